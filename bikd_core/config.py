@@ -196,9 +196,6 @@ class TrainingConfig(_Part):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", title="Device", description="auto: CUDA where there is a device, else the CPU."
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", title="Precision", description="Of the networks' forward and backward passes."
-    )
 
 
 # What differs from the field defaults, per data set; a caller's own values come on top.

@@ -38,6 +38,7 @@ class RunStarted:
     estimator: str  # "" for a method without a weight net
     num_threads: int
     versions: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,120 @@
+"""What a student's test logits and an epoch's weights say; numpy only, so that the page has it too.
+
+C classes in label order, counts are training images per class, fractions lie in [0, 1].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikd_core.events import SATURATED_ABOVE, SATURATED_BELOW, WEIGHT_BINS
+
+OUTER_SHARE = 0.33  # of the classes that are "many", and that are "few"; the rest is "medium"
+CALIBRATION_BINS = 15
+
+
+class ShotGroups(NamedTuple):
+    """Class labels of each group, most frequent class first."""
+
+    many: tuple[int, ...]
+    medium: tuple[int, ...]
+    few: tuple[int, ...]
+
+
+def head_to_tail(class_counts: tuple[int, ...]) -> tuple[int, ...]:
+    """Class labels by falling count; equal counts in label order."""
+    return tuple(sorted(range(len(class_counts)), key=lambda label: -class_counts[label]))
+
+
+def shot_groups(class_counts: tuple[int, ...]) -> ShotGroups:
+    """Many, medium and few: thirds of the classes by count, 33/34/33 %; 3/4/3 of ten.
+
+    Raises:
+        ValueError: There are fewer than three classes, so that a group would be empty.
+    """
+    if len(class_counts) < 3:
+        raise ValueError(f"{len(class_counts)} classes cannot be split into many, medium and few.")
+    order = head_to_tail(class_counts)
+    size = round(OUTER_SHARE * len(order))
+    return ShotGroups(order[:size], order[size:-size], order[-size:])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well logits predict labels, on a class-balanced set."""
+
+    loss: float  # mean cross-entropy, nats
+    accuracy_per_class: tuple[float, ...]
+    calibration_error: float
+    confusion: NDArray[np.int32]  # [C, C]: rows true, columns predicted
+
+    @property
+    def accuracy(self) -> float:
+        """Balanced: the mean over classes."""
+        return float(np.mean(self.accuracy_per_class))
+
+    def accuracy_of(self, labels: tuple[int, ...]) -> float:
+        """The mean accuracy of some classes."""
+        return float(np.mean([self.accuracy_per_class[label] for label in labels]))
+
+
+def evaluate(logits: NDArray[Any], labels: NDArray[Any]) -> Evaluation:
+    """Evaluation of logits [N, C] against labels [N], each class present at least once."""
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=1, keepdims=True)
+    log_p = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
+    predicted = logits.argmax(axis=1)
+    num_classes = logits.shape[1]
+    confusion = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
+    confusion = confusion.reshape(num_classes, num_classes)
+    per_class = confusion.diagonal() / confusion.sum(axis=1)
+    return Evaluation(
+        loss=float(-log_p[np.arange(len(labels)), labels].mean()),
+        accuracy_per_class=tuple(per_class.tolist()),
+        calibration_error=calibration_error(np.exp(log_p.max(axis=1)), predicted == labels),
+        confusion=confusion.astype(np.int32),
+    )
+
+
+def calibration_error(confidence: NDArray[Any], is_correct: NDArray[Any]) -> float:
+    """Expected calibration error with 15 equal bins of confidence; [N], [N] -> fraction.
+
+    A bin holds its upper edge, not its lower.
+
+    Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017,
+        arXiv:1706.04599, equation 3.
+    """
+    edge = np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1
+    bins = np.clip(edge, 0, CALIBRATION_BINS - 1)
+    gap = np.bincount(bins, weights=is_correct - confidence, minlength=CALIBRATION_BINS)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def weight_histograms(
+    weights: NDArray[Any], labels: NDArray[Any], num_classes: int
+) -> NDArray[np.int32]:
+    """Counts of w_hard and of w_soft per class on `WEIGHT_BINS` equal bins over [0, 1].
+
+    [N, 2], [N] -> [2, C, WEIGHT_BINS]. A weight of exactly 1 falls into the last bin.
+    """
+    bins = np.minimum((weights.astype(np.float64) * WEIGHT_BINS).astype(int), WEIGHT_BINS - 1)
+    size = num_classes * WEIGHT_BINS
+    counts = [np.bincount(labels * WEIGHT_BINS + bins[:, j], minlength=size) for j in (0, 1)]
+    return np.stack(counts).reshape(2, num_classes, WEIGHT_BINS).astype(np.int32)
+
+
+def mean_per_class(
+    values: NDArray[Any], labels: NDArray[Any], num_classes: int
+) -> tuple[float, ...]:
+    """Mean of [N] values over the images of each class."""
+    sums = np.bincount(labels, weights=values.astype(np.float64), minlength=num_classes)
+    return tuple((sums / np.bincount(labels, minlength=num_classes)).tolist())
+
+
+def saturated_share(weights: NDArray[Any]) -> float:
+    """Share of weights, [N, 2], beyond the limits of saturation."""
+    return float(((weights < SATURATED_BELOW) | (weights > SATURATED_ABOVE)).mean())

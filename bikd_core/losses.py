@@ -1,0 +1,84 @@
+"""Per-sample hard and soft losses and their derivatives with respect to the student's logits.
+
+B batch, C classes. Column 0 of anything with two columns is the hard loss, column 1 the soft one.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def hard_loss(student_logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of the student with the labels; (B, C), (B,) -> (B,), in nats."""
+    return F.cross_entropy(student_logits, labels, reduction="none")
+
+
+def soft_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """Distillation loss τ²·KL(softmax(t/τ) ‖ softmax(z/τ)); (B, C), (B, C) -> (B,), in nats.
+
+    The factor τ² keeps the gradient about as large for every temperature. No gradient flows into
+    the teacher.
+
+    Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
+        arXiv:1503.02531, section 2.
+    """
+    log_student = F.log_softmax(student_logits / temperature, dim=1)
+    log_teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
+    divergence = F.kl_div(log_student, log_teacher, reduction="none", log_target=True)
+    return temperature**2 * divergence.sum(dim=1)
+
+
+def student_losses(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
+) -> Tensor:
+    """The two losses that the weight net balances; -> (B, 2), in nats."""
+    soft = soft_loss(student_logits, teacher_logits, temperature)
+    return torch.stack([hard_loss(student_logits, labels), soft], dim=1)
+
+
+def loss_gradients(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
+) -> Tensor:
+    """Derivatives of `student_losses` with respect to the student's logits; -> (B, 2, C).
+
+    hard: softmax(z) - onehot(y);  soft: τ·(softmax(z/τ) - softmax(t/τ)).
+    """
+    hard = F.softmax(student_logits, dim=1) - F.one_hot(labels, student_logits.shape[1])
+    soft = temperature * (
+        F.softmax(student_logits / temperature, dim=1)
+        - F.softmax(teacher_logits / temperature, dim=1)
+    )
+    return torch.stack([hard, soft], dim=1)
+
+
+def weight_net_inputs(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Tensor:
+    """What the weight net sees of a sample: (CE of student, CE of teacher); -> (B, 2), in nats.
+
+    Raw, at temperature 1, and detached: the weight net is not a way around the virtual step.
+    """
+    pair = [hard_loss(logits.detach(), labels) for logits in (student_logits, teacher_logits)]
+    return torch.stack(pair, dim=1)
+
+
+def meta_loss(
+    kind: str, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None, temperature: float
+) -> Tensor:
+    """What the weight net minimises on D_val; -> (), in nats.
+
+    "hard" is the mean cross-entropy, "soft" the mean soft loss, "mix" their sum. Only the last
+    two read the teacher's logits.
+
+    Raises:
+        ValueError: `kind` is none of the three, or needs teacher logits that are not there.
+    """
+    if kind not in ("hard", "soft", "mix"):
+        raise ValueError(f"meta_loss = {kind!r} is not possible: it must be hard, soft or mix.")
+    hard = hard_loss(logits, labels).mean()
+    if kind == "hard":
+        return hard
+    if teacher_logits is None:
+        raise ValueError(f"meta_loss = {kind!r} needs the teacher's logits on D_val.")
+    soft = soft_loss(logits, teacher_logits, temperature).mean()
+    return soft if kind == "soft" else hard + soft

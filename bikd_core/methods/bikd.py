@@ -1,0 +1,180 @@
+"""BiKD: a weight net gives each image its own hard- and soft-loss weight, guided by D_val."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bikd_core.hypergradient import (
+    InnerBatch,
+    InnerGradient,
+    OuterBatch,
+    inner_loss,
+    weight_hypergradient,
+)
+from bikd_core.losses import student_losses, weight_net_inputs
+from bikd_core.methods.protocol import Batch, Setting, StepResult
+from bikd_core.models.weight_net import WeightNet
+
+
+class BiKD:
+    """One student step, and a weight-net step once every `inner_steps` of them.
+
+    1. Weights w of the batch from the weight net; the student's gradient with them.
+    2. A virtual student one SGD step along it, judged on a D_val batch; ∂L_val/∂w from there.
+    3. Back through the weight net alone. k such gradients are averaged, then Adam steps: an
+       average along the student's path, not a k-step unroll.
+    4. The student's real gradient, same batch, weights as the net now gives them.
+
+    The forward pass of 1 serves 4 as well. Where the weight net has not moved, the gradient of 1
+    is that of 4. A window that an epoch leaves unfinished goes on in the next.
+
+    Source: arXiv:2605.17839 and its published code, which instead drops such a window.
+    """
+
+    needs_teacher: ClassVar[bool] = True
+
+    def __init__(self, setting: Setting) -> None:
+        self.config = setting.config
+        self.student = setting.student
+        self.next_val_batch = setting.next_val_batch
+        self.weight_net: nn.Module = WeightNet(
+            self.config.weight_net_layers, generator=setting.generator
+        ).to(setting.device)
+        self.optimizer = torch.optim.Adam(
+            self.weight_net.parameters(),
+            lr=self.config.weight_net_learning_rate,
+            weight_decay=1e-4,
+        )
+        self.window = _Window(self.weight_net)
+
+    def step(self, batch: Batch, learning_rate: float) -> StepResult:
+        assert batch.teacher_logits is not None  # needs_teacher
+        inner = InnerBatch(
+            batch.images, batch.labels, batch.teacher_logits, self.config.temperature
+        )
+        logits = self.student(batch.images)
+        inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels)
+        weights = self.weight_net(inputs)
+        gradient = self._student_gradient(logits, inner, weights.detach())
+
+        val = self.next_val_batch()
+        outer = OuterBatch(*val, self.config.temperature, self.config.meta_loss)
+        hypergradient = weight_hypergradient(
+            self.config.estimator,
+            self.student,
+            inner,
+            outer,
+            weights,
+            learning_rate,
+            InnerGradient(logits.detach(), gradient),
+        )
+        weights.backward(hypergradient.weights / self.config.inner_steps)
+        is_full = self.window.count() == self.config.inner_steps
+        if is_full:
+            self.window.close()
+            self.optimizer.step()
+            self.optimizer.zero_grad()
+            with torch.no_grad():
+                weights = self.weight_net(inputs)
+            gradient = self._student_gradient(logits, inner, weights)
+        for name, parameter in self.student.named_parameters():
+            parameter.grad = gradient[name]
+
+        weights, logits = weights.detach(), logits.detach()
+        losses = student_losses(logits, inner.teacher_logits, inner.labels, inner.temperature)
+        influence = hypergradient.weights * (len(weights) / learning_rate)
+        total = (weights * losses).sum(dim=1)
+        return StepResult(logits, total, weights, influence, hypergradient.outer_loss, is_full)
+
+    def _student_gradient(
+        self, logits: Tensor, inner: InnerBatch, weights: Tensor
+    ) -> dict[str, Tensor]:
+        """∇_θ of the weighted loss; the graph of `logits` is kept for another call."""
+        named = dict(self.student.named_parameters())
+        loss = inner_loss(logits, inner, weights)
+        gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=True)
+        return dict(zip(named, gradients, strict=True))
+
+    def end_epoch(self, decay: float) -> dict[str, float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] *= decay
+        return self.window.end_epoch()
+
+    def state(self) -> dict[str, Tensor]:
+        state = {f"weight_net.{k}": v for k, v in self.weight_net.state_dict().items()}
+        for number, slots in self.optimizer.state_dict()["state"].items():
+            state |= {f"adam.{number}.{slot}": value for slot, value in slots.items()}
+        state["learning_rate"] = torch.tensor(self.optimizer.param_groups[0]["lr"]).double()
+        return state | self.window.state()
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        self.weight_net.load_state_dict(_under("weight_net.", state))
+        groups = self.optimizer.state_dict()["param_groups"]
+        groups[0]["lr"] = float(state["learning_rate"])
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, value in _under("adam.", state).items():
+            number, slot = name.split(".")
+            slots.setdefault(int(number), {})[slot] = value
+        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        self.window.load_state(state)
+
+
+class _Window:
+    """The hypergradients gathered since the weight net's last step, and what they looked like."""
+
+    def __init__(self, weight_net: nn.Module) -> None:
+        self.weight_net = weight_net
+        self.num_gathered = 0
+        self.last: Tensor | None = None  # the gradient of the window before, flat
+        self.norms: list[Tensor] = []
+        self.cosines: list[Tensor] = []
+
+    def count(self) -> int:
+        """Take note of one more gathered gradient; how many there are now."""
+        self.num_gathered += 1
+        return self.num_gathered
+
+    def close(self) -> None:
+        """Measure the full window's gradient, which the weight net's `.grad` holds."""
+        gradients = [p.grad for p in self.weight_net.parameters() if p.grad is not None]
+        gradient = torch.cat([part.flatten() for part in gradients])
+        self.norms.append(gradient.norm())
+        if self.last is not None:
+            self.cosines.append(F.cosine_similarity(gradient, self.last, dim=0))
+        self.last = gradient
+        self.num_gathered = 0
+
+    def end_epoch(self) -> dict[str, float]:
+        """Means over the windows that closed in this epoch; nothing where none did."""
+        gathered = {"hypergradient_norm": self.norms, "hypergradient_cosine": self.cosines}
+        self.norms, self.cosines = [], []
+        return {name: float(torch.stack(v).mean()) for name, v in gathered.items() if v}
+
+    def state(self) -> dict[str, Tensor]:
+        state = {"window.num_gathered": torch.tensor(self.num_gathered)}
+        if self.last is not None:
+            state["window.last"] = self.last
+        for name, parameter in self.weight_net.named_parameters():
+            if parameter.grad is not None:
+                state[f"window.grad.{name}"] = parameter.grad
+        return state
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        self.last = state.get("window.last")
+        self.num_gathered = int(state["window.num_gathered"])
+        gathered = _under("window.grad.", state)
+        for name, parameter in self.weight_net.named_parameters():
+            if name in gathered:
+                parameter.grad = gathered[name]
+
+
+def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in state.items()
+        if name.startswith(prefix)
+    }

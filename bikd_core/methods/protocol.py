@@ -1,0 +1,100 @@
+"""What a training objective is to the loop: something that leaves a gradient in the student."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from bikd_core.config import MethodConfig
+
+
+class Batch(NamedTuple):
+    """Images (B, …) as floats, labels (B,), and teacher logits (B, C) where a teacher is there."""
+
+    images: Tensor
+    labels: Tensor
+    teacher_logits: Tensor | None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """All that a method may use of its run."""
+
+    config: MethodConfig
+    student: nn.Module
+    next_val_batch: Callable[[], Batch]  # of D_val, endlessly; teacher logits if the method needs
+    class_counts: tuple[int, ...]
+    device: torch.device
+    generator: torch.Generator  # for what the method initialises; on the CPU
+
+
+class StepResult(NamedTuple):
+    """One student step, on the device, detached; B images.
+
+    A method without a weight net has no weights, influence or outer loss.
+    """
+
+    logits: Tensor  # (B, C), at θ before the step
+    losses: Tensor  # (B,), what the student descends, per image
+    weights: Tensor | None = None  # (B, 2)
+    influence: Tensor | None = None  # (B, 2): B/η · ∂L_val/∂w
+    outer_loss: Tensor | None = None  # ()
+    weight_step: bool = False  # the weight net moved
+
+
+class Method(Protocol):
+    """A training objective. It is made once a run, from the run's `Setting`."""
+
+    needs_teacher: ClassVar[bool]
+    weight_net: nn.Module | None
+
+    def __init__(self, setting: Setting) -> None: ...
+
+    def step(self, batch: Batch, learning_rate: float) -> StepResult:
+        """Set `.grad` of every student parameter; the loop then lets its optimiser step.
+
+        The student's BatchNorm statistics move exactly once.
+        """
+
+    def end_epoch(self, decay: float) -> dict[str, float]:
+        """Numbers about the epoch for its `EpochDone`; `decay` is 1 or the next epoch's factor."""
+
+    def state(self) -> dict[str, Tensor]:
+        """What a resumed run needs beside the student."""
+
+    def load_state(self, state: dict[str, Tensor]) -> None: ...
+
+
+class PlainMethod:
+    """A method that is one differentiable loss per image; subclasses say which."""
+
+    needs_teacher: ClassVar[bool]
+    weight_net: nn.Module | None = None
+
+    def __init__(self, setting: Setting) -> None:
+        self.config = setting.config
+        self.student = setting.student
+
+    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+        """(B,), in nats."""
+        raise TypeError(f"{type(self).__name__} does not say what its loss is")
+
+    def step(self, batch: Batch, learning_rate: float) -> StepResult:
+        logits = self.student(batch.images)
+        losses = self.losses(logits, batch)
+        self.student.zero_grad()
+        losses.mean().backward()  # type: ignore[no-untyped-call]
+        return StepResult(logits.detach(), losses.detach())
+
+    def end_epoch(self, decay: float) -> dict[str, float]:
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        pass

@@ -1,0 +1,7 @@
+"""`train(config, control)`: a generator of events. No threads, no run folders, no prints."""
+
+from bikd_core.training.loop import State
+from bikd_core.training.record import NonFiniteLoss
+from bikd_core.training.start import Training, teacher_config, train
+
+__all__ = ["NonFiniteLoss", "State", "Training", "teacher_config", "train"]

@@ -1,0 +1,131 @@
+"""What an epoch leaves behind: per-image values gathered on the device, then one summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bikd_core.evaluation import mean_per_class, saturated_share, weight_histograms
+from bikd_core.events import SURFACE_AXIS
+from bikd_core.losses import hard_loss, soft_loss
+from bikd_core.methods import Batch, StepResult
+
+
+class NonFiniteLoss(RuntimeError):
+    """A loss became infinite or not a number, and the run cannot go on."""
+
+
+class EpochRecord:
+    """Values of each of N training images at its own step of one epoch.
+
+    All stay on the device until the epoch ends: reading them earlier would stall it.
+    """
+
+    def __init__(self, num_images: int, temperature: float, device: torch.device) -> None:
+        self.temperature = temperature
+        self._columns: dict[str, Tensor] = {}
+        self._num_images = num_images
+        self._device = device
+
+    def add(self, indices: Tensor, step: int, batch: Batch, result: StepResult) -> None:
+        """Note one step's batch; indices (B,) on the device."""
+        self._put("step", indices, torch.full_like(indices, step))
+        self._put("ce_student", indices, hard_loss(result.logits, batch.labels))
+        self._put("total", indices, result.losses)
+        if batch.teacher_logits is not None:
+            self._put("ce_teacher", indices, hard_loss(batch.teacher_logits, batch.labels))
+            soft = soft_loss(result.logits, batch.teacher_logits, self.temperature)
+            self._put("soft", indices, soft)
+        if result.weights is not None and result.influence is not None:
+            self._put("weights", indices, result.weights)
+            self._put("influence", indices, result.influence)
+
+    def _put(self, name: str, indices: Tensor, values: Tensor) -> None:
+        if name not in self._columns:
+            shape = (self._num_images, *values.shape[1:])
+            self._columns[name] = torch.zeros(shape, dtype=values.dtype, device=self._device)
+        self._columns[name][indices] = values
+
+    def check(self, epoch: int) -> None:
+        """Stall the device and look.
+
+        Raises:
+            NonFiniteLoss: A step's loss is infinite or not a number; the first such step is named.
+        """
+        is_bad = ~torch.isfinite(self._columns["total"])
+        if not is_bad.any():
+            return
+        step = int(self._columns["step"][is_bad].min())
+        members = self._columns["step"] == step
+        hard = float(self._columns["ce_student"][members].mean())
+        soft = float(self._columns["soft"][members].mean()) if "soft" in self._columns else None
+        raise NonFiniteLoss(not_finite(epoch, step, hard, soft))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All columns by name, [N] or [N, 2], on the CPU."""
+        return {name: values.cpu().numpy() for name, values in self._columns.items()}
+
+
+def not_finite(epoch: int, step: int, hard: float, soft: float | None) -> str:
+    """The sentence that ends such a run."""
+    losses = f"hard loss {hard:g}" + ("" if soft is None else f", soft loss {soft:g}")
+    return (
+        f"The loss is not finite in epoch {epoch}, step {step} ({losses}): "
+        "a lower learning_rate is the usual cure."
+    )
+
+
+def weight_summary(
+    arrays: dict[str, NDArray[Any]], labels: NDArray[Any], num_classes: int
+) -> dict[str, Any]:
+    """The fields of `EpochDone` that speak of weights; none for a method without them."""
+    if "weights" not in arrays:
+        return {}
+    weights = arrays["weights"]
+    share = saturated_share(weights)
+    warnings = (
+        (f"{share:.0%} of the weights are saturated: the weight net hardly tells images apart.",)
+        if share > 0.9
+        else ()
+    )
+    return {
+        "w_hard_per_class": mean_per_class(weights[:, 0], labels, num_classes),
+        "w_soft_per_class": mean_per_class(weights[:, 1], labels, num_classes),
+        "saturated_share": share,
+        "warnings": warnings,
+    }
+
+
+def frame_arrays(
+    arrays: dict[str, NDArray[Any]],
+    labels: NDArray[Any],
+    num_classes: int,
+    weight_net: torch.nn.Module | None,
+) -> dict[str, NDArray[Any]]:
+    """The arrays of a `Frame`, without the confusion matrix."""
+    frame = {"ce_student": arrays["ce_student"].astype(np.float32)}
+    if "ce_teacher" in arrays:
+        frame["ce_teacher"] = arrays["ce_teacher"].astype(np.float32)
+    if weight_net is not None:
+        weights = arrays["weights"]
+        frame["weights"] = weights.astype(np.float16)
+        frame["influence"] = arrays["influence"].astype(np.float32)
+        frame["histograms"] = weight_histograms(weights, labels, num_classes)
+        frame["surface"] = surface(weight_net)
+    return frame
+
+
+def surface(weight_net: torch.nn.Module) -> NDArray[np.float16]:
+    """The weight net over `SURFACE_AXIS` squared: [2, teacher's CE, student's CE]."""
+    parameter = next(weight_net.parameters())
+    axis = torch.tensor(SURFACE_AXIS, dtype=parameter.dtype, device=parameter.device)
+    teacher, student = torch.meshgrid(axis, axis, indexing="ij")
+    with torch.no_grad():
+        weights = weight_net(torch.stack([student, teacher], dim=-1).flatten(0, 1))
+    size = len(SURFACE_AXIS)
+    values: NDArray[np.float16] = weights.T.reshape(2, size, size).cpu().numpy().astype(np.float16)
+    return values

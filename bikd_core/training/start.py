@@ -1,0 +1,199 @@
+"""From a config to a training that runs: data, teacher (trained first if none fits), then epochs."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Generator, Iterator
+
+import numpy as np
+import torch
+
+import bikd_core
+from bikd_core.config import DATASET_DEFAULTS, ConfigError, RunConfig
+from bikd_core.control import Control
+from bikd_core.data.long_tail import LongTailSplit, load_split
+from bikd_core.evaluation import evaluate
+from bikd_core.events import (
+    ControlChanged,
+    EpochDone,
+    Event,
+    Frame,
+    Panel,
+    RunStarted,
+    TeacherEpochDone,
+)
+from bikd_core.methods import METHODS
+from bikd_core.places import Places
+from bikd_core.teacher import Teacher, find_teacher, load_teacher, save_teacher, teacher_name
+from bikd_core.training.loop import Loop, State
+
+
+def train(
+    config: RunConfig, control: Control | None = None, places: Places | None = None
+) -> Iterator[Event | Panel | Frame]:
+    """The events of a run, trained as they are pulled.
+
+    ::
+
+        TeacherEpochDone …                          no stored teacher fits: one is trained first
+        RunStarted, Panel
+        for epoch in 1 … epochs:
+            for batch in the epoch's order:
+                teacher's logits (eval mode)
+                method.step: gradient in the student        BiKD: virtual step, D_val, weight net
+                optimiser's step
+                StepDone                                    only while somebody steps
+                ControlChanged …                            paused, resumed, learning rate
+            evaluation on test and D_val
+            Frame, EpochDone
+
+    Raises:
+        ValueError: Config, data set or teacher cannot be used; one sentence says why.
+        NonFiniteLoss: The training diverged; epoch, step and losses are named.
+    """
+    yield from Training(config, control or Control(), places or Places.from_environment())
+
+
+class Training:
+    """One run. Iterate it once; `state` is what a later `Training` goes on from.
+
+    With `state`, RunStarted and Panel come again, and then the epochs after the state's.
+    """
+
+    def __init__(
+        self, config: RunConfig, control: Control, places: Places, *, state: State | None = None
+    ) -> None:
+        self.config = config
+        self.control = control
+        self.places = places
+        self._resume_from = state
+        self._loop: Loop | None = None
+
+    def state(self) -> State:
+        """Of the epoch whose `EpochDone` came last.
+
+        Raises:
+            RuntimeError: No epoch has begun.
+        """
+        if self._loop is None:
+            raise RuntimeError("There is no state before the first epoch.")
+        return self._loop.state()
+
+    def __iter__(self) -> Iterator[Event | Panel | Frame]:
+        device = resolve_device(self.config.training.device)
+        split = load_split(self.config.data, self.places.data)
+        teacher = None
+        if METHODS[self.config.method.method].needs_teacher:
+            teacher = yield from self._teacher(split, device)
+            if teacher is None:
+                return  # stopped while one was trained
+            teacher.model.to(device)
+        loop = Loop(self.config, split, teacher.model if teacher else None, device)
+        if self._resume_from is not None:
+            loop.load_state(self._resume_from)
+        self._loop = loop
+        yield started(loop, teacher)
+        yield Panel(
+            labels=split.train.labels.numpy().astype(np.int16),
+            original_indices=split.train.original_indices.numpy().astype(np.int32),
+        )
+        while loop.epoch < self.config.training.epochs and not self.control.is_stopped:
+            yield from loop.run_epoch(self.control)
+
+    def _teacher(
+        self, split: LongTailSplit, device: torch.device
+    ) -> Generator[Event, None, Teacher | None]:
+        models, folders = self.config.models, self.places.teacher_folders()
+        if models.teacher != "auto":
+            return load_teacher(models.teacher, models.teacher_model, split, folders)
+        stored = find_teacher(split, models.teacher_model, folders)
+        if stored is not None:
+            return stored
+        config = teacher_config(self.config)
+        loop = Loop(config, split, None, device)
+        accuracies = yield from train_teacher(loop, self.control)
+        if accuracies is None:
+            return None
+        name = teacher_name(split, models.teacher_model)
+        made_by = f"a run that needed it (data set {config.data.dataset})"
+        save_teacher(self.places.teachers, name, loop, made_by)
+        return load_teacher(name, models.teacher_model, split, folders)
+
+
+def teacher_config(config: RunConfig) -> RunConfig:
+    """The ordinary `ce` run whose student is a run's teacher.
+
+    It takes the data set's own defaults and seed 0, so that all runs of a split, whatever their
+    method, seed and length, have the same teacher.
+    """
+    defaults = RunConfig.from_flat({"dataset": config.data.dataset}).training.model_dump()
+    defaults["device"] = config.training.device
+    return config.changed(student=config.models.teacher_model, method="ce", **defaults)
+
+
+def train_teacher(loop: Loop, control: Control) -> Generator[Event, None, EpochDone | None]:
+    """Run the loop of a `teacher_config`; returns its last epoch, or None when stopped."""
+    last: EpochDone | None = None
+    epochs = loop.config.training.epochs
+    while loop.epoch < epochs:
+        for event in loop.run_epoch(control):
+            if isinstance(event, EpochDone):
+                last = event
+                yield TeacherEpochDone(
+                    epoch=event.epoch,
+                    epochs=epochs,
+                    seconds=event.seconds,
+                    accuracy=event.accuracy,
+                )
+            elif isinstance(event, ControlChanged):
+                yield event
+        if control.is_stopped:
+            return None
+    return last
+
+
+def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
+    """What was resolved for this run, once."""
+    split, config = loop.split, loop.config
+    accuracy: tuple[float, ...] = ()
+    if teacher is not None:
+        logits = loop.logits(teacher.model, loop.test_set)
+        accuracy = evaluate(logits, split.test.labels.numpy()).accuracy_per_class
+    return RunStarted(
+        class_names=split.class_names,
+        class_counts=split.class_counts,
+        num_val=len(split.val),
+        num_test=len(split.test),
+        data_fingerprint=split.fingerprint,
+        teacher=teacher.name if teacher else "",
+        teacher_accuracy_per_class=accuracy,
+        device=str(loop.device),
+        precision="float32",
+        estimator=config.method.estimator if loop.method.weight_net is not None else "",
+        num_threads=torch.get_num_threads(),
+        versions=versions(),
+        warnings=(teacher.caution,) if teacher and teacher.caution else (),
+    )
+
+
+def versions() -> dict[str, str]:
+    """Of everything that decides a run's numbers."""
+    return {
+        "bikd": bikd_core.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of a run.
+
+    Raises:
+        ConfigError: CUDA is asked for and there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device = 'cuda' is not possible: this machine has no CUDA device.")
+    return torch.device(name)

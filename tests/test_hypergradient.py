@@ -1,0 +1,184 @@
+"""Three routes to one gradient, and brute-force differences of the definition itself."""
+
+import pytest
+import torch
+from torch import nn
+
+from bikd_core.hypergradient import (
+    InnerBatch,
+    OuterBatch,
+    inner_gradient,
+    inner_loss,
+    logits_at,
+    parameters,
+    weight_hypergradient,
+)
+from bikd_core.losses import meta_loss, weight_net_inputs
+from bikd_core.models import build
+from bikd_core.models.weight_net import WeightNet
+
+LR = 0.1
+NUM_CLASSES = 5
+META = ["hard", "soft", "mix"]
+
+
+def small_net(dtype):
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.AvgPool2d(3),
+        nn.Flatten(),
+        nn.Linear(16, NUM_CLASSES),
+    )
+    return net.to(dtype).train()
+
+
+def problem(net, shape, dtype, device, meta="mix"):
+    draw = torch.Generator().manual_seed(1)
+
+    def normal(*size, scale=1.0):
+        return (scale * torch.randn(*size, generator=draw, dtype=torch.float64)).to(device, dtype)
+
+    def labels(n):
+        return torch.randint(0, NUM_CLASSES, (n,), generator=draw).to(device)
+
+    net.to(device)
+    inner = InnerBatch(normal(9, *shape), labels(9), normal(9, NUM_CLASSES, scale=2), 3.0)
+    outer = OuterBatch(normal(7, *shape), labels(7), normal(7, NUM_CLASSES, scale=2), 3.0, meta)
+    weights = torch.rand(9, 2, generator=draw, dtype=torch.float64).to(device, dtype)
+    return net, inner, outer, weights
+
+
+def outer_loss_at(net, inner, outer, weights):
+    """The definition: a virtual step with these weights, then the loss on D_val."""
+    gradient = inner_gradient(net, inner, weights).gradient
+    virtual = {name: p - LR * gradient[name] for name, p in parameters(net).items()}
+    logits = logits_at(net, virtual, outer.images)
+    return meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, 3.0).item()
+
+
+def relative_difference(found, expected):
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize("meta", META)
+def test_forward_equals_unrolled_in_float64(device, meta):
+    case = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device, meta)
+    found = weight_hypergradient("forward", *case, LR)
+    expected = weight_hypergradient("unrolled", *case, LR)
+    assert relative_difference(found.weights, expected.weights) < 1e-9
+    torch.testing.assert_close(found.outer_loss, expected.outer_loss)
+
+
+@pytest.mark.parametrize("estimator", ["forward", "unrolled"])
+@pytest.mark.parametrize("meta", META)
+def test_each_weight_agrees_with_brute_force_differences(device, estimator, meta):
+    net, inner, outer, weights = problem(
+        small_net(torch.float64), (2, 6, 6), torch.float64, device, meta
+    )
+    exact = weight_hypergradient(estimator, net, inner, outer, weights, LR).weights
+    eps = 1e-5
+    for i, j in [(0, 0), (2, 1), (5, 0), (8, 1)]:
+        bump = torch.zeros_like(weights)
+        bump[i, j] = eps
+        above = outer_loss_at(net, inner, outer, weights + bump)
+        below = outer_loss_at(net, inner, outer, weights - bump)
+        assert exact[i, j].item() == pytest.approx((above - below) / (2 * eps), rel=1e-5)
+
+
+@pytest.mark.parametrize("estimator", ["forward", "unrolled"])
+def test_each_weight_net_parameter_agrees_with_brute_force_differences(device, estimator):
+    net, inner, outer, _ = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    weight_net = WeightNet(1, generator=torch.Generator().manual_seed(5)).to(device).double()
+    logits = logits_at(net, parameters(net), inner.images)
+    inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels)
+
+    weights = weight_net(inputs)
+    exact = weight_hypergradient(estimator, net, inner, outer, weights, LR)
+    weights.backward(exact.weights)
+
+    eps = 1e-5
+    for parameter in weight_net.parameters():
+        values, gradient = parameter.data.view(-1), parameter.grad.view(-1)
+        for position in (0, len(values) - 1):
+            start = values[position].item()
+            losses = []
+            for value in (start + eps, start - eps):
+                values[position] = value
+                losses.append(outer_loss_at(net, inner, outer, weight_net(inputs).detach()))
+            values[position] = start
+            numeric = (losses[0] - losses[1]) / (2 * eps)
+            assert gradient[position].item() == pytest.approx(numeric, rel=1e-4, abs=1e-10)
+
+
+@pytest.mark.parametrize(("estimator", "limit"), [("forward", 1e-4), ("finite_difference", 1e-2)])
+@pytest.mark.parametrize("meta", ["hard", "mix"])
+def test_float32_on_a_small_resnet(device, estimator, limit, meta):
+    net = build("resnet8", NUM_CLASSES, 3, 32, torch.Generator().manual_seed(0)).train()
+    case = problem(net, (3, 32, 32), torch.float32, device, meta)
+    found = weight_hypergradient(estimator, *case, LR).weights
+    expected = weight_hypergradient("unrolled", *case, LR).weights
+    assert relative_difference(found, expected) < limit
+
+
+@pytest.mark.parametrize("estimator", ["forward", "finite_difference", "unrolled"])
+def test_parameters_buffers_and_gradients_are_left_alone(device, estimator):
+    case = problem(small_net(torch.float32), (2, 6, 6), torch.float32, device)
+    before = {name: value.clone() for name, value in case[0].state_dict().items()}
+    weight_hypergradient(estimator, *case, LR)
+    after = case[0].state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert all(parameter.grad is None for parameter in case[0].parameters())
+
+
+@pytest.mark.parametrize("estimator", ["forward", "finite_difference"])
+def test_a_gradient_known_already_changes_nothing(device, estimator):
+    net, inner, outer, weights = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    known = inner_gradient(net, inner, weights)
+    found = weight_hypergradient(estimator, net, inner, outer, weights, LR, known)
+    expected = weight_hypergradient(estimator, net, inner, outer, weights, LR)
+    torch.testing.assert_close(found.weights, expected.weights)
+
+
+def test_finite_difference_is_zero_where_the_validation_loss_is_flat(device):
+    net, inner, outer, weights = problem(small_net(torch.float32), (2, 6, 6), torch.float32, device)
+    nn.init.zeros_(net[-1].weight)
+    nn.init.zeros_(net[-1].bias)
+    # Weights of 0 leave the virtual student at θ, whose logits of 0 match a uniform teacher.
+    flat = outer._replace(teacher_logits=torch.zeros_like(outer.teacher_logits), meta_loss="soft")
+    nothing = torch.zeros_like(weights)
+    found = weight_hypergradient("finite_difference", net, inner, flat, nothing, LR)
+    assert torch.equal(found.weights, nothing)
+
+
+def test_finite_difference_stays_in_float32_under_autocast(device):
+    net = build("resnet8", NUM_CLASSES, 3, 32, torch.Generator().manual_seed(0)).train()
+    net, inner, outer, weights = problem(net, (3, 32, 32), torch.float32, device, "hard")
+    known = inner_gradient(net, inner, weights)
+    plain = weight_hypergradient("finite_difference", net, inner, outer, weights, LR, known)
+    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
+        mixed = weight_hypergradient("finite_difference", net, inner, outer, weights, LR, known)
+    assert relative_difference(mixed.weights, plain.weights) < 0.1
+
+
+def test_influence_is_negative_where_an_image_pulls_with_the_validation_set(device):
+    net, inner, outer, weights = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    # D_val is the training batch itself: on average each image's own loss must want more weight.
+    same = OuterBatch(inner.images, inner.labels, None, 3.0, "hard")
+    found = weight_hypergradient("forward", net, inner, same, weights, 1e-3).weights
+    assert found[:, 0].mean().item() < 0
+
+
+def test_unknown_estimator_is_refused(device):
+    case = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    with pytest.raises(ValueError, match="estimator = 'magic'"):
+        weight_hypergradient("magic", *case, LR)
+
+
+def test_inner_loss_is_the_weighted_mean_over_the_batch(device):
+    net, inner, _, weights = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    logits = logits_at(net, parameters(net), inner.images)
+    doubled = inner_loss(logits, inner, 2 * weights)
+    torch.testing.assert_close(doubled, 2 * inner_loss(logits, inner, weights))
