@@ -1,0 +1,149 @@
+"""The set on the device, its batches with augmentation there, and the order they come in.
+
+All random numbers are drawn on the CPU and moved, so that CPU and CUDA see the same draws.
+Letters for shapes: B batch, c channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bikd_core.data.long_tail import LongTailSplit
+from bikd_core.data.sources import ImageSet
+
+Augmentation = Literal["none", "crop", "crop_flip"]
+
+
+class DeviceSet:
+    """An image set that lives on the device as uint8, and gives normalised batches there."""
+
+    def __init__(
+        self,
+        images: ImageSet,
+        split: LongTailSplit,
+        device: torch.device | str,
+        augmentation: Augmentation = "none",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        """Move the set to the device. The split gives the mean and standard deviation."""
+        self.device = torch.device(device)
+        self.images = images.images.to(self.device)  # uint8 [N, c, H, W]
+        self.labels = images.labels.to(self.device)  # int64 [N]
+        self.augmentation = augmentation
+        self.dtype = dtype
+        mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (split.mean, split.std))
+        self._scale = (1 / (255 * std)).to(self.device)
+        self._shift = (-mean / std).to(self.device)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Normalised images at these positions, (B,) -> (B, c, H, W), of `dtype`, on the device.
+
+        Args:
+            indices: int64; moved to the device if they are not there.
+            generator: Augment, with random numbers from it (on the CPU); none: do not.
+        """
+        pixels = self.images[to_device(indices, self.device)]
+        if generator is not None and self.augmentation != "none":
+            pixels = crop_and_flip(pixels, generator, flip=self.augmentation == "crop_flip")
+        return (pixels * self._scale + self._shift).to(self.dtype)
+
+
+def crop_and_flip(pixels: Tensor, generator: torch.Generator, *, flip: bool) -> Tensor:
+    """Each image padded with zeros by H // 8, cropped back at random and flipped at random.
+
+    Args:
+        pixels: (B, c, H, W) with H = W, before normalisation; (B, c, H, W) is returned.
+        generator: On the CPU.
+        flip: Mirror half of the images left to right.
+    """
+    (batch, _, height, width), device = pixels.shape, pixels.device
+    pad = height // 8
+    offsets = torch.randint(2 * pad + 1, (batch, 2), generator=generator)
+    rows = offsets[:, :1] + torch.arange(height)  # (B, H): the padded image's row at each place
+    columns = offsets[:, 1:] + torch.arange(width)
+    if flip:
+        is_flipped = torch.rand(batch, 1, generator=generator) < 0.5
+        columns = torch.where(is_flipped, columns.flip(1), columns)
+    rows, columns = to_device(rows, device), to_device(columns, device)
+    image = torch.arange(batch, device=device)
+    padded = F.pad(pixels, (pad, pad, pad, pad))
+    cropped = padded[image[:, None, None], :, rows[:, :, None], columns[:, None, :]]
+    return cropped.permute(0, 3, 1, 2).contiguous()
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """The tensor on the device, without making the CPU wait for a CUDA device."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def epoch_order(num_images: int, batch_size: int, generator: torch.Generator) -> list[Tensor]:
+    """Batches of one random permutation of the positions 0 … num_images − 1, on the CPU.
+
+    A last batch of one joins the one before it: batch normalisation needs two images.
+    """
+    return _batches(torch.randperm(num_images, generator=generator), batch_size)
+
+
+def _batches(order: Tensor, batch_size: int) -> list[Tensor]:
+    batches = list(torch.split(order, batch_size))
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [torch.cat(batches[-2:])]
+    return batches
+
+
+class Endless:
+    """Batches of positions without end; each pass over the set takes a new permutation."""
+
+    def __init__(self, num_images: int, batch_size: int, generator: torch.Generator) -> None:
+        """Draw the first permutation. The generator lives on the CPU."""
+        self._num_images = num_images
+        self._batch_size = batch_size
+        self._generator = generator
+        self._start_pass()
+
+    def _start_pass(self) -> None:
+        self._order = torch.randperm(self._num_images, generator=self._generator)
+        self._batches = _batches(self._order, self._batch_size)
+        self._next = 0
+
+    def next_batch(self) -> Tensor:
+        """Positions, int64 (B,), on the CPU; the last batch of a pass may be smaller."""
+        if self._next == len(self._batches):
+            self._start_pass()
+        self._next += 1
+        return self._batches[self._next - 1]
+
+    def state(self) -> dict[str, Tensor | int]:
+        """What `load_state` needs to go on with the same batches, the generator included."""
+        return {
+            "order": self._order.clone(),
+            "next": self._next,
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state(self, state: dict[str, Tensor | int]) -> None:
+        """Go on where `state` was taken.
+
+        Raises:
+            ValueError: It is of a set of another size.
+        """
+        order, position, generator = state["order"], state["next"], state["generator"]
+        assert isinstance(order, Tensor)
+        assert isinstance(generator, Tensor)
+        if len(order) != self._num_images:
+            raise ValueError(
+                f"the loader's state is of {len(order)} images; this set has {self._num_images}"
+            )
+        self._order = order
+        self._batches = _batches(order, self._batch_size)
+        self._next = int(position)
+        self._generator.set_state(generator)

@@ -1,0 +1,124 @@
+"""The split of a data set: a long-tailed training set, a balanced D_val, a balanced test set.
+
+    pool, per class, in an order drawn by `split_seed`
+    ┌───────┬──────────────────────────┬─ ─ ─ ─ ─ ─ ─┬──────────────────────┐
+    │ D_val │ train: the first n_c     │ not used    │ test, if not official│
+    └───────┴──────────────────────────┴─ ─ ─ ─ ─ ─ ─┴──────────────────────┘
+
+D_val is cut before the tail is, the test set from the other end. So a larger factor only removes
+training images, and neither of the two balanced sets moves when the other's size or the tail does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bikd_core.config import DataConfig
+from bikd_core.data.facts import num_test_per_class, planned_counts
+from bikd_core.data.sources import ImageSet, Progress, Source, load_source
+
+
+@dataclass(frozen=True, eq=False)
+class LongTailSplit:
+    """What one run trains, validates and tests on. Disjoint sets, on the CPU, C classes."""
+
+    dataset: str
+    class_names: tuple[str, ...]  # [C]
+    train: ImageSet
+    val: ImageSet
+    test: ImageSet
+    class_counts: tuple[int, ...]  # [C] training images, in label order
+    mean: tuple[float, ...]  # per channel, of the training images, in [0, 1]
+    std: tuple[float, ...]
+    fingerprint: str  # 16 hex digits; equal for equal images in equal roles
+
+
+def load_split(
+    config: DataConfig, data_dir: Path, *, on_progress: Progress | None = None
+) -> LongTailSplit:
+    """The split that `config` asks for, of the data set in `data_dir`.
+
+    Raises:
+        ConfigError: The split is not possible; said before anything is read.
+        DatasetUnavailable: As `load_source`.
+    """
+    planned_counts(config)
+    return make_split(load_source(config.dataset, data_dir, on_progress=on_progress), config)
+
+
+def make_split(source: Source, config: DataConfig) -> LongTailSplit:
+    """The split of a loaded data set.
+
+    Raises:
+        ConfigError: A count is not possible, as `planned_counts` and `num_test_per_class`.
+    """
+    counts = planned_counts(config)
+    num_val, num_test = config.val_per_class, num_test_per_class(config)
+    pool, seed = source.pool, config.split_seed
+    orders = _orders(pool, len(counts), seed)
+    train = [o[num_val : num_val + count] for o, count in zip(orders, counts, strict=True)]
+    train_set = _take(pool, train)
+    val_set = _take(pool, [order[:num_val] for order in orders])
+    if source.test is None:
+        test_set = _take(pool, [order[-num_test:] for order in orders])
+    else:
+        orders = _orders(source.test, len(counts), seed)
+        test_set = _take(source.test, [order[:num_test] for order in orders])
+    mean, std = channel_statistics(train_set.images)
+    return LongTailSplit(
+        dataset=source.name,
+        class_names=source.class_names,
+        train=train_set,
+        val=val_set,
+        test=test_set,
+        class_counts=counts,
+        mean=mean,
+        std=std,
+        fingerprint=_fingerprint(train_set, val_set, test_set),
+    )
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation per channel of uint8 images [N, channels, H, W], in [0, 1].
+
+    From exact counts of the 256 values, so the same on every machine. A channel that never
+    varies has standard deviation 1, and normalisation then only shifts it.
+    """
+    values = torch.arange(256, dtype=torch.float64) / 255
+    means, stds = [], []
+    for channel in images.unbind(1):
+        shares = torch.bincount(channel.flatten(), minlength=256) / channel.numel()
+        mean = (shares * values).sum()
+        means.append(float(mean))
+        stds.append(float((shares * (values - mean) ** 2).sum().sqrt()) or 1.0)
+    return tuple(means), tuple(stds)
+
+
+def _orders(images: ImageSet, num_classes: int, split_seed: int) -> list[Tensor]:
+    """The positions of each class's images, in an order of its own."""
+    orders = []
+    for label in range(num_classes):
+        positions = (images.labels == label).nonzero()[:, 0]
+        order = np.random.default_rng([split_seed, label]).permutation(len(positions))
+        orders.append(positions[torch.from_numpy(order)])
+    return orders
+
+
+def _take(images: ImageSet, positions: list[Tensor]) -> ImageSet:
+    """Those images in the order of the file, so that no class stands first."""
+    return images[torch.cat(positions).sort().values]
+
+
+def _fingerprint(*sets: ImageSet) -> str:
+    digest = hashlib.sha256()
+    for images in sets:  # each is sorted by original index
+        digest.update(len(images).to_bytes(8, "little"))
+        for tensor in (images.original_indices, images.labels, images.images):
+            digest.update(tensor.numpy().data)
+    return digest.hexdigest()[:16]
