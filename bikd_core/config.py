@@ -32,6 +32,19 @@ ModelName = Literal[
     "resnet8x4",
     "resnet32x4",
 ]
+#: The models that take a data set's images: 8×8 grey, 28×28 grey, 32×32 in colour.
+_DIGITS_MODELS, _GREY_MODELS, _COLOUR_MODELS = (
+    tuple(name for name in get_args(ModelName) if name.startswith(family))
+    for family in ("digits_", "grey_", "resnet")
+)
+MODELS_FOR: dict[str, tuple[str, ...]] = {
+    "digits": _DIGITS_MODELS,
+    "fashion_mnist": _GREY_MODELS,
+    "kmnist": _GREY_MODELS,
+    "svhn": _COLOUR_MODELS,
+    "cifar10": _COLOUR_MODELS,
+    "cifar100": _COLOUR_MODELS,
+}
 Method = Literal["bikd", "ce", "kd"]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
 MAX_SEED = 2**31 - 1
@@ -54,7 +67,7 @@ class DataConfig(_Part):
     imbalance: Literal["exponential", "step"] = Field(
         "exponential",
         title="Imbalance",
-        description="Shape of the tail: counts fall exponentially, or half of all classes are rare.",
+        description="Counts fall exponentially from head to tail, or half of all classes are rare.",
     )
     imbalance_factor: float = Field(
         50.0,

@@ -144,13 +144,13 @@ def test_a_gradient_known_already_changes_nothing(device, estimator):
 
 def test_finite_difference_is_zero_where_the_validation_loss_is_flat(device):
     net, inner, outer, weights = problem(small_net(torch.float32), (2, 6, 6), torch.float32, device)
-    nn.init.zeros_(net[-1].weight)
-    nn.init.zeros_(net[-1].bias)
-    # Weights of 0 leave the virtual student at θ, whose logits of 0 match a uniform teacher.
-    flat = outer._replace(teacher_logits=torch.zeros_like(outer.teacher_logits), meta_loss="soft")
-    nothing = torch.zeros_like(weights)
-    found = weight_hypergradient("finite_difference", net, inner, flat, nothing, LR)
-    assert torch.equal(found.weights, nothing)
+    net[-1] = nn.Linear(16, 1).to(device)  # of one class every student is certain: v is exactly 0
+    inner = inner._replace(
+        labels=torch.zeros_like(inner.labels), teacher_logits=inner.teacher_logits[:, :1]
+    )
+    outer = outer._replace(labels=torch.zeros_like(outer.labels), meta_loss="hard")
+    found = weight_hypergradient("finite_difference", net, inner, outer, weights, LR)
+    assert torch.equal(found.weights, torch.zeros_like(weights))
 
 
 def test_finite_difference_stays_in_float32_under_autocast(device):
@@ -164,7 +164,7 @@ def test_finite_difference_stays_in_float32_under_autocast(device):
 
 
 def test_influence_is_negative_where_an_image_pulls_with_the_validation_set(device):
-    net, inner, outer, weights = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    net, inner, _, weights = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
     # D_val is the training batch itself: on average each image's own loss must want more weight.
     same = OuterBatch(inner.images, inner.labels, None, 3.0, "hard")
     found = weight_hypergradient("forward", net, inner, same, weights, 1e-3).weights

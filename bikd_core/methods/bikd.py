@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +99,7 @@ class BiKD:
         gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=True)
         return dict(zip(named, gradients, strict=True))
 
-    def end_epoch(self, decay: float) -> dict[str, float]:
+    def end_epoch(self, decay: float) -> dict[str, Any]:
         for group in self.optimizer.param_groups:
             group["lr"] *= decay
         return self.window.end_epoch()
@@ -108,7 +108,9 @@ class BiKD:
         state = {f"weight_net.{k}": v for k, v in self.weight_net.state_dict().items()}
         for number, slots in self.optimizer.state_dict()["state"].items():
             state |= {f"adam.{number}.{slot}": value for slot, value in slots.items()}
-        state["learning_rate"] = torch.tensor(self.optimizer.param_groups[0]["lr"]).double()
+        state["learning_rate"] = torch.tensor(
+            self.optimizer.param_groups[0]["lr"], dtype=torch.float64
+        )
         return state | self.window.state()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
@@ -148,7 +150,7 @@ class _Window:
         self.last = gradient
         self.num_gathered = 0
 
-    def end_epoch(self) -> dict[str, float]:
+    def end_epoch(self) -> dict[str, Any]:
         """Means over the windows that closed in this epoch; nothing where none did."""
         gathered = {"hypergradient_norm": self.norms, "hypergradient_cosine": self.cosines}
         self.norms, self.cosines = [], []
@@ -174,7 +176,5 @@ class _Window:
 
 def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {
-        name.removeprefix(prefix): value
-        for name, value in state.items()
-        if name.startswith(prefix)
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
     }

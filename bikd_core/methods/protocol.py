@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -50,9 +50,12 @@ class Method(Protocol):
     """A training objective. It is made once a run, from the run's `Setting`."""
 
     needs_teacher: ClassVar[bool]
-    weight_net: nn.Module | None
 
     def __init__(self, setting: Setting) -> None: ...
+
+    @property
+    def weight_net(self) -> nn.Module | None:
+        """The net that gives each image its weights; None for a method without one."""
 
     def step(self, batch: Batch, learning_rate: float) -> StepResult:
         """Set `.grad` of every student parameter; the loop then lets its optimiser step.
@@ -60,7 +63,7 @@ class Method(Protocol):
         The student's BatchNorm statistics move exactly once.
         """
 
-    def end_epoch(self, decay: float) -> dict[str, float]:
+    def end_epoch(self, decay: float) -> dict[str, Any]:
         """Numbers about the epoch for its `EpochDone`; `decay` is 1 or the next epoch's factor."""
 
     def state(self) -> dict[str, Tensor]:
@@ -90,7 +93,7 @@ class PlainMethod:
         losses.mean().backward()  # type: ignore[no-untyped-call]
         return StepResult(logits.detach(), losses.detach())
 
-    def end_epoch(self, decay: float) -> dict[str, float]:
+    def end_epoch(self, decay: float) -> dict[str, Any]:
         return {}
 
     def state(self) -> dict[str, Tensor]:

@@ -239,7 +239,7 @@ class Loop:
         with torch.no_grad():
             parts = [
                 net(of.batch(indices, None))
-                for indices in torch.arange(len(of), device=self.device).split(EVALUATION_BATCH)
+                for indices in torch.split(torch.arange(len(of)), EVALUATION_BATCH)
             ]
         net.train(was_training)
         logits: np.ndarray[Any, np.dtype[np.float32]] = torch.cat(parts).float().cpu().numpy()
@@ -255,13 +255,17 @@ class Loop:
         tensors |= {f"method.{name}": value for name, value in self.method.state().items()}
         for name, generator in self.generators.items():
             tensors[f"generator.{name}"] = generator.get_state()
-        tensors |= {f"val.{name}": torch.as_tensor(v) for name, v in self.val_batches.state().items()}
+        tensors |= {
+            f"val.{name}": torch.as_tensor(v) for name, v in self.val_batches.state().items()
+        }
         values = {
             "epoch": self.epoch,
             "step": self.num_steps,
             "base_learning_rate": self.base_learning_rate,
         }
-        return State({name: value.detach().cpu().clone() for name, value in tensors.items()}, values)
+        return State(
+            {name: value.detach().cpu().clone() for name, value in tensors.items()}, values
+        )
 
     def load_state(self, state: State) -> None:
         """Go on from `state()` of the same config."""
@@ -277,6 +281,6 @@ class Loop:
         self.method.load_state(parts.get("method", {}))
         for name, value in parts["generator"].items():
             self.generators[name].set_state(value)
-        self.val_batches.load_state(parts["val"])
+        self.val_batches.load_state({**parts["val"]})
         self.epoch, self.num_steps = state.values["epoch"], state.values["step"]
         self.base_learning_rate = state.values["base_learning_rate"]

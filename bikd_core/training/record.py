@@ -107,7 +107,7 @@ def frame_arrays(
     weight_net: torch.nn.Module | None,
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a `Frame`, without the confusion matrix."""
-    frame = {"ce_student": arrays["ce_student"].astype(np.float32)}
+    frame: dict[str, NDArray[Any]] = {"ce_student": arrays["ce_student"].astype(np.float32)}
     if "ce_teacher" in arrays:
         frame["ce_teacher"] = arrays["ce_teacher"].astype(np.float32)
     if weight_net is not None:

@@ -1,4 +1,4 @@
-"""From a config to a training that runs: data, teacher (trained first if none fits), then epochs."""
+"""From a config to a training that runs: data, teacher (trained if none fits), then epochs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 import bikd_core
-from bikd_core.config import DATASET_DEFAULTS, ConfigError, RunConfig
+from bikd_core.config import ConfigError, RunConfig
 from bikd_core.control import Control
 from bikd_core.data.long_tail import LongTailSplit, load_split
 from bikd_core.evaluation import evaluate
