@@ -1,0 +1,187 @@
+"""All that is known of one run, for many readers. A live run and a recorded one are read alike."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bikd_core.config import RunConfig
+from bikd_core.events import (
+    ControlChanged,
+    EpochDone,
+    Event,
+    RunStarted,
+    StepDone,
+    TeacherEpochDone,
+)
+from bikd_core.store import ENDED, CorruptRunError, LogReader, RunFolder, RunState
+
+_EPOCHS_TO_JUDGE_BY = 5  # the time left is told from the speed of the last ones
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """A run at one moment. Immutable: what is drawn from it is good for (run_id, version)."""
+
+    run_id: str
+    name: str
+    created: datetime
+    config: RunConfig
+    folder: RunFolder  # for frames, panel, size
+    version: int  # rises at every change while the server lives, not beyond
+    state: RunState
+    reason: str  # one sentence where the state needs one: failed, interrupted
+    queue_position: int | None  # 1 is next; None unless it waits in this server's queue
+    resolved: RunStarted | None  # None until the training proper begins
+    teacher_epochs: tuple[TeacherEpochDone, ...]  # of a teacher that is trained first
+    epochs: tuple[EpochDone, ...]
+    controls: tuple[ControlChanged, ...]
+    last_step: StepDone | None  # None unless somebody stepped
+    seconds_left: float | None  # as of the last epoch's end; None unless running or paused
+
+    @property
+    def has_ended(self) -> bool:
+        """Nothing changes any more by itself, so there is nothing to poll for."""
+        return self.state in ENDED
+
+    @property
+    def can_resume(self) -> bool:
+        """`RunManager.resume_from_checkpoint` has something left to train."""
+        return self.has_ended and self.state != "finished"
+
+
+class History:
+    """A run's record, status and log in memory; `refresh` adds what the folder has gained.
+
+    Any thread may call any method.
+    """
+
+    def __init__(self, folder: RunFolder, *, is_ours: bool = False) -> None:
+        """Read the folder; arguments and errors as `refresh`."""
+        self.folder = folder
+        self._lock = threading.Lock()  # guards all below
+        self._log = LogReader(folder.log_path)
+        self._events: list[Event] = []
+        self._damage = ""  # what is wrong with the log, and in which line
+        self._signatures: tuple[tuple[int, ...], ...] = ()  # of the files when last read
+        self._is_orphan = False
+        self._override: tuple[RunState, str] | None = None
+        self._queue_position: int | None = None
+        self._version = 0
+        self._snapshot: Snapshot | None = None
+        self._record, self._status = folder.record(), folder.status()
+        self.refresh(is_ours=is_ours)
+
+    def refresh(self, *, is_ours: bool = False) -> None:
+        """Read what is new in the folder.
+
+        Args:
+            is_ours: This server trains the run or has it in its queue. If not, and nobody else
+                does, a run that did not end was interrupted.
+
+        Raises:
+            CorruptRunError: `run.json` or `status.json` cannot be read.
+        """
+        with self._lock:
+            signatures = tuple(_signature(path) for path in self._files())
+            is_new = signatures != self._signatures
+            if self._status.state in ENDED and not is_new:
+                return
+            # Looked at before the status is read: who lets go of a folder has written its end.
+            is_held = is_ours or self.folder.is_held()
+            if is_new:
+                self._read()
+                self._signatures = signatures
+            is_orphan = self._status.state not in ENDED and not is_held
+            if is_new or is_orphan != self._is_orphan:
+                self._is_orphan = is_orphan
+                self._change()
+
+    def _files(self) -> tuple[Path, ...]:
+        folder = self.folder.path
+        return (self.folder.log_path, folder / "status.json", folder / "run.json")
+
+    def _read(self) -> None:
+        self._record, self._status = self.folder.record(), self.folder.status()
+        self._override = None
+        self._damage = ""
+        try:
+            new = self._log.read_new()
+        except CorruptRunError as error:
+            self._damage = str(error)
+            return
+        self._events = new.events if new.is_rewritten else self._events + new.events
+
+    def place(self, queue_position: int | None) -> None:
+        """Say where in this server's queue the run waits; None: it does not."""
+        with self._lock:
+            if queue_position != self._queue_position:
+                self._queue_position = queue_position
+                self._change()
+
+    def override(self, state: RunState, reason: str) -> None:
+        """Set a state that could not be written to the folder, on a full disk for instance."""
+        with self._lock:
+            self._override = (state, reason)
+            self._change()
+
+    def _change(self) -> None:
+        self._version += 1
+        self._snapshot = None
+
+    def snapshot(self) -> Snapshot:
+        """The run as last read; made once for each change."""
+        with self._lock:
+            if self._snapshot is None:
+                self._snapshot = self._make_snapshot()
+            return self._snapshot
+
+    def _make_snapshot(self) -> Snapshot:
+        state, reason = self._state()
+        started = [event for event in self._events if isinstance(event, RunStarted)]
+        steps = [event for event in self._events if isinstance(event, StepDone)]
+        epochs = tuple(event for event in self._events if isinstance(event, EpochDone))
+        return Snapshot(
+            run_id=self.folder.run_id,
+            name=self._record.name,
+            created=self._record.created,
+            config=self._record.config,
+            folder=self.folder,
+            version=self._version,
+            state=state,
+            reason=reason,
+            queue_position=self._queue_position,
+            resolved=started[-1] if started else None,
+            teacher_epochs=tuple(e for e in self._events if isinstance(e, TeacherEpochDone)),
+            epochs=epochs,
+            controls=tuple(e for e in self._events if isinstance(e, ControlChanged)),
+            last_step=steps[-1] if steps else None,
+            seconds_left=self._seconds_left(epochs) if state in {"running", "paused"} else None,
+        )
+
+    def _state(self) -> tuple[RunState, str]:
+        if self._override is not None:
+            return self._override
+        if self._damage:
+            return "failed", self._damage
+        if self._is_orphan:
+            began = "while this run trained" if self._events else "before this run began"
+            return "interrupted", f"The server or the computer went down {began}."
+        return self._status.state, self._status.reason
+
+    def _seconds_left(self, epochs: tuple[EpochDone, ...]) -> float | None:
+        last = [epoch.seconds for epoch in epochs[-_EPOCHS_TO_JUDGE_BY:]]
+        if not last:
+            return None
+        return (self._record.config.training.epochs - len(epochs)) * sum(last) / len(last)
+
+
+def _signature(path: Path) -> tuple[int, ...]:
+    """Different after every write: files are appended to, or replaced by new ones."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return ()
+    return (about.st_ino, about.st_size, about.st_mtime_ns)

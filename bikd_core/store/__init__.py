@@ -1,0 +1,32 @@
+"""A run is a folder: write it, read it, follow it, go on from it. Imports no torch."""
+
+from bikd_core.store.checkpoint import Checkpoint
+from bikd_core.store.files import CorruptRunError, StoreError
+from bikd_core.store.folder import (
+    ENDED,
+    RunFolder,
+    RunRecord,
+    RunState,
+    Status,
+    UnknownRun,
+    create_run,
+    list_runs,
+    open_run,
+)
+from bikd_core.store.log import LogReader
+
+__all__ = [
+    "ENDED",
+    "Checkpoint",
+    "CorruptRunError",
+    "LogReader",
+    "RunFolder",
+    "RunRecord",
+    "RunState",
+    "Status",
+    "StoreError",
+    "UnknownRun",
+    "create_run",
+    "list_runs",
+    "open_run",
+]

@@ -1,0 +1,97 @@
+"""The checkpoint of a run: one folder, renamed into place. torch is imported when one is used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bikd_core.store.files import CorruptRunError, force_to_disk, remove_folder, writing
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Checkpoint(NamedTuple):
+    """A training's state as it lies on the disk; `values["epoch"]` is the epoch it belongs to."""
+
+    tensors: dict[str, torch.Tensor]
+    values: dict[str, Any]
+
+
+def save(run: Path, tensors: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> None:
+    """Replace a run's checkpoint; a crash at any point leaves the former one or the new one.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    import safetensors.torch
+
+    new, current, old = (run / f"checkpoint{ending}" for ending in (".new", "", ".old"))
+    with writing(run):
+        remove_folder(new)
+        new.mkdir()
+        (new / "tensors.safetensors").write_bytes(safetensors.torch.save(dict(tensors)))
+        (new / "values.json").write_text(json.dumps(values), encoding="utf-8")
+        for path in (*new.iterdir(), new):
+            force_to_disk(path)
+        if current.exists():
+            remove_folder(old)
+            current.rename(old)
+        new.rename(current)
+        force_to_disk(run)
+        remove_folder(old)
+
+
+def load(run: Path) -> Checkpoint | None:
+    """A run's checkpoint, its tensors on the CPU; None if there is none.
+
+    Raises:
+        CorruptRunError: It cannot be read.
+    """
+    import safetensors.torch
+
+    folder = _find(run)
+    if folder is None:
+        return None
+    path = folder / "tensors.safetensors"
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CorruptRunError(f"{path}: {error}") from error
+    return Checkpoint(tensors, _values(folder))
+
+
+def epoch(run: Path) -> int:
+    """The epoch that a run would go on after; 0 without a checkpoint. Imports no torch.
+
+    Raises:
+        CorruptRunError: The checkpoint cannot be read.
+    """
+    folder = _find(run)
+    return 0 if folder is None else int(_values(folder)["epoch"])
+
+
+def remove(run: Path) -> None:
+    """Forget a run's checkpoint."""
+    with writing(run):
+        remove_folder(run / "checkpoint")
+        remove_folder(run / "checkpoint.old")
+
+
+def _find(run: Path) -> Path | None:
+    # A crash between the two renames of `save` leaves the former one under its other name.
+    candidates = (run / "checkpoint", run / "checkpoint.old")
+    return next((path for path in candidates if path.exists()), None)
+
+
+def _values(folder: Path) -> dict[str, Any]:
+    path = folder / "values.json"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorruptRunError(f"{path}: {error}") from error
+    if not isinstance(values, dict) or not isinstance(values.get("epoch"), int):
+        raise CorruptRunError(f"{path}: it has no whole number 'epoch'")
+    return values

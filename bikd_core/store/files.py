@@ -1,0 +1,115 @@
+"""Files that a reader never meets half-written, and the errors of those that are broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from filelock import Timeout
+from pydantic import BaseModel, ValidationError
+
+from bikd_core.events import Frame, Panel, arrays
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_Arrays = TypeVar("_Arrays", Panel, Frame)
+
+
+class StoreError(Exception):
+    """A run folder cannot be read, written or used as asked; the message is one sentence."""
+
+
+class CorruptRunError(StoreError):
+    """A file of a run holds what it cannot hold; the message has its path, and line if it has."""
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn any failure to write into one sentence.
+
+    Raises:
+        StoreError: The block could not write.
+    """
+    try:
+        yield
+    except Timeout as error:
+        raise StoreError(f"{path} is being written by another process; try again.") from error
+    except OSError as error:
+        raise StoreError(
+            f"{error.filename or path} cannot be written ({error.strerror or error}); "
+            "runs need a folder that can be written and has space left."
+        ) from error
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a whole file under another name, then rename it into place."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)
+
+
+def replace_bytes(path: Path, content: bytes) -> None:
+    """As `replace_text`."""
+    new = path.with_name(f"{path.name}.new")
+    new.write_bytes(content)
+    os.replace(new, path)
+
+
+def force_to_disk(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, has reached the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder and all in it, if it is there."""
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def read_model(path: Path, model: type[_Model]) -> _Model:
+    """What a JSON file holds.
+
+    Raises:
+        CorruptRunError: It cannot be read, or holds something else.
+    """
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise CorruptRunError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise CorruptRunError(f"{path}: {place or 'JSON'}: {first['msg']}") from error
+
+
+def write_arrays(path: Path, of: Panel | Frame) -> None:
+    """Write the arrays of a panel or a frame to one .npz file, in one rename."""
+    new = path.with_name(f"{path.name}.new")
+    with new.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays(of))
+    os.replace(new, path)
+
+
+def read_arrays(path: Path, kind: type[_Arrays], **values: Any) -> _Arrays:
+    """The panel or frame that `write_arrays` wrote; `values` are its fields that are no arrays.
+
+    Raises:
+        StoreError: There is no such file.
+        CorruptRunError: It is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return kind(**{name: file[name] for name in file.files}, **values)
+    except FileNotFoundError as error:
+        raise StoreError(f"The run has no {path.name} yet.") from error
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise CorruptRunError(f"{path}: {error}") from error
