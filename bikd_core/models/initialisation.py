@@ -1,0 +1,41 @@
+"""First values of a network, drawn from one generator; the global random state stays as it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def drawn(make: Callable[[], Network], generator: torch.Generator) -> Network:
+    """The network that `make` constructs, on the CPU, initialised from `generator` alone.
+
+    PyTorch's layers draw from the global generator as they are constructed, except on the meta
+    device, where they hold no values. So they are made there and get their values here:
+    convolutions He's normal initialisation by fan-out, linear layers PyTorch's own uniform one,
+    batch norms ones and zeros.
+
+    Source: He et al., "Delving Deep into Rectifiers", 2015, arXiv:1502.01852, section 2.2.
+    """
+    with torch.device("meta"):
+        network = make()
+    network.to_empty(device="cpu")
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(
+                module.weight, mode="fan_out", nonlinearity="relu", generator=generator
+            )
+        elif isinstance(module, nn.Linear):
+            bound = 1 / math.sqrt(module.in_features)
+            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            nn.init.uniform_(module.bias, -bound, bound, generator=generator)
+        elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.reset_parameters()
+        else:
+            assert not list(module.parameters(recurse=False)), f"no initialisation for {module}"
+    return network

@@ -1,0 +1,141 @@
+from typing import get_args
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.func import functional_call, jvp
+
+from bikd_core.config import DATASET_DEFAULTS, Dataset, ModelName, RunConfig
+from bikd_core.models import MODELS, build, models_for
+
+SMALL = ["digits_mlp", "digits_cnn_s", "digits_cnn_l", "grey_cnn_s", "grey_cnn_l"]
+IMAGES = {  # channels and size, as the data sets have them
+    "digits": (1, 8),
+    "fashion_mnist": (1, 28),
+    "kmnist": (1, 28),
+    "svhn": (3, 32),
+    "cifar10": (3, 32),
+    "cifar100": (3, 32),
+}
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def built(name, num_classes=10):
+    return build(name, num_classes, MODELS[name].channels, MODELS[name].size, generator())
+
+
+def images(name, num_images, dtype=torch.float32):
+    shape = (num_images, MODELS[name].channels, MODELS[name].size, MODELS[name].size)
+    return torch.randn(shape, generator=generator(1), dtype=dtype)
+
+
+def test_the_registry_holds_the_names_of_the_config():
+    assert sorted(MODELS) == sorted(get_args(ModelName))
+
+
+@pytest.mark.parametrize("dataset", get_args(Dataset))
+def test_models_for_a_data_set_take_its_images_and_no_others_do(dataset):
+    fitting = {name for name, m in MODELS.items() if (m.channels, m.size) == IMAGES[dataset]}
+    assert set(models_for(dataset)) == fitting
+    assert len(models_for(dataset)) == len(fitting) > 0
+
+
+@pytest.mark.parametrize("dataset", DATASET_DEFAULTS)
+def test_default_models_fit_their_data_set(dataset):
+    models = RunConfig(data={"dataset": dataset}).models
+    assert {models.teacher_model, models.student} <= set(models_for(dataset))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("num_classes", [2, 10, 100])
+def test_logits_have_one_column_per_class(name, num_classes):
+    model = built(name, num_classes)
+    assert model.training
+    assert model(images(name, 3)).shape == (3, num_classes)
+
+
+@pytest.mark.parametrize("name", [*SMALL, "resnet8", "resnet32x4"])
+def test_runs_on_each_device_and_gives_the_same_logits(name, device):
+    model, batch = built(name).eval(), images(name, 4)
+    expected = model(batch)
+    torch.testing.assert_close(
+        model.to(device)(batch.to(device)).cpu(), expected, rtol=1e-3, atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("name", [*SMALL, "resnet8", "resnet8x4"])
+def test_forward_mode_derivative_equals_central_differences_in_training_mode(name, device):
+    model = built(name).double().to(device)
+    batch = images(name, 6, torch.float64).to(device)
+    params = {key: value.detach() for key, value in model.named_parameters()}
+    direction = {
+        key: torch.randn(value.shape, generator=generator(i), dtype=torch.float64).to(device)
+        for i, (key, value) in enumerate(params.items())
+    }
+    before = {key: value.clone() for key, value in model.named_buffers()}
+
+    def logits(theta):
+        buffers = {key: value.clone() for key, value in model.named_buffers()}
+        return functional_call(model, theta | buffers, (batch,))
+
+    exact = jvp(logits, (params,), (direction,))[1]
+    step = 1e-7  # small: between two points, a ReLU may change sides
+    ends = [
+        logits({key: params[key] + sign * step * direction[key] for key in params})
+        for sign in (1, -1)
+    ]
+    numeric = (ends[0] - ends[1]) / (2 * step)
+    assert (exact - numeric).norm() < 1e-4 * exact.norm()
+    assert all(torch.equal(value, before[key]) for key, value in model.named_buffers())
+
+
+@pytest.mark.parametrize("name", [*SMALL, "resnet8"])
+def test_a_training_forward_moves_the_running_statistics_once(name):
+    model = built(name)
+    model(images(name, 4))
+    counts = [v.item() for key, v in model.named_buffers() if key.endswith("num_batches_tracked")]
+    assert counts
+    assert set(counts) == {1}
+
+
+@pytest.mark.parametrize("name", ["digits_cnn_s", "digits_cnn_l", "digits_mlp"])
+def test_a_few_steps_learn_a_batch_by_heart(name):
+    model, batch = built(name), images(name, 16)
+    labels = torch.arange(16) % 10
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    losses = []
+    for _ in range(60):
+        loss = F.cross_entropy(model(batch), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "size", "message"),
+    [
+        ("digits_cnn_s", 3, 32, r"digits_cnn_s takes images of 1×8×8, not 3×32×32; .* resnet8x4"),
+        ("resnet20", 1, 28, r"resnet20 takes images of 3×32×32, not 1×28×28; .* grey_cnn_s"),
+        ("grey_cnn_l", 3, 64, r"grey_cnn_l .* not 3×64×64; models that fit: none"),
+        ("resnet18", 3, 32, r"There is no model 'resnet18'; the models are digits_mlp"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_by_name(name, channels, size, message):
+    with pytest.raises(ValueError, match=message):
+        build(name, 10, channels, size, generator())
+
+
+@pytest.mark.parametrize("num_classes", [1, 0, -3])
+def test_fewer_than_two_classes_are_refused(num_classes):
+    with pytest.raises(ValueError, match=f"num_classes = {num_classes} is not possible"):
+        build("resnet8", num_classes, 3, 32, generator())
+
+
+def test_an_unknown_data_set_is_refused():
+    with pytest.raises(ValueError, match="There is no data set 'mnist'; the data sets are digits"):
+        models_for("mnist")
