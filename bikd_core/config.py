@@ -9,8 +9,8 @@ The names of all fields are unique across the parts, so that a config also has a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self, get_args
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -288,10 +288,8 @@ class RunConfig(_Part):
         parts: dict[str, dict[str, Any]] = {part: {} for part in cls.PARTS}
         for name, value in values.items():
             if name not in fields():
-                raise ConfigError(
-                    f"There is no control {name!r}; the controls are {_listed(fields())}."
-                )
-            parts[part_of(name)][name] = value
+                raise ConfigError(_no_control(name))
+            parts[part_of(name)][name] = _read(name, value)
         try:
             return cls.model_validate(parts)
         except ValidationError as error:
@@ -311,6 +309,11 @@ def _given(part: Any) -> Any:
     if isinstance(part, _Part):
         return {name: getattr(part, name) for name in part.model_fields_set}
     return dict(part) if isinstance(part, Mapping) else part
+
+
+def _read(name: str, value: Any) -> Any:
+    """A choice from its string: pydantic reads strings as numbers, but not those of a `Literal`."""
+    return next((option for option in choices(name) if str(option) == value), value)
 
 
 def fields() -> dict[str, FieldInfo]:
@@ -334,19 +337,20 @@ def part_of(name: str) -> str:
 
 def choices(name: str) -> tuple[Any, ...]:
     """What a control with a fixed set of values can be; empty for the others."""
-    return get_args(fields()[name].annotation) if _is_literal(name) else ()
-
-
-def _is_literal(name: str) -> bool:
-    return getattr(fields()[name].annotation, "__origin__", None) is Literal
+    annotation = fields()[name].annotation
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def bounds(name: str) -> dict[str, float]:
     """The limits of a numeric control, by pydantic's names: some of ge, gt, le, lt."""
+    return _limits(name, ("ge", "gt", "le", "lt"))
+
+
+def _limits(name: str, keys: Iterable[str]) -> dict[str, float]:
     return {
         key: float(getattr(limit, key))
         for limit in fields()[name].metadata
-        for key in ("ge", "gt", "le", "lt")
+        for key in keys
         if hasattr(limit, key)
     }
 
@@ -356,25 +360,38 @@ def explain(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][-1]) if first["loc"] else "config"
     if first["type"] == "extra_forbidden":
-        return f"There is no control {name!r}; the controls are {_listed(fields())}."
+        return _no_control(name)
     if name not in fields():
         return f"{name}: {first['msg']}."
-    return f"{name} = {first['input']!r} is not possible: {allowed(name)}."
+    return f"{name} = {_shown(first['input'])} is not possible: {allowed(name)}."
 
 
 def allowed(name: str) -> str:
     """What a control accepts, in words."""
     if options := choices(name):
-        return f"it must be one of {_listed(options)}"
-    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
-    limits = " and ".join(f"{words[key]} {value:g}" for key, value in bounds(name).items())
+        return f"it must be one of {', '.join(map(str, options))}"
+    words = {
+        "ge": "at least {:.10g}",
+        "gt": "more than {:.10g}",
+        "le": "at most {:.10g}",
+        "lt": "less than {:.10g}",
+        "min_length": "at least {:g}",
+        "max_length": "at most {:g} characters",
+    }
+    limits = " and ".join(words[key].format(value) for key, value in _limits(name, words).items())
     kinds = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text"}
     annotation = fields()[name].annotation
     options = get_args(annotation) or (annotation,)
     kind = kinds.get(getattr(options[0], "__name__", ""), "a value")
-    empty = " or nothing" if type(None) in options else ""
-    return " ".join(part for part in (f"it must be {kind}", limits) if part) + empty
+    empty = "or nothing" if type(None) in options else ""
+    return ", ".join(part for part in (f"it must be {kind}", limits, empty) if part)
 
 
-def _listed(names: Any) -> str:
-    return ", ".join(str(name) for name in names)
+def _no_control(name: object) -> str:
+    return f"There is no control {_shown(name)}; the controls are {', '.join(fields())}."
+
+
+def _shown(value: object) -> str:
+    """A value in a message: it may come from a URL, and be of any length."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

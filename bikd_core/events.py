@@ -178,7 +178,7 @@ def from_json(line: str) -> Event:
         ValueError: The line is not JSON, or is not an event.
     """
     values = json.loads(line)
-    if not isinstance(values, dict) or values.get("kind") not in _TYPES:
+    if not isinstance(values, dict) or str(values.get("kind")) not in _TYPES:
         raise ValueError(f"not an event: {line[:80]!r}")
     frozen = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     try:
