@@ -1,0 +1,134 @@
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from bikd_core.events import (
+    ControlChanged,
+    EpochDone,
+    Frame,
+    Panel,
+    RunFailed,
+    RunStarted,
+    StepDone,
+    TeacherEpochDone,
+    arrays,
+    from_json,
+    to_json,
+)
+
+EPOCH = EpochDone(
+    epoch=1,
+    step=5,
+    seconds=0.125,
+    images_per_second=2400.0,
+    learning_rate=0.05,
+    train_hard_loss=2.25,
+    train_soft_loss=1.5,
+    train_weighted_loss=1.75,
+    val_loss=2.0,
+    test_loss=2.125,
+    accuracy=0.75,
+    accuracy_many=1.0,
+    accuracy_medium=0.75,
+    accuracy_few=0.5,
+    accuracy_per_class=(1.0, 0.5),
+    calibration_error=0.0625,
+    w_hard_per_class=(0.5, 0.75),
+    w_soft_per_class=(0.5, 0.25),
+    hypergradient_norm=0.001,
+    hypergradient_cosine=-0.5,
+    saturated_share=0.0,
+    warnings=("a warning",),
+)
+STARTED = RunStarted(
+    class_names=("zero", "one"),
+    class_counts=(100, 2),
+    num_val=20,
+    num_test=116,
+    data_fingerprint="0123456789abcdef",
+    teacher="digits-digits_cnn_l-3f2a9c",
+    teacher_accuracy_per_class=(1.0, 0.5),
+    device="cpu",
+    precision="float32",
+    estimator="forward",
+    num_threads=1,
+    versions={"torch": "2.14.1"},
+)
+EVENTS = [
+    STARTED,
+    TeacherEpochDone(epoch=1, epochs=60, seconds=0.5, accuracy=0.75),
+    StepDone(epoch=1, step=3, weighted_loss=1.5, outer_loss=2.0, weight_step=True),
+    StepDone(epoch=1, step=4, weighted_loss=1.5, outer_loss=None, weight_step=False),
+    EPOCH,
+    ControlChanged(epoch=2, step=7, control="paused"),
+    ControlChanged(epoch=2, step=7, control="learning_rate", value=0.01),
+    RunFailed(reason="The loss is not finite in epoch 2, step 8."),
+]
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
+def test_an_event_survives_its_line_of_json(event):
+    line = to_json(event)
+    assert "\n" not in line
+    assert from_json(line) == event
+
+
+def test_every_kind_of_event_is_tried_above():
+    from bikd_core.events import _TYPES
+
+    assert {event.kind for event in EVENTS} == set(_TYPES)
+
+
+def test_an_epochs_line_holds_all_its_fields_by_name():
+    values = json.loads(to_json(EPOCH))
+    assert set(values) == {field.name for field in dataclasses.fields(EpochDone)}
+    assert values["accuracy_per_class"] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_becomes_null_since_json_has_no_word_for_it(value):
+    event = dataclasses.replace(EPOCH, val_loss=value, accuracy_per_class=(0.5, value))
+    values = json.loads(to_json(event))
+    assert values["val_loss"] is None
+    assert values["accuracy_per_class"] == [0.5, None]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        '{"kind": "ste',
+        "[]",
+        "3",
+        "{}",
+        '{"kind": null}',
+        '{"kind": ["epoch"]}',
+        '{"kind": "no such kind"}',
+        '{"kind": "epoch", "epoch": 1}',
+        '{"kind": "failed", "reason": "x", "unknown": 1}',
+    ],
+)
+def test_a_line_that_is_no_event_is_refused(line):
+    with pytest.raises(ValueError, match=r"not a|Expecting|Unterminated"):
+        from_json(line)
+
+
+def test_events_are_values_that_nobody_can_change():
+    assert dataclasses.replace(EPOCH) == EPOCH
+    assert dataclasses.replace(EPOCH, epoch=2) != EPOCH
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        EPOCH.epoch = 2  # type: ignore[misc]
+
+
+def test_wall_clock_fields_are_fields():
+    assert set(EpochDone.WALL_CLOCK) <= {field.name for field in dataclasses.fields(EpochDone)}
+
+
+def test_only_the_arrays_that_are_there_go_to_a_file():
+    panel = Panel(labels=np.zeros(3, np.int16), original_indices=np.arange(3, dtype=np.int32))
+    frame = Frame(epoch=1, ce_student=np.ones(3, np.float32), confusion=np.zeros((2, 2), np.int32))
+    assert set(arrays(panel)) == {"labels", "original_indices"}
+    assert set(arrays(frame)) == {"ce_student", "confusion"}
