@@ -1,0 +1,45 @@
+"""The published pair's family on the real files, as few steps as prove that it works."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bikd_core.config import RunConfig
+from bikd_core.control import Control
+from bikd_core.events import EpochDone, RunStarted
+from bikd_core.places import Places
+from bikd_core.training import Training
+
+FOLDER = os.environ.get("BIKD_TEST_CIFAR10")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not FOLDER, reason="BIKD_TEST_CIFAR10 names no folder that holds cifar-10-batches-py"
+)
+@pytest.mark.parametrize("estimator", ["forward", "finite_difference"])
+def test_bikd_trains_on_cifar10_lt(tmp_path, quick_teacher, estimator):
+    config = RunConfig.from_flat(
+        {
+            "dataset": "cifar10",
+            "imbalance_factor": 10,
+            "head_count": 100,
+            "test_per_class": 10,
+            "val_per_class": 20,
+            "teacher_model": "resnet8",
+            "student": "resnet8",
+            "estimator": estimator,
+            "epochs": 2,
+        }
+    )
+    places = Places.at(tmp_path, Path(FOLDER))
+    events = list(Training(config, Control(), places))
+    started = next(event for event in events if isinstance(event, RunStarted))
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert started.class_counts[0] == 100
+    assert started.class_counts[-1] == 10
+    assert started.num_test == 100
+    assert len(done) == 2
+    assert done[1].train_hard_loss < done[0].train_hard_loss
+    assert all(0 < weight < 1 for weight in done[-1].w_hard_per_class)

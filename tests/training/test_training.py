@@ -1,0 +1,269 @@
+import dataclasses
+import itertools
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.control import Control
+from bikd_core.data.long_tail import load_split
+from bikd_core.evaluation import mean_per_class, weight_histograms
+from bikd_core.events import (
+    SURFACE_AXIS,
+    ControlChanged,
+    EpochDone,
+    Frame,
+    Panel,
+    RunStarted,
+    StepDone,
+    TeacherEpochDone,
+    arrays,
+)
+from bikd_core.models.weight_net import WeightNet
+from bikd_core.training import NonFiniteLoss, Training, train
+from bikd_core.training.loop import Loop, generator_for
+
+
+def epochs(events):
+    return [event for event in events if isinstance(event, EpochDone)]
+
+
+def comparable(events):
+    """Events as plain values, without the wall clock; arrays as bytes."""
+    found = []
+    for event in events:
+        if isinstance(event, EpochDone):
+            event = dataclasses.replace(event, **dict.fromkeys(EpochDone.WALL_CLOCK, 0.0))
+        if isinstance(event, TeacherEpochDone):
+            event = dataclasses.replace(event, seconds=0.0)
+        is_frame = isinstance(event, (Frame, Panel))
+        found.append({k: v.tobytes() for k, v in arrays(event).items()} if is_frame else event)
+    return found
+
+
+def test_events_come_in_the_order_that_train_draws(run, digits):
+    kinds = [type(event) for event in run(digits)]
+    start = [TeacherEpochDone, TeacherEpochDone, RunStarted, Panel]
+    assert kinds == start + 3 * [Frame, EpochDone]
+
+
+def test_a_teacher_once_trained_is_found_again(run, digits):
+    first, second = run(digits), run(digits.changed(seed=5, epochs=1))
+    started = [next(e for e in events if isinstance(e, RunStarted)) for events in (first, second)]
+    assert started[0].teacher == started[1].teacher != ""
+    assert not [event for event in second if isinstance(event, TeacherEpochDone)]
+
+
+@pytest.mark.parametrize("method", ["bikd", "kd", "ce"])
+def test_same_seed_gives_the_same_events(run, digits, method):
+    config = digits.changed(method=method)
+    run(config)  # the teacher is there from now on
+    assert comparable(run(config)) == comparable(run(config))
+
+
+def test_another_seed_gives_other_weights_on_the_same_split(run, digits):
+    first, second = run(digits), run(digits.changed(seed=1))
+    panels = [next(e for e in events if isinstance(e, Panel)) for events in (first, second)]
+    assert np.array_equal(panels[0].original_indices, panels[1].original_indices)
+    assert epochs(first)[-1].w_hard_per_class != epochs(second)[-1].w_hard_per_class
+
+
+@pytest.mark.parametrize("method", ["ce", "kd"])
+def test_a_method_without_a_weight_net_yields_no_weights(run, digits, method):
+    events = run(digits.changed(method=method, epochs=1))
+    done, frame = events[-1], events[-2]
+    assert done.w_hard_per_class is None
+    assert done.hypergradient_norm is None
+    assert frame.weights is None
+    assert frame.histograms is None
+    assert (frame.ce_teacher is None) == (method == "ce")
+    assert (done.train_soft_loss is None) == (method == "ce")
+
+
+def test_a_frame_holds_each_image_and_agrees_with_its_epoch(run, digits):
+    events = run(digits)
+    panel = next(e for e in events if isinstance(e, Panel))
+    started = next(e for e in events if isinstance(e, RunStarted))
+    frame, done = events[-2], events[-1]
+    labels = panel.labels.astype(int)
+    assert tuple(np.bincount(labels)) == started.class_counts
+    np.testing.assert_array_equal(frame.histograms.sum(axis=2), [started.class_counts] * 2)
+    # float16 weights may fall on the other side of a bin's edge, but seldom.
+    rebuilt = weight_histograms(frame.weights, labels, 10)
+    assert np.abs(rebuilt - frame.histograms).sum() <= 0.05 * 2 * 2 * len(labels)
+    means = mean_per_class(frame.weights[:, 0], labels, 10)
+    assert means == pytest.approx(done.w_hard_per_class, abs=1e-3)
+    assert frame.ce_student.mean() == pytest.approx(done.train_hard_loss, rel=1e-4)
+    assert frame.confusion.sum() == started.num_test
+    assert done.accuracy == pytest.approx(frame.confusion.trace() / frame.confusion.sum())
+    assert frame.influence.shape == frame.weights.shape == (len(labels), 2)
+
+
+def test_the_surface_is_the_weight_nets_output(places, digits, quick_teacher):
+    training = Training(digits.changed(epochs=1), Control(), places)
+    frame = next(event for event in training if isinstance(event, Frame))
+    net = WeightNet(1, generator=torch.Generator())
+    tensors = training.state().tensors
+    prefix = "method.weight_net."
+    net.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    )
+    pair = torch.tensor([[SURFACE_AXIS[7], SURFACE_AXIS[30]]], dtype=torch.float32)
+    expected = net(pair)[0].tolist()  # student's CE first
+    assert frame.surface[:, 30, 7].tolist() == pytest.approx(expected, abs=1e-3)
+
+
+def test_teacher_is_in_eval_mode_and_never_touched(places, digits, quick_teacher):
+    training = Training(digits, Control(), places)
+    events = iter(training)
+    next(event for event in events if isinstance(event, Panel))
+    teacher = training._loop.teacher
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    list(events)
+    assert not teacher.training
+    assert all(torch.equal(v, before[name]) for name, v in teacher.state_dict().items())
+
+
+def test_test_images_decide_nothing(places, digits, monkeypatch):
+    # Another test set must leave the student and its weights as they are.
+    split = load_split(digits.data, places.data)
+    other = dataclasses.replace(split, test=split.val)
+    states = []
+    for each in (split, other):
+        loop = Loop(digits.changed(method="ce", epochs=2), each, None, torch.device("cpu"))
+        for _ in range(2):
+            list(loop.run_epoch(Control()))
+        states.append(loop.state().tensors)
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+@pytest.mark.parametrize("method", ["bikd", "ce"])
+def test_a_resumed_run_goes_on_as_if_undisturbed(places, digits, quick_teacher, method, epoch):
+    config = digits.changed(method=method, inner_steps=3, epochs=4, augmentation="crop")
+    list(Training(config.changed(epochs=1), Control(), places))  # the teacher is there
+    whole = list(Training(config, Control(), places))
+    training = Training(config, Control(), places)
+    done = (event for event in training if isinstance(event, EpochDone))
+    list(itertools.islice(done, epoch))
+    resumed = list(Training(config, Control(), places, state=training.state()))
+    assert comparable(resumed)[2:] == comparable(whole)[2 + 2 * epoch :]
+
+
+def test_learning_rate_falls_at_two_thirds_and_five_sixths(run, digits):
+    done = epochs(run(digits.changed(method="ce", epochs=6)))
+    rates = [0.05] * 4 + [0.005] + [0.0005]
+    assert [event.learning_rate for event in done] == pytest.approx(rates)
+
+
+def test_a_diverging_run_ends_with_epoch_step_losses_and_a_hint(run, digits, places):
+    config = digits.changed(learning_rate=10, momentum=0.99, weight_decay=1, epochs=500)
+    with pytest.raises(NonFiniteLoss, match=r"epoch \d+, step \d+ .*hard loss.*soft loss.*rate"):
+        run(config)
+
+
+def test_cuda_is_refused_where_there_is_none(run, digits):
+    if torch.cuda.is_available():
+        assert epochs(run(digits.changed(device="cuda", epochs=1)))
+        return
+    with pytest.raises(ConfigError, match="device = 'cuda'"):
+        run(digits.changed(device="cuda"))
+
+
+def test_nothing_runs_until_pulled(digits, places):
+    events = train(digits, Control(), places)
+    assert not places.teachers.exists()
+    events.close()
+
+
+def test_generators_of_different_purposes_differ():
+    draws = {
+        torch.rand(1, generator=generator_for(seed, purpose)).item()
+        for seed in (0, 1)
+        for purpose in ("student", "order")
+    }
+    assert len(draws) == 4
+
+
+# Control ----------------------------------------------------------------------------------------
+
+
+def pull(events, kind):
+    return next(event for event in events if isinstance(event, kind))
+
+
+def test_stop_ends_the_events_after_the_current_step(places, digits, quick_teacher):
+    control = Control()
+    events = iter(Training(digits, control, places))
+    pull(events, EpochDone)
+    control.stop()
+    assert not epochs(list(events))
+
+
+@pytest.mark.parametrize(
+    ("level", "inner_steps", "num_steps"), [("inner", 3, 1), ("outer", 3, 3), ("outer", 1, 1)]
+)
+def test_stepping_runs_to_the_end_of_its_level(
+    places, digits, quick_teacher, level, inner_steps, num_steps
+):
+    control = Control()
+    events = iter(Training(digits.changed(inner_steps=inner_steps), control, places))
+    pull(events, Panel)
+    control.step(level)
+    seen = []
+    for event in events:
+        seen.append(event)
+        if isinstance(event, ControlChanged):
+            assert event.control == "paused"
+            control.stop()
+    steps = [event for event in seen if isinstance(event, StepDone)]
+    assert [event.step for event in steps] == list(range(1, num_steps + 1))
+    assert steps[-1].weight_step or level == "inner"
+    assert steps[-1].outer_loss > 0
+
+
+def test_stepping_an_epoch_pauses_after_its_summary(places, digits, quick_teacher):
+    control = Control()
+    events = iter(Training(digits.changed(method="ce"), control, places))
+    pull(events, Panel)
+    control.step("epoch")
+    kinds = []
+    for event in events:
+        kinds.append(type(event))
+        if isinstance(event, ControlChanged):
+            break
+    assert kinds[-2:] == [EpochDone, ControlChanged]
+    control.stop()
+    list(events)
+
+
+def test_pause_blocks_until_resumed(places, digits, quick_teacher):
+    control = Control()
+    events = iter(Training(digits, control, places))
+    pull(events, EpochDone)
+    control.pause()
+    assert pull(events, ControlChanged).control == "paused"
+    waker = threading.Timer(0.2, control.resume)
+    waker.start()
+    assert pull(events, ControlChanged).control == "resumed"
+    assert not waker.is_alive()
+    assert len(epochs(list(events))) == 2
+
+
+def test_a_new_learning_rate_is_an_event_and_takes_effect(places, digits, quick_teacher):
+    control = Control()
+    events = iter(Training(digits, control, places))
+    pull(events, EpochDone)
+    control.set_learning_rate(0.02)
+    change = pull(events, ControlChanged)
+    assert (change.control, change.value) == ("learning_rate", 0.02)
+    # Of three epochs the second has the full rate and the third a tenth of it.
+    rates = [event.learning_rate for event in epochs(list(events))]
+    assert rates == pytest.approx([0.02, 0.002])
+
+
+def test_a_default_config_names_what_the_issue_asks_for():
+    training = RunConfig().training
+    assert (training.batch_size, training.learning_rate, training.epochs) == (64, 0.05, 60)
