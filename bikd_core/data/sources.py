@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +10,14 @@ from torch import Tensor
 
 from bikd_core.data.facts import facts_of
 from bikd_core.data.pictures import read_digits
+from bikd_core.data.torchvision_sets import (
+    DatasetUnavailable,
+    Labelled,
+    Progress,
+    read_or_download,
+)
 
-Progress = Callable[[int, int], None]  # bytes done, bytes in all
-
-
-class DatasetUnavailable(ValueError):
-    """A data set can be neither read nor downloaded; the message says what to do."""
+__all__ = ["DatasetUnavailable", "ImageSet", "Progress", "Source", "load_source"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +56,26 @@ def load_source(dataset: str, data_dir: Path, *, on_progress: Progress | None = 
 
     Args:
         dataset: A name in `DATASETS`.
-        data_dir: Holds torchvision's data sets, each in torchvision's layout.
-        on_progress: Told the bytes done and in all while a download runs.
+        data_dir: Holds torchvision's data sets in torchvision's layout; made for a download.
+        on_progress: Told the bytes done and in all while a download runs. What it raises ends
+            the download, and nothing of it is left.
 
     Raises:
         ConfigError: There is no such data set.
         DatasetUnavailable: It is not there and cannot be downloaded, or its files are damaged.
     """
     facts = facts_of(dataset)
-    if dataset != "digits":
-        raise DatasetUnavailable(f"{facts.title} cannot be read yet; the digits can.")
-    pictures, labels = read_digits()
-    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous()
-    indices = torch.arange(len(labels))
-    pool = ImageSet(images, torch.from_numpy(labels), indices)
-    return Source(dataset, facts.class_names, pool, None)
+    if dataset == "digits":
+        digits = Labelled.of(*read_digits())
+        return Source(dataset, facts.class_names, _numbered(digits, start=0), None)
+    train, test = read_or_download(dataset, data_dir, on_progress)
+    return Source(
+        dataset,
+        facts.class_names,
+        _numbered(train, start=0),
+        _numbered(test, start=len(train.labels)),
+    )
+
+
+def _numbered(part: Labelled, *, start: int) -> ImageSet:
+    return ImageSet(part.images, part.labels, torch.arange(start, start + len(part.labels)))
