@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import threading
 from collections.abc import Sequence
+from typing import Any, get_args
 
-from bikd_core.config import RunConfig
-from bikd_core.control import StepLevel
+from filelock import BaseFileLock, Timeout
+
+from bikd_core.config import MODELS_FOR, ConfigError, RunConfig
+from bikd_core.control import Control, StepLevel
+from bikd_core.data.facts import planned_counts
 from bikd_core.places import Places
-from bikd_core.runs.history import Snapshot
+from bikd_core.recording import Outcome
+from bikd_core.runs.child import WORKER, Child
+from bikd_core.runs.estimate import seconds_of_run
+from bikd_core.runs.history import History, Snapshot
+from bikd_core.runs.job import SHUTDOWN_GRACE_S, Job
+from bikd_core.store import (
+    CorruptRunError,
+    RunFolder,
+    StoreError,
+    UnknownRun,
+    create_run,
+    list_runs,
+    open_run,
+)
+from bikd_core.store.files import writing
+
+log = logging.getLogger(__name__)
+
+_LOCK_TIMEOUT_S = 0.2  # somebody may be looking whether the folder is held
+_SETTLE_TIMEOUT_S = 1.0
 
 
 class RunError(ValueError):
@@ -26,76 +52,314 @@ class RunManager:
         *,
         max_training: int = 1,
         in_process: bool = False,
-        worker: Sequence[str] = (),
+        worker: Sequence[str] = WORKER,
     ) -> None:
         """Take over a folder of runs.
 
         Args:
             places: Where runs, teachers and data sets lie.
             max_training: Runs that train at one time, at least 1; the others queue.
-            in_process: Train in the background thread itself instead of a child process: slower
-                pages, but a debugger can follow.
-            worker: The command of the child process instead of `bikd_core.worker`.
+            in_process: Train in the background thread itself instead of a child process: the
+                pages are slower, but a debugger can follow.
+            worker: The command of the child process.
         """
-        raise NotImplementedError
+        if max_training < 1:
+            raise ValueError(f"max_training = {max_training!r} is not possible: at least 1.")
+        self.places = places
+        self._max_training = max_training
+        self._in_process = in_process
+        self._worker = tuple(worker)
+        self._num_threads = max(1, (_cores() - 1) // max_training)  # one core is the page's
+        self._lock = threading.RLock()  # guards all below
+        self._queue: list[Job] = []
+        self._active: dict[str, Job] = {}
+        self._histories: dict[str, History] = {}
+        self._threads: list[threading.Thread] = []
+        self._spare: Child | None = None
+        self._is_shut_down = False
+        self._keep_a_spare()
+
+    # Starting -----------------------------------------------------------------------------------
 
     def start(self, config: RunConfig, name: str = "") -> str:
         """Queue a new run, or train it at once if nothing trains; returns its id.
 
         Raises:
-            ConfigError: The data set cannot be cut as asked.
+            ConfigError: The data set cannot be cut as asked, or a model does not take its images.
             StoreError: The run's folder cannot be written.
         """
-        raise NotImplementedError
+        _check(config)
+        folder = create_run(self.places.runs, config, name)
+        self._enqueue(folder, is_resumed=False)
+        return folder.run_id
 
     def resume_from_checkpoint(self, run_id: str) -> None:
-        """Queue a run that ended early to go on after its checkpoint, or from the beginning.
+        """Queue a run that ended early, to go on after its checkpoint or else to begin again.
 
         Raises:
-            UnknownRun, RunError (it trains, waits or is finished), StoreError.
+            UnknownRun: There is no such run.
+            RunError: It trains, waits or is finished.
+            StoreError: Its folder cannot be read or written.
         """
-        raise NotImplementedError
+        self._let_it_settle(run_id)
+        snapshot = self.snapshot(run_id)
+        if not snapshot.can_resume:
+            raise RunError(f"The run {snapshot.name!r} is {snapshot.state}: nothing to resume.")
+        self._enqueue(snapshot.folder, is_resumed=True)
+
+    def _enqueue(self, folder: RunFolder, *, is_resumed: bool) -> None:
+        with self._lock:
+            if self._is_shut_down:
+                raise RunError("The server is shutting down: it starts no runs.")
+            if folder.run_id in self._job_ids():
+                raise RunError(f"The run {folder.run_id} trains or waits already.")
+            lock = _take(folder)
+            try:
+                job = Job(folder, self._history_of(folder), lock, is_resumed=is_resumed)
+                job.write_state(Outcome("queued"))
+            except StoreError:
+                lock.release()
+                raise
+            self._queue.append(job)
+            self._dispatch()
+
+    def _dispatch(self) -> None:
+        with self._lock:
+            while self._queue and len(self._active) < self._max_training:
+                job = self._queue.pop(0)
+                job.history.place(None)
+                self._active[job.run_id] = job
+                thread = threading.Thread(
+                    target=self._drive, args=(job,), name=f"run {job.run_id}", daemon=True
+                )
+                self._threads = [old for old in self._threads if old.is_alive()] + [thread]
+                thread.start()
+            for position, job in enumerate(self._queue, 1):
+                job.history.place(position)
+
+    # Steering -----------------------------------------------------------------------------------
 
     def pause(self, run_id: str) -> None:
-        """Pause after the current step. Of a queued run: it will begin paused. UnknownRun."""
-        raise NotImplementedError
+        """Pause a run after its current step; a queued one will begin paused.
+
+        Raises:
+            UnknownRun: There is no such run.
+            RunError: Another process trains it. Both as in the other methods that steer; they do
+                nothing to a run that has ended, since a click may come late.
+        """
+        self._send(run_id, {"command": "pause"})
 
     def resume(self, run_id: str) -> None:
-        """Let a paused run go on. Does nothing on one that has ended, as all of these."""
-        raise NotImplementedError
+        """Let a paused run go on."""
+        self._send(run_id, {"command": "resume"})
 
     def step(self, run_id: str, level: StepLevel) -> None:
         """Train to the next end of a student step, a weight-net step or an epoch, then pause."""
-        raise NotImplementedError
+        if level not in get_args(StepLevel):
+            raise ValueError(
+                f"level = {level!r} is not possible: one of {', '.join(get_args(StepLevel))}."
+            )
+        self._send(run_id, {"command": "step", "level": level})
 
     def set_learning_rate(self, run_id: str, value: float) -> None:
-        """Replace the base learning rate from the next step on. ValueError if out of range."""
-        raise NotImplementedError
+        """Replace the base learning rate, before its decay, from the next step on.
+
+        Raises:
+            ValueError: It is not a number above 0 and at most 10.
+        """
+        Control().set_learning_rate(value)  # refuses here what the child would have to refuse
+        self._send(run_id, {"command": "learning_rate", "value": value})
 
     def stop(self, run_id: str) -> None:
         """End a run after its current step, with a checkpoint; take a queued one out."""
-        raise NotImplementedError
+        with self._lock:
+            job = next((job for job in self._queue if job.run_id == run_id), None)
+            if job is not None:
+                self._queue.remove(job)
+                job.history.place(None)
+                job.write_state(Outcome("stopped"))
+                job.let_go()
+                self._dispatch()
+                return
+        self._send(run_id, {"command": "stop"})
+
+    def _send(self, run_id: str, command: dict[str, Any]) -> None:
+        with self._lock:
+            waiting = {job.run_id: job for job in self._queue}
+            job = (waiting | self._active).get(run_id)
+        if job is not None:
+            job.send(command)
+        elif not self.snapshot(run_id).has_ended:
+            raise RunError(f"Another process trains the run {run_id}; it can be steered there.")
+
+    # Following ----------------------------------------------------------------------------------
 
     def snapshot(self, run_id: str) -> Snapshot:
-        """How a run stands and all it has yielded. The id may be junk from a URL: UnknownRun."""
-        raise NotImplementedError
+        """How a run stands, and all that it has yielded. The id may be junk from a URL.
+
+        Raises:
+            UnknownRun: There is no such run.
+            CorruptRunError: What it was asked, or how it stands, cannot be read. A damaged log
+                is told in the snapshot's reason.
+        """
+        folder = open_run(self.places.runs, run_id)
+        with self._lock:
+            is_ours = run_id in self._job_ids()
+            history = self._history_of(folder)
+        if not is_ours:
+            history.refresh()
+        return history.snapshot()
 
     def list(self) -> tuple[Snapshot, ...]:
         """All runs of the folder, newest first. Damaged ones are logged and left out."""
-        raise NotImplementedError
-
-    def rename(self, run_id: str, name: str) -> None:
-        """Give a run another name for people. UnknownRun, StoreError."""
-        raise NotImplementedError
-
-    def delete(self, run_id: str) -> None:
-        """Remove a run from the disk. RunError while it trains or waits; UnknownRun, StoreError."""
-        raise NotImplementedError
+        snapshots = []
+        for folder in list_runs(self.places.runs):
+            try:
+                snapshots.append(self.snapshot(folder.run_id))
+            except (CorruptRunError, UnknownRun) as error:
+                log.warning("left out of the list of runs: %s", error)
+        return tuple(snapshots)
 
     def estimate(self, config: RunConfig) -> float | None:
         """Seconds that such a run would train, told from earlier ones; None: there is none."""
-        raise NotImplementedError
+        return seconds_of_run(config, self.list())
+
+    def _history_of(self, folder: RunFolder) -> History:
+        with self._lock:
+            if folder.run_id not in self._histories:
+                self._histories[folder.run_id] = History(folder)
+            return self._histories[folder.run_id]
+
+    def _job_ids(self) -> set[str]:
+        return {*self._active, *(job.run_id for job in self._queue)}
+
+    def _let_it_settle(self, run_id: str) -> None:
+        """A run shows that it has ended a moment before its thread has let go of it."""
+        with self._lock:
+            job = self._active.get(run_id)
+        if job is not None and job.history.snapshot().has_ended:
+            job.is_over.wait(_SETTLE_TIMEOUT_S)
+
+    # Keeping house ------------------------------------------------------------------------------
+
+    def rename(self, run_id: str, name: str) -> None:
+        """Give a run another name for people.
+
+        Raises:
+            UnknownRun: There is no such run.
+            StoreError: The name is longer than 200 characters, or cannot be written.
+        """
+        open_run(self.places.runs, run_id).rename(name)
+        with self._lock:
+            is_ours = run_id in self._job_ids()
+        self._history_of(open_run(self.places.runs, run_id)).refresh(is_ours=is_ours)
+
+    def delete(self, run_id: str) -> None:
+        """Remove a run from the disk.
+
+        Raises:
+            UnknownRun: There is no such run.
+            RunError: It trains or waits.
+            StoreError: It cannot be removed.
+        """
+        folder = open_run(self.places.runs, run_id)
+        self._let_it_settle(run_id)
+        with self._lock:
+            if run_id in self._job_ids() or folder.is_held():
+                raise RunError(f"The run {run_id} trains or waits: stop it first.")
+            folder.delete()
+            self._histories.pop(run_id, None)
 
     def shutdown(self) -> None:
-        """End all children, with checkpoints; their runs are interrupted. Waits a few seconds."""
-        raise NotImplementedError
+        """End all children, with checkpoints: their runs are interrupted. Takes a few seconds."""
+        with self._lock:
+            self._is_shut_down = True
+            jobs, waiting = list(self._active.values()), self._queue
+            spare, self._spare, self._queue = self._spare, None, []
+            threads = self._threads
+        for job in waiting:
+            job.history.place(None)
+            job.let_go()
+        for job in jobs:
+            job.abandon()
+        if spare is not None:
+            spare.close(SHUTDOWN_GRACE_S)
+        for thread in threads:
+            thread.join()
+
+    # The background thread of an active run -----------------------------------------------------
+
+    def _drive(self, job: Job) -> None:
+        child: Child | None = None
+        try:
+            job.write_state(Outcome("starting"))
+            if self._in_process:
+                outcome = job.train_here(self.places, self._num_threads)
+            else:
+                child = self._take_child()
+                outcome = job.train_in_child(
+                    child, self.places, self._num_threads, self._keep_a_spare
+                )
+            job.history.refresh(is_ours=True)
+            if job.folder.status().state != outcome.state:
+                job.history.override(*outcome)  # the folder could not be written
+        except Exception as error:  # a thread that dies unheard leaves its viewers waiting
+            log.exception("run %s failed", job.run_id)
+            job.history.override("failed", str(error))
+        finally:
+            job.let_go()
+            with self._lock:
+                del self._active[job.run_id]
+            job.is_over.set()
+            self._dispatch()
+            self._keep_a_spare()
+            if child is not None:
+                child.close(SHUTDOWN_GRACE_S)
+
+    def _take_child(self) -> Child:
+        with self._lock:
+            child, self._spare = self._spare, None
+        if child is not None and child.is_alive:
+            return child
+        if child is not None:
+            child.close(SHUTDOWN_GRACE_S)
+        return Child(self._worker)
+
+    def _keep_a_spare(self) -> None:
+        """Have a warm child wait for the next run.
+
+        It is started when a run has reported its first epoch, or has ended: importing torch takes
+        two seconds of a core, which would delay that run's first chart; and to wait for its end
+        would make the next Start wait instead, after a Stop or in a queue.
+        """
+        with self._lock:
+            if self._spare is None and not self._in_process and not self._is_shut_down:
+                self._spare = Child(self._worker)
+
+
+def _check(config: RunConfig) -> None:
+    """Refuse what cannot be trained before anything is written."""
+    planned_counts(config.data)
+    dataset, possible = config.data.dataset, MODELS_FOR[config.data.dataset]
+    for name in ("student", "teacher_model"):
+        if (model := getattr(config.models, name)) not in possible:
+            raise ConfigError(
+                f"{name} = {model!r} does not take the images of {dataset}: "
+                f"it must be one of {', '.join(possible)}."
+            )
+
+
+def _take(folder: RunFolder) -> BaseFileLock:
+    """The folder's lock, held."""
+    lock = folder.lock()
+    with writing(folder.path):
+        try:
+            lock.acquire(timeout=_LOCK_TIMEOUT_S)
+        except Timeout as error:
+            raise RunError(f"Another process trains the run {folder.run_id}.") from error
+    return lock
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,38 +1,36 @@
-"""The checkpoint of a run: one folder, renamed into place. torch is imported when one is used."""
+"""The checkpoint of a run: one folder, renamed into place. Tensors are numpy arrays here."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import safetensors.numpy
+from numpy.typing import NDArray
 
 from bikd_core.store.files import CorruptRunError, force_to_disk, remove_folder, writing
-
-if TYPE_CHECKING:
-    import torch
 
 
 class Checkpoint(NamedTuple):
     """A training's state as it lies on the disk; `values["epoch"]` is the epoch it belongs to."""
 
-    tensors: dict[str, torch.Tensor]
+    tensors: dict[str, NDArray[Any]]
     values: dict[str, Any]
 
 
-def save(run: Path, tensors: Mapping[str, torch.Tensor], values: Mapping[str, Any]) -> None:
+def save(run: Path, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
     """Replace a run's checkpoint; a crash at any point leaves the former one or the new one.
 
     Raises:
         StoreError: It cannot be written.
     """
-    import safetensors.torch
-
     new, current, old = (run / f"checkpoint{ending}" for ending in (".new", "", ".old"))
     with writing(run):
         remove_folder(new)
         new.mkdir()
-        (new / "tensors.safetensors").write_bytes(safetensors.torch.save(dict(tensors)))
+        (new / "tensors.safetensors").write_bytes(safetensors.numpy.save(dict(tensors)))
         (new / "values.json").write_text(json.dumps(values), encoding="utf-8")
         for path in (*new.iterdir(), new):
             force_to_disk(path)
@@ -45,26 +43,24 @@ def save(run: Path, tensors: Mapping[str, torch.Tensor], values: Mapping[str, An
 
 
 def load(run: Path) -> Checkpoint | None:
-    """A run's checkpoint, its tensors on the CPU; None if there is none.
+    """A run's checkpoint, None if there is none.
 
     Raises:
         CorruptRunError: It cannot be read.
     """
-    import safetensors.torch
-
     folder = _find(run)
     if folder is None:
         return None
     path = folder / "tensors.safetensors"
     try:
-        tensors = safetensors.torch.load_file(path)
+        tensors = safetensors.numpy.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise CorruptRunError(f"{path}: {error}") from error
     return Checkpoint(tensors, _values(folder))
 
 
 def epoch(run: Path) -> int:
-    """The epoch that a run would go on after; 0 without a checkpoint. Imports no torch.
+    """The epoch that a run would go on after; 0 without a checkpoint.
 
     Raises:
         CorruptRunError: The checkpoint cannot be read.

@@ -23,9 +23,11 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import safetensors.numpy
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from bikd_core import __version__
@@ -45,9 +47,6 @@ from bikd_core.store.files import (
     writing,
 )
 from bikd_core.store.log import LogReader
-
-if TYPE_CHECKING:
-    import torch
 
 log = logging.getLogger(__name__)
 
@@ -178,6 +177,11 @@ class RunFolder:
     def _frame_path(self, epoch: int) -> Path:
         return self.path / "frames" / f"{epoch:04d}.npz"
 
+    def mend_log(self) -> None:
+        """Take a cut-off last line away, so that another can follow; for after a killed writer."""
+        with writing(self.path), self.log_path.open("r+b") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
+
     def truncate_to(self, epoch: int) -> None:
         """Forget what came after the end of an epoch, a cut-off line included; 0 forgets all.
 
@@ -204,14 +208,14 @@ class RunFolder:
 
     # Going on later
 
-    def save_checkpoint(self, tensors: Mapping[str, torch.Tensor], values: dict[str, Any]) -> None:
+    def save_checkpoint(self, tensors: Mapping[str, NDArray[Any]], values: dict[str, Any]) -> None:
         """Replace the checkpoint; `values["epoch"]` is the epoch it belongs to."""
         with writing(self.path):
             force_to_disk(self.log_path)  # a checkpoint is of no use without the log before it
         checkpoint.save(self.path, tensors, values)
 
     def load_checkpoint(self) -> checkpoint.Checkpoint | None:
-        """The last checkpoint, tensors on the CPU; None if there is none.
+        """The last checkpoint; None if there is none.
 
         Raises:
             CorruptRunError: It cannot be read.
@@ -222,11 +226,9 @@ class RunFolder:
         """The epoch after which a resumed run goes on; 0 without a checkpoint."""
         return checkpoint.epoch(self.path)
 
-    def save_student(self, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    def save_student(self, tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
         """Export the trained student as `student.safetensors`."""
-        import safetensors.torch
-
-        content = safetensors.torch.save(dict(tensors), metadata=metadata)
+        content = safetensors.numpy.save(dict(tensors), metadata=metadata)
         with writing(self.path):
             replace_bytes(self.path / "student.safetensors", content)
 

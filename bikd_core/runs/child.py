@@ -1,0 +1,114 @@
+"""One child process that trains, seen from the server."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+# -P: a folder in which somebody starts the app may hold files named like modules.
+WORKER = (sys.executable, "-P", "-m", "bikd_core.worker")
+_LAST_WORDS_BYTES = 4000
+
+
+class Child:
+    """A process that imports torch at once and then waits for its run.
+
+    A `subprocess`, never multiprocessing: that would run the front end's script a second time.
+    """
+
+    def __init__(self, command: Sequence[str] = WORKER) -> None:
+        # A file and not a pipe: nobody has to read it, and it is still there if the child is not.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (`close` closes it)
+        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)},
+            start_new_session=True,  # Ctrl-C in the terminal is for the server alone
+        )
+        self._sending = threading.Lock()
+        self.was_ended = False  # by `insist`
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def send(self, command: dict[str, Any]) -> None:
+        """Write a command; returns at once. A dead child's is lost: `messages` ends, too."""
+        assert self._process.stdin is not None
+        with self._sending:
+            if self._process.stdin.closed:
+                return
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(json.dumps(command).encode() + b"\n")
+                self._process.stdin.flush()
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """What it says, until it ends."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            yield json.loads(line)
+
+    def close(self, grace_s: float) -> None:
+        """Close its input, which asks it to save and to end; insist after the grace. Waits."""
+        self.hang_up()
+        self.insist(grace_s)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._errors.close()
+
+    def hang_up(self) -> None:
+        """Close its input."""
+        assert self._process.stdin is not None
+        with self._sending, contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+
+    def insist(self, grace_s: float) -> None:
+        """Wait for its end; after the grace terminate it, and after one more kill it."""
+        for put_an_end in (self._process.terminate, self._process.kill):
+            try:
+                self._process.wait(grace_s)
+                return
+            except subprocess.TimeoutExpired:
+                self.was_ended = True
+                put_an_end()
+        self._process.wait()
+
+    def epitaph(self) -> str:
+        """Why it ended without saying so, as one sentence. Waits for its end."""
+        code = self._process.wait()
+        if code == -signal.SIGKILL:
+            return (
+                "The training process was killed (signal 9); "
+                "running out of memory is the usual cause."
+            )
+        if code < 0:
+            name = signal.Signals(-code).name
+            return f"The training process was ended by signal {-code} ({name}); see worker.log."
+        last = self._last_line()
+        return f"The training process ended by itself (exit code {code})" + (
+            f": {last}" if last else "; see worker.log."
+        )
+
+    def _last_line(self) -> str:
+        """The last line it wrote before it was given a run, of an import that failed for one."""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - _LAST_WORDS_BYTES))
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
