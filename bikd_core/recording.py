@@ -64,6 +64,7 @@ def record(
     resume: bool = False,
     emit: Callable[[Event], None] = lambda event: None,
     is_abandoned: Callable[[], bool] = lambda: False,
+    refusals: tuple[type[Exception], ...] = (),
 ) -> Outcome:
     """Train a run to its end, or until `control` stops it. Holds the folder's lock meanwhile.
 
@@ -79,6 +80,7 @@ def record(
         resume: Go on after the checkpoint; without one, begin again.
         emit: Called with each event once it is in the folder.
         is_abandoned: A stop means that who wanted the run is gone: it counts as interrupted.
+        refusals: Errors that are raised, not recorded: the caller tells them, and keeps no run.
 
     Raises:
         StoreError: Somebody else trains this run.
@@ -92,6 +94,8 @@ def record(
         try:
             recording.train(places, make_training, num_threads, resume=resume)
             return recording.end(is_abandoned=is_abandoned())
+        except refusals:
+            raise
         except Exception as error:
             log.exception("run %s failed", folder.run_id)
             failed = RunFailed(reason=sentence(error))
