@@ -192,10 +192,12 @@ def head_count_of(config: DataConfig) -> int:
     """Images in the largest class: `config.head_count`, or all that D_val and the test set leave.
 
     Raises:
-        ConfigError: D_val or the test set leaves a class no image, or fewer than were asked for.
+        ConfigError: D_val or the test set is larger than the data set allows, or leaves fewer
+            images than `config.head_count`.
     """
     facts = facts_of(config.dataset)
-    cut_for_test = 0 if facts.has_test else num_test_per_class(config)
+    num_test = num_test_per_class(config)
+    cut_for_test = 0 if facts.has_test else num_test
     room = facts.pool_per_class - cut_for_test
     has = f"{facts.title}'s rarest class has {facts.pool_per_class} images"
     if room < 2:

@@ -56,7 +56,7 @@ def make_split(source: Source, config: DataConfig) -> LongTailSplit:
     """The split of a loaded data set.
 
     Raises:
-        ConfigError: A count is not possible, as `planned_counts` and `num_test_per_class`.
+        ConfigError: As `planned_counts`.
     """
     counts = planned_counts(config)
     num_val, num_test = config.val_per_class, num_test_per_class(config)
@@ -93,7 +93,7 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     values = torch.arange(256, dtype=torch.float64) / 255
     means, stds = [], []
     for channel in images.unbind(1):
-        shares = torch.bincount(channel.flatten(), minlength=256) / channel.numel()
+        shares = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
         mean = (shares * values).sum()
         means.append(float(mean))
         stds.append(float((shares * (values - mean) ** 2).sum().sqrt()) or 1.0)

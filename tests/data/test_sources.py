@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+import torch
+
+from bikd_core.config import ConfigError
+from bikd_core.data.facts import DATASETS
+from bikd_core.data.sources import load_source
+
+
+def test_digits_are_those_of_scikit_learn_scaled_to_bytes(tmp_path):
+    from sklearn.datasets import load_digits
+
+    source, original = load_source("digits", tmp_path), load_digits()
+    assert source.pool.images.shape == (1797, 1, 8, 8)
+    assert source.pool.images.dtype == torch.uint8
+    expected = np.rint(original.images * 255 / 16)
+    assert np.array_equal(source.pool.images[:, 0].numpy(), expected)
+    assert np.array_equal(source.pool.labels.numpy(), original.target)
+    assert source.pool.original_indices.tolist() == list(range(1797))
+    assert source.test is None
+    assert int(source.pool.labels.bincount().min()) == DATASETS["digits"].pool_per_class
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_set_is_refused_by_name(tmp_path):
+    with pytest.raises(ConfigError, match="dataset = 'imagenet' is not possible"):
+        load_source("imagenet", tmp_path)
+
+
+def test_an_image_set_moves_and_is_indexed_as_one(tmp_path, device):
+    pool = load_source("digits", tmp_path).pool
+    few = pool[torch.tensor([5, 3])].to(device)
+    assert len(few) == 2
+    assert few.images.device.type == few.labels.device.type == device
+    assert few.original_indices.tolist() == [5, 3]
+    assert torch.equal(few.images.cpu(), pool.images[[5, 3]])

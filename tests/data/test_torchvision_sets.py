@@ -1,0 +1,146 @@
+import shutil
+
+import pytest
+import torch
+
+from bikd_core.data.facts import DATASETS
+from bikd_core.data.sources import DatasetUnavailable, load_source
+from bikd_core.data.torchvision_sets import _published
+from tests.data.conftest import NAMES, publish_at
+
+# tarfile's own warning on Python 3.12 and 3.13, at torchvision's extractall
+pytestmark = pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning")
+
+
+def assert_is(source, tiny):
+    for part, rows in (
+        (source.pool, slice(None, tiny.num_train)),
+        (source.test, slice(tiny.num_train, None)),
+    ):
+        expected = torch.from_numpy(tiny.pictures[rows]).permute(0, 3, 1, 2)
+        assert torch.equal(part.images, expected)
+        assert part.images.dtype == torch.uint8
+        assert part.images.is_contiguous()
+        assert torch.equal(part.labels, torch.from_numpy(tiny.labels[rows]))
+        assert part.original_indices.tolist() == list(range(len(tiny.labels)))[rows]
+    assert source.class_names == tiny.facts.class_names
+
+
+@pytest.mark.parametrize("dataset", NAMES)
+def test_a_folder_that_holds_the_set_is_read_without_the_network(dataset, make_tiny):
+    tiny = make_tiny(dataset)
+    assert_is(load_source(dataset, tiny.unpacked), tiny)
+
+
+@pytest.mark.parametrize("dataset", NAMES)
+def test_a_set_that_is_missing_is_downloaded_with_progress_and_kept(
+    dataset, make_tiny, serve, monkeypatch, tmp_path
+):
+    tiny = make_tiny(dataset)
+    publish_at(monkeypatch, dataset, serve(tiny.archives))
+    data_dir, told = tmp_path / "data", []
+    source = load_source(dataset, data_dir, on_progress=lambda *sizes: told.append(sizes))
+    assert_is(source, tiny)
+    done, total = zip(*told, strict=True)
+    assert list(done) == sorted(done)
+    assert done[-1] == sum(file.stat().st_size for file in tiny.archives.iterdir())
+    assert set(total) == {round(tiny.facts.download_mb * 1e6)}
+    kept = {str(file.relative_to(data_dir)) for file in data_dir.rglob("*") if file.is_file()}
+    assert kept == set(_published(dataset).files)  # and no archive, nothing half-written
+    publish_at(monkeypatch, dataset, "http://127.0.0.1:9/")
+    assert_is(load_source(dataset, data_dir), tiny)
+
+
+@pytest.mark.parametrize("dataset", ["kmnist", "cifar10"])
+def test_archives_that_lie_in_the_folder_are_unpacked_without_the_network(
+    dataset, make_tiny, tmp_path
+):
+    tiny = make_tiny(dataset)
+    folder = (tmp_path / "data" / tiny.first_archive).parent
+    shutil.copytree(tiny.archives, folder)
+    assert_is(load_source(dataset, tmp_path / "data"), tiny)
+
+
+@pytest.mark.parametrize("dataset", ["kmnist", "cifar100", "svhn"])
+def test_a_truncated_archive_in_the_folder_is_named(dataset, make_tiny, tmp_path):
+    tiny = make_tiny(dataset)
+    archive = tmp_path / "data" / tiny.first_archive
+    archive.parent.mkdir(parents=True)
+    whole = (tiny.archives / archive.name).read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DatasetUnavailable, match=f"{archive.name} is cut off .*: delete it"):
+        load_source(dataset, tmp_path / "data")
+    assert [f for f in (tmp_path / "data").rglob("*") if f.is_file()] == [archive]
+
+
+@pytest.mark.parametrize("dataset", NAMES)
+def test_a_truncated_unpacked_file_is_refused(dataset, make_tiny):
+    tiny = make_tiny(dataset)
+    file = tiny.unpacked / _published(dataset).files[0]
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.raises(DatasetUnavailable, match=f"{tiny.facts.title} .* is damaged, .* delete"):
+        load_source(dataset, tiny.unpacked)
+
+
+def test_an_empty_unpacked_file_is_refused(make_tiny):
+    tiny = make_tiny("kmnist")
+    (tiny.unpacked / _published("kmnist").files[0]).write_bytes(b"")
+    with pytest.raises(DatasetUnavailable, match="damaged"):
+        load_source("kmnist", tiny.unpacked)
+
+
+def test_files_of_another_size_are_refused_even_where_no_checksum_is_known(make_tiny):
+    tiny = make_tiny("fashion_mnist")
+    labels = tiny.unpacked / "FashionMNIST/raw/t10k-labels-idx1-ubyte"
+    raw = bytearray(labels.read_bytes())
+    raw[8:] = bytes(len(raw) - 8)  # all of class 0
+    labels.write_bytes(raw)
+    with pytest.raises(DatasetUnavailable, match="damaged"):
+        load_source("fashion_mnist", tiny.unpacked)
+
+
+@pytest.mark.parametrize("dataset", NAMES)
+def test_offline_is_one_sentence_and_leaves_nothing(dataset, make_tiny, tmp_path):
+    tiny = make_tiny(dataset)
+    data_dir = tmp_path / "data"
+    with pytest.raises(DatasetUnavailable) as caught:
+        load_source(dataset, data_dir)
+    message = str(caught.value)
+    assert message.startswith(f"{tiny.facts.title} is not in {data_dir} and could not be")
+    assert "BIKD_DATA" in message
+    assert "\n" not in message
+    assert list(data_dir.iterdir()) == []
+
+
+def test_a_download_that_arrives_cut_off_leaves_nothing(make_tiny, serve, monkeypatch, tmp_path):
+    tiny = make_tiny("cifar10")
+    archive = tiny.archives / tiny.first_archive.name
+    archive.write_bytes(archive.read_bytes()[:-10])
+    publish_at(monkeypatch, "cifar10", serve(tiny.archives))
+    with pytest.raises(DatasetUnavailable, match=r"cifar-10-python.tar.gz broke off .* try again"):
+        load_source("cifar10", tmp_path / "data")
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_who_watches_the_progress_can_end_the_download(make_tiny, serve, monkeypatch, tmp_path):
+    tiny = make_tiny("kmnist")
+    publish_at(monkeypatch, "kmnist", serve(tiny.archives))
+
+    def stop(done: int, total: int) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        load_source("kmnist", tmp_path / "data", on_progress=stop)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(make_tiny, tmp_path):
+    make_tiny("kmnist")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DatasetUnavailable, match=r"could not be downloaded there \(.*file"):
+        load_source("kmnist", tmp_path / "file" / "data")
+
+
+@pytest.mark.parametrize("dataset", ["fashion_mnist", "kmnist"])
+def test_our_class_names_are_those_of_torchvision(dataset):
+    assert list(_published(dataset).kind.classes) == list(DATASETS[dataset].class_names)
