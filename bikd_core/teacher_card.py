@@ -1,0 +1,130 @@
+"""What is known about a stored teacher: its card. Read without torch, so that a page can list them.
+
+A teacher is two files of one name: `NAME.safetensors` holds its weights, `NAME.json` its card.
+The card is written last, so a card without its weights is not one of ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bikd_core.config import DataConfig, ModelName, TrainingConfig
+
+MAX_INDEX = 10_000_000  # of an image; a card that unpacks to more is broken
+_log = logging.getLogger(__name__)
+
+
+class TeacherError(ValueError):
+    """A teacher cannot be used, found or stored; the message is one sentence that says why."""
+
+
+class TeacherCard(BaseModel):
+    """Who a teacher is, what it was trained on and how well it does."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    model: ModelName
+    num_classes: int = Field(ge=2)
+    data: DataConfig  # of the run that trained it
+    training: TrainingConfig
+    seen: str  # the original indices of its training images, by `pack_indices`
+    train_fingerprint: str  # of those images, by `teacher.train_fingerprint`
+    accuracy_per_class: tuple[float, ...]  # on the test set of its own run, label order
+    made_by: str  # the command that made it
+    versions: dict[str, str]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if len(self.accuracy_per_class) != self.num_classes:
+            raise ValueError(
+                f"accuracy_per_class has {len(self.accuracy_per_class)} values "
+                f"for {self.num_classes} classes"
+            )
+        unpack_indices(self.seen)
+        return self
+
+    @property
+    def dataset(self) -> str:
+        """The data set that it was trained on."""
+        return self.data.dataset
+
+    @property
+    def accuracy(self) -> float:
+        """Balanced: the mean of `accuracy_per_class`, in [0, 1]."""
+        return float(np.mean(self.accuracy_per_class))
+
+    def num_seen(self, original_indices: ArrayLike) -> int:
+        """How many of these images of its data set the teacher was trained on."""
+        return int(np.isin(original_indices, unpack_indices(self.seen)).sum())
+
+
+def pack_indices(original_indices: ArrayLike) -> str:
+    """A set of indices as text: bit i of a bitmap is index i; compressed by zlib, in base64."""
+    indices = np.asarray(original_indices, dtype=np.int64)
+    if indices.size and not 0 <= indices.min() <= indices.max() <= MAX_INDEX:
+        raise ValueError(
+            f"original indices lie in 0 … {MAX_INDEX}, not in {indices.min()} … {indices.max()}"
+        )
+    bits = np.zeros(indices.max(initial=-1) + 1, dtype=np.bool_)
+    bits[indices] = True
+    return base64.b64encode(zlib.compress(np.packbits(bits).tobytes(), level=9)).decode("ascii")
+
+
+def unpack_indices(text: str) -> NDArray[np.int64]:
+    """The sorted indices of `pack_indices`.
+
+    Raises:
+        ValueError: The text is not such a bitmap.
+    """
+    unpacker = zlib.decompressobj()
+    try:
+        packed = base64.b64decode(text, validate=True)
+        bitmap = unpacker.decompress(packed, MAX_INDEX // 8 + 1)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError(f"seen is not a packed bitmap: {error}") from error
+    if not unpacker.eof:
+        raise ValueError("seen is not a packed bitmap: it is cut off or too long")
+    return np.flatnonzero(np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8)))
+
+
+def read_card(path: Path) -> TeacherCard:
+    """The card in a file.
+
+    Raises:
+        TeacherError: The file cannot be read, or is not a card.
+    """
+    try:
+        return TeacherCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise TeacherError(f"The card {path} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "file"
+        raise TeacherError(f"The card {path} is broken: {field}: {first['msg']}.") from error
+
+
+def list_teachers(folders: Sequence[Path]) -> list[tuple[str, TeacherCard]]:
+    """Name and card of each stored teacher, by folder and name; the first folder with a name wins.
+
+    One with a broken card is left out, with a warning in the log: it must not hide the others.
+    """
+    found: dict[str, TeacherCard] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.json")):
+            if path.stem in found or not path.with_suffix(".safetensors").is_file():
+                continue
+            try:
+                found[path.stem] = read_card(path)
+            except TeacherError as error:
+                _log.warning("%s", error)
+    return list(found.items())
