@@ -214,7 +214,7 @@ class _Recording:
 
 def _as_resolved(config: RunConfig, resolved: dict[str, Any]) -> tuple[RunConfig, int]:
     """Config and threads as they were at Start: elsewhere the numbers would come out different."""
-    names = ("device", "precision", "estimator")
+    names = ("device", "estimator")
     given = {name: resolved[name] for name in names if resolved[name]}
     return config.changed(**given), resolved["num_threads"]
 
@@ -230,20 +230,18 @@ def sentence(error: Exception) -> str:
     return f"{name}: {text}" if text else name
 
 
-def write_failure(folder: RunFolder, failed: RunFailed, epoch: int, details: str = "") -> bool:
-    """Write that a run failed, as far as the folder can still be written; False if it cannot.
+def write_failure(folder: RunFolder, failed: RunFailed, epoch: int, details: str = "") -> None:
+    """Write that a run failed, as far as the folder can still be written.
 
     `epoch` is the last one in the log; `details` goes to `traceback.txt`.
     """
     try:
         epochs = folder.record().config.training.epochs
+        folder.write_status("failed", failed.reason, epoch=epoch, epochs=epochs)
         folder.mend_log()
         folder.append(failed)
         if details:
             with writing(folder.path):
                 replace_text(folder.path / "traceback.txt", details)
-        folder.write_status("failed", failed.reason, epoch=epoch, epochs=epochs)
     except StoreError:
-        log.exception("the failure of run %s could not be written", folder.run_id)
-        return False
-    return True
+        log.exception("the failure of run %s could not be written in full", folder.run_id)

@@ -32,7 +32,7 @@ from bikd_core.recording import MakeTraining, Order, Outcome, Trains, record
 from bikd_core.store import Checkpoint, RunFolder, StoreError
 from bikd_core.store.files import writing
 
-_ABANDONED_GRACE_S = 5.0  # for the step, and the checkpoint, after the input has closed
+ABANDONED_GRACE_S = 5.0  # for the step, and the checkpoint, after the input has closed
 
 
 def load_training() -> MakeTraining:
@@ -99,33 +99,34 @@ class Worker:
         self._commands = commands
         self._messages = messages
         self._control = Control()
-        self._start: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._start: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._is_abandoned = threading.Event()
         self._has_ended = threading.Event()
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
 
     def _listen(self) -> None:
+        has_run = False
         try:
             for line in self._commands:
                 command = json.loads(line)
                 if command["command"] == "start":
+                    has_run = True
                     self._start.put(command)
                 else:
                     obey(self._control, command)
         finally:  # the server is gone, or nobody would hear it any more
+            if not has_run:
+                os._exit(0)
             self._is_abandoned.set()
             self._control.stop()
-            self._start.put(None)
-        if not self._has_ended.wait(_ABANDONED_GRACE_S):
-            os._exit(1)  # the training is in the middle of something long
+            if not self._has_ended.wait(ABANDONED_GRACE_S):
+                os._exit(1)  # the training is in the middle of something long
 
     def serve(self, make_training: MakeTraining) -> None:
         """Train the one run that this process is for."""
         self._say({"kind": "ready"})
-        start = self._start.get()
-        if start is not None:
-            outcome = self._train(start, make_training)
-            self._say({"kind": "ended", **outcome._asdict()})
+        outcome = self._train(self._start.get(), make_training)
+        self._say({"kind": "ended", **outcome._asdict()})
         self._has_ended.set()
 
     def _train(self, start: dict[str, Any], make_training: MakeTraining) -> Outcome:

@@ -12,7 +12,7 @@ from bikd_core.runs.history import Snapshot
 #: The controls that decide how long one image takes, besides the machine.
 _DECISIVE = (
     "dataset student teacher_model method inner_steps meta_loss estimator weight_net_layers "
-    "batch_size augmentation device precision"
+    "batch_size augmentation device"
 ).split()
 
 

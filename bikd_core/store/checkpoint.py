@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from bikd_core.store.files import CorruptRunError, force_to_disk, remove_folder, writing
+from bikd_core.store.files import (
+    CorruptRunError,
+    force_to_disk,
+    remove_folder,
+    tensor_bytes,
+    writing,
+)
 
 
 class Checkpoint(NamedTuple):
@@ -30,7 +36,7 @@ def save(run: Path, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, An
     with writing(run):
         remove_folder(new)
         new.mkdir()
-        (new / "tensors.safetensors").write_bytes(safetensors.numpy.save(dict(tensors)))
+        (new / "tensors.safetensors").write_bytes(tensor_bytes(tensors))
         (new / "values.json").write_text(json.dumps(values), encoding="utf-8")
         for path in (*new.iterdir(), new):
             force_to_disk(path)
@@ -67,13 +73,6 @@ def epoch(run: Path) -> int:
     """
     folder = _find(run)
     return 0 if folder is None else int(_values(folder)["epoch"])
-
-
-def remove(run: Path) -> None:
-    """Forget a run's checkpoint."""
-    with writing(run):
-        remove_folder(run / "checkpoint")
-        remove_folder(run / "checkpoint.old")
 
 
 def _find(run: Path) -> Path | None:

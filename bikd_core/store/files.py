@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import safetensors.numpy
 from filelock import Timeout
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from bikd_core.events import Frame, Panel, arrays
@@ -94,8 +96,8 @@ def read_model(path: Path, model: type[_Model]) -> _Model:
 def write_arrays(path: Path, of: Panel | Frame) -> None:
     """Write the arrays of a panel or a frame to one .npz file, in one rename."""
     new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **arrays(of))
+    with new.open("wb") as file:  # packed it would be a sixth smaller, and take ten times as long
+        np.savez(file, allow_pickle=False, **arrays(of))
     os.replace(new, path)
 
 
@@ -107,9 +109,18 @@ def read_arrays(path: Path, kind: type[_Arrays], **values: Any) -> _Arrays:
         CorruptRunError: It is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return kind(**{name: file[name] for name in file.files}, **values)
     except FileNotFoundError as error:
         raise StoreError(f"The run has no {path.name} yet.") from error
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise CorruptRunError(f"{path}: {error}") from error
+
+
+def tensor_bytes(
+    tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None = None
+) -> bytes:
+    """The content of a .safetensors file."""
+    # It is taken from the arrays' memory as that lies there, so the rows have to lie in order.
+    in_order = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    return safetensors.numpy.save(in_order, metadata)

@@ -25,7 +25,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import safetensors.numpy
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
@@ -43,6 +42,7 @@ from bikd_core.store.files import (
     remove_folder,
     replace_bytes,
     replace_text,
+    tensor_bytes,
     write_arrays,
     writing,
 )
@@ -228,9 +228,8 @@ class RunFolder:
 
     def save_student(self, tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
         """Export the trained student as `student.safetensors`."""
-        content = safetensors.numpy.save(dict(tensors), metadata=metadata)
         with writing(self.path):
-            replace_bytes(self.path / "student.safetensors", content)
+            replace_bytes(self.path / "student.safetensors", tensor_bytes(tensors, metadata))
 
     # The folder as a whole
 

@@ -1,0 +1,167 @@
+"""A stand-in for training: events and arrays in the right order, without torch, in milliseconds.
+
+Run as a script it is a worker that trains with it. The seed of a run's config says what goes wrong.
+"""
+
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+
+from bikd_core import worker
+from bikd_core.config import RunConfig
+from bikd_core.events import EpochDone, Frame, Panel, RunStarted, StepDone, TeacherEpochDone
+from bikd_core.recording import Order
+from bikd_core.store import Checkpoint
+
+WORKER = (sys.executable, __file__)
+STEPS_PER_EPOCH = 4
+SECONDS_PER_STEP = 0.003
+
+REFUSES = 101  # raises ValueError before anything is yielded
+DIVERGES = 102  # raises RuntimeError in epoch 3
+RUNS_OUT_OF_MEMORY = 103  # raises MemoryError in epoch 3
+IS_KILLED = 104  # SIGKILL in epoch 3
+CRASHES = 105  # SIGSEGV in epoch 3
+IS_DEAF = 106  # hangs in epoch 3, whatever it is told
+PRINTS = 107  # to standard output, as libraries do
+TRAINS_A_TEACHER = 108
+EXITS = 109  # leaves the process in epoch 3, with code 7
+
+
+def config(epochs: int = 3, seed: int = 0, **values) -> RunConfig:
+    return RunConfig.from_flat({"epochs": epochs, "seed": seed, **values})
+
+
+class FakeTraining:
+    """Its student is one number, to which each step adds; so a resumed run can be compared."""
+
+    def __init__(self, order: Order, fingerprint: str = "f1") -> None:
+        self.order = order
+        self.fingerprint = fingerprint
+        self.epoch, self.value = 0, np.zeros(1)
+        if order.checkpoint is not None:
+            self.epoch = order.checkpoint.values["epoch"]
+            self.value = order.checkpoint.tensors["student.weight"].copy()
+
+    def state_arrays(self) -> Checkpoint:
+        tensors = {"student.weight": self.value.copy(), "generator.order": np.arange(3)}
+        return Checkpoint(tensors, {"epoch": self.epoch})
+
+    def __iter__(self):
+        training = self.order.config.training
+        if training.seed == REFUSES:
+            raise ValueError("teacher = 'nobody' is not possible: there is no such file.")
+        if training.seed == TRAINS_A_TEACHER:
+            for epoch in (1, 2):
+                yield TeacherEpochDone(epoch=epoch, epochs=2, seconds=0.1, accuracy=0.5)
+        yield started(self.fingerprint, num_threads=self.order.num_threads)
+        yield Panel(labels=np.zeros(5, np.int16), original_indices=np.arange(5, dtype=np.int32))
+        while self.epoch < training.epochs and not self.order.control.is_stopped:
+            yield from self._run_epoch(self.epoch + 1, training.seed)
+
+    def _run_epoch(self, epoch, seed):
+        control = self.order.control
+        for number in range(1, STEPS_PER_EPOCH + 1):
+            step = (epoch - 1) * STEPS_PER_EPOCH + number
+            time.sleep(SECONDS_PER_STEP)
+            if epoch == 3:
+                go_wrong(seed)
+            self.value = self.value * 1.5 + step
+            if control.is_stepping:
+                yield StepDone(
+                    epoch=epoch, step=step, weighted_loss=1.0, outer_loss=None, weight_step=False
+                )
+            if number < STEPS_PER_EPOCH:
+                ends = frozenset({"inner", "outer"})
+                yield from control.between_steps(epoch=epoch, step=step, ends=ends)
+            if control.is_stopped:
+                return
+        self.epoch = epoch
+        yield frame(epoch, float(self.value[0]))
+        yield epoch_done(epoch, loss=float(self.value[0]))
+        ends = frozenset({"inner", "outer", "epoch"})
+        yield from control.between_steps(epoch=epoch, step=step, ends=ends)
+
+
+def go_wrong(seed: int) -> None:
+    if seed == DIVERGES:
+        raise RuntimeError("nan in epoch 3")
+    if seed == RUNS_OUT_OF_MEMORY:
+        raise MemoryError
+    if seed in {IS_KILLED, CRASHES}:
+        os.kill(os.getpid(), signal.SIGKILL if seed == IS_KILLED else signal.SIGSEGV)
+    if seed == IS_DEAF:
+        time.sleep(600)
+    if seed == PRINTS:
+        print("a library prints")
+    if seed == EXITS:
+        os._exit(7)
+
+
+def started(fingerprint: str = "f1", num_threads: int = 1) -> RunStarted:
+    return RunStarted(
+        class_names=("a", "b"),
+        class_counts=(4, 1),
+        num_val=2,
+        num_test=4,
+        data_fingerprint=fingerprint,
+        teacher="",
+        teacher_accuracy_per_class=(),
+        device="cpu",
+        precision="float32",
+        estimator="",
+        num_threads=num_threads,
+        versions={"torch": "none"},
+    )
+
+
+def epoch_done(epoch: int, loss: float = 1.0, seconds: float = 2.0) -> EpochDone:
+    return EpochDone(
+        epoch=epoch,
+        step=epoch * STEPS_PER_EPOCH,
+        seconds=seconds,
+        images_per_second=5.0,
+        learning_rate=0.1,
+        train_hard_loss=loss,
+        train_soft_loss=None,
+        train_weighted_loss=loss,
+        val_loss=1.0,
+        test_loss=1.0,
+        accuracy=0.5,
+        accuracy_many=0.5,
+        accuracy_medium=0.5,
+        accuracy_few=0.5,
+        accuracy_per_class=(0.25, 0.75),
+        calibration_error=0.1,
+    )
+
+
+def frame(epoch: int, value: float = 0.0) -> Frame:
+    return Frame(
+        epoch=epoch,
+        ce_student=np.full(5, value, np.float32),
+        confusion=np.eye(2, dtype=np.int32),
+    )
+
+
+def until(predicate, timeout_s: float = 20.0):
+    """Wait for a condition; what it returned when it held."""
+    end = time.monotonic() + timeout_s
+    while not (value := predicate()):
+        assert time.monotonic() < end, f"waited {timeout_s} s in vain"
+        time.sleep(0.005)
+    return value
+
+
+def load():
+    if "fails-at-import" in sys.argv:
+        raise ImportError("libtorch.so: cannot open shared object file")
+    return FakeTraining
+
+
+if __name__ == "__main__":
+    worker.ABANDONED_GRACE_S = 0.5
+    worker.main(load)
