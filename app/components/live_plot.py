@@ -1,0 +1,68 @@
+"""A Plotly figure that keeps zoom and node while its data change.
+
+`st.plotly_chart` (Streamlit 1.67) makes a new element for new data, which loses both: so this
+component updates one element by `Plotly.react`. plotly.js comes from the app's static folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from importlib import metadata, resources
+from pathlib import Path
+
+import streamlit as st
+
+from app.figures import Drawing
+
+HERE = Path(__file__).parent
+STATIC = HERE.parent / "static"  # beside main.py: Streamlit serves it as app/static
+
+_mount = st.components.v2.component(
+    "bikd_live_plot",
+    css=(HERE / "live_plot.css").read_text(encoding="utf-8"),
+    js=(HERE / "live_plot.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def live_plot(drawing: Drawing, *, key: str, keep_zoom_of: str, is_small: bool = False) -> None:
+    """Draw a figure with its question and its sentence.
+
+    Args:
+        drawing: What to draw; an empty one takes the same place.
+        key: Of the element; the same from draw to draw.
+        keep_zoom_of: Zoom lasts as long as this text, the run's id for instance, is the same.
+        is_small: Without mode bar and zoom, in small print: for the side bar.
+    """
+    _mount(
+        key=key,
+        data={
+            **drawing._asdict(),
+            "revision": keep_zoom_of,
+            "file_name": key.replace("_", "-"),
+            "is_small": is_small,
+            "plotly": f"app/static/plotly.min.js?v={metadata.version('plotly')}",
+        },
+    )
+
+
+def provide_plotly(folder: Path = STATIC) -> None:
+    """Copy plotly.js out of the plotly package to where Streamlit serves it, unless it is there.
+
+    Several servers may start at once, so it is written under another name and renamed.
+    """
+    source = Path(str(resources.files("plotly"))) / "package_data" / "plotly.min.js"
+    target = folder / "plotly.min.js"
+    if target.exists() and target.stat().st_size == source.stat().st_size:
+        return
+    folder.mkdir(exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
+    os.close(handle)
+    try:
+        shutil.copyfile(source, name)
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)

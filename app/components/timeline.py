@@ -1,0 +1,57 @@
+"""The one epoch slider: it goes back in time, or follows the training.
+
+Not `st.slider`: that one would have to live in the polled part of the page to follow, where a
+new value from the server would take it out of the hand that drags it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+_mount = st.components.v2.component(
+    "bikd_timeline",
+    css=(_HERE / "timeline.css").read_text(encoding="utf-8"),
+    js=(_HERE / "timeline.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | None) -> int | None:
+    """The slider; returns the chosen epoch, or None to follow the newest.
+
+    Args:
+        key: One for each run.
+        planned: Epochs that the run is to have: the slider's fixed end.
+        done: Epochs that can be looked at; the slider stops there.
+        is_live: Whether more will come.
+        start: The epoch to begin at, if nothing was chosen yet.
+    """
+    chosen = chosen_epoch(key, start)
+    result = _mount(
+        key=key,
+        data={"planned": planned, "done": done, "chosen": chosen, "is_live": is_live},
+        default={"epoch": start},
+        on_epoch_change=_nothing,
+    )
+    return _epoch(result.epoch, done)
+
+
+def chosen_epoch(key: str, start: int | None) -> Any:
+    """What the slider says, before it is drawn."""
+    stored = st.session_state.get(key)
+    return start if stored is None else stored.get("epoch")
+
+
+def _epoch(value: object, done: int) -> int | None:
+    """The browser's word, which may be anything, as an epoch that exists."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
+        return None
+    return max(1, min(int(value), done))
+
+
+def _nothing() -> None:
+    """Streamlit sends a component's state only where there is a callback."""

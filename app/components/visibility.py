@@ -1,0 +1,22 @@
+"""Whether the browser tab is hidden: Streamlit itself does not know."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+_mount = st.components.v2.component(
+    "bikd_visibility",
+    js=Path(__file__).with_name("visibility.js").read_text(encoding="utf-8"),
+)
+
+
+def page_is_hidden() -> bool:
+    """True while nobody can see the page; the script runs again when that changes."""
+    result = _mount(key="visibility", default={"hidden": False}, on_hidden_change=_nothing)
+    return bool(result.hidden)
+
+
+def _nothing() -> None:
+    """Streamlit sends a component's state only where there is a callback."""

@@ -1,0 +1,253 @@
+"""The side bar: every control of a run as a widget, all read off the config's fields.
+
+The truth is `state.controls()`; a widget shows a control and changes it by a callback.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from app import state, status
+from app.components import live_plot
+from app.figures import class_counts
+from bikd_core.config import (
+    MAX_SEED,
+    MODELS_FOR,
+    ConfigError,
+    RunConfig,
+    bounds,
+    choices,
+    fields,
+)
+from bikd_core.data.facts import DATASETS, facts_of, max_imbalance_factor, planned_counts
+from bikd_core.teacher_card import TeacherCard
+
+#: What stands above the fold, in this order; all other controls are under "Advanced".
+MAIN = (
+    "dataset imbalance imbalance_factor teacher student method inner_steps meta_loss temperature "
+    "epochs seed"
+).split()
+#: Controls that only some methods read.
+ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "inner_steps": ("bikd",),
+    "meta_loss": ("bikd",),
+    "estimator": ("bikd",),
+    "weight_net_layers": ("bikd",),
+    "weight_net_learning_rate": ("bikd",),
+    "kd_alpha": ("kd",),
+    "temperature": ("bikd", "kd"),
+    "teacher": ("bikd", "kd"),
+    "teacher_model": ("bikd", "kd"),
+}
+LABELS: dict[str, dict[Any, str]] = {
+    "dataset": {name: facts.title for name, facts in DATASETS.items()},
+    "method": {
+        "bikd": "BiKD – weights learned on D_val",
+        "ce": "CE – labels only, no teacher",
+        "kd": "KD – fixed weights",
+    },
+}
+
+
+def sidebar(teachers: Mapping[str, TeacherCard]) -> RunConfig | None:
+    """Draw all controls; returns the config they make, or None, with a sentence, if they do not."""
+    values = state.controls()
+    _widget("dataset", values)
+    _widget("imbalance", values)
+    _imbalance_factor(values)
+    config = _valid(values)
+    if config is not None:
+        _estimate(config)
+    for name in MAIN[3:-1]:
+        if name == "teacher":
+            _teacher(values, teachers)
+        else:
+            _widget(name, values)
+    _seed(values)
+    with st.expander("Advanced"):
+        for name in fields():
+            if name not in MAIN:
+                _widget(name, values)
+    return config
+
+
+def _valid(values: Mapping[str, Any]) -> RunConfig | None:
+    """The config, with its class counts drawn; or None, with what is wrong in a sentence."""
+    try:
+        config = RunConfig.from_flat(values)
+        counts = planned_counts(config.data)
+    except ConfigError as error:
+        st.error(str(error))
+        return None
+    names = facts_of(config.data.dataset).class_names
+    live_plot(class_counts(names, counts), key="class_counts", keep_zoom_of="", is_small=True)
+    return config
+
+
+def _estimate(config: RunConfig) -> None:
+    seconds = state.attempt(lambda: state.manager().estimate(config))
+    if seconds is None:
+        st.caption("No such run has been timed here yet, so there is no estimate.")
+    else:
+        st.caption(f"About {status.duration(seconds)} of training on this machine.")
+
+
+def _widget(name: str, values: Mapping[str, Any]) -> None:
+    """The widget that fits a control's type."""
+    common = _common(name, values)
+    if name in {"student", "teacher_model"}:
+        _choice(name, MODELS_FOR[values["dataset"]], values, common, is_short=False)
+    elif choices(name):
+        _choice(name, choices(name), values, common)
+    elif fields()[name].annotation is bool:
+        st.toggle(key=_shown(name, values[name]), on_change=_take, args=(name,), **common)
+    else:
+        _number(name, values, common)
+
+
+def _common(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    field = fields()[name]
+    return {
+        "label": field.title,
+        "help": field.description,
+        "disabled": values["method"] not in ONLY_FOR.get(name, (values["method"],)),
+    }
+
+
+def _choice(
+    name: str,
+    options: Sequence[Any],
+    values: Mapping[str, Any],
+    common: dict[str, Any],
+    *,
+    is_short: bool = True,
+) -> None:
+    """A row of buttons for a few short options, else a list."""
+    labels = LABELS.get(name, {})
+    is_short = is_short and len(options) <= 3 and not labels
+    common |= {
+        "options": options,
+        "format_func": lambda option: labels.get(option, str(option)),
+        "key": _shown(name, values[name]),
+        "on_change": _take,
+        "args": (name,),
+    }
+    if is_short:
+        st.segmented_control(**common, required=True, width="stretch")
+    else:
+        st.selectbox(**common)
+
+
+def _teacher(values: Mapping[str, Any], teachers: Mapping[str, TeacherCard]) -> None:
+    """A stored teacher of this data set, or a text of one's own: the path of a file."""
+    fitting = {
+        name: card for name, card in teachers.items() if card.data.dataset == values["dataset"]
+    }
+    labels = {"auto": "auto – one that fits, else train it"} | {
+        name: f"{name} ({100 * card.accuracy:.1f} %)" for name, card in fitting.items()
+    }
+    st.selectbox(
+        options=list(dict.fromkeys([*labels, values["teacher"]])),
+        format_func=lambda name: labels.get(name, name),
+        accept_new_options=True,
+        key=_shown("teacher", values["teacher"]),
+        on_change=_take_teacher,
+        args=(fitting,),
+        **_common("teacher", values),
+    )
+
+
+def _take_teacher(teachers: Mapping[str, TeacherCard]) -> None:
+    """A stored teacher's card knows its architecture."""
+    _take("teacher")
+    values = state.controls()
+    values["teacher"] = values["teacher"] or "auto"  # the box can be emptied
+    if card := teachers.get(values["teacher"]):
+        values["teacher_model"] = card.model
+
+
+def _number(name: str, values: Mapping[str, Any], common: dict[str, Any]) -> None:
+    limits, kinds = bounds(name), get_args(fields()[name].annotation)
+    is_optional = type(None) in kinds
+    is_whole = int in kinds or fields()[name].annotation is int
+    number = int if is_whole else float
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    common |= {
+        "min_value": None if low is None else number(low),
+        "max_value": None if high is None else number(high),
+        "value": None if is_optional else "min",
+        "step": 1 if is_whole else _step_of(values[name]),
+        "format": "%d" if is_whole else "%.6g",
+        "placeholder": "all there are" if is_optional else None,
+        "key": _shown(name, None if values[name] is None else number(values[name])),
+        "on_change": _take,
+        "args": (name,),
+    }
+    st.number_input(**common)
+
+
+def _step_of(value: float) -> float:
+    """A tenth of the value's order of magnitude from 1 on, else that of its first digit."""
+    return float(10.0 ** math.floor(math.log10(value))) if 0 < value < 1 else 0.5
+
+
+def _imbalance_factor(values: dict[str, Any]) -> None:
+    """The slider ends where the smallest class has one image left."""
+    field, limits = fields()["imbalance_factor"], bounds("imbalance_factor")
+    largest = limits["le"]
+    try:
+        # A factor beyond the end must not keep the end from being known.
+        config = RunConfig.from_flat(values | {"imbalance_factor": limits["ge"]})
+        largest = float(max_imbalance_factor(config.data))
+    except ConfigError:
+        pass  # said below, where the whole config is judged
+    values["imbalance_factor"] = min(values["imbalance_factor"], largest)
+    if largest <= limits["ge"]:
+        return
+    st.slider(
+        field.title or "",
+        limits["ge"],
+        largest,
+        step=1.0,
+        format="%g",
+        help=field.description,
+        key=_shown("imbalance_factor", values["imbalance_factor"]),
+        on_change=_take,
+        args=("imbalance_factor",),
+    )
+
+
+def _seed(values: Mapping[str, Any]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        _widget("seed", values)
+        st.button(
+            "", key="dice", icon=":material/casino:", help="Another seed", on_click=_throw_dice
+        )
+
+
+def _throw_dice() -> None:
+    state.forget_complaints()
+    state.controls()["seed"] = random.randrange(min(MAX_SEED, 10_000))
+
+
+def _shown(name: str, value: Any) -> str:
+    """The key of a control's widget, which is made to show `value` if it does not."""
+    key = f"control_{name}"
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    return key
+
+
+def _take(name: str) -> None:
+    """A widget was changed. Another data set brings its own defaults; method and seed stay."""
+    state.forget_complaints()
+    values = state.controls()
+    values[name] = st.session_state[f"control_{name}"]
+    if name == "dataset":
+        kept = {kept: values[kept] for kept in ("dataset", "method", "seed")}
+        state.take_controls_of(RunConfig.from_flat(kept))

@@ -1,0 +1,18 @@
+"""Pure functions from what a run yields to figures, as plain Plotly dicts with their words.
+
+Fractions come in, percent is drawn. Classes are sorted head to tail here and nowhere else.
+"""
+
+from app.figures.accuracy import accuracy_over_epochs, class_accuracy
+from app.figures.counts import class_counts
+from app.figures.drawing import Drawing
+from app.figures.weights import mean_weights, weight_distribution
+
+__all__ = [
+    "Drawing",
+    "accuracy_over_epochs",
+    "class_accuracy",
+    "class_counts",
+    "mean_weights",
+    "weight_distribution",
+]

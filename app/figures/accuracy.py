@@ -1,0 +1,198 @@
+"""How well the student does: over the epochs, and class by class at one of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from app.figures.classes import Rows, class_axis, row_values, rows_of
+from app.figures.drawing import (
+    GROUP_COLOURS,
+    GROUP_DASHES,
+    HEIGHT,
+    QUESTIONS,
+    THEME_TEXT,
+    Drawing,
+    base_layout,
+    end_labels,
+    epoch_axis,
+    epoch_marker,
+    percent,
+)
+from bikd_core.events import ControlChanged, EpochDone, RunStarted
+
+MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th is, and it is said
+_PLOTTED_HEIGHT = HEIGHT - 60  # px
+
+
+def accuracy_over_epochs(
+    epochs: Sequence[EpochDone], controls: Sequence[ControlChanged], chosen: int, planned: int
+) -> Drawing:
+    """Balanced test accuracy and that of many, medium, few.
+
+    Args:
+        epochs: At least one, from epoch 1 on.
+        controls: Changes made while it trained: marked as lines.
+        chosen: The epoch looked at.
+        planned: Epochs that the run is to have.
+    """
+    values = {
+        "balanced": [epoch.accuracy for epoch in epochs],
+        "many": [epoch.accuracy_many for epoch in epochs],
+        "medium": [epoch.accuracy_medium for epoch in epochs],
+        "few": [epoch.accuracy_few for epoch in epochs],
+    }
+    colours = {"balanced": THEME_TEXT} | GROUP_COLOURS
+    dashes = {"balanced": "solid"} | GROUP_DASHES
+    every = math.ceil(len(epochs) / MAX_POINTS)
+    data = [
+        line_over_epochs(name, [100 * value for value in line], every, colours[name], dashes[name])
+        for name, line in values.items()
+    ]
+    data[0]["line"]["width"] = 4
+    ends = {name: (100 * line[-1], colours[name]) for name, line in values.items()}
+    change_lines, change_labels = control_marks(controls)
+    now = epochs[chosen - 1]
+    sentence = (
+        f"At epoch {chosen} of {planned} balanced accuracy is {percent(now.accuracy)}: "
+        f"many {percent(now.accuracy_many)}, medium {percent(now.accuracy_medium)}, "
+        f"few {percent(now.accuracy_few)}.{thinned(every)}"
+    )
+    layout = base_layout(
+        hovermode="x unified",
+        xaxis=epoch_axis(planned),
+        yaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
+        shapes=[epoch_marker(chosen), *change_lines],
+        annotations=end_labels(ends, _PLOTTED_HEIGHT, 101) + change_labels,
+    )
+    best = max(range(len(epochs)), key=lambda i: epochs[i].accuracy)
+    alt = (
+        f"Line chart of test accuracy over {len(epochs)} epochs. {sentence} "
+        f"Highest balanced accuracy so far: {percent(epochs[best].accuracy)} at epoch {best + 1}."
+    )
+    return Drawing(QUESTIONS["accuracy"], sentence, alt, data, layout, HEIGHT)
+
+
+def line_over_epochs(
+    name: str, values: Sequence[float], every: int, colour: str, dash: str
+) -> dict[str, Any]:
+    """One line from epoch 1 on; every n-th value is drawn. A single epoch shows as a point."""
+    drawn = [round(value, 3) for value in values[::every]]
+    return {
+        "type": "scatter",
+        "uid": name,
+        "name": name,
+        "mode": "lines+markers" if len(drawn) == 1 else "lines",
+        "x0": 1,
+        "dx": every,
+        "y": drawn,
+        "line": {"color": colour, "width": 3, "dash": dash},
+        "hovertemplate": "%{y:.3~g}",
+    }
+
+
+def thinned(every: int) -> str:
+    """What to say of a line that is not drawn whole; nothing if it is."""
+    return f" Every {every}th epoch is drawn." if every > 1 else ""
+
+
+def control_marks(
+    controls: Sequence[ControlChanged],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Lines and labels where somebody paused or changed the learning rate; once an epoch each."""
+    marks: dict[int, list[str]] = {}
+    for change in controls:
+        if change.control == "resumed":
+            continue
+        text = "paused" if change.control == "paused" else f"learning rate {change.value:g}"
+        if text not in (there := marks.setdefault(change.epoch, [])):
+            there.append(text)
+    lines = [
+        epoch_marker(epoch) | {"line": {"color": THEME_TEXT, "width": 1, "dash": "dash"}}
+        for epoch in marks
+    ]
+    labels = [
+        {
+            "text": ", ".join(texts),
+            "x": epoch,
+            "y": 0,
+            "yref": "paper",
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "textangle": -90,
+            "showarrow": False,
+            "font": {"size": 12, "color": THEME_TEXT},
+        }
+        for epoch, texts in marks.items()
+    ]
+    return lines, labels
+
+
+def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
+    """Bars of the test accuracy of each class, head to tail, and the teacher's as diamonds."""
+    rows = rows_of(started.class_names, started.class_counts)
+    accuracy = [epoch.accuracy_per_class[label] for label in rows.labels]
+    data = [_bars(rows, accuracy)]
+    teacher_words = ""
+    if teacher := started.teacher_accuracy_per_class:
+        data.append(_diamonds(rows, [teacher[label] for label in rows.labels]))
+        teacher_words = f" Diamonds: the teacher, {percent(sum(teacher) / len(teacher))} balanced."
+    worst = min(range(len(accuracy)), key=lambda row: accuracy[row])
+    best = max(range(len(accuracy)), key=lambda row: accuracy[row])
+    sentence = (
+        f"At epoch {epoch.epoch} best on {rows.names[best]} ({percent(accuracy[best])}, "
+        f"{rows.counts[best]:,} training images), worst on {rows.names[worst]} "
+        f"({percent(accuracy[worst])}, {rows.counts[worst]:,}).{teacher_words}"
+    )
+    numbers = [f"{100 * value:.0f} %" for value in accuracy] if rows.are_named else []
+    layout = base_layout(
+        margin={"l": 118, "r": 56, "t": 12, "b": 48},
+        bargap=0.35 if rows.are_named else 0,
+        xaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
+        yaxis=class_axis(rows) | {"range": [-len(rows.labels) + 0.4, 0.6]},
+        annotations=[
+            label | {"yanchor": "middle", "yshift": 0} for label in row_values(numbers, THEME_TEXT)
+        ],
+    )
+    listed = ", ".join(
+        f"{name} {percent(value)}" for name, value in zip(rows.names, accuracy, strict=True)
+    )
+    alt = f"Bar chart of test accuracy by class, head to tail. {sentence} All: {listed}."
+    return Drawing(QUESTIONS["class_accuracy"], sentence, alt, data, layout, rows.height)
+
+
+def _bars(rows: Rows, accuracy: list[float]) -> dict[str, Any]:
+    return {
+        "type": "bar",
+        "uid": "student",
+        "name": "student",
+        "orientation": "h",
+        "x": [round(100 * value, 1) for value in accuracy],
+        "y": [-row for row in range(len(accuracy))],
+        "customdata": [
+            f"{name}, {count:,} training images"
+            for name, count in zip(rows.names, rows.counts, strict=True)
+        ],
+        "marker": {"color": [GROUP_COLOURS[group] for group in rows.groups]},
+        "hovertemplate": "%{customdata}<br>student %{x} %<extra></extra>",
+    }
+
+
+def _diamonds(rows: Rows, accuracy: list[float]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "uid": "teacher",
+        "name": "teacher",
+        "mode": "markers",
+        "x": [round(100 * value, 1) for value in accuracy],
+        "y": [-row for row in range(len(accuracy))],
+        "marker": {
+            "symbol": "diamond-open",
+            "size": 11 if rows.are_named else 5,
+            "color": THEME_TEXT,
+            "line": {"width": 2 if rows.are_named else 1},
+        },
+        "cliponaxis": False,
+        "hovertemplate": "teacher %{x} %<extra></extra>",
+    }

@@ -1,0 +1,90 @@
+"""Rows of classes, head at the top, tail at the bottom; common to all figures by class."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from app.figures.drawing import FONT_SIZE, MAX_CLASSES_SHOWN, ROW_HEIGHT
+from bikd_core.evaluation import head_to_tail, shot_groups
+
+_MAX_NAME_LENGTH = 12  # characters in an axis label; the whole name is in the hover text
+
+
+class Rows(NamedTuple):
+    """The classes of a run in the order in which they are drawn."""
+
+    labels: tuple[int, ...]  # head to tail
+    names: tuple[str, ...]  # in that order, as the next ones
+    counts: tuple[int, ...]  # training images
+    groups: tuple[str, ...]  # many, medium or few
+
+    @property
+    def are_named(self) -> bool:
+        """There is room for every class's name."""
+        return len(self.labels) <= MAX_CLASSES_SHOWN
+
+    @property
+    def height(self) -> int:
+        """Pixels of a figure with these rows."""
+        return 76 + ROW_HEIGHT * (len(self.labels) if self.are_named else 12)
+
+
+def rows_of(class_names: tuple[str, ...], class_counts: tuple[int, ...]) -> Rows:
+    """The rows, from names and counts in label order."""
+    labels = head_to_tail(class_counts)
+    groups = shot_groups(class_counts)._asdict()
+    group_of = {label: name for name, members in groups.items() for label in members}
+    return Rows(
+        labels,
+        tuple(class_names[label] for label in labels),
+        tuple(class_counts[label] for label in labels),
+        tuple(group_of[label] for label in labels),
+    )
+
+
+def class_axis(rows: Rows) -> dict[str, Any]:
+    """The y axis: row r is at −r, so that the head is at the top; name and count where they fit."""
+    axis: dict[str, Any] = {"zeroline": False, "showgrid": False, "fixedrange": False}
+    last = len(rows.labels) - 1
+    if rows.are_named:
+        return axis | {
+            "range": [-last - 0.25, 1.1],
+            "tickmode": "array",
+            "tickvals": [-row for row in range(last + 1)],
+            "ticktext": [
+                f"{_short(name)} · {count:,}"
+                for name, count in zip(rows.names, rows.counts, strict=True)
+            ],
+            "title": {"text": "class · training images", "standoff": 8},
+        }
+    starts = [rows.groups.index(group) for group in ("many", "medium", "few")]
+    return axis | {
+        "range": [-last - 0.6, 0.6],
+        "tickmode": "array",
+        "tickvals": [-start for start in starts],
+        "ticktext": [f"{rows.groups[start]} · {rows.counts[start]:,}" for start in starts],
+        "title": {"text": "classes, head → tail · training images", "standoff": 8},
+    }
+
+
+def row_values(values: list[str], colour: str) -> list[dict[str, Any]]:
+    """A number in the right margin of each row."""
+    return [
+        {
+            "text": text,
+            "x": 1,
+            "xref": "paper",
+            "xanchor": "left",
+            "xshift": 6,
+            "y": -row,
+            "yanchor": "bottom",
+            "yshift": -3,
+            "showarrow": False,
+            "font": {"color": colour, "size": FONT_SIZE},
+        }
+        for row, text in enumerate(values)
+    ]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…"

@@ -1,0 +1,136 @@
+"""What every figure is: a question, a picture, a sentence that reads it; and the common looks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+Group = Literal["many", "medium", "few"]
+Kind = Literal["hard", "soft"]
+
+# Okabe and Ito's colours. The theme's own colours (text, grid) are added by the live plot's
+# JavaScript, so that one figure serves the light and the dark page.
+GROUP_COLOURS: dict[str, str] = {"many": "#009E73", "medium": "#E69F00", "few": "#CC79A7"}
+GROUP_DASHES: dict[str, str] = {"many": "solid", "medium": "dash", "few": "dot"}
+KIND_COLOURS: dict[str, str] = {"hard": "#D55E00", "soft": "#0072B2"}
+THEME_TEXT = "theme:text"  # replaced by the theme's text colour where the figure is drawn
+FONT_SIZE = 14  # px: readable from the back row
+ROW_HEIGHT = 31  # px for one class
+HEIGHT = 330  # px of a figure over epochs
+MAX_CLASSES_SHOWN = 20  # beyond, classes are drawn as groups, or without their names
+#: The titles, by the figure's name.
+QUESTIONS: dict[str, str] = {
+    "accuracy": "How good is the student on balanced test data?",
+    "class_accuracy": "Which classes does the student get right?",
+    "w_hard": "Who gets hard-loss weight?",
+    "w_soft": "… and who gets soft-loss weight?",
+    "mean_weights": "Does the weight move from head to tail?",
+}
+
+
+class Drawing(NamedTuple):
+    """One figure, whole; JSON all through. Without traces it is empty, and says why."""
+
+    title: str  # the question it answers
+    sentence: str  # the answer, computed; for an empty one: why there is none
+    alt: str  # for those who cannot see it: what is drawn, with the current numbers
+    data: list[dict[str, Any]]
+    layout: dict[str, Any]
+    height: int  # px of the plot, without the words around it
+
+
+def empty(title: str, why: str, height: int = HEIGHT) -> Drawing:
+    """A figure that cannot be drawn; it takes the place that it would have, and says why."""
+    return Drawing(title, why, f"{title} {why}", [], {}, height)
+
+
+def base_layout(**more: Any) -> dict[str, Any]:
+    """What all figures' layouts have in common, with `more` on top."""
+    return {
+        "font": {"size": FONT_SIZE},
+        "margin": {"l": 62, "r": 96, "t": 12, "b": 48},
+        "showlegend": False,
+        "dragmode": "zoom",
+    } | more
+
+
+def epoch_axis(planned: int) -> dict[str, Any]:
+    """The x axis over a run: fixed from the start, so that nothing moves while it trains."""
+    return {
+        "title": {"text": "epoch"},
+        "range": [0, planned + max(0.3, planned * 0.02)],
+        "rangemode": "nonnegative",
+        "zeroline": False,
+        "tickformat": "d",
+        "nticks": 8,
+    }
+
+
+def epoch_marker(epoch: int) -> dict[str, Any]:
+    """A vertical line at the chosen epoch."""
+    return {
+        "type": "line",
+        "x0": epoch,
+        "x1": epoch,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"color": THEME_TEXT, "width": 1.5, "dash": "dot"},
+    }
+
+
+def spread(values: list[float], gap: float) -> list[float]:
+    """Positions as near to `values` as possible, at least `gap` apart, in the same order.
+
+    For labels beside line ends, which would cover one another where lines end together.
+    """
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    blocks: list[tuple[float, list[int]]] = []  # centre of a block of touching labels, members
+    for i in order:
+        blocks.append((values[i], [i]))
+        while len(blocks) > 1 and _touch(blocks[-2], blocks[-1], gap):
+            members = blocks[-2][1] + blocks[-1][1]
+            blocks[-2:] = [(sum(values[k] for k in members) / len(members), members)]
+    placed = [0.0] * len(values)
+    for centre, members in blocks:
+        for place, i in enumerate(members):
+            placed[i] = centre + (place - (len(members) - 1) / 2) * gap
+    return placed
+
+
+def _touch(low: tuple[float, list[int]], high: tuple[float, list[int]], gap: float) -> bool:
+    return high[0] - low[0] < gap * (len(low[1]) + len(high[1])) / 2
+
+
+def end_labels(
+    ends: dict[str, tuple[float, str]], pixels: int, span: float
+) -> list[dict[str, Any]]:
+    """Labels in the right margin beside the line ends.
+
+    Args:
+        ends: Value and colour of each line's end, by label.
+        pixels: Height of the plotted area.
+        span: Length of the y axis, in the values' unit.
+    """
+    values = [value for value, _ in ends.values()]
+    per_unit = pixels / span
+    placed = spread(values, 18 / per_unit)
+    return [
+        {
+            "text": label,
+            "x": 1,
+            "xref": "paper",
+            "xanchor": "left",
+            "xshift": 6,
+            "y": value,
+            "yanchor": "middle",
+            "yshift": round((place - value) * per_unit, 1),
+            "showarrow": False,
+            "font": {"color": colour, "size": FONT_SIZE},
+        }
+        for (label, (value, colour)), place in zip(ends.items(), placed, strict=True)
+    ]
+
+
+def percent(fraction: float) -> str:
+    """As text, with one decimal."""
+    return f"{100 * fraction:.1f} %"

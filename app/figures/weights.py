@@ -1,0 +1,261 @@
+"""What the weight net gives to whom: the distribution in each class, and the thirds' means.
+
+C classes in label order, 64 fixed bins over [0, 1] (`bikd_core.events.WEIGHT_BINS`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures.accuracy import MAX_POINTS, line_over_epochs, thinned
+from app.figures.classes import Rows, class_axis, row_values, rows_of
+from app.figures.drawing import (
+    GROUP_COLOURS,
+    HEIGHT,
+    KIND_COLOURS,
+    QUESTIONS,
+    THEME_TEXT,
+    Drawing,
+    Kind,
+    base_layout,
+    end_labels,
+    epoch_axis,
+    epoch_marker,
+)
+from bikd_core.evaluation import shot_groups
+from bikd_core.events import WEIGHT_BINS, EpochDone, RunStarted
+
+_KINDS: tuple[Kind, Kind] = ("hard", "soft")
+_PEAK = 0.88  # of a row's height
+_PLOTTED_HEIGHT = HEIGHT - 60  # px
+
+
+def weight_distribution(
+    histograms: NDArray[np.integer[Any]],
+    epoch: EpochDone,
+    started: RunStarted,
+    kind: Kind,
+    *,
+    by_class: bool = True,
+) -> Drawing:
+    """One ridge for each class, head to tail, or for many, medium, few; each scaled to its peak.
+
+    Hard and soft have the same axes, bins and colours, so that they can be compared by eye.
+
+    Args:
+        histograms: [2, C, 64] training images by weight, of hard and of soft.
+        epoch: The same epoch's summary, with the mean weights.
+        started: Names and counts of the classes.
+        kind: Which of the two.
+        by_class: Whether each class has a ridge; with more than 20 it has a line of a heat map.
+    """
+    rows = rows_of(started.class_names, started.class_counts)
+    counts = histograms[0 if kind == "hard" else 1]
+    means = means_of(epoch, kind)
+    sentence, alt = _read(means, rows, kind, epoch.epoch)
+    if not by_class:
+        counts, means, rows = _grouped(counts, means, rows)
+    elif not rows.are_named:
+        return _heat_map(counts, rows, kind, sentence, alt)
+    data = [
+        trace
+        for row in range(len(rows.labels))
+        for trace in _ridge(counts[rows.labels[row]], row, rows)
+    ]
+    ordered = [means[label] for label in rows.labels]
+    data.append(_mean_ticks(ordered))
+    layout = base_layout(
+        margin={"l": 118, "r": 52, "t": 12, "b": 48},
+        xaxis=weight_axis(kind),
+        yaxis=class_axis(rows),
+        annotations=row_values([f"{mean:.2f}" for mean in ordered], THEME_TEXT),
+    )
+    return Drawing(QUESTIONS[f"w_{kind}"], sentence, alt, data, layout, max(rows.height, HEIGHT))
+
+
+def means_of(epoch: EpochDone, kind: Kind) -> tuple[float, ...]:
+    """Mean weight of each class.
+
+    Raises:
+        ValueError: The method has no weight net.
+    """
+    means = epoch.w_hard_per_class if kind == "hard" else epoch.w_soft_per_class
+    if means is None:
+        raise ValueError("a method without a weight net has no weights to draw")
+    return means
+
+
+def weight_axis(kind: Kind) -> dict[str, Any]:
+    """The x axis of a distribution: both kinds have the same."""
+    return {
+        "title": {"text": f"w_{kind}, weight of the {kind} loss (0 … 1)"},
+        "range": [-0.01, 1.01],
+        "tickvals": [0, 0.25, 0.5, 0.75, 1],
+        "zeroline": False,
+    }
+
+
+def _ridge(counts: NDArray[np.integer[Any]], row: int, rows: Rows) -> list[dict[str, Any]]:
+    """The base line of a row, and the outline of its histogram filled down to it."""
+    name, group = rows.names[row], rows.groups[row]
+    total, peak = int(counts.sum()), max(int(counts.max()), 1)
+    base = {
+        "type": "scatter",
+        "uid": f"base {rows.labels[row]}",
+        "mode": "lines",
+        "x": [0, 1],
+        "y": [-row, -row],
+        "line": {"color": GROUP_COLOURS[group], "width": 1},
+        "hoverinfo": "skip",
+    }
+    outline = base | {
+        "uid": f"ridge {rows.labels[row]}",
+        "name": name,
+        "x0": 0.5 / WEIGHT_BINS,
+        "dx": 1 / WEIGHT_BINS,
+        "y": [round(-row + _PEAK * float(count) / peak, 3) for count in counts],
+        "customdata": counts.tolist(),
+        "line": {"color": GROUP_COLOURS[group], "width": 2, "shape": "hvh"},
+        "fill": "tonexty",
+        "hoverinfo": "all",
+        "hovertemplate": f"{name}, weight near %{{x:.2f}}: %{{customdata}} of {total:,} images"
+        "<extra></extra>",
+    }
+    del outline["x"]
+    return [base, outline]
+
+
+def _mean_ticks(means: list[float]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "uid": "means",
+        "mode": "markers",
+        "x": [round(mean, 4) for mean in means],
+        "y": [-row + 0.12 for row in range(len(means))],
+        "marker": {
+            "symbol": "line-ns-open",
+            "size": 13,
+            "color": THEME_TEXT,
+            "line": {"width": 3, "color": THEME_TEXT},
+        },
+        "hovertemplate": "mean %{x:.3f}<extra></extra>",
+    }
+
+
+def _grouped(
+    counts: NDArray[np.integer[Any]], means: tuple[float, ...], rows: Rows
+) -> tuple[NDArray[np.integer[Any]], tuple[float, ...], Rows]:
+    """Three rows instead of C: histograms added up, class means averaged."""
+    names = ("many", "medium", "few")
+    members = [
+        [label for label, group in zip(rows.labels, rows.groups, strict=True) if group == name]
+        for name in names
+    ]
+    images = dict(zip(rows.labels, rows.counts, strict=True))
+    return (
+        np.stack([counts[labels].sum(axis=0) for labels in members]),
+        tuple(float(np.mean([means[label] for label in labels])) for labels in members),
+        Rows(
+            (0, 1, 2),
+            names,
+            tuple(sum(images[label] for label in labels) for labels in members),
+            names,
+        ),
+    )
+
+
+def _heat_map(
+    counts: NDArray[np.integer[Any]], rows: Rows, kind: Kind, sentence: str, alt: str
+) -> Drawing:
+    """A line for each class; colour is the share of its images, the same scale for both kinds."""
+    ordered = counts[list(rows.labels)]
+    totals = np.maximum(ordered.sum(axis=1, keepdims=True), 1)
+    heat = {
+        "type": "heatmap",
+        "uid": "heat",
+        "x0": 0.5 / WEIGHT_BINS,
+        "dx": 1 / WEIGHT_BINS,
+        "y0": 0,
+        "dy": -1,
+        "z": np.round(ordered / totals, 3).tolist(),
+        "zmin": 0,
+        "zmax": 0.5,
+        "colorscale": "Cividis",
+        "colorbar": {"title": {"text": "share"}, "thickness": 12, "tickformat": ".0%"},
+        "hovertemplate": "weight near %{x:.2f}: %{z:.1%} of the class's images<extra></extra>",
+    }
+    layout = base_layout(
+        margin={"l": 118, "r": 12, "t": 12, "b": 48},
+        xaxis=weight_axis(kind),
+        yaxis=class_axis(rows),
+    )
+    return Drawing(QUESTIONS[f"w_{kind}"], sentence, alt, [heat], layout, rows.height)
+
+
+def _read(means: tuple[float, ...], rows: Rows, kind: Kind, epoch: int) -> tuple[str, str]:
+    """What the picture says, and its alternative text."""
+    ordered = [means[label] for label in rows.labels]
+    mean = {
+        group: float(np.mean([m for m, g in zip(ordered, rows.groups, strict=True) if g == group]))
+        for group in ("many", "few")
+    }
+    sentence = (
+        f"At epoch {epoch} tail classes get {mean['few']:.2f}, "
+        f"head classes {mean['many']:.2f} (mean w_{kind})."
+    )
+    listed = ", ".join(
+        f"{name} {value:.2f}" for name, value in zip(rows.names, ordered, strict=True)
+    )
+    alt = (
+        f"Distribution of the weight of the {kind} loss in each class, head to tail. {sentence} "
+        f"Means: {listed}."
+    )
+    return sentence, alt
+
+
+def mean_weights(
+    epochs: Sequence[EpochDone], started: RunStarted, chosen: int, planned: int
+) -> Drawing:
+    """Mean w_hard and w_soft of the head and the tail third of the classes over the epochs."""
+    groups = shot_groups(started.class_counts)
+    thirds = {"tail": groups.few, "head": groups.many}
+    lines: dict[str, list[float]] = {
+        f"{kind}, {third}": [
+            float(np.mean([means_of(epoch, kind)[label] for label in labels])) for epoch in epochs
+        ]
+        for kind in _KINDS
+        for third, labels in thirds.items()
+    }
+    every = math.ceil(len(epochs) / MAX_POINTS)
+    dashes = {"hard, tail": "solid", "hard, head": "dot", "soft, tail": "dash"}
+    colours = {name: KIND_COLOURS[name.split(",")[0]] for name in lines}
+    data = [
+        line_over_epochs(name, line, every, colours[name], dashes.get(name, "dashdot"))
+        for name, line in lines.items()
+    ]
+    ends = {name: (line[-1], colours[name]) for name, line in lines.items()}
+    at = {name: line[chosen - 1] for name, line in lines.items()}
+    gaps = {kind: at[f"{kind}, tail"] - at[f"{kind}, head"] for kind in _KINDS}
+    sentence = (
+        f"At epoch {chosen} the tail third gets {_signed(gaps['hard'])} in w_hard and "
+        f"{_signed(gaps['soft'])} in w_soft, compared with the head third.{thinned(every)}"
+    )
+    layout = base_layout(
+        hovermode="x unified",
+        xaxis=epoch_axis(planned),
+        yaxis={"title": {"text": "mean weight (0 … 1)"}, "range": [0, 1.01], "zeroline": False},
+        shapes=[epoch_marker(chosen)],
+        annotations=end_labels(ends, _PLOTTED_HEIGHT, 1.01),
+    )
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in at.items())
+    alt = f"Line chart of mean weights over {len(epochs)} epochs. {sentence} Means: {listed}."
+    return Drawing(QUESTIONS["mean_weights"], sentence, alt, data, layout, HEIGHT)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")

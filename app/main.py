@@ -1,0 +1,20 @@
+"""The app's entry: `streamlit run app/main.py`. Navigation only; the pages are in `pages_`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = str(Path(__file__).parents[1])
+if ROOT not in sys.path:  # Streamlit puts only this file's own folder there
+    sys.path.insert(0, ROOT)
+
+import streamlit as st  # noqa: E402
+
+from app.components.live_plot import provide_plotly  # noqa: E402
+from app.pages_ import lab  # noqa: E402
+
+provide_plotly()
+st.set_page_config("Bilevel Distillation Lab", page_icon="⚖️", layout="wide")
+st.html(Path(__file__).with_name("style.css"))
+st.navigation([st.Page(lab.page, title="Lab", url_path="lab", default=True)]).run()

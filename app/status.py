@@ -1,0 +1,109 @@
+"""How a run stands, in words."""
+
+from __future__ import annotations
+
+from bikd_core.runs import Snapshot
+
+_COLOURS = {
+    "queued": "gray",
+    "starting": "gray",
+    "running": "blue",
+    "paused": "orange",
+    "stopped": "gray",
+    "finished": "green",
+    "failed": "red",
+    "interrupted": "orange",
+}
+
+
+def colour_of(snapshot: Snapshot) -> str:
+    """The badge's colour, by Streamlit's names; the words say the same."""
+    return _COLOURS[snapshot.state]
+
+
+def headline(snapshot: Snapshot) -> tuple[str, str]:
+    """The state, and what there is to say about it: ("training", "7 of 60 · 0.1 s/epoch")."""
+    planned, done = snapshot.config.training.epochs, len(snapshot.epochs)
+    so_far = f"after epoch {done} of {planned}"
+    match snapshot.state:
+        case "queued":
+            return f"queued{_place(snapshot.queue_position)}", "it begins when the others are done"
+        case "starting" | "running" if not done and snapshot.teacher_epochs:
+            teacher = snapshot.teacher_epochs[-1]
+            if teacher.epoch < teacher.epochs:
+                return "training the teacher first", f"{teacher.epoch} of {teacher.epochs}"
+            return "training", f"0 of {planned}"
+        case "starting":
+            return "starting", "loading the data and the teacher"
+        case "running":
+            return "training", f"{done} of {planned}{_speed(snapshot)}"
+        case "paused":
+            return "paused", f"{so_far}{_step(snapshot)}"
+        case "finished":
+            total = sum(epoch.seconds for epoch in snapshot.epochs)
+            return "finished", f"{done} epochs in {duration(total)}"
+        case "stopped":
+            return "stopped", so_far
+        case "failed":
+            return "failed", so_far
+        case "interrupted":
+            return "interrupted", so_far
+
+
+def _place(position: int | None) -> str:
+    if position is None:
+        return ""
+    ending = "th" if 10 <= position % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(position % 10)
+    return f" ({position}{ending or 'th'})"
+
+
+def _speed(snapshot: Snapshot) -> str:
+    if not snapshot.epochs:
+        return ""
+    last = [epoch.seconds for epoch in snapshot.epochs[-5:]]
+    words = f" · {_short_seconds(sum(last) / len(last))}/epoch"
+    if snapshot.seconds_left is not None:
+        words += f" · {duration(snapshot.seconds_left)} left"
+    return words
+
+
+def _step(snapshot: Snapshot) -> str:
+    step = snapshot.last_step
+    if step is None or (snapshot.epochs and step.step <= snapshot.epochs[-1].step):
+        return ""
+    words = f" · step {step.step}: weighted loss {step.weighted_loss:.3f}"
+    if step.outer_loss is not None:
+        words += f", outer loss {step.outer_loss:.3f}"
+    return words + (" · the weight net moved" if step.weight_step else "")
+
+
+def _short_seconds(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 10 else duration(seconds)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 8 s, 3 min 20 s, 2 h 5 min."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def summary(snapshot: Snapshot) -> str:
+    """What a run was asked to do, in one line."""
+    flat, resolved = snapshot.config.flat(), snapshot.resolved
+    words = [
+        flat["dataset"],
+        f"{flat['imbalance']} ×{flat['imbalance_factor']:g}",
+        flat["method"].upper() if flat["method"] != "bikd" else "BiKD",
+    ]
+    if flat["method"] == "bikd":
+        words.append(f"{flat['inner_steps']} inner steps, meta loss {flat['meta_loss']}")
+    if resolved is not None and resolved.teacher:
+        words.append(f"teacher {resolved.teacher}")
+    words += [f"student {flat['student']}", f"seed {flat['seed']}"]
+    if resolved is not None:
+        words.append(f"on {resolved.device}")
+    return " · ".join(words)

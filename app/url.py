@@ -1,0 +1,110 @@
+"""What a link says: the controls by their own name, the run, the epoch and the view.
+
+A link is user input. Each parameter is judged by itself; what cannot be is replaced by the
+default, and a sentence says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from bikd_core.config import MODELS_FOR, ConfigError, RunConfig, choices, fields
+from bikd_core.data.facts import planned_counts
+
+VIEWER_PARAMETERS = ("run", "epoch", "view")  # those that are no control
+
+
+class Link(NamedTuple):
+    """The controls that a link asks for, complete, and what was wrong with it."""
+
+    controls: dict[str, Any]
+    complaints: list[str]
+
+
+def read_controls(parameters: Mapping[str, str]) -> Link:
+    """The controls of a link: its data set's defaults with the link's own values on top."""
+    given: dict[str, Any] = {}
+    complaints: list[str] = []
+    for name in sorted(parameters, key=lambda name: name != "dataset"):  # that one first
+        if name in VIEWER_PARAMETERS:
+            continue
+        try:
+            given[name] = _checked(name, parameters[name], given.get("dataset", "digits"))
+        except ConfigError as error:
+            complaints.append(_with_default(str(error), name, given.get("dataset", "digits")))
+    return Link(_that_fit_together(given, complaints), complaints)
+
+
+def _checked(name: str, text: str, dataset: str) -> Any:
+    value = RunConfig.from_flat({"dataset": dataset} | {name: text}).flat()[name]
+    if name in {"student", "teacher_model"} and value not in MODELS_FOR[dataset]:
+        right = ", ".join(MODELS_FOR[dataset])
+        raise ConfigError(
+            f"{name} = {text!r} is not possible: for {dataset} it must be one of {right}."
+        )
+    return value
+
+
+def _that_fit_together(given: dict[str, Any], complaints: list[str]) -> dict[str, Any]:
+    """All controls; those of the split that contradict each other or the data are dropped."""
+    given = dict(given)
+    while True:
+        config = RunConfig.from_flat(given)
+        try:
+            planned_counts(config.data)
+        except ConfigError as error:
+            blamed = str(error).split(" ", 1)[0]
+            split = [name for name in type(config.data).model_fields if name != "dataset"]
+            there = [name for name in split if name in given]
+            if not there:  # the defaults are at fault: that is ours to say, not the link's
+                raise
+            name = blamed if blamed in there else there[0]
+            del given[name]
+            complaints.append(_with_default(str(error), name, config.data.dataset))
+        else:
+            return config.flat()
+
+
+def _with_default(sentence: str, name: str, dataset: str) -> str:
+    if name not in fields():
+        return sentence
+    default = RunConfig.from_flat({"dataset": dataset}).flat()[name]
+    return f"{sentence} The default is used: {'none' if default is None else default}."
+
+
+def write_controls(controls: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters that `read_controls` needs: what differs from the data set's defaults."""
+    dataset = controls["dataset"]
+    defaults = RunConfig.from_flat({"dataset": dataset}).flat()
+    changed = {
+        name: value
+        for name, value in controls.items()
+        if value is not None and value != defaults[name]
+    }
+    if dataset != choices("dataset")[0]:
+        changed["dataset"] = dataset
+    return {name: as_text(value) for name, value in changed.items()}
+
+
+def as_text(value: Any) -> str:
+    """A control's value as a link and the command line hold it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def read_epoch(text: str | None, planned: int) -> int | None:
+    """The epoch that a link asks for.
+
+    Raises:
+        ConfigError: It is not one of the run's.
+    """
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit() and 1 <= len(text) <= 9 and 1 <= int(text) <= planned:
+        return int(text)
+    raise ConfigError(
+        f"epoch = {text[:40]!r} is not possible: it must be a whole number from 1 to {planned}. "
+        "The newest epoch is shown."
+    )
