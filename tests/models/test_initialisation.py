@@ -8,6 +8,7 @@ from bikd_core.models import MODELS, WeightNet, build
 from bikd_core.models.initialisation import drawn
 
 SEEDS = (0, 7)
+NAMES = ["digits_mlp", "digits_cnn_s", "grey_cnn_l", "resnet20", "resnet8x4"]
 
 
 def generator(seed=0):
@@ -22,7 +23,7 @@ def built(name, seed=0, num_classes=10):
     return build(name, num_classes, MODELS[name].channels, MODELS[name].size, generator(seed))
 
 
-@pytest.mark.parametrize("name", [*MODELS, "weight net"])
+@pytest.mark.parametrize("name", [*NAMES, "weight net"])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_generator_alone_decides_and_the_global_state_stays(name, seed):
     def make():
@@ -36,12 +37,12 @@ def test_the_generator_alone_decides_and_the_global_state_stays(name, seed):
     assert torch.equal(state, torch.manual_seed(1).get_state())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_another_seed_gives_other_values(name):
     assert not torch.equal(values(built(name, SEEDS[0])), values(built(name, SEEDS[1])))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_value_is_set_and_a_fresh_batch_norm_has_no_memory(name):
     network = built(name)
     for module in network.modules():
