@@ -2,6 +2,20 @@
 
 from bikd_core.training.loop import State
 from bikd_core.training.record import NonFiniteLoss
-from bikd_core.training.start import Training, teacher_config, train
+from bikd_core.training.start import (
+    Training,
+    resolve_device,
+    teacher_config,
+    train,
+    train_teacher,
+)
 
-__all__ = ["NonFiniteLoss", "State", "Training", "teacher_config", "train"]
+__all__ = [
+    "NonFiniteLoss",
+    "State",
+    "Training",
+    "resolve_device",
+    "teacher_config",
+    "train",
+    "train_teacher",
+]

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 import torch
+from torch import nn
 
 import bikd_core
 from bikd_core.config import ConfigError, RunConfig
@@ -24,7 +25,15 @@ from bikd_core.events import (
 )
 from bikd_core.methods import METHODS
 from bikd_core.places import Places
-from bikd_core.teacher import Teacher, find_teacher, load_teacher, save_teacher, teacher_name
+from bikd_core.teacher import (
+    Teacher,
+    TeacherCard,
+    find_teacher,
+    load_teacher,
+    make_card,
+    save_teacher,
+    teacher_name,
+)
 from bikd_core.training.loop import Loop, State
 
 
@@ -109,14 +118,14 @@ class Training:
         stored = find_teacher(split, models.teacher_model, folders)
         if stored is not None:
             return stored
-        config = teacher_config(self.config)
-        loop = Loop(config, split, None, device)
-        accuracies = yield from train_teacher(loop, self.control)
-        if accuracies is None:
-            return None
         name = teacher_name(split, models.teacher_model)
-        made_by = f"a run that needed it (data set {config.data.dataset})"
-        save_teacher(self.places.teachers, name, loop, made_by)
+        made_by = "a run that found no stored teacher for its split"
+        trained = yield from train_teacher(
+            teacher_config(self.config), split, device, self.control, made_by
+        )
+        if trained is None:
+            return None
+        save_teacher(self.places.teachers, name, *trained)
         return load_teacher(name, models.teacher_model, split, folders)
 
 
@@ -131,14 +140,28 @@ def teacher_config(config: RunConfig) -> RunConfig:
     return config.changed(student=config.models.teacher_model, method="ce", **defaults)
 
 
-def train_teacher(loop: Loop, control: Control) -> Generator[Event, None, EpochDone | None]:
-    """Run the loop of a `teacher_config`; returns its last epoch, or None when stopped."""
-    last: EpochDone | None = None
-    epochs = loop.config.training.epochs
+def train_teacher(
+    config: RunConfig, split: LongTailSplit, device: torch.device, control: Control, made_by: str
+) -> Generator[TeacherEpochDone | ControlChanged, None, tuple[nn.Module, TeacherCard] | None]:
+    """Train the student of a `teacher_config` as a teacher, epoch by epoch.
+
+    Args:
+        config: Its method is `ce`: what a teacher saw must be its training images alone.
+        split: What it is trained on; its test set only measures it.
+        device: Where.
+        control: Pauses and stops it, as any training.
+        made_by: The command that makes it, for its card.
+
+    Returns:
+        The trained model and its card, or None when it was stopped.
+    """
+    loop = Loop(config, split, None, device)
+    epochs = config.training.epochs
+    accuracies: tuple[float, ...] = ()
     while loop.epoch < epochs:
         for event in loop.run_epoch(control):
             if isinstance(event, EpochDone):
-                last = event
+                accuracies = event.accuracy_per_class
                 yield TeacherEpochDone(
                     epoch=event.epoch,
                     epochs=epochs,
@@ -149,7 +172,8 @@ def train_teacher(loop: Loop, control: Control) -> Generator[Event, None, EpochD
                 yield event
         if control.is_stopped:
             return None
-    return last
+    card = make_card(config, split, accuracies, made_by=made_by, versions=versions())
+    return loop.student, card
 
 
 def started(loop: Loop, teacher: Teacher | None) -> RunStarted:

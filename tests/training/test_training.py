@@ -215,8 +215,7 @@ def test_stepping_runs_to_the_end_of_its_level(
     seen = []
     for event in events:
         seen.append(event)
-        if isinstance(event, ControlChanged):
-            assert event.control == "paused"
+        if isinstance(event, ControlChanged) and event.control == "paused":
             control.stop()
     steps = [event for event in seen if isinstance(event, StepDone)]
     assert [event.step for event in steps] == list(range(1, num_steps + 1))
