@@ -24,6 +24,7 @@ from bikd_core.models.parameter_files import SUFFIXES, load_parameters, read_par
 from bikd_core.teacher_card import (
     TeacherCard,
     TeacherError,
+    check_name,
     list_teachers,
     pack_indices,
     read_card,
@@ -151,10 +152,7 @@ def save_teacher(folder: Path, name: str, model: nn.Module, card: TeacherCard) -
     Raises:
         TeacherError: The name is not a plain one, or the folder cannot be written.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
-        raise TeacherError(
-            f"{name!r} cannot name a teacher: use up to 100 letters, digits, '-' and '_'."
-        )
+    check_name(name)
     tensors = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}
     path = folder / f"{name}.safetensors"
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,6 +96,18 @@ def unpack_indices(text: str) -> NDArray[np.int64]:
     if not unpacker.eof:
         raise ValueError("seen is not a packed bitmap: it is cut off or too long")
     return np.flatnonzero(np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8)))
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that a teacher cannot be stored under.
+
+    Raises:
+        TeacherError: It is not a plain one.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
+        raise TeacherError(
+            f"{name!r} cannot name a teacher: use up to 100 letters, digits, '-' and '_'."
+        )
 
 
 def read_card(path: Path) -> TeacherCard:

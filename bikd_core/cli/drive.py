@@ -1,0 +1,143 @@
+"""Train one run in this process: into its folder, onto the screen, until it ends or is stopped."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+from bikd_core.cli.controls import check
+from bikd_core.cli.progress import Reporter
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.control import Control
+from bikd_core.data.facts import DATASETS
+from bikd_core.events import EpochDone, Event
+from bikd_core.places import Places
+from bikd_core.recording import Outcome, record
+from bikd_core.store import RunFolder, create_run
+from bikd_core.teacher_card import TeacherError
+from bikd_core.worker import load_training
+
+
+class Driven(NamedTuple):
+    """A run that has ended."""
+
+    folder: RunFolder
+    outcome: Outcome
+    last: EpochDone | None
+
+
+def drive(config: RunConfig, places: Places, name: str, *, as_json: bool) -> Driven:
+    """Train a new run, shown on the screen.
+
+    Raises:
+        ValueError: Config, data set or teacher cannot be used; no run is left.
+        StoreError: The run cannot be written.
+        KeyboardInterrupt: Ctrl-C before the training began, or a second one.
+    """
+    check(config)
+    # A failure is told in one sentence; its traceback is in the run's folder.
+    logging.getLogger("bikd_core").addHandler(logging.NullHandler())
+    with Reporter(config.training.epochs, as_json=as_json) as reporter:
+        _fetch(config, places, reporter)
+        folder = create_run(places.runs, config, name)
+        refusals = _refusals()
+        try:
+            outcome = _record(folder, places, reporter, refusals)
+        except refusals:
+            folder.delete()
+            raise
+    return Driven(folder, outcome, reporter.last)
+
+
+def _record(
+    folder: RunFolder, places: Places, reporter: Reporter, refusals: tuple[type[ValueError], ...]
+) -> Outcome:
+    import torch
+
+    control = Control()
+
+    def emit(event: Event) -> None:
+        try:
+            reporter.show(event)
+        except BrokenPipeError:  # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            control.stop()
+
+    # torch 2.14: the first forward-mode derivative in a process warns of torch's own code.
+    warnings.filterwarnings("ignore", "`torch.jit.script", FutureWarning)
+    warnings.filterwarnings("ignore", "`torch.jit.script", DeprecationWarning)
+    with _ctrl_c_stops(control):
+        return record(
+            folder,
+            places,
+            control,
+            load_training(),
+            # As beside the page. With all cores, another busy process slows a run many times over.
+            num_threads=max(1, torch.get_num_threads() - 1),
+            emit=emit,
+            refusals=refusals,
+        )
+
+
+def _refusals() -> tuple[type[ValueError], ...]:
+    """What a training raises when data or teacher cannot be used; only it finds out."""
+    from bikd_core.data.sources import DatasetUnavailable
+
+    return ConfigError, DatasetUnavailable, TeacherError
+
+
+def _fetch(config: RunConfig, places: Places, reporter: Reporter) -> None:
+    """Download the data set where it is not there yet, before there is a run that waits for it."""
+    if DATASETS[config.data.dataset].download_mb:
+        from bikd_core.data.sources import load_source
+
+        load_source(config.data.dataset, places.data, on_progress=reporter.download)
+
+
+def store_teacher(driven: Driven, data_dir: Path, folder: Path, name: str, command: str) -> Path:
+    """Export the student of a finished `ce` run as a teacher; returns the file of its weights.
+
+    Raises:
+        TeacherError: It cannot be stored so.
+    """
+    import safetensors.torch
+    import torch
+
+    from bikd_core.data.long_tail import load_split
+    from bikd_core.models import build
+    from bikd_core.teacher import make_card, save_teacher, teacher_name
+    from bikd_core.training.start import versions
+
+    assert driven.last is not None
+    config = driven.folder.record().config
+    split = load_split(config.data, data_dir)
+    channels, size = split.train.images.shape[1:3]
+    num_classes = len(split.class_names)
+    model = build(config.models.student, num_classes, channels, size, torch.Generator())
+    model.load_state_dict(safetensors.torch.load_file(driven.folder.path / "student.safetensors"))
+    accuracies = driven.last.accuracy_per_class
+    card = make_card(config, split, accuracies, made_by=command, versions=versions())
+    return save_teacher(folder, name or teacher_name(split, config.models.student), model, card)
+
+
+@contextmanager
+def _ctrl_c_stops(control: Control) -> Iterator[None]:
+    """Let the first Ctrl-C stop the training after its step; a second one interrupts as usual."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, before)
+        control.stop()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
