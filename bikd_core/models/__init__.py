@@ -35,7 +35,7 @@ MODELS: dict[str, Architecture] = {
     "digits_mlp": Architecture(1, 8, lambda num_classes: SmallMLP(8, 32, num_classes)),
     "digits_cnn_s": Architecture(1, 8, lambda num_classes: SmallCNN((8, 16), (1, 2), num_classes)),
     "digits_cnn_l": Architecture(
-        1, 8, lambda num_classes: SmallCNN((32, 64, 128), (1, 2, 2), num_classes)
+        1, 8, lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes)
     ),
     "grey_cnn_s": Architecture(
         1, 28, lambda num_classes: SmallCNN((8, 16, 32), (2, 2, 2), num_classes)
