@@ -41,7 +41,7 @@ MODELS: dict[str, Architecture] = {
         1, 28, lambda num_classes: SmallCNN((8, 16, 32), (2, 2, 2), num_classes)
     ),
     "grey_cnn_l": Architecture(
-        1, 28, lambda num_classes: SmallCNN((32, 64, 128), (1, 2, 2), num_classes)
+        1, 28, lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes)
     ),
 } | {name: _resnet(name) for name in RESNETS}
 
