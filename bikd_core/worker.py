@@ -41,6 +41,11 @@ def load_training() -> MakeTraining:
 
     from bikd_core.training import State, Training
 
+    # torch puts seconds of imports off until the first optimiser and the first forward-mode
+    # derivative; a warm child has them behind it, or the first chart would wait for them.
+    torch.optim.SGD([torch.zeros(1)])
+    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
+
     class Recorded(Training):
         """A training whose state can be stored: arrays that share the tensors' memory."""
 

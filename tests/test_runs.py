@@ -7,14 +7,17 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.data.facts import planned_counts
-from bikd_core.events import EpochDone
+from bikd_core.events import EpochDone, arrays
 from bikd_core.places import Places
 from bikd_core.runs import RunError, RunManager, StoreError, UnknownRun, job
 from bikd_core.runs import manager as manager_module
+from bikd_core.runs.child import WORKER
 from bikd_core.store import create_run
 from tests import fake_training as fake
 from tests.fake_training import config, epoch_done, frame, started, until
@@ -524,6 +527,43 @@ def test_a_run_is_deleted_only_when_it_has_ended(manager):
         manager.snapshot(run_id)
     reached(manager, waiting, "finished")
     assert [snapshot.run_id for snapshot in manager.list()] == [waiting]
+
+
+def comparable(snapshot):
+    """Its epochs without what the clock says."""
+    none = dict.fromkeys(EpochDone.WALL_CLOCK, 0.0)
+    return [dataclasses.replace(epoch, **none) for epoch in snapshot.epochs]
+
+
+@pytest.mark.slow
+def test_a_real_run_that_was_killed_and_resumed_equals_an_undisturbed_one(new_manager):
+    manager = new_manager(worker=WORKER)
+    asked = RunConfig.from_flat({"epochs": 6, "inner_steps": 3, "device": "cpu"})
+    whole = reached(manager, manager.start(asked), "finished")
+    run_id = manager.start(asked)
+    manager.step(run_id, "epoch")  # the pause after it leaves a checkpoint
+    until(lambda: manager.snapshot(run_id).folder.checkpoint_epoch() == 1)
+    manager.step(run_id, "outer")
+    until(lambda: manager.snapshot(run_id).controls[-1].step > whole.epochs[0].step)
+    manager.step(run_id, "inner")
+    os.kill(pid_of(manager, run_id), signal.SIGKILL)
+    reached(manager, run_id, "failed")
+    manager.resume_from_checkpoint(run_id)
+    resumed = reached(manager, run_id, "finished")
+    assert comparable(resumed) == comparable(whole)
+    for epoch in range(1, 7):
+        one, other = whole.folder.frame(epoch), resumed.folder.frame(epoch)
+        for name, array in arrays(one).items():
+            np.testing.assert_array_equal(array, getattr(other, name))
+    assert student_of(resumed) == student_of(whole)
+    assert (resumed.folder.path / "worker.log").exists()
+
+
+def student_of(snapshot):
+    return {
+        name: array.tobytes()
+        for name, array in load_file(snapshot.folder.path / "student.safetensors").items()
+    }
 
 
 # In the server's own process
