@@ -12,26 +12,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 Dataset = Literal["digits", "fashion_mnist", "kmnist", "svhn", "cifar10", "cifar100"]
 ModelName = Literal[
-    "digits_mlp",
-    "digits_cnn_s",
-    "digits_cnn_l",
-    "grey_cnn_s",
-    "grey_cnn_l",
-    "resnet8",
-    "resnet14",
-    "resnet20",
-    "resnet32",
-    "resnet44",
-    "resnet56",
-    "resnet110",
-    "resnet8x4",
-    "resnet32x4",
-]
+    "digits_mlp", "digits_cnn_s", "digits_cnn_l",
+    "grey_cnn_s", "grey_cnn_l",
+    "resnet8", "resnet14", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110",
+    "resnet8x4", "resnet32x4",
+]  # fmt: skip
 #: The models that take a data set's images: 8×8 grey, 28×28 grey, 32×32 in colour.
 _DIGITS_MODELS, _GREY_MODELS, _COLOUR_MODELS = (
     tuple(name for name in get_args(ModelName) if name.startswith(family))
@@ -56,6 +54,13 @@ class ConfigError(ValueError):
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_choice(cls, value: Any, info: ValidationInfo) -> Any:
+        # pydantic reads a string as a number where a number is due, but not where a Literal is.
+        options = _options(cls.model_fields[str(info.field_name)])
+        return next((option for option in options if str(option) == value), value)
 
 
 class DataConfig(_Part):
@@ -289,7 +294,7 @@ class RunConfig(_Part):
         for name, value in values.items():
             if name not in fields():
                 raise ConfigError(_no_control(name))
-            parts[part_of(name)][name] = _read(name, value)
+            parts[part_of(name)][name] = value
         try:
             return cls.model_validate(parts)
         except ValidationError as error:
@@ -309,11 +314,6 @@ def _given(part: Any) -> Any:
     if isinstance(part, _Part):
         return {name: getattr(part, name) for name in part.model_fields_set}
     return dict(part) if isinstance(part, Mapping) else part
-
-
-def _read(name: str, value: Any) -> Any:
-    """A choice from its string: pydantic reads strings as numbers, but not those of a `Literal`."""
-    return next((option for option in choices(name) if str(option) == value), value)
 
 
 def fields() -> dict[str, FieldInfo]:
@@ -337,8 +337,11 @@ def part_of(name: str) -> str:
 
 def choices(name: str) -> tuple[Any, ...]:
     """What a control with a fixed set of values can be; empty for the others."""
-    annotation = fields()[name].annotation
-    return get_args(annotation) if get_origin(annotation) is Literal else ()
+    return _options(fields()[name])
+
+
+def _options(info: FieldInfo) -> tuple[Any, ...]:
+    return get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
 
 
 def bounds(name: str) -> dict[str, float]:

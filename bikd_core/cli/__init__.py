@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
 from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Training
-from bikd_core.cli.drive import Driven, drive, store_teacher
+from bikd_core.cli.driver import Driven, drive, store_teacher
 from bikd_core.config import (
     DataConfig,
     MethodConfig,

@@ -1,0 +1,316 @@
+"""In this process where that is enough; in one of its own where signals, pipes or imports count."""
+
+import dataclasses
+import json
+import logging
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+import pytest
+
+from bikd_core import __version__
+from bikd_core.cli import driver, main
+from bikd_core.config import DATASET_DEFAULTS, RunConfig, choices, fields
+from bikd_core.data.long_tail import load_split
+from bikd_core.events import EpochDone, from_json
+from bikd_core.places import Places
+from bikd_core.store import list_runs
+from bikd_core.teacher import load_teacher
+from tests import fake_training
+
+TIMEOUT_S = 120
+SMALL = "--imbalance-factor 5 --head-count 20 --batch-size 16".split()
+BIKD = [sys.executable, "-c", "import sys; from bikd_core.cli import main; sys.exit(main())"]
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    """A BIKD_HOME of the test's own, and a screen wide enough for any sentence."""
+    monkeypatch.setenv("BIKD_HOME", str(tmp_path))
+    monkeypatch.delenv("BIKD_DATA", raising=False)
+    monkeypatch.setenv("COLUMNS", "400")
+    yield Places.at(tmp_path)
+    logging.getLogger("bikd_core").handlers.clear()
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Train with the stand-in; the config's seed says what goes wrong. Any data set is there."""
+    two_classes = fake_training.started()
+    three = {"class_names": ("a", "b", "c"), "class_counts": (4, 2, 1)}
+    started = dataclasses.replace(two_classes, **three)
+    monkeypatch.setattr(fake_training, "started", lambda *_, **__: started)
+    monkeypatch.setattr(driver, "load_training", lambda: fake_training.FakeTraining)
+    monkeypatch.setattr(driver, "_fetch", lambda *_: None)
+
+
+def the_run(home):
+    (folder,) = list_runs(home.runs)
+    return folder
+
+
+def epochs_of(folder):
+    return [event for event in folder.events() if isinstance(event, EpochDone)]
+
+
+# Options ----------------------------------------------------------------------------------------
+
+
+def test_version_and_bare_call(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"
+    assert main([]) == 0
+    assert "teacher" in capsys.readouterr().out
+
+
+def test_help_tells_each_controls_option_choices_range_and_defaults(capsys):
+    assert main(["run", "--help"]) == 0
+    text = capsys.readouterr().out
+    for name, info in fields().items():
+        assert f"--{name.replace('_', '-')} " in text
+        assert info.description in text
+        if choices(name):
+            assert f"[choices: {', '.join(map(str, choices(name)))}]" in text
+    assert "[range: 1 to 200] [default: 50.0]" in text
+    assert "[range: 0 to below 1] [default: 0.9]" in text
+    assert "[range: 1 and up]" in text
+    assert "[default: 60; 20 for fashion_mnist, kmnist; 120 for svhn, cifar10, cifar100]" in text
+
+
+def test_help_imports_no_torch():
+    check = (
+        "import sys; from bikd_core.cli import main; main(['run', '--help']); "
+        "sys.exit(bool({'torch', 'sklearn', 'streamlit'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", check], stdout=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False
+    )
+    assert done.returncode == 0
+
+
+OTHERS = {
+    "dataset": "cifar100",
+    "imbalance": "step",
+    "imbalance_factor": 12.5,
+    "head_count": 40,
+    "val_per_class": 20,
+    "test_per_class": 50,
+    "shuffle_classes": True,
+    "split_seed": 3,
+    "teacher": "somebody",
+    "teacher_model": "resnet20",
+    "student": "resnet8",
+    "method": "kd",
+    "temperature": 2.5,
+    "kd_alpha": 0.25,
+    "inner_steps": 3,
+    "meta_loss": "soft",
+    "estimator": "finite_difference",
+    "weight_net_layers": 1,
+    "weight_net_learning_rate": 0.01,
+    "epochs": 2,
+    "batch_size": 32,
+    "learning_rate": 0.2,
+    "momentum": 0.5,
+    "weight_decay": 0.001,
+    "augmentation": "crop",
+    "seed": 9,
+    "device": "cpu",
+}
+
+
+def test_each_control_can_be_given(fake, home):
+    assert set(OTHERS) == set(fields())
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in OTHERS.items()]
+    assert main(["run", *given, "--name", "All of them"]) == 0
+    record = the_run(home).record()
+    assert record.config.flat() == OTHERS
+    assert record.name == "All of them"
+
+
+@pytest.mark.parametrize("dataset", DATASET_DEFAULTS)
+def test_what_is_not_given_is_the_data_sets_default(fake, home, dataset):
+    assert main(["run", "--dataset", dataset, "--epochs", "1"]) == 0
+    expected = RunConfig.from_flat({"dataset": dataset, "epochs": 1})
+    assert the_run(home).record().config == expected
+
+
+def test_runs_may_go_elsewhere(fake, home, tmp_path):
+    assert main(["run", "--epochs", "1", "--runs-dir", str(tmp_path / "elsewhere")]) == 0
+    assert len(list_runs(tmp_path / "elsewhere")) == 1
+    assert list_runs(home.runs) == []
+
+
+# Bad input --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("--imbalance-factor 0", "imbalance_factor = '0' is not possible: .* at least 1 and at m"),
+        ("--imbalance-factor nan", "imbalance_factor = 'nan' is not possible"),
+        ("--imbalance-factor 1e9", "imbalance_factor = '1e9' is not possible"),
+        ("--imbalance-factor 107", "imbalance_factor = 107.0 is not possible: .* from 1 to 106"),
+        ("--val-per-class 116", "val_per_class = 116 is not possible: .* at most 115"),
+        ("--head-count 107", "head_count = 107 is not possible: .* at most 106"),
+        ("--epochs many", "epochs = 'many' is not possible: it must be a whole number"),
+        ("--dataset mnist", "dataset = 'mnist' is not possible: it must be one of digits,"),
+        ("--method=dive", "method = 'dive' is not possible: it must be one of bikd,"),
+        ("--student resnet20", "student = 'resnet20' is not possible with digits: .* digits_mlp"),
+        ("--rho 50", "Unknown option: --rho"),
+        ("--epochs", "--epochs requires an argument"),
+        ("junk", "Unused Tokens"),
+        ("--teacher nobody", "There is no teacher 'nobody'"),
+        ("--teacher nowhere.pth", "There is no teacher 'nowhere.pth'"),
+        (f"--name {'x' * 201}", "name has at most 200 characters"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_leaves_no_run(capsys, home, arguments, sentence):
+    assert main(["run", *arguments.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    (line,) = err.strip().splitlines()
+    assert re.search(sentence, line)
+    assert not list(home.runs.glob("*"))
+
+
+def test_a_folder_that_cannot_be_written_is_said(capsys, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["run", "--runs-dir", str(tmp_path / "file")]) == 2
+    assert "runs need a folder that can be written" in capsys.readouterr().err
+
+
+def test_an_unreachable_data_set_is_said_and_leaves_no_run(capsys, monkeypatch, home, tmp_path):
+    def offline(*_, **__):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    sets = tmp_path / "sets"
+    assert main(["run", "--dataset", "kmnist", "--data-dir", str(sets)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"is not in {sets} and could not be downloaded there" in err
+    assert not list(home.runs.glob("*"))
+
+
+@pytest.mark.parametrize("name", ["a b", "../a", "x" * 101])
+def test_a_teachers_name_is_checked_before_it_is_trained(capsys, home, name):
+    assert main(["teacher", "--name", name]) == 2
+    assert "cannot name a teacher" in capsys.readouterr().err
+    assert not list(home.runs.glob("*"))
+
+
+# How a run ends ---------------------------------------------------------------------------------
+
+
+def test_a_failure_is_told_in_words_and_its_traceback_kept(fake, capsys, home):
+    assert main(["run", "--seed", str(fake_training.DIVERGES)]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "RuntimeError: nan in epoch 3\n" in err
+    assert "Traceback (most" not in err
+    details = the_run(home).path / "traceback.txt"
+    assert str(details) in err
+    assert "Traceback (most" in details.read_text()
+    assert the_run(home).status().state == "failed"
+
+
+def test_a_teacher_that_is_trained_first_is_announced(fake, capsys):
+    seed = str(fake_training.TRAINS_A_TEACHER)
+    assert main(["run", "--seed", seed, "--epochs", "1", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err.count("No stored teacher fits this split: one is trained first.") == 1
+    assert len(out.splitlines()) == 1
+
+
+def test_the_result_goes_to_standard_output_and_progress_does_not(fake, capsys, home):
+    assert main(["run", "--epochs", "2"]) == 0
+    out, err = capsys.readouterr()
+    path = the_run(home).path
+    assert out == f"Finished after epoch 2, 50.0% balanced accuracy. The run: {path}\n"
+    assert "epoch 2/2" in err
+    assert "50.0% few, 5 images/s" in err
+
+
+# With the real training -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def teacher(capsys, home):
+    """A quick teacher for the splits of `SMALL`."""
+    assert main(["teacher", *SMALL, "--epochs", "2", "--name", "quick"]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_teacher_is_an_ordinary_run_and_its_export(teacher, home):
+    run, config = the_run(home), the_run(home).record().config
+    assert (config.method.method, config.models.student) == ("ce", "digits_cnn_l")
+    split = load_split(config.data, home.data)
+    stored = load_teacher("quick", "digits_cnn_l", split, [home.teachers])
+    assert stored.card is not None
+    assert stored.card.accuracy_per_class == epochs_of(run)[-1].accuracy_per_class
+    assert stored.card.made_by == (
+        "bikd teacher --teacher-model=digits_cnn_l --head-count=20 --imbalance-factor=5.0 "
+        "--batch-size=16 --epochs=2"
+    )
+    assert f"Teacher quick: {home.teachers / 'quick.safetensors'}\n" in teacher
+
+
+@pytest.mark.slow
+def test_json_is_the_runs_epochs_and_nothing_else(teacher, capsys, home):
+    assert main(["run", *SMALL, "--epochs", "3", "--json"]) == 0
+    out, err = capsys.readouterr()
+    folder = list_runs(home.runs)[0]
+    assert [from_json(line) for line in out.splitlines()] == epochs_of(folder)
+    assert "Teacher: quick, " in err
+    for number, line in enumerate(out.splitlines(), 1):
+        values = json.loads(line)
+        assert values["epoch"] == number
+        assert values["seconds"] > 0
+        per_class = [values[name] for name in ("w_hard_per_class", "w_soft_per_class")]
+        assert all(len(weights) == 10 and min(weights) > 0 for weights in per_class)
+        assert values["accuracy"] == pytest.approx(sum(values["accuracy_per_class"]) / 10)
+    assert folder.frames_available == (1, 2, 3)
+    assert folder.status().state == "finished"
+
+
+def begin(*arguments):
+    """A process that trains for as long as it is let, and its first line of JSON."""
+    process = subprocess.Popen(
+        [*BIKD, "run", *SMALL, "--method", "ce", "--epochs", "10000", "--json", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert json.loads(process.stdout.readline())["epoch"] == 1
+    return process
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_stopped_run_that_can_go_on(home):
+    process = begin()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 130
+    assert "the page can resume it" in err
+    assert "Traceback" not in err
+    folder = the_run(home)
+    assert folder.status().state == "stopped"
+    assert folder.checkpoint_epoch() == folder.status().epoch == 1 + len(out.splitlines())
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_seen_enough_stops_the_run(home):
+    process = begin()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert process.wait(TIMEOUT_S) == 130
+    process.stderr.close()
+    assert "Traceback" not in err
+    assert "BrokenPipe" not in err
+    assert the_run(home).status().state == "stopped"
