@@ -127,7 +127,7 @@ def test_another_architecture_is_refused_by_the_first_name_that_differs(found, e
 
 
 def test_another_width_is_refused_by_the_first_shape_that_differs():
-    message = r"no grey_cnn_l: its convs.0.weight has shape \(8, 1, 3, 3\), not \(32, 1, 3, 3\)"
+    message = r"no grey_cnn_l: its convs.0.weight has shape \(8, 1, 3, 3\), not \(16, 1, 3, 3\)"
     with pytest.raises(TeacherError, match=message):
         load_parameters(
             built("grey_cnn_l"), built("grey_cnn_s").state_dict(), Path("a.pth"), "grey_cnn_l"
