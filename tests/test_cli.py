@@ -34,7 +34,7 @@ def home(monkeypatch, tmp_path):
     monkeypatch.delenv("BIKD_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "400")
     yield Places.at(tmp_path)
-    logging.getLogger("bikd_core").handlers.clear()
+    logging.getLogger("bikd_core.recording").handlers.clear()
 
 
 @pytest.fixture

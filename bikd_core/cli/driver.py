@@ -44,11 +44,11 @@ def drive(config: RunConfig, places: Places, name: str, *, as_json: bool) -> Dri
     """
     check(config)
     # A failure is told in one sentence; its traceback is in the run's folder.
-    logging.getLogger("bikd_core").addHandler(logging.NullHandler())
+    logging.getLogger("bikd_core.recording").addHandler(logging.NullHandler())
     with Reporter(config.training.epochs, as_json=as_json) as reporter:
         _fetch(config, places, reporter)
+        refusals = _refusals()  # which takes its time: it imports torch
         folder = create_run(places.runs, config, name)
-        refusals = _refusals()
         try:
             outcome = _record(folder, places, reporter, refusals)
         except refusals:
