@@ -94,16 +94,16 @@ def duration(seconds: float) -> str:
 def summary(snapshot: Snapshot) -> str:
     """What a run was asked to do, in one line."""
     flat, resolved = snapshot.config.flat(), snapshot.resolved
-    words = [
-        flat["dataset"],
-        f"{flat['imbalance']} ×{flat['imbalance_factor']:g}",
-        flat["method"].upper() if flat["method"] != "bikd" else "BiKD",
-    ]
+    words = [f"{flat['dataset']} ×{flat['imbalance_factor']:g}"]
+    if flat["imbalance"] != "exponential":
+        words[0] += f" {flat['imbalance']}"
     if flat["method"] == "bikd":
-        words.append(f"{flat['inner_steps']} inner steps, meta loss {flat['meta_loss']}")
-    if resolved is not None and resolved.teacher:
-        words.append(f"teacher {resolved.teacher}")
-    words += [f"student {flat['student']}", f"seed {flat['seed']}"]
+        words.append(f"BiKD, k = {flat['inner_steps']}, meta {flat['meta_loss']}")
+    else:
+        words.append(flat["method"].upper())
+    has_teacher = resolved is not None and resolved.teacher
+    words.append(f"{flat['teacher_model']} → {flat['student']}" if has_teacher else flat["student"])
+    words.append(f"seed {flat['seed']}")
     if resolved is not None:
-        words.append(f"on {resolved.device}")
+        words.append(resolved.device)
     return " · ".join(words)

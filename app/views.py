@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app import figures
 from app.components import live_plot
 from app.figures.drawing import MAX_CLASSES_SHOWN, QUESTIONS, Drawing, Kind, empty
+from bikd_core.data.facts import facts_of
 from bikd_core.events import EpochDone, RunStarted
 from bikd_core.runs import CorruptRunError, Snapshot, StoreError
 
@@ -134,7 +135,6 @@ def _not_yet(snapshot: Snapshot) -> str:
     return "Here from the first epoch on."
 
 
-def has_many_classes(snapshot: Snapshot) -> bool:
+def has_many_classes(dataset: str) -> bool:
     """Too many for one ridge each."""
-    started = snapshot.resolved
-    return started is not None and len(started.class_counts) > MAX_CLASSES_SHOWN
+    return facts_of(dataset).num_classes > MAX_CLASSES_SHOWN

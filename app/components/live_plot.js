@@ -38,6 +38,7 @@ function templateOf(theme) {
     linecolor: theme.grid,
     zerolinecolor: theme.grid,
     automargin: false,
+    title: { font: { size: 14 } },
   };
   return {
     layout: {

@@ -46,6 +46,7 @@ function render(state) {
   live.textContent = is_live ? "● Live" : "Last epoch";
   live.setAttribute("aria-label", is_live ? "Follow live" : "Go to the last epoch");
   live.setAttribute("aria-pressed", String(follows));
+  live.classList.toggle("bikd-on", follows && is_live);
   live.disabled = done === 0;
 }
 

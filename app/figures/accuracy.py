@@ -23,7 +23,7 @@ from app.figures.drawing import (
 from bikd_core.events import ControlChanged, EpochDone, RunStarted
 
 MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th is, and it is said
-_PLOTTED_HEIGHT = HEIGHT - 60  # px
+_PLOTTED_HEIGHT = HEIGHT - 64  # px
 
 
 def accuracy_over_epochs(
@@ -81,7 +81,7 @@ def line_over_epochs(
     drawn = [round(value, 3) for value in values[::every]]
     return {
         "type": "scatter",
-        "uid": name,
+        "uid": name.replace(", ", "-"),  # plotly.js makes a CSS class of it
         "name": name,
         "mode": "lines+markers" if len(drawn) == 1 else "lines",
         "x0": 1,
@@ -147,13 +147,11 @@ def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
     )
     numbers = [f"{100 * value:.0f} %" for value in accuracy] if rows.are_named else []
     layout = base_layout(
-        margin={"l": 118, "r": 56, "t": 12, "b": 48},
+        margin={"l": rows.left_margin, "r": 60, "t": 12, "b": 52},
         bargap=0.35 if rows.are_named else 0,
         xaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
-        yaxis=class_axis(rows) | {"range": [-len(rows.labels) + 0.4, 0.6]},
-        annotations=[
-            label | {"yanchor": "middle", "yshift": 0} for label in row_values(numbers, THEME_TEXT)
-        ],
+        yaxis=class_axis(rows),
+        annotations=row_values(numbers, THEME_TEXT),
     )
     listed = ", ".join(
         f"{name} {percent(value)}" for name, value in zip(rows.names, accuracy, strict=True)

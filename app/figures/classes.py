@@ -24,6 +24,23 @@ class Rows(NamedTuple):
         return len(self.labels) <= MAX_CLASSES_SHOWN
 
     @property
+    def left_margin(self) -> int:
+        """Pixels for the axis' labels and title."""
+        longest = max(map(len, self.tick_labels))
+        return 34 + 7 * longest
+
+    @property
+    def tick_labels(self) -> tuple[str, ...]:
+        """Name and count of each class, or of the first class of each group if there are many."""
+        if self.are_named:
+            return tuple(
+                f"{_short(name)} · {count:,}"
+                for name, count in zip(self.names, self.counts, strict=True)
+            )
+        starts = (self.groups.index(group) for group in ("many", "medium", "few"))
+        return tuple(f"{self.groups[start]} · {self.counts[start]:,}" for start in starts)
+
+    @property
     def height(self) -> int:
         """Pixels of a figure with these rows."""
         return 76 + ROW_HEIGHT * (len(self.labels) if self.are_named else 12)
@@ -42,33 +59,30 @@ def rows_of(class_names: tuple[str, ...], class_counts: tuple[int, ...]) -> Rows
     )
 
 
-def class_axis(rows: Rows) -> dict[str, Any]:
-    """The y axis: row r is at −r, so that the head is at the top; name and count where they fit."""
-    axis: dict[str, Any] = {"zeroline": False, "showgrid": False, "fixedrange": False}
+def class_axis(rows: Rows, *, labels_at: float = 0.0) -> dict[str, Any]:
+    """The y axis: row r is at −r, so that the head is at the top; name and count where they fit.
+
+    Args:
+        rows: The classes.
+        labels_at: Where in a row its label is, in rows above its base line.
+    """
     last = len(rows.labels) - 1
-    if rows.are_named:
-        return axis | {
-            "range": [-last - 0.25, 1.1],
-            "tickmode": "array",
-            "tickvals": [-row for row in range(last + 1)],
-            "ticktext": [
-                f"{_short(name)} · {count:,}"
-                for name, count in zip(rows.names, rows.counts, strict=True)
-            ],
-            "title": {"text": "class · training images", "standoff": 8},
-        }
     starts = [rows.groups.index(group) for group in ("many", "medium", "few")]
-    return axis | {
+    at = [labels_at - row for row in range(last + 1)] if rows.are_named else [-x for x in starts]
+    title = "class · training images" if rows.are_named else "classes, head → tail · images"
+    return {
         "range": [-last - 0.6, 0.6],
         "tickmode": "array",
-        "tickvals": [-start for start in starts],
-        "ticktext": [f"{rows.groups[start]} · {rows.counts[start]:,}" for start in starts],
-        "title": {"text": "classes, head → tail · training images", "standoff": 8},
+        "tickvals": at,
+        "ticktext": list(rows.tick_labels),
+        "title": {"text": title, "standoff": 10},
+        "zeroline": False,
+        "showgrid": False,
     }
 
 
-def row_values(values: list[str], colour: str) -> list[dict[str, Any]]:
-    """A number in the right margin of each row."""
+def row_values(values: list[str], colour: str, *, at: float = 0.0) -> list[dict[str, Any]]:
+    """A number in the right margin of each row, `at` rows above its base line."""
     return [
         {
             "text": text,
@@ -76,9 +90,8 @@ def row_values(values: list[str], colour: str) -> list[dict[str, Any]]:
             "xref": "paper",
             "xanchor": "left",
             "xshift": 6,
-            "y": -row,
-            "yanchor": "bottom",
-            "yshift": -3,
+            "y": at - row,
+            "yanchor": "middle",
             "showarrow": False,
             "font": {"color": colour, "size": FONT_SIZE},
         }

@@ -15,7 +15,7 @@ KIND_COLOURS: dict[str, str] = {"hard": "#D55E00", "soft": "#0072B2"}
 THEME_TEXT = "theme:text"  # replaced by the theme's text colour where the figure is drawn
 FONT_SIZE = 14  # px: readable from the back row
 ROW_HEIGHT = 31  # px for one class
-HEIGHT = 330  # px of a figure over epochs
+HEIGHT = 334  # px of a figure over epochs
 MAX_CLASSES_SHOWN = 20  # beyond, classes are drawn as groups, or without their names
 #: The titles, by the figure's name.
 QUESTIONS: dict[str, str] = {
@@ -47,7 +47,7 @@ def base_layout(**more: Any) -> dict[str, Any]:
     """What all figures' layouts have in common, with `more` on top."""
     return {
         "font": {"size": FONT_SIZE},
-        "margin": {"l": 62, "r": 96, "t": 12, "b": 48},
+        "margin": {"l": 62, "r": 96, "t": 12, "b": 52},
         "showlegend": False,
         "dragmode": "zoom",
     } | more

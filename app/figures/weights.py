@@ -32,7 +32,7 @@ from bikd_core.events import WEIGHT_BINS, EpochDone, RunStarted
 
 _KINDS: tuple[Kind, Kind] = ("hard", "soft")
 _PEAK = 0.88  # of a row's height
-_PLOTTED_HEIGHT = HEIGHT - 60  # px
+_PLOTTED_HEIGHT = HEIGHT - 64  # px
 
 
 def weight_distribution(
@@ -70,10 +70,10 @@ def weight_distribution(
     ordered = [means[label] for label in rows.labels]
     data.append(_mean_ticks(ordered))
     layout = base_layout(
-        margin={"l": 118, "r": 52, "t": 12, "b": 48},
+        margin={"l": rows.left_margin, "r": 52, "t": 12, "b": 52},
         xaxis=weight_axis(kind),
-        yaxis=class_axis(rows),
-        annotations=row_values([f"{mean:.2f}" for mean in ordered], THEME_TEXT),
+        yaxis=class_axis(rows, labels_at=0.3) | {"range": [0.75 - len(rows.labels), 1.05]},
+        annotations=row_values([f"{mean:.2f}" for mean in ordered], THEME_TEXT, at=0.3),
     )
     return Drawing(QUESTIONS[f"w_{kind}"], sentence, alt, data, layout, max(rows.height, HEIGHT))
 
@@ -106,7 +106,7 @@ def _ridge(counts: NDArray[np.integer[Any]], row: int, rows: Rows) -> list[dict[
     total, peak = int(counts.sum()), max(int(counts.max()), 1)
     base = {
         "type": "scatter",
-        "uid": f"base {rows.labels[row]}",
+        "uid": f"base-{rows.labels[row]}",
         "mode": "lines",
         "x": [0, 1],
         "y": [-row, -row],
@@ -114,7 +114,7 @@ def _ridge(counts: NDArray[np.integer[Any]], row: int, rows: Rows) -> list[dict[
         "hoverinfo": "skip",
     }
     outline = base | {
-        "uid": f"ridge {rows.labels[row]}",
+        "uid": f"ridge-{rows.labels[row]}",
         "name": name,
         "x0": 0.5 / WEIGHT_BINS,
         "dx": 1 / WEIGHT_BINS,
@@ -190,7 +190,7 @@ def _heat_map(
         "hovertemplate": "weight near %{x:.2f}: %{z:.1%} of the class's images<extra></extra>",
     }
     layout = base_layout(
-        margin={"l": 118, "r": 12, "t": 12, "b": 48},
+        margin={"l": rows.left_margin, "r": 12, "t": 12, "b": 52},
         xaxis=weight_axis(kind),
         yaxis=class_axis(rows),
     )
@@ -240,10 +240,10 @@ def mean_weights(
     ]
     ends = {name: (line[-1], colours[name]) for name, line in lines.items()}
     at = {name: line[chosen - 1] for name, line in lines.items()}
-    gaps = {kind: at[f"{kind}, tail"] - at[f"{kind}, head"] for kind in _KINDS}
     sentence = (
-        f"At epoch {chosen} the tail third gets {_signed(gaps['hard'])} in w_hard and "
-        f"{_signed(gaps['soft'])} in w_soft, compared with the head third.{thinned(every)}"
+        f"At epoch {chosen} mean w_hard is {at['hard, tail']:.2f} in the tail third and "
+        f"{at['hard, head']:.2f} in the head third; w_soft is {at['soft, tail']:.2f} and "
+        f"{at['soft, head']:.2f}.{thinned(every)}"
     )
     layout = base_layout(
         hovermode="x unified",
@@ -252,10 +252,5 @@ def mean_weights(
         shapes=[epoch_marker(chosen)],
         annotations=end_labels(ends, _PLOTTED_HEIGHT, 1.01),
     )
-    listed = ", ".join(f"{name} {value:.2f}" for name, value in at.items())
-    alt = f"Line chart of mean weights over {len(epochs)} epochs. {sentence} Means: {listed}."
+    alt = f"Line chart of the mean weights over {len(epochs)} epochs. {sentence}"
     return Drawing(QUESTIONS["mean_weights"], sentence, alt, data, layout, HEIGHT)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

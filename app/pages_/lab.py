@@ -18,39 +18,79 @@ ASK_ABOVE_S = 30 * 60  # a run that is estimated to take longer is confirmed fir
 def page() -> None:
     """The whole page, from top to bottom."""
     state.open_session()
-    folders = manager().places.teacher_folders()
+    snapshot = _opened_run()
+    start = _linked_epoch(snapshot)
+    _take_linked_view()
     with st.sidebar:
         st.markdown("#### Bilevel Distillation Lab")
-        config = controls.sidebar(dict(list_teachers(folders)))
-    snapshot = _opened_run()
+        teachers = dict(list_teachers(manager().places.teacher_folders()))
+        config = controls.sidebar(teachers)
     view = _buttons(config, snapshot)
-    for complaint in st.session_state["complaints"]:
-        st.warning(complaint)
+    with st.container(key="complaints"):  # always there: what comes after it keeps its place
+        for complaint in st.session_state["complaints"]:
+            st.warning(complaint)
+    is_hidden = page_is_hidden()
     if snapshot is None:
         state.write_link(epoch=None, view="")
         runs_list.welcome()
         return
-    _run(snapshot, view)
+    is_polled = not snapshot.has_ended and not is_hidden
+    live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live")
+    live(snapshot.run_id, snapshot.state, view, start)
+
+
+# What the link names ---------------------------------------------------------------------------
 
 
 def _opened_run() -> Snapshot | None:
-    """The run that the link names; a sentence if there is no such run."""
+    """The run that is open; a sentence if there is no such run."""
     run_id: str = st.session_state["run"]
     if not run_id:
         return None
+    snapshot = attempt(lambda: _snapshot_of(run_id))
+    if snapshot is None:
+        st.session_state["run"] = ""
+    elif not st.session_state.pop("has_linked_controls", True):
+        state.take_controls_of(snapshot.config)  # a bare link to a run shows what the run was
+    return snapshot
+
+
+def _snapshot_of(run_id: str) -> Snapshot:
     try:
-        snapshot = manager().snapshot(run_id)
-    except UnknownRun:
-        state.show_run("")
-        state.complain(
+        return manager().snapshot(run_id)
+    except UnknownRun as error:
+        raise UnknownRun(
             f"run = {run_id[:80]!r} is not a run of this server: open one from the list of "
             "earlier runs, or start a new one."
-        )
+        ) from error
+
+
+def _linked_epoch(snapshot: Snapshot | None) -> int | None:
+    linked = st.session_state["linked_epoch"]
+    if linked is None:
         return None
-    if not st.session_state.pop("has_linked_controls", True):
-        state.take_controls_of(snapshot.config)  # a bare link to a run shows what the run was
-        st.rerun()
-    return snapshot
+    if snapshot is None:
+        state.complain(f"epoch = {linked[:40]!r} needs a run to belong to: open one first.")
+        st.session_state["linked_epoch"] = None
+        return None
+    try:
+        return url.read_epoch(linked, snapshot.config.training.epochs)
+    except ConfigError as error:
+        state.complain(str(error))
+        st.session_state["linked_epoch"] = None
+        return None
+
+
+def _take_linked_view() -> None:
+    asked = st.session_state.pop("linked_view", None)
+    st.session_state.setdefault("view", views.FIRST_VIEW)
+    if asked in views.VIEWS:
+        st.session_state["view"] = asked
+    elif asked is not None:
+        state.complain(
+            f"view = {asked[:40]!r} is not possible: it must be one of {', '.join(views.VIEWS)}. "
+            f"{views.FIRST_VIEW} is shown."
+        )
 
 
 # Buttons ---------------------------------------------------------------------------------------
@@ -91,7 +131,7 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> str:
         )
         if st.button("Earlier runs", key="runs", icon=":material/history:"):
             runs_list.dialog()
-        view = _view() if snapshot else ""
+        view = _view(snapshot.config.data.dataset) if snapshot else ""
     if waiting := st.session_state.pop("to_confirm", None):
         _confirm(*waiting)
     return view
@@ -164,52 +204,25 @@ def _step() -> None:
 # The opened run --------------------------------------------------------------------------------
 
 
-def _run(snapshot: Snapshot, view: str) -> None:
-    """What stays while the run is polled, and the fragment that polls it."""
-    by_class = _by_class(snapshot)
-    start = _linked_epoch(snapshot)
-    is_polled = not snapshot.has_ended and not page_is_hidden()
-    live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live")
-    live(snapshot.run_id, snapshot.state, view, by_class, start)
-
-
-def _view() -> str:
-    asked = st.session_state.pop("linked_view", None)
-    if asked is not None and asked in views.VIEWS:
-        st.session_state["view"] = asked
-    elif asked is not None:
-        right = ", ".join(views.VIEWS)
-        st.warning(
-            f"view = {asked[:40]!r} is not possible: it must be one of {right}. "
-            f"{views.FIRST_VIEW} is shown."
-        )
-    st.session_state.setdefault("view", views.FIRST_VIEW)
+def _view(dataset: str) -> str:
+    """The choice of a view, and of groups or classes where these are too many for a ridge each."""
     view = st.segmented_control(
         "View", list(views.VIEWS), key="view", required=True, label_visibility="collapsed"
     )
+    if views.has_many_classes(dataset):
+        st.session_state.setdefault("weights_by", "groups")
+        st.segmented_control(
+            "Weights by",
+            ["groups", "classes"],
+            format_func="by {}".format,
+            key="weights_by",
+            required=True,
+            label_visibility="collapsed",
+        )
     return view or views.FIRST_VIEW
 
 
-def _by_class(snapshot: Snapshot) -> bool:
-    if not views.has_many_classes(snapshot):
-        return True
-    options = ["groups", "classes"]
-    st.session_state.setdefault("weights_by", options[0])
-    return options[1] == st.segmented_control(
-        "Weights by", options, key="weights_by", required=True
-    )
-
-
-def _linked_epoch(snapshot: Snapshot) -> int | None:
-    try:
-        return url.read_epoch(st.session_state.get("linked_epoch"), snapshot.config.training.epochs)
-    except ConfigError as error:
-        st.session_state["linked_epoch"] = None
-        st.warning(str(error))
-        return None
-
-
-def _live(run_id: str, drawn_state: str, view: str, by_class: bool, start: int | None) -> None:
+def _live(run_id: str, drawn_state: str, view: str, start: int | None) -> None:
     """Everything that changes while the run trains; a full rerun where the buttons must change."""
     try:
         snapshot = manager().snapshot(run_id)
@@ -227,16 +240,21 @@ def _live(run_id: str, drawn_state: str, view: str, by_class: bool, start: int |
         start=start,
     )
     state.write_link(epoch=chosen, view="" if view == views.FIRST_VIEW else view)
+    by_class = (
+        not views.has_many_classes(snapshot.config.data.dataset)
+        or st.session_state.get("weights_by") == "classes"
+    )
     views.show(view, snapshot, done if chosen is None else chosen, by_class=by_class)
 
 
 def _headline(snapshot: Snapshot) -> None:
     name, words = status.headline(snapshot)
-    with st.container(key="headline", horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(key="headline", horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**:{status.colour_of(snapshot)}-badge[{name}] {words}**", width="content")
-        st.caption(status.summary(snapshot), width="content")
-    if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
-        show = st.error if snapshot.state == "failed" else st.warning
-        show(snapshot.reason)
-    for warning in snapshot.epochs[-1].warnings if snapshot.epochs else ():
-        st.warning(warning)
+        st.caption(status.summary(snapshot), width="content", wrap=False)
+    with st.container(key="reasons"):
+        if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
+            show = st.error if snapshot.state == "failed" else st.warning
+            show(snapshot.reason)
+        for warning in snapshot.epochs[-1].warnings if snapshot.epochs else ():
+            st.warning(warning)

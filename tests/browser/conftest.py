@@ -1,0 +1,51 @@
+"""A real server with an empty home of its own, and a real browser."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bikd_core.bench.browser import chromium, served_app
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in Path(item.path).parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    with served_app(home, home / "server.log") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def browser():
+    pytest.importorskip("playwright", reason="no playwright: no page was tested in a browser")
+    if not (shutil.which("chromium") or shutil.which("google-chrome")):
+        pytest.skip("no chromium on this machine: no page was tested in a browser")
+    with chromium() as launched:
+        yield launched
+
+
+@pytest.fixture
+def new_page(browser):
+    """Opens the Lab in a browser profile of its own; an error in its scripts fails the test."""
+    contexts, errors = [], []
+
+    def open_page(url: str, **options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(url)
+        page.get_by_role("button", name="Start", exact=True).wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors

@@ -1,0 +1,191 @@
+"""A digits run in a real browser, from Start to the reload after its end."""
+
+import re
+
+import pytest
+
+POLL_MS = 500
+RUN_LIMIT_MS = 240_000  # of a short digits run, its teacher included, on a busy machine
+WEIGHT_CHART = ".st-key-figure_w_hard .js-plotly-plot"
+
+
+def epoch_of(page) -> int:
+    words = page.locator(".bikd-timeline output").inner_text()
+    return int(re.fullmatch(r"epoch (\d+) of \d+", words)[1])
+
+
+def wait_for_epoch(page, epoch: int) -> None:
+    page.wait_for_function(
+        "epoch => Number(document.querySelector('.bikd-timeline input')?.value) >= epoch",
+        arg=epoch,
+        timeout=RUN_LIMIT_MS,
+    )
+
+
+def wait_for_the_end(page) -> None:
+    page.get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+
+
+def click(page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def x_range(page) -> list[float]:
+    return page.locator(WEIGHT_CHART).evaluate("plot => plot._fullLayout.xaxis.range")
+
+
+def zoom(page) -> None:
+    """As a hand does it: a drag across the plot."""
+    page.locator(WEIGHT_CHART).scroll_into_view_if_needed()
+    box = page.locator(f"{WEIGHT_CHART} .nsewdrag").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.2 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], middle, steps=6)
+    page.mouse.up()
+
+
+def frames_of(page, milliseconds: int) -> int:
+    """WebSocket frames, sent and received, during some time."""
+    frames = []
+    client = page.context.new_cdp_session(page)
+    client.send("Network.enable")
+    client.on("Network.webSocketFrameSent", frames.append)
+    client.on("Network.webSocketFrameReceived", frames.append)
+    page.wait_for_timeout(milliseconds)
+    client.detach()
+    return len(frames)
+
+
+@pytest.fixture(scope="module")
+def finished_url(server_url, browser):
+    """The link to a run that has finished."""
+    page = browser.new_page()
+    page.goto(f"{server_url}/?epochs=6")
+    click(page, "Start")
+    page.get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    page.wait_for_url("**run=*")
+    url = page.url
+    page.close()
+    return url
+
+
+@pytest.mark.slow
+def test_a_run_is_started_watched_zoomed_shared_and_reloaded(server_url, new_page):
+    page = new_page(f"{server_url}/?epochs=60")
+    click(page, "Start")
+    wait_for_epoch(page, 2)
+    page.locator(f"{WEIGHT_CHART} .nsewdrag").wait_for()
+    whole, node = x_range(page), page.locator(WEIGHT_CHART).element_handle()
+    zoom(page)
+    zoomed = x_range(page)
+    assert whole[0] < zoomed[0] < zoomed[1] < whole[1]
+
+    seen = epoch_of(page)
+    wait_for_epoch(page, seen + 2)  # so two polls or more have brought new data
+    page.wait_for_timeout(2 * POLL_MS)
+    assert x_range(page) == zoomed
+    assert node.evaluate("plot => plot.isConnected")
+
+    second = new_page(page.url)
+    wait_for_epoch(second, seen)
+    wait_for_the_end(page)
+    wait_for_the_end(second)
+    assert epoch_of(page) == epoch_of(second) == 60
+    assert x_range(page) == zoomed
+
+    sentence = page.locator(".st-key-figure_w_hard figcaption").inner_text()
+    page.reload()
+    wait_for_the_end(page)
+    page.get_by_text(sentence, exact=True).wait_for()
+    assert epoch_of(page) == 60
+
+
+@pytest.mark.slow
+def test_nothing_is_sent_once_a_run_has_ended(finished_url, new_page):
+    page = new_page(finished_url)
+    wait_for_the_end(page)
+    page.wait_for_timeout(3000)
+    assert frames_of(page, 6 * POLL_MS) == 0
+
+
+@pytest.mark.slow
+def test_nothing_is_sent_while_the_tab_is_hidden(server_url, new_page):
+    page = new_page(f"{server_url}/?epochs=2000")
+    click(page, "Start")
+    wait_for_epoch(page, 1)
+    assert frames_of(page, 4 * POLL_MS) > 0
+    hide(page, True)
+    page.wait_for_timeout(2000)
+    assert frames_of(page, 6 * POLL_MS) == 0
+    seen = epoch_of(page)
+    hide(page, False)
+    wait_for_epoch(page, seen + 1)
+    click(page, "Stop")
+    page.get_by_text("stopped", exact=True).wait_for()
+
+
+def hide(page, is_hidden: bool) -> None:
+    """Chromium without a window never hides a tab, so the page is told that it is hidden."""
+    page.evaluate(
+        """hidden => {
+            Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        is_hidden,
+    )
+
+
+@pytest.mark.slow
+def test_the_epoch_slider_goes_back_and_returns_to_the_newest(finished_url, new_page):
+    page = new_page(finished_url)
+    wait_for_the_end(page)
+    slider = page.get_by_role("slider", name="Epoch", exact=True)
+    slider.focus()
+    for _ in range(3):
+        slider.press("ArrowLeft")
+    page.get_by_text("At epoch 3 tail classes get").first.wait_for()
+    page.wait_for_url("**epoch=3*")
+    again = new_page(page.url)
+    again.get_by_text("At epoch 3 tail classes get").first.wait_for()
+    click(page, "Go to the last epoch")
+    page.get_by_text("At epoch 6 tail classes get").first.wait_for()
+
+
+@pytest.mark.slow
+def test_dragging_the_slider_stops_following_and_live_returns(server_url, new_page):
+    page = new_page(f"{server_url}/?epochs=2000")
+    click(page, "Start")
+    wait_for_epoch(page, 3)
+    click(page, "One epoch back")
+    stays = epoch_of(page)
+    page.wait_for_timeout(4 * POLL_MS)
+    assert epoch_of(page) == stays
+    click(page, "Follow live")
+    wait_for_epoch(page, stays + 2)
+    click(page, "Pause")
+    page.get_by_text("paused", exact=True).wait_for()
+    click(page, "Resume")
+    page.get_by_text("training", exact=True).wait_for()
+    click(page, "Stop")
+    page.get_by_text("stopped", exact=True).wait_for()
+
+
+@pytest.mark.slow
+def test_a_control_that_is_moved_is_in_the_link(server_url, new_page):
+    page = new_page(server_url)
+    slider = page.get_by_role("slider", name="Imbalance factor")
+    slider.focus()
+    slider.press("ArrowRight")
+    page.wait_for_url("**imbalance_factor=51*")
+    page.get_by_text("training images:").wait_for()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_follows_the_theme_and_fits_a_phone(finished_url, new_page, scheme):
+    page = new_page(finished_url, viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    page.locator(f"{WEIGHT_CHART} .nsewdrag").wait_for()
+    text = page.locator(WEIGHT_CHART).evaluate("plot => plot._fullLayout.font.color")
+    assert (text.lower() == "#1b2430") == (scheme == "light")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
