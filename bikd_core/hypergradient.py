@@ -21,6 +21,7 @@ Source: "Balancing Knowledge Distillation for Imbalance Learning with Bilevel Op
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -29,6 +30,10 @@ from torch.func import functional_call, jvp
 
 from bikd_core.config import Estimator
 from bikd_core.losses import loss_gradients, meta_loss, student_losses
+
+# torch 2.14: the first forward-mode derivative in a process warns of torch's own code.
+for _category in (FutureWarning, DeprecationWarning):
+    warnings.filterwarnings("ignore", r"`torch\.jit\.script", _category)
 
 Params = dict[str, Tensor]
 #: Length of the step in θ-space of the finite difference. Shorter drowns in float32's rounding,
@@ -147,9 +152,7 @@ def weight_hypergradient(
 
 def _outer_loss(student: nn.Module, params: Params, outer: OuterBatch) -> Tensor:
     logits = logits_at(student, params, outer.images)
-    return meta_loss(
-        outer.meta_loss, logits, outer.labels, outer.teacher_logits, outer.temperature
-    )
+    return meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, outer.temperature)
 
 
 def _forward_mode(

@@ -23,8 +23,10 @@ START_LIMIT_S = 60.0
 
 
 @contextmanager
-def served_app(home: Path, log: Path) -> Iterator[str]:
+def served_app(home: Path, log: Path, data_dir: Path | None = None) -> Iterator[str]:
     """The address of an app of its own, whose runs lie under `home`; ended on leaving.
+
+    Data sets are looked for in `data_dir`, or under `home` too.
 
     Raises:
         RuntimeError: It did not answer within a minute; its output is in `log`.
@@ -40,11 +42,12 @@ def served_app(home: Path, log: Path) -> Iterator[str]:
         "browser.gatherUsageStats": "false",
     }
     command += [f"--{name}={value}" for name, value in options.items()]
+    folders = {"BIKD_HOME": str(home), "BIKD_DATA": str(data_dir or home / "data")}
     with log.open("wb") as output:
         server = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=os.environ | {"BIKD_HOME": str(home)},
+            env=os.environ | folders,
             stdout=output,
             stderr=subprocess.STDOUT,
         )

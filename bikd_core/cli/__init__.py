@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
+from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Training
 from bikd_core.cli.driver import Driven, drive, store_teacher
 from bikd_core.config import (
@@ -62,6 +63,7 @@ app = App(
     help_formatter=ControlsHelp(),
     result_action="return_value",
 )
+app.command(bench)
 
 
 @app.command

@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,9 +70,6 @@ def _record(
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             control.stop()
 
-    # torch 2.14: the first forward-mode derivative in a process warns of torch's own code.
-    warnings.filterwarnings("ignore", "`torch.jit.script", FutureWarning)
-    warnings.filterwarnings("ignore", "`torch.jit.script", DeprecationWarning)
     with _ctrl_c_stops(control):
         return record(
             folder,

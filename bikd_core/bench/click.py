@@ -1,0 +1,74 @@
+"""Does the page answer while a CIFAR-size network trains? Clicks on views, timed in a browser."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bikd_core.bench.browser import chromium, served_app
+from bikd_core.bench.report import Row
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+#: A CE run, so that no teacher has to be trained first; the load on the cores is the same.
+LOAD = "dataset=cifar10&method=ce&student=resnet8x4&head_count=1000&epochs=1000"
+
+
+def measure(num_clicks: int, data_dir: Path) -> list[Row]:
+    """Milliseconds from a click on the other view to its chart, idle and while a run trains.
+
+    Args:
+        num_clicks: Of each row.
+        data_dir: Holds CIFAR-10 (`cifar-10-batches-py`).
+    """
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with served_app(home, home / "server.log", data_dir) as url:
+            page = browser.new_page(viewport={"width": 1280, "height": 720})
+            page.goto(f"{url}/?method=ce&epochs=5")
+            page.get_by_role("button", name="Start", exact=True).click()
+            page.get_by_text("finished", exact=True).wait_for(timeout=120_000)
+            watched = page.url
+            rows = [_row("no run trains", _clicks(page, num_clicks))]
+            page.goto(f"{url}/?{LOAD}")
+            page.get_by_role("button", name="Start", exact=True).click()
+            page.locator(".bikd-timeline input").wait_for(timeout=120_000)
+            page.wait_for_timeout(10_000)  # data read, first steps done
+            rows.append(_row("a ResNet-8x4 trains, watched", _clicks(page, num_clicks)))
+            page.goto(watched)
+            page.get_by_text("finished", exact=True).wait_for()
+            rows.append(_row("a ResNet-8x4 trains, another run watched", _clicks(page, num_clicks)))
+    return rows
+
+
+def _clicks(page: Page, num_clicks: int) -> list[float]:
+    """Seconds of each click, between two views whose numbers of figures differ."""
+    figures = page.locator("figure.bikd-figure")
+    seconds = []
+    for number in range(num_clicks + 2):
+        name, expected = (("Accuracy", 2), ("Weights", 3))[number % 2]
+        before = time.perf_counter()
+        page.get_by_role("radio", name=name).or_(
+            page.get_by_role("button", name=name, exact=True)
+        ).first.click()
+        figures.nth(expected - 1).wait_for()
+        page.wait_for_function(
+            "n => document.querySelectorAll('figure.bikd-figure').length === n", arg=expected
+        )
+        seconds.append(time.perf_counter() - before)
+        page.wait_for_timeout(300)
+    return seconds[2:]
+
+
+def _row(situation: str, seconds: list[float]) -> Row:
+    ordered = sorted(1000 * value for value in seconds)
+    return {
+        "situation": situation,
+        "median_ms": statistics.median(ordered),
+        "p95_ms": ordered[round(0.95 * (len(ordered) - 1))],
+        "clicks": len(ordered),
+    }

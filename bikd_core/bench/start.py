@@ -1,0 +1,64 @@
+"""How long a user waits: for the import, for the first paint, and from Start to the first chart."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bikd_core.bench.browser import chromium, served_app
+from bikd_core.bench.report import Row
+
+_IMPORT = "import time; t = time.perf_counter(); import bikd_core; print(time.perf_counter() - t)"
+FIRST_CHART = ".st-key-figure_w_hard .js-plotly-plot .nsewdrag"
+WARM_UP_S = 8.0  # a reader looks at the page before pressing Start; the spare child gets ready
+
+
+def measure(num_runs: int) -> list[Row]:
+    """One row a wait, in seconds: median and largest of `num_runs`.
+
+    Every run has a server and a home of its own. The browser is open already; the machine's
+    disk cache is warm from the second run on, and the first is not counted.
+    """
+    waits: dict[str, list[float]] = {
+        "import bikd_core": [_import_seconds() for _ in range(num_runs + 1)],
+        "first paint": [],
+        "Start to first chart": [],
+        "Start to first chart, child not yet warm": [],
+    }
+    with chromium() as browser:
+        for number in range(2 * (num_runs + 1)):
+            is_warm = number % 2 == 0
+            with tempfile.TemporaryDirectory() as folder:
+                started = time.perf_counter()
+                with served_app(Path(folder), Path(folder) / "server.log") as url:
+                    page = browser.new_page(viewport={"width": 1280, "height": 720})
+                    page.goto(url)
+                    start = page.get_by_role("button", name="Start", exact=True)
+                    start.wait_for()
+                    if is_warm:
+                        waits["first paint"].append(time.perf_counter() - started)
+                        page.wait_for_timeout(1000 * WARM_UP_S)
+                    clicked = time.perf_counter()
+                    start.click()
+                    page.locator(FIRST_CHART).wait_for()
+                    name = "Start to first chart" + ("" if is_warm else ", child not yet warm")
+                    waits[name].append(time.perf_counter() - clicked)
+                    page.close()
+    return [
+        {
+            "wait": name,
+            "median_seconds": statistics.median(values[1:]),
+            "largest_seconds": max(values[1:]),
+            "runs": num_runs,
+        }
+        for name, values in waits.items()
+    ]
+
+
+def _import_seconds() -> float:
+    done = subprocess.run([sys.executable, "-c", _IMPORT], check=True, capture_output=True)
+    return float(done.stdout)

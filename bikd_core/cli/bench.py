@@ -1,0 +1,51 @@
+"""`bikd bench …`: one command a table of the README."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from bikd_core.places import Places
+
+app = App(name="bench", help="Measure what the README quotes, on this machine.")
+
+Json = Annotated[
+    bool, Parameter(name="--json", negative=(), help="Print one JSON object instead of a table.")
+]
+
+
+@app.command
+def weights(*, num_seeds: int = 5, as_json: Json = False) -> None:
+    """Mean w_hard of head and tail in default digits runs, seeds 0 and up."""
+    from bikd_core.bench import report, weights
+
+    with tempfile.TemporaryDirectory() as home:
+        rows = weights.measure(tuple(range(num_seeds)), Places.at(Path(home)))
+    report.show("Does the weight net favour the tail?", rows, as_json=as_json)
+
+
+@app.command
+def start(*, num_runs: int = 5, as_json: Json = False) -> None:
+    """Import, first paint, and Start to first chart, in a headless Chromium."""
+    from bikd_core.bench import report, start
+
+    report.show("How long does a user wait?", start.measure(num_runs), as_json=as_json)
+
+
+@app.command
+def click(
+    *,
+    num_clicks: int = 40,
+    data_dir: Annotated[
+        Path | None, Parameter(help="Folder that holds CIFAR-10; else BIKD_DATA.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Clicks on the page, idle and while a CIFAR-size network trains."""
+    from bikd_core.bench import click, report
+
+    rows = click.measure(num_clicks, data_dir or Places.from_environment().data)
+    report.show("Does the page answer while something trains?", rows, as_json=as_json)
