@@ -2,6 +2,7 @@
 // zoom and node while `revision` is the same. Colours come from the page's theme at each draw.
 
 const figures = new WeakMap(); // parentElement -> what is on the page
+const ZOOM_ENDS_AFTER = 400; // ms: Plotly waits for a second click before it takes the zoom over
 
 function loadPlotly(url) {
   if (!window.bikdPlotly) {
@@ -77,7 +78,19 @@ function make(parentElement) {
   sentence.className = "bikd-sentence";
   figure.append(title, plot, sentence);
   parentElement.append(figure);
-  return { figure, title, plot, sentence, nothing, data: null, inTurn: Promise.resolve() };
+  const shown = { figure, title, plot, sentence, nothing, data: null, inTurn: Promise.resolve() };
+  // New data wait while a hand drags: a redraw would end its zoom half-way.
+  plot.addEventListener("pointerdown", () => (shown.isHeld = true), true);
+  shown.letGo = () => {
+    if (!shown.isHeld) return;
+    setTimeout(() => {
+      shown.isHeld = false;
+      show(shown);
+    }, ZOOM_ENDS_AFTER);
+  };
+  window.addEventListener("pointerup", shown.letGo);
+  window.addEventListener("pointercancel", shown.letGo);
+  return shown;
 }
 
 function exportButton(Plotly, shown) {
@@ -117,10 +130,21 @@ function exportButton(Plotly, shown) {
   };
 }
 
+// Made once for each element: with another config Plotly.react makes a new plot, without the zoom.
+function configOf(Plotly, shown) {
+  return {
+    responsive: true,
+    displaylogo: false,
+    displayModeBar: shown.data.is_small ? false : "hover",
+    modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
+    modeBarButtonsToAdd: [exportButton(Plotly, shown)],
+  };
+}
+
 async function draw(shown) {
-  const { data } = shown;
-  const Plotly = await loadPlotly(data.plotly);
-  if (!shown.figure.isConnected) return;
+  const Plotly = await loadPlotly(shown.data.plotly);
+  const { data } = shown; // the newest, not what was there when the wait began
+  if (!shown.figure.isConnected || shown.isHeld || data.data.length === 0) return;
   const theme = themeOf(shown.figure);
   const layout = {
     ...coloured(data.layout, theme),
@@ -129,14 +153,8 @@ async function draw(shown) {
     uirevision: data.revision,
     template: templateOf(theme),
   };
-  const config = {
-    responsive: true,
-    displaylogo: false,
-    displayModeBar: data.is_small ? false : "hover",
-    modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
-    modeBarButtonsToAdd: [exportButton(Plotly, shown)],
-  };
-  await Plotly.react(shown.plot, coloured(data.data, theme), layout, config);
+  shown.config ??= configOf(Plotly, shown);
+  await Plotly.react(shown.plot, coloured(data.data, theme), layout, shown.config);
 }
 
 function show(shown) {
@@ -172,7 +190,11 @@ export default function (component) {
     const dark = window.matchMedia("(prefers-color-scheme: dark)");
     const redraw = () => setTimeout(() => show(shown), 150);
     dark.addEventListener("change", redraw);
-    shown.release = () => dark.removeEventListener("change", redraw);
+    shown.release = () => {
+      dark.removeEventListener("change", redraw);
+      window.removeEventListener("pointerup", shown.letGo);
+      window.removeEventListener("pointercancel", shown.letGo);
+    };
   }
   shown.data = data;
   show(shown);

@@ -35,13 +35,19 @@ def x_range(page) -> list[float]:
 
 
 def zoom(page) -> None:
-    """As a hand does it: a drag across the plot."""
+    """As a hand does it: a slow drag across the plot, longer than a poll."""
     page.locator(WEIGHT_CHART).scroll_into_view_if_needed()
-    box = page.locator(f"{WEIGHT_CHART} .nsewdrag").bounding_box()
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.2 * box["width"], middle)
+    left, top, width, height = page.locator(WEIGHT_CHART).evaluate(
+        """plot => {
+            const {l, t, w, h} = plot._fullLayout._size, box = plot.getBoundingClientRect();
+            return [box.left + l, box.top + t, w, h];
+        }"""
+    )
+    page.mouse.move(left + 0.2 * width, top + height / 2)
     page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], middle, steps=6)
+    for share in (0.4, 0.5, 0.6, 0.7):
+        page.mouse.move(left + share * width, top + height / 2, steps=3)
+        page.wait_for_timeout(POLL_MS / 2)
     page.mouse.up()
 
 
@@ -50,8 +56,8 @@ def frames_of(page, milliseconds: int) -> int:
     frames = []
     client = page.context.new_cdp_session(page)
     client.send("Network.enable")
-    client.on("Network.webSocketFrameSent", frames.append)
-    client.on("Network.webSocketFrameReceived", frames.append)
+    for event in ("Network.webSocketFrameSent", "Network.webSocketFrameReceived"):
+        client.on(event, lambda frame: frames.append(frame))
     page.wait_for_timeout(milliseconds)
     client.detach()
     return len(frames)
