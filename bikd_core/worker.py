@@ -2,11 +2,13 @@
 
 It imports torch, says that it is ready and waits. One JSON object a line each way:
 
-    to it      {"command": "start", "folder", "places": {"runs", "teachers", "data"}, "resume",
-                "num_threads"}, once; then any of
+    to it      {"command": "measure", "config", "num_threads"}, {"command": "cancel"}; then, once,
+               {"command": "start", "folder", "places": {"runs", "teachers", "data"}, "resume",
+                "num_threads"}; then any of
                {"command": "pause" | "resume" | "stop"}, {"command": "step", "level"},
                {"command": "learning_rate", "value"}
-    from it    {"kind": "ready"}, the run's events, {"kind": "ended", "state", "reason"}
+    from it    {"kind": "ready"}; {"kind": "speed", "run", "teacher", "reason"} a measure;
+               the run's events, {"kind": "ended", "state", "reason"}
 
 It ends with its run. It also ends when its input closes, which a server that was killed cannot
 help doing: so a server never leaves a writer behind.
@@ -25,10 +27,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from bikd_core.config import RunConfig
 from bikd_core.control import Control
 from bikd_core.events import Event, to_json
 from bikd_core.places import Places
-from bikd_core.recording import MakeTraining, Order, Outcome, Trains, record
+from bikd_core.recording import MakeTraining, Order, Outcome, Trains, record, sentence
+from bikd_core.speed import Speeds
 from bikd_core.store import Checkpoint, RunFolder, StoreError
 from bikd_core.store.files import writing
 
@@ -62,6 +66,21 @@ def load_training() -> MakeTraining:
         return Recorded(order.config, order.control, order.places, state=state)
 
     return make
+
+
+Measure = Callable[[RunConfig, int, Callable[[], bool]], Speeds | None]
+
+
+def measure_here(
+    config: RunConfig, num_threads: int, is_cancelled: Callable[[], bool]
+) -> Speeds | None:
+    """As `bikd_core.training.measure`, with so many threads."""
+    import torch
+
+    from bikd_core.training.measure import measure
+
+    torch.set_num_threads(num_threads)
+    return measure(config, is_cancelled)
 
 
 def obey(control: Control, command: dict[str, Any]) -> None:
@@ -104,7 +123,7 @@ class Worker:
         self._commands = commands
         self._messages = messages
         self._control = Control()
-        self._start: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._is_abandoned = threading.Event()
         self._has_ended = threading.Event()
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
@@ -114,9 +133,9 @@ class Worker:
         try:
             for line in self._commands:
                 command = json.loads(line)
-                if command["command"] == "start":
-                    has_run = True
-                    self._start.put(command)
+                has_run = has_run or command["command"] == "start"
+                if command["command"] in {"measure", "cancel", "start"}:
+                    self._orders.put(command)
                 else:
                     obey(self._control, command)
         finally:  # the server is gone, or nobody would hear it any more
@@ -127,12 +146,26 @@ class Worker:
             if not self._has_ended.wait(ABANDONED_GRACE_S):
                 os._exit(1)  # the training is in the middle of something long
 
-    def serve(self, make_training: MakeTraining) -> None:
-        """Train the one run that this process is for."""
+    def serve(self, make_training: MakeTraining, measure: Measure) -> None:
+        """Measure what is asked for, then train the one run that this process is for."""
         self._say({"kind": "ready"})
-        outcome = self._train(self._start.get(), make_training)
+        while (order := self._orders.get())["command"] != "start":
+            if order["command"] == "measure":
+                self._say({"kind": "speed", **self._measure(order, measure)})
+        outcome = self._train(order, make_training)
         self._say({"kind": "ended", **outcome._asdict()})
         self._has_ended.set()
+
+    def _measure(self, order: dict[str, Any], measure: Measure) -> dict[str, Any]:
+        try:
+            config = RunConfig.model_validate(order["config"])
+            # Whatever comes next comes first.
+            speeds = measure(config, order["num_threads"], lambda: not self._orders.empty())
+        except Exception as error:  # what cannot be measured is no reason to lose a warm child
+            return {"run": None, "teacher": None, "reason": sentence(error)}
+        if speeds is None:
+            return {"run": None, "teacher": None, "reason": "cancelled"}
+        return {**speeds._asdict(), "reason": ""}
 
     def _train(self, start: dict[str, Any], make_training: MakeTraining) -> Outcome:
         folder = RunFolder(Path(start["folder"]))
@@ -173,7 +206,7 @@ def _write_output_to(path: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def main(load: Callable[[], MakeTraining] = load_training) -> None:
+def main(load: Callable[[], MakeTraining] = load_training, measure: Measure = measure_here) -> None:
     """Serve one run over standard input and output.
 
     Prints of libraries go where errors go: standard output belongs to the messages.
@@ -183,7 +216,7 @@ def main(load: Callable[[], MakeTraining] = load_training) -> None:
     os.dup2(2, 1)
     # Unbuffered: a thread that waits in a buffered read cannot be left behind at exit.
     worker = Worker(io.FileIO(0, closefd=False), messages)
-    worker.serve(load())
+    worker.serve(load(), measure)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ import pytest
 
 CORE = Path(__file__).parents[1] / "bikd_core"
 ORDER = (
-    "config events control places teacher_card data models losses hypergradient methods evaluation "
-    "teacher training store recording worker runs cluster studies bench cli"
+    "config events control places teacher_card data speed models losses hypergradient methods "
+    "evaluation teacher training store recording worker runs cluster studies bench cli"
 ).split()
-TORCH_FREE = "__init__ config events control places teacher_card store runs cli".split()
+TORCH_FREE = (
+    "__init__ config events control places teacher_card speed store recording worker runs cli"
+).split()
 
 
 def imported(path: Path, *, top_level_only: bool = False) -> set[str]:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,9 @@ from safetensors.numpy import load_file
 
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.data.facts import planned_counts
-from bikd_core.events import EpochDone, arrays
+from bikd_core.events import EpochDone, TeacherEpochDone, arrays
 from bikd_core.places import Places
-from bikd_core.runs import RunError, RunManager, StoreError, UnknownRun, job
-from bikd_core.runs import manager as manager_module
+from bikd_core.runs import RunError, RunManager, StoreError, UnknownRun, estimate, job, spare
 from bikd_core.runs.child import WORKER
 from bikd_core.store import create_run
 from tests import fake_training as fake
@@ -35,12 +35,12 @@ def new_manager(places, monkeypatch):
     """Makes managers whose children train with the fake; at the end none is left."""
     managers, children = [], []
 
-    class Child(manager_module.Child):
+    class Child(spare.Child):
         def __init__(self, command):
             super().__init__(command)
             children.append(self)
 
-    monkeypatch.setattr(manager_module, "Child", Child)
+    monkeypatch.setattr(spare, "Child", Child)
 
     def new_manager(**values):
         managers.append(RunManager(places, **{"worker": fake.WORKER} | values))
@@ -364,14 +364,16 @@ def test_shutdown_interrupts_what_trains_and_what_waits(new_manager):
 SERVER = """
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from tests.fake_training import WORKER, config, until
 
 manager = RunManager(Places.at(Path(sys.argv[1])), worker=WORKER)
 first, second = manager.start(config(epochs=10_000)), manager.start(config())
-until(lambda: len(manager.snapshot(first).epochs) >= 2 and manager._spare)
-print(first, second, *[job._child.pid for job in manager._active.values()], manager._spare.pid)
+until(lambda: len(manager.snapshot(first).epochs) >= 2 and manager._spare._child)
+[job] = manager._active.values()
+print(first, second, job._child.pid, manager._spare._child.pid)
 sys.stdout.flush()
 sys.stdin.read()
 """
@@ -598,19 +600,86 @@ def test_a_run_in_the_thread_itself_is_steered_and_fails_alike(new_manager, monk
 
 # Before Start
 
+# The default split of the digits: 318 images to train on, 100 + 580 to evaluate on.
+DIGITS = RunConfig.from_flat({"epochs": 10})
+NUM_IMAGES, NUM_EVALUATED = sum(planned_counts(DIGITS.data)), 680
 
-def test_the_estimate_comes_from_the_last_run_like_it(manager, places):
-    asked = RunConfig.from_flat({"epochs": 10})
-    assert manager.estimate(asked) is None
+
+def estimated(manager, asked):
+    return until(lambda: manager.estimate(asked))
+
+
+@pytest.fixture(autouse=True)
+def stored_teachers(monkeypatch):
+    """The cards that an estimate sees; none at first."""
+    cards = []
+    monkeypatch.setattr(estimate, "list_teachers", lambda folders: cards)
+    return cards
+
+
+TEACHER_OF_DIGITS = ("one", SimpleNamespace(model="digits_cnn_l", data=DIGITS.data))
+
+
+def earlier_run(places, asked, *items):
     folder = create_run(places.runs, asked)
+    for item in items:
+        folder.append(item)
+    folder.write_status("stopped", epoch=1, epochs=10)
+
+
+def test_the_estimate_comes_from_the_last_run_like_it(manager, places, stored_teachers):
+    stored_teachers.append(TEACHER_OF_DIGITS)
     # 145 images at 5 a second take 29 s of the 31; evaluating 100 + 580 takes the other 2.
     resolved = {"class_counts": tuple(range(10, 20)), "num_val": 100, "num_test": 580}
-    folder.append(dataclasses.replace(started(), **resolved))
-    folder.append(epoch_done(1, seconds=31.0))
-    folder.write_status("stopped", epoch=1, epochs=10)
-    num_images = sum(planned_counts(asked.data))
-    assert manager.estimate(asked) == pytest.approx(10 * (num_images / 5 + 2))
-    half = asked.changed(val_per_class=5, test_per_class=29, epochs=5)
+    begun = dataclasses.replace(started(), **resolved)
+    earlier_run(places, DIGITS, begun, epoch_done(1, seconds=31.0))
+    assert manager.estimate(DIGITS) == pytest.approx(10 * (NUM_IMAGES / 5 + 2))
+    half = DIGITS.changed(test_per_class=24, epochs=5)  # 340 to evaluate, and more to train on
     num_images = sum(planned_counts(half.data))
-    assert manager.estimate(half) == pytest.approx(5 * (num_images / 5 + 1))
-    assert manager.estimate(asked.changed(batch_size=8)) is None
+    teacher = 60 * num_images * 0.2  # none is stored for that split, so it is measured
+    assert estimated(manager, half) == pytest.approx(5 * (num_images / 5 + 1) + teacher)
+
+
+def test_without_an_earlier_run_a_few_steps_are_timed(manager, stored_teachers):
+    stored_teachers.append(TEACHER_OF_DIGITS)
+    assert manager.estimate(DIGITS) is None
+    seconds = 10 * (NUM_IMAGES * 0.1 + NUM_EVALUATED * 0.01)
+    assert estimated(manager, DIGITS) == pytest.approx(seconds)
+    assert manager.estimate(DIGITS.changed(epochs=20)) == pytest.approx(2 * seconds)
+    assert manager.estimate(DIGITS.changed(seed=9)) == pytest.approx(seconds)
+
+
+def test_a_teacher_that_will_be_trained_first_counts(manager, places):
+    seconds = 10 * (NUM_IMAGES * 0.1 + NUM_EVALUATED * 0.01)
+    teacher = 60 * NUM_IMAGES * 0.2
+    assert estimated(manager, DIGITS) == pytest.approx(seconds + teacher)
+    named = DIGITS.changed(teacher="one-of-mine")
+    assert manager.estimate(named) == pytest.approx(seconds)
+    epoch = TeacherEpochDone(epoch=1, epochs=60, seconds=4.0, accuracy=0.5)
+    earlier_run(places, DIGITS, epoch)
+    assert manager.estimate(DIGITS) == pytest.approx(seconds + 60 * 4)
+
+
+def test_what_cannot_be_measured_has_no_estimate_and_costs_no_child(manager):
+    odd = DIGITS.changed(batch_size=2)
+    assert manager.estimate(odd) is None
+    assert estimated(manager, DIGITS)
+    assert manager.estimate(odd) is None
+    reached(manager, manager.start(config()), "finished")
+    assert len(manager.children) <= 3
+
+
+def test_what_cannot_be_trained_is_refused_before_it_is_measured(manager):
+    with pytest.raises(ConfigError, match="val_per_class"):
+        manager.estimate(config(val_per_class=1000))
+
+
+def test_start_does_not_wait_for_a_measurement(manager):
+    assert manager.estimate(DIGITS.changed(student="digits_mlp")) is None  # takes for ever
+    run_id = manager.start(config(epochs=LONG))
+    trained(manager, run_id)
+    other = DIGITS.changed(student="digits_cnn_l")
+    assert manager.estimate(other) is None  # not while something trains
+    manager.stop(run_id)
+    reached(manager, run_id, "stopped")
+    assert estimated(manager, other)

@@ -73,6 +73,10 @@ class Child:
         self._process.stdout.close()
         self._errors.close()
 
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
     def hang_up(self) -> None:
         """Close its input."""
         assert self._process.stdin is not None

@@ -1,13 +1,15 @@
-"""How long a run will train, told from how long earlier ones did."""
+"""How long a run will take: at the speed of earlier ones, or of a few steps that were timed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
 
 from bikd_core.config import RunConfig
-from bikd_core.data.facts import num_test_per_class, planned_counts
 from bikd_core.runs.history import Snapshot
+from bikd_core.speed import Speed, Speeds
+from bikd_core.teacher_card import list_teachers
 
 #: The controls that decide how long one image takes, besides the machine.
 _DECISIVE = (
@@ -16,28 +18,64 @@ _DECISIVE = (
 ).split()
 
 
-def seconds_of_run(config: RunConfig, runs: Sequence[Snapshot]) -> float | None:
-    """Seconds of all epochs, from the first of `runs` that is like it; None if none is.
-
-    Training takes the time per image that it took there; what an epoch takes beside its steps,
-    the evaluation above all, goes with the number of images that are evaluated. A teacher that
-    has to be trained first is not counted.
-    """
-    wanted = _decisive(config)
-    for run in runs:
-        if run.epochs and run.resolved and _decisive(run.config) == wanted:
-            break
-    else:
-        return None
-    per_image = median(1 / epoch.images_per_second for epoch in run.epochs)
-    num_images = sum(run.resolved.class_counts)
-    beside = median(epoch.seconds - num_images / epoch.images_per_second for epoch in run.epochs)
-    counts = planned_counts(config.data)
-    num_evaluated = len(counts) * (config.data.val_per_class + num_test_per_class(config.data))
-    share = num_evaluated / (run.resolved.num_val + run.resolved.num_test)
-    return config.training.epochs * (sum(counts) * per_image + max(0.0, beside) * share)
-
-
-def _decisive(config: RunConfig) -> tuple[object, ...]:
+def decisive(config: RunConfig) -> tuple[object, ...]:
+    """Equal for configs of equal speed."""
     values = config.flat()
     return tuple(values[name] for name in _DECISIVE)
+
+
+def seconds_of_run(
+    config: RunConfig,
+    runs: Sequence[Snapshot],
+    teachers: Sequence[Path],
+    measured: Callable[[], Speeds | None],
+) -> float | None:
+    """Of all epochs, and of its teacher's where one will be trained first.
+
+    Args:
+        config: Of a run that is not there yet.
+        runs: Earlier ones, newest first.
+        teachers: Folders of stored teachers.
+        measured: Asked where the earlier runs leave something open.
+
+    Returns:
+        None if nothing is known yet.
+    """
+    like_it = [run for run in runs if decisive(run.config) == decisive(config)]
+    of_run = next((_speed(run) for run in like_it if run.epochs and run.resolved), None)
+    of_teacher = next((_teacher_speed(run) for run in like_it if run.teacher_epochs), None)
+    lacks_teacher = not _has_teacher(config, teachers)
+    if of_run is None or (lacks_teacher and of_teacher is None):
+        speeds = measured()
+        if speeds is None:
+            return None
+        of_run, of_teacher = of_run or speeds.run, of_teacher or speeds.teacher
+    seconds = of_run.seconds(config.data, config.training.epochs)
+    if lacks_teacher and of_teacher is not None:
+        # A teacher takes the data set's own defaults: see `training.teacher_config`.
+        epochs = RunConfig.from_flat({"dataset": config.data.dataset}).training.epochs
+        seconds += of_teacher.seconds(config.data, epochs)
+    return seconds
+
+
+def _speed(run: Snapshot) -> Speed:
+    assert run.resolved is not None
+    num_images = sum(run.resolved.class_counts)
+    num_evaluated = run.resolved.num_val + run.resolved.num_test
+    beside_steps = median(e.seconds - num_images / e.images_per_second for e in run.epochs)
+    training = median(1 / epoch.images_per_second for epoch in run.epochs)
+    return Speed(training, max(0.0, beside_steps) / num_evaluated)
+
+
+def _teacher_speed(run: Snapshot) -> Speed:
+    """All of it told as training: a teacher's epochs do not say what part was evaluation."""
+    one = Speed(1.0, 0.0).seconds(run.config.data, epochs=1)
+    return Speed(median(epoch.seconds for epoch in run.teacher_epochs) / one, 0.0)
+
+
+def _has_teacher(config: RunConfig, teachers: Sequence[Path]) -> bool:
+    """Whether no teacher has to be trained, judged by the cards alone."""
+    return config.models.teacher != "auto" or any(
+        card.model == config.models.teacher_model and card.data == config.data
+        for _, card in list_teachers(teachers)
+    )

@@ -19,6 +19,7 @@ from bikd_core.runs.child import WORKER, Child
 from bikd_core.runs.estimate import seconds_of_run
 from bikd_core.runs.history import History, Snapshot
 from bikd_core.runs.job import SHUTDOWN_GRACE_S, Job
+from bikd_core.runs.spare import Spare
 from bikd_core.store import (
     CorruptRunError,
     RunFolder,
@@ -68,16 +69,15 @@ class RunManager:
         self.places = places
         self._max_training = max_training
         self._in_process = in_process
-        self._worker = tuple(worker)
         self._num_threads = max(1, (_cores() - 1) // max_training)  # one core is the page's
+        self._spare = Spare(worker, self._num_threads)
         self._lock = threading.RLock()  # guards all below
         self._queue: list[Job] = []
         self._active: dict[str, Job] = {}
         self._histories: dict[str, History] = {}
         self._threads: list[threading.Thread] = []
-        self._spare: Child | None = None
         self._is_shut_down = False
-        self._keep_a_spare()
+        self._warm_up()
 
     # Starting -----------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ class RunManager:
             ConfigError: The data set cannot be cut as asked, or a model does not take its images.
             StoreError: The run's folder cannot be written.
         """
-        _check(config)
+        check(config)
         folder = create_run(self.places.runs, config, name)
         self._enqueue(folder, is_resumed=False)
         return folder.run_id
@@ -221,8 +221,20 @@ class RunManager:
         return tuple(snapshots)
 
     def estimate(self, config: RunConfig) -> float | None:
-        """Seconds that such a run would train, told from earlier ones; None: there is none."""
-        return seconds_of_run(config, self.list())
+        """Seconds that a run would take, the training of a teacher that it lacks included.
+
+        Told from the last run like it, else from a few steps that the spare child times
+        meanwhile, unless something trains: then None for now, so ask again in a second or two.
+
+        Raises:
+            ConfigError: The data set cannot be cut as asked, or a model does not take its images.
+        """
+        check(config)
+        with self._lock:
+            is_idle = not self._job_ids() and not self._in_process
+        ask = self._spare.measure if is_idle else self._spare.known_speeds
+        folders = self.places.teacher_folders()
+        return seconds_of_run(config, self.list(), folders, lambda: ask(config))
 
     def _history_of(self, folder: RunFolder) -> History:
         with self._lock:
@@ -275,15 +287,14 @@ class RunManager:
         with self._lock:
             self._is_shut_down = True
             jobs, waiting = list(self._active.values()), self._queue
-            spare, self._spare, self._queue = self._spare, None, []
+            self._queue = []
             threads = self._threads
         for job in waiting:
             job.history.place(None)
             job.let_go()
         for job in jobs:
             job.abandon()
-        if spare is not None:
-            spare.close(SHUTDOWN_GRACE_S)
+        self._spare.shutdown()
         for thread in threads:
             thread.join()
 
@@ -296,9 +307,9 @@ class RunManager:
             if self._in_process:
                 outcome = job.train_here(self.places, self._num_threads)
             else:
-                child = self._take_child()
+                child = self._spare.take()
                 outcome = job.train_in_child(
-                    child, self.places, self._num_threads, self._keep_a_spare
+                    child, self.places, self._num_threads, on_epoch=self._warm_up
                 )
             job.history.refresh(is_ours=True)
             if job.folder.status().state != outcome.state:
@@ -312,33 +323,27 @@ class RunManager:
                 del self._active[job.run_id]
             job.is_over.set()
             self._dispatch()
-            self._keep_a_spare()
+            self._warm_up()
             if child is not None:
                 child.close(SHUTDOWN_GRACE_S)
 
-    def _take_child(self) -> Child:
-        with self._lock:
-            child, self._spare = self._spare, None
-        if child is not None and child.is_alive:
-            return child
-        if child is not None:
-            child.close(SHUTDOWN_GRACE_S)
-        return Child(self._worker)
-
-    def _keep_a_spare(self) -> None:
+    def _warm_up(self) -> None:
         """Have a warm child wait for the next run.
 
-        It is started when a run has reported its first epoch, or has ended: importing torch takes
-        two seconds of a core, which would delay that run's first chart; and to wait for its end
-        would make the next Start wait instead, after a Stop or in a queue.
+        Called when a run has reported its first epoch, and when it has ended: to import torch
+        takes two seconds of a core, which would delay that run's first chart; and to wait for
+        its end would make the next Start wait instead, after a Stop or in a queue.
         """
-        with self._lock:
-            if self._spare is None and not self._in_process and not self._is_shut_down:
-                self._spare = Child(self._worker)
+        if not self._in_process:
+            self._spare.keep()
 
 
-def _check(config: RunConfig) -> None:
-    """Refuse what cannot be trained before anything is written."""
+def check(config: RunConfig) -> None:
+    """Refuse what can be refused before anything is written and torch is loaded.
+
+    Raises:
+        ConfigError: The data set cannot be cut as asked, or a model does not take its images.
+    """
     planned_counts(config.data)
     dataset, possible = config.data.dataset, MODELS_FOR[config.data.dataset]
     for name in ("student", "teacher_model"):

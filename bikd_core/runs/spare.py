@@ -1,0 +1,109 @@
+"""The child that waits, warm, for the next run; while it waits it times steps for estimates."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from bikd_core.config import RunConfig
+from bikd_core.runs.child import Child
+from bikd_core.runs.estimate import decisive
+from bikd_core.speed import Speed, Speeds
+
+log = logging.getLogger(__name__)
+
+_NO_REPLY = {"run": None, "teacher": None, "reason": "the child died"}
+_CLOSE_GRACE_S = 0.0  # a child without a run has nothing to save
+
+
+class Spare:
+    """At most one waiting child. Any thread may call any method."""
+
+    def __init__(self, command: Sequence[str], num_threads: int) -> None:
+        self._command = command
+        self._num_threads = num_threads
+        self._lock = threading.Lock()  # guards all below
+        self._child: Child | None = None
+        self._is_shut_down = False
+        self._measuring: threading.Thread | None = None
+        self._wanted: RunConfig | None = None  # to be measured next; a newer one takes its place
+        self._speeds: dict[tuple[object, ...], Speeds | None] = {}  # None: cannot be measured
+
+    def keep(self) -> None:
+        """Start a child unless one waits."""
+        with self._lock:
+            if self._child is None and not self._is_shut_down:
+                self._child = Child(self._command)
+
+    def take(self) -> Child:
+        """The waiting child, or a new one if none waits or it has died."""
+        with self._lock:
+            child, self._child = self._child, None
+            measuring, self._wanted = self._measuring, None
+        if child is None:
+            return Child(self._command)
+        if measuring is not None:
+            child.send({"command": "cancel"})
+            measuring.join()  # as long as a step on few images takes
+        if child.is_alive:
+            return child
+        child.close(_CLOSE_GRACE_S)
+        return Child(self._command)
+
+    def shutdown(self) -> None:
+        """End the waiting child, and wait for no other."""
+        with self._lock:
+            self._is_shut_down = True
+            child, self._child = self._child, None
+            measuring = self._measuring
+        if child is not None:
+            child.kill()
+        if measuring is not None:
+            measuring.join()
+        if child is not None:
+            child.close(_CLOSE_GRACE_S)
+
+    def known_speeds(self, config: RunConfig) -> Speeds | None:
+        """What was measured for configs of this speed."""
+        with self._lock:
+            return self._speeds.get(decisive(config))
+
+    def measure(self, config: RunConfig) -> Speeds | None:
+        """As `known_speeds`; if it is not known yet, the child begins to measure it."""
+        with self._lock:
+            if decisive(config) not in self._speeds and not self._is_shut_down:
+                self._wanted = config
+                if self._measuring is None:
+                    self._measuring = threading.Thread(
+                        target=self._measure, name="measure", daemon=True
+                    )
+                    self._measuring.start()
+            return self._speeds.get(decisive(config))
+
+    def _measure(self) -> None:
+        while True:
+            with self._lock:
+                child, config, self._wanted = self._child, self._wanted, None
+                if child is None or config is None:
+                    self._measuring = None
+                    return
+                child.send(
+                    {
+                        "command": "measure",
+                        "config": config.model_dump(mode="json"),
+                        "num_threads": self._num_threads,
+                    }
+                )
+            reply = next((m for m in child.messages() if m["kind"] == "speed"), _NO_REPLY)
+            if reply["reason"]:
+                log.info("no speed was measured: %s", reply["reason"])
+            with self._lock:
+                if reply["reason"] != "cancelled":
+                    self._speeds[decisive(config)] = _read(reply)
+
+
+def _read(reply: dict[str, Any]) -> Speeds | None:
+    run, teacher = reply["run"], reply["teacher"]
+    return Speeds(Speed(*run), Speed(*teacher) if teacher else None) if run else None

@@ -1,0 +1,32 @@
+"""How fast a training goes, and how long a run takes at that speed. Without torch."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from bikd_core.config import DataConfig
+from bikd_core.data.facts import num_test_per_class, planned_counts
+
+
+class Speed(NamedTuple):
+    """Seconds per image of a training step, and of the evaluation at an epoch's end."""
+
+    training: float
+    evaluation: float
+
+    def seconds(self, data: DataConfig, epochs: int) -> float:
+        """Of so many epochs on a split.
+
+        Raises:
+            ConfigError: The split is not possible.
+        """
+        counts = planned_counts(data)
+        num_evaluated = len(counts) * (data.val_per_class + num_test_per_class(data))
+        return epochs * (sum(counts) * self.training + num_evaluated * self.evaluation)
+
+
+class Speeds(NamedTuple):
+    """Of a run, and of the training of its teacher if its method needs one."""
+
+    run: Speed
+    teacher: Speed | None

@@ -1,0 +1,37 @@
+import pytest
+
+from bikd_core.config import RunConfig
+from bikd_core.data.facts import DATASETS
+from bikd_core.training.measure import measure
+
+
+@pytest.mark.parametrize("method", ["bikd", "kd"])
+def test_a_run_and_the_training_of_its_teacher_are_timed(method):
+    speeds = measure(RunConfig.from_flat({"method": method, "inner_steps": 2}), lambda: False)
+    assert speeds.run.training > speeds.run.evaluation > 0
+    assert speeds.teacher.training > 0
+
+
+def test_a_method_without_a_teacher_has_none_to_time():
+    speeds = measure(RunConfig.from_flat({"method": "ce"}), lambda: False)
+    assert speeds.run.training > 0
+    assert speeds.teacher is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", sorted(DATASETS))
+def test_every_data_set_can_be_timed_without_its_files(dataset):
+    asked = RunConfig.from_flat({"dataset": dataset, "student": smallest(dataset), "epochs": 1})
+    asked = asked.changed(teacher_model=smallest(dataset))
+    assert measure(asked, lambda: False).run.training > 0
+
+
+def smallest(dataset):
+    return {"digits": "digits_mlp", "fashion_mnist": "grey_cnn_s", "kmnist": "grey_cnn_s"}.get(
+        dataset, "resnet8"
+    )
+
+
+def test_nothing_comes_of_it_when_it_is_cancelled():
+    answers = iter([False, False, True])
+    assert measure(RunConfig(), lambda: next(answers, True)) is None
