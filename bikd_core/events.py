@@ -156,7 +156,28 @@ class Frame:
     surface: NDArray[np.float16] | None = None  # [2, S, S] over SURFACE_AXIS: [., teacher, student]
 
 
-def arrays(of: Panel | Frame) -> dict[str, NDArray[Any]]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepTrace:
+    """One student step under the lens; sent only while somebody steps. B images of the batch.
+
+    For a method without a weight net only rows, losses and weighted_loss are there.
+    """
+
+    epoch: int
+    step: int  # student steps since the run began, this one counted
+    rows: NDArray[np.int32]  # [B], the images' rows in the panel
+    ce_student: NDArray[np.float32]  # [B], at θ
+    losses: NDArray[np.float32]  # [B], what the student descended
+    weights_before: NDArray[np.float32] | None = None  # [B, 2], of the virtual step
+    weights_after: NDArray[np.float32] | None = None  # [B, 2], of the real step
+    ce_teacher: NDArray[np.float32] | None = None  # [B]
+    soft: NDArray[np.float32] | None = None  # [B], the soft loss at θ
+    influence: NDArray[np.float32] | None = None  # [B, 2]
+    #: [2]: the meta loss on the D_val batch at θ, and at θ' after the virtual step
+    outer_losses: NDArray[np.float32] | None = None
+
+
+def arrays(of: Panel | Frame | StepTrace) -> dict[str, NDArray[Any]]:
     """The arrays that a panel or a frame has, by name: what its file holds."""
     pairs = ((field.name, getattr(of, field.name)) for field in dataclasses.fields(of))
     return {name: value for name, value in pairs if isinstance(value, np.ndarray)}

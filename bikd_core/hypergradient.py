@@ -140,7 +140,7 @@ def weight_hypergradient(
         name: (value - learning_rate * known.gradient[name]).requires_grad_()
         for name, value in theta.items()
     }
-    outer_loss = _outer_loss(student, virtual, outer)
+    outer_loss = outer_loss_at(student, virtual, outer)
     gradients = torch.autograd.grad(outer_loss, list(virtual.values()))
     direction = dict(zip(virtual, gradients, strict=True))
     derive = _forward_mode if estimator == "forward" else _finite_difference
@@ -150,7 +150,8 @@ def weight_hypergradient(
     return Hypergradient(-learning_rate / len(weights) * alignment, outer_loss.detach())
 
 
-def _outer_loss(student: nn.Module, params: Params, outer: OuterBatch) -> Tensor:
+def outer_loss_at(student: nn.Module, params: Params, outer: OuterBatch) -> Tensor:
+    """The meta loss of a D_val batch at `params`; -> (), in nats."""
     logits = logits_at(student, params, outer.images)
     return meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, outer.temperature)
 
@@ -189,5 +190,5 @@ def _unrolled(
         name: theta[name] - learning_rate * gradient
         for name, gradient in zip(theta, gradients, strict=True)
     }
-    outer_loss = _outer_loss(student, virtual, outer)
+    outer_loss = outer_loss_at(student, virtual, outer)
     return Hypergradient(torch.autograd.grad(outer_loss, free)[0], outer_loss.detach())

@@ -13,7 +13,16 @@ from filelock import Timeout
 
 from bikd_core.config import RunConfig
 from bikd_core.control import Control
-from bikd_core.events import ControlChanged, EpochDone, Event, Frame, Panel, RunFailed, RunStarted
+from bikd_core.events import (
+    ControlChanged,
+    EpochDone,
+    Event,
+    Frame,
+    Panel,
+    RunFailed,
+    RunStarted,
+    StepTrace,
+)
 from bikd_core.places import Places
 from bikd_core.store import Checkpoint, RunFolder, RunState, StoreError
 from bikd_core.store.files import replace_text, writing
@@ -27,7 +36,7 @@ _LOCK_TIMEOUT_S = 2.0  # a server that hands a queued run over lets go of it jus
 class Trains(Protocol):
     """What is recorded: a `bikd_core.training.Training` whose state is in numpy arrays."""
 
-    def __iter__(self) -> Iterator[Event | Panel | Frame]: ...
+    def __iter__(self) -> Iterator[Event | Panel | Frame | StepTrace]: ...
 
     def state_arrays(self) -> Checkpoint:
         """What a training goes on from, as of the `EpochDone` yielded last; not to be changed."""
@@ -136,12 +145,12 @@ class _Recording:
         for item in training:
             self._take(item, training)
 
-    def _take(self, item: Event | Panel | Frame, training: Trains) -> None:
+    def _take(self, item: Event | Panel | Frame | StepTrace, training: Trains) -> None:
         if self._data_fingerprint and isinstance(item, RunStarted | Panel):
             self._begin_again(item)
             return
         self._folder.append(item)
-        if isinstance(item, Panel | Frame):
+        if isinstance(item, Panel | Frame | StepTrace):
             return
         if isinstance(item, RunStarted):
             self._folder.write_resolved(dataclasses.asdict(item))

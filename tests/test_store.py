@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bikd_core.config import RunConfig
-from bikd_core.events import ControlChanged, RunFailed
+from bikd_core.events import ControlChanged, RunFailed, StepTrace
 from bikd_core.store import (
     CorruptRunError,
     LogReader,
@@ -226,6 +226,26 @@ def test_frames_that_are_missing_or_damaged_are_told_apart(folder):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(CorruptRunError, match=r"0003\.npz"):
         folder.frame(3)
+
+
+def test_the_trace_of_a_step_comes_back_by_its_step(folder):
+    trace = StepTrace(
+        epoch=2,
+        step=31,
+        rows=np.array([4, 0], dtype=np.int32),
+        ce_student=np.array([0.5, 1.5], dtype=np.float32),
+        losses=np.array([0.5, 1.5], dtype=np.float32),
+    )
+    folder.append(trace)
+    again = folder.trace(31)
+    assert (again.epoch, again.step, again.rows.tolist()) == (2, 31, [4, 0])
+    assert again.weights_before is None
+    assert list(folder.traces()) == [31]
+    with pytest.raises(StoreError, match="step 30"):
+        folder.trace(30)
+    with_log(folder, [started(), epoch_done(1), epoch_done(2)])
+    folder.truncate_to(1)  # epoch 2 will be trained again
+    assert folder.traces() == {}
 
 
 def test_cutting_keeps_what_was_up_to_the_end_of_that_epoch(folder):

@@ -13,6 +13,8 @@ from bikd_core.hypergradient import (
     InnerGradient,
     OuterBatch,
     inner_loss,
+    outer_loss_at,
+    parameters,
     weight_hypergradient,
 )
 from bikd_core.losses import student_losses, weight_net_inputs
@@ -51,7 +53,7 @@ class BiKD:
         )
         self.window = _Window(self.weight_net)
 
-    def step(self, batch: Batch, learning_rate: float) -> StepResult:
+    def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         assert batch.teacher_logits is not None  # needs_teacher
         inner = InnerBatch(
             batch.images, batch.labels, batch.teacher_logits, self.config.temperature
@@ -59,7 +61,8 @@ class BiKD:
         logits = self.student(batch.images)
         inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels)
         weights = self.weight_net(inputs)
-        gradient = self._student_gradient(logits, inner, weights.detach())
+        weights_before = weights.detach()
+        gradient = self._student_gradient(logits, inner, weights_before)
 
         val = self.next_val_batch()
         outer = OuterBatch(*val, self.config.temperature, self.config.meta_loss)
@@ -86,9 +89,20 @@ class BiKD:
 
         weights, logits = weights.detach(), logits.detach()
         losses = student_losses(logits, inner.teacher_logits, inner.labels, inner.temperature)
-        influence = hypergradient.weights * (len(weights) / learning_rate)
-        total = (weights * losses).sum(dim=1)
-        return StepResult(logits, total, weights, influence, hypergradient.outer_loss, is_full)
+        return StepResult(
+            logits,
+            losses=(weights * losses).sum(dim=1),
+            weights=weights,
+            influence=hypergradient.weights * (len(weights) / learning_rate),
+            outer_loss=hypergradient.outer_loss,
+            weight_step=is_full,
+            weights_before=weights_before,
+            outer_loss_before=self._outer_loss_now(outer) if under_lens else None,
+        )
+
+    def _outer_loss_now(self, outer: OuterBatch) -> Tensor:
+        with torch.no_grad():
+            return outer_loss_at(self.student, parameters(self.student), outer)
 
     def _student_gradient(
         self, logits: Tensor, inner: InnerBatch, weights: Tensor

@@ -44,6 +44,8 @@ class StepResult(NamedTuple):
     influence: Tensor | None = None  # (B, 2): B/η · ∂L_val/∂w
     outer_loss: Tensor | None = None  # ()
     weight_step: bool = False  # the weight net moved
+    weights_before: Tensor | None = None  # (B, 2), of the virtual step
+    outer_loss_before: Tensor | None = None  # (), at θ; only where it was asked for
 
 
 class Method(Protocol):
@@ -57,10 +59,11 @@ class Method(Protocol):
     def weight_net(self) -> nn.Module | None:
         """The net that gives each image its weights; None for a method without one."""
 
-    def step(self, batch: Batch, learning_rate: float) -> StepResult:
+    def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         """Set `.grad` of every student parameter; the loop then lets its optimiser step.
 
-        The student's BatchNorm statistics move exactly once.
+        The student's BatchNorm statistics move exactly once. `under_lens` asks for what only a
+        viewer of this step wants to know; it changes nothing else.
         """
 
     def end_epoch(self, decay: float) -> dict[str, Any]:
@@ -86,7 +89,7 @@ class PlainMethod:
         """(B,), in nats."""
         raise TypeError(f"{type(self).__name__} does not say what its loss is")
 
-    def step(self, batch: Batch, learning_rate: float) -> StepResult:
+    def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)
         losses = self.losses(logits, batch)
         self.student.zero_grad()

@@ -16,10 +16,10 @@ from filelock import Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from bikd_core.events import Frame, Panel, arrays
+from bikd_core.events import Frame, Panel, StepTrace, arrays
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_Arrays = TypeVar("_Arrays", Panel, Frame)
+_Arrays = TypeVar("_Arrays", Panel, Frame, StepTrace)
 
 
 class StoreError(Exception):
@@ -93,8 +93,8 @@ def read_model(path: Path, model: type[_Model]) -> _Model:
         raise CorruptRunError(f"{path}: {place or 'JSON'}: {first['msg']}") from error
 
 
-def write_arrays(path: Path, of: Panel | Frame) -> None:
-    """Write the arrays of a panel or a frame to one .npz file, in one rename."""
+def write_arrays(path: Path, of: Panel | Frame | StepTrace) -> None:
+    """Write the arrays of a panel, a frame or a trace to one .npz file, in one rename."""
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:  # packed it would be a sixth smaller, and take ten times as long
         np.savez(file, allow_pickle=False, **arrays(of))
@@ -102,7 +102,7 @@ def write_arrays(path: Path, of: Panel | Frame) -> None:
 
 
 def read_arrays(path: Path, kind: type[_Arrays], **values: Any) -> _Arrays:
-    """The panel or frame that `write_arrays` wrote; `values` are its fields that are no arrays.
+    """What `write_arrays` wrote; `values` are those of its fields that are no arrays.
 
     Raises:
         StoreError: There is no such file.

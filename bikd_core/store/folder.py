@@ -5,6 +5,7 @@
     events.jsonl      one event a line; the line of an `EpochDone` commits that epoch's frame
     panel.npz         which training images the rows of all frames are
     frames/0007.npz   the arrays of epoch 7
+    traces/0007-000031.npz   of a step under the lens: step 31, in epoch 7
     checkpoint/       everything training needs to go on: tensors.safetensors and values.json
     student.safetensors, worker.log, traceback.txt, lock, record.lock
 
@@ -31,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bikd_core import __version__
 from bikd_core.config import RunConfig
-from bikd_core.events import EpochDone, Event, Frame, Panel, to_json
+from bikd_core.events import EpochDone, Event, Frame, Panel, StepTrace, to_json
 from bikd_core.store import checkpoint
 from bikd_core.store.files import (
     CorruptRunError,
@@ -137,13 +138,16 @@ class RunFolder:
 
     # What flowed out of training
 
-    def append(self, item: Event | Panel | Frame) -> None:
+    def append(self, item: Event | Panel | Frame | StepTrace) -> None:
         """Write what training yielded: events to the log, arrays to files of their own."""
         with writing(self.path):
             if isinstance(item, Panel):
                 write_arrays(self.path / "panel.npz", item)
             elif isinstance(item, Frame):
                 write_arrays(self._frame_path(item.epoch), item)
+            elif isinstance(item, StepTrace):
+                (self.path / "traces").mkdir(exist_ok=True)
+                write_arrays(self.path / "traces" / f"{item.epoch:04d}-{item.step:06d}.npz", item)
             else:
                 with self.log_path.open("a", encoding="utf-8") as file:
                     file.write(to_json(item) + "\n")
@@ -173,6 +177,17 @@ class RunFolder:
     def frames_available(self) -> tuple[int, ...]:
         """Epochs with a frame, rising; one more than the log has for a moment as an epoch ends."""
         return tuple(sorted(int(path.stem) for path in self.path.glob("frames/*.npz")))
+
+    def traces(self) -> dict[int, Path]:
+        """The files of the steps that were under the lens, by step, rising."""
+        paths = sorted(self.path.glob("traces/*-*.npz"))
+        return {int(path.stem.split("-")[1]): path for path in paths}
+
+    def trace(self, step: int) -> StepTrace:
+        """The arrays of a step; raises as `panel`, also where that step was not watched."""
+        path = self.traces().get(step, self.path / "traces" / f"step {step}")
+        epoch = int(path.stem.split("-")[0]) if path.suffix else 0
+        return read_arrays(path, StepTrace, epoch=epoch, step=step)
 
     def _frame_path(self, epoch: int) -> Path:
         return self.path / "frames" / f"{epoch:04d}.npz"
@@ -205,6 +220,9 @@ class RunFolder:
             for number in self.frames_available:
                 if number > epoch:
                     self._frame_path(number).unlink()
+            for path in self.traces().values():
+                if int(path.stem.split("-")[0]) > epoch:
+                    path.unlink()
 
     # Going on later
 

@@ -17,7 +17,7 @@ from bikd_core.control import Control, StepLevel
 from bikd_core.data.batches import DeviceSet, Endless, epoch_order
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.evaluation import Evaluation, evaluate, shot_groups
-from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone
+from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.methods import METHODS, Batch, Setting, StepResult
 from bikd_core.models import build
 from bikd_core.training.record import (
@@ -118,7 +118,7 @@ class Loop:
 
     def run_epoch(
         self, control: Control
-    ) -> Iterator[StepDone | ControlChanged | Frame | EpochDone]:
+    ) -> Iterator[StepTrace | StepDone | ControlChanged | Frame | EpochDone]:
         """The next epoch's events. Ends early, without its `EpochDone`, when asked to stop."""
         epoch = self.epoch + 1
         self._seconds = 0.0
@@ -129,10 +129,13 @@ class Loop:
         )
         for number, indices in enumerate(batches, 1):
             is_last = number == len(batches)
-            result = self._step(indices.to(self.device), record, epoch)
+            is_watched = control.is_stepping
+            rows = indices.to(self.device)
+            result = self._step(rows, record, epoch, under_lens=is_watched)
             if number % CHECK_EVERY == 0 or is_last:
                 record.check(epoch)
-            if control.is_stepping:
+            if is_watched:
+                yield record.trace(epoch, rows, result)
                 yield self._step_done(epoch, result)
             if not is_last:
                 yield from self._obey(control, epoch, self._ended_by(result))
@@ -143,13 +146,15 @@ class Loop:
         if epoch < self.config.training.epochs:
             yield from self._obey(control, epoch, self._ended_by(result) | {"epoch"})
 
-    def _step(self, indices: Tensor, record: EpochRecord, epoch: int) -> StepResult:
+    def _step(
+        self, indices: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
+    ) -> StepResult:
         start = time.perf_counter()
         rate = self.learning_rate(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = self._batch(self.train_set, indices, self.generators["augmentation"])
-        result = self.method.step(batch, rate)
+        result = self.method.step(batch, rate, under_lens=under_lens)
         self.optimizer.step()
         self.num_steps += 1
         record.add(indices, self.num_steps, batch, result)

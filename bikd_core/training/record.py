@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bikd_core.evaluation import mean_per_class, saturated_share, weight_histograms
-from bikd_core.events import SURFACE_AXIS
+from bikd_core.events import SURFACE_AXIS, StepTrace
 from bikd_core.losses import hard_loss, soft_loss
 from bikd_core.methods import Batch, StepResult
 
@@ -64,6 +64,31 @@ class EpochRecord:
         hard = float(self._columns["ce_student"][members].mean())
         soft = float(self._columns["soft"][members].mean()) if "soft" in self._columns else None
         raise NonFiniteLoss(not_finite(epoch, step, hard, soft))
+
+    def trace(self, epoch: int, indices: Tensor, result: StepResult) -> StepTrace:
+        """The step just added, whole; stalls the device."""
+
+        def column(name: str) -> NDArray[Any] | None:
+            values = self._columns.get(name)
+            return None if values is None else values[indices].cpu().numpy()
+
+        outer = None
+        if result.outer_loss is not None and result.outer_loss_before is not None:
+            outer = torch.stack([result.outer_loss_before, result.outer_loss]).cpu().numpy()
+        before = result.weights_before
+        return StepTrace(
+            epoch=epoch,
+            step=int(self._columns["step"][indices[0]]),
+            rows=indices.cpu().numpy().astype(np.int32),
+            ce_student=self._columns["ce_student"][indices].cpu().numpy(),
+            losses=result.losses.cpu().numpy(),
+            weights_before=None if before is None else before.cpu().numpy(),
+            weights_after=column("weights"),
+            ce_teacher=column("ce_teacher"),
+            soft=column("soft"),
+            influence=column("influence"),
+            outer_losses=outer,
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All columns by name, [N] or [N, 2], on the CPU."""

@@ -21,6 +21,7 @@ from bikd_core.events import (
     Frame,
     Panel,
     RunStarted,
+    StepTrace,
     TeacherEpochDone,
 )
 from bikd_core.methods import METHODS
@@ -39,7 +40,7 @@ from bikd_core.training.loop import Loop, State
 
 def train(
     config: RunConfig, control: Control | None = None, places: Places | None = None
-) -> Iterator[Event | Panel | Frame]:
+) -> Iterator[Event | Panel | Frame | StepTrace]:
     """The events of a run, trained as they are pulled.
 
     ::
@@ -51,7 +52,7 @@ def train(
                 teacher's logits (eval mode)
                 method.step: gradient in the student        BiKD: virtual step, D_val, weight net
                 optimiser's step
-                StepDone                                    only while somebody steps
+                StepTrace, StepDone                         only while somebody steps
                 ControlChanged …                            paused, resumed, learning rate
             evaluation on test and D_val
             Frame, EpochDone
@@ -88,7 +89,7 @@ class Training:
             raise RuntimeError("There is no state before the first epoch.")
         return self._loop.state()
 
-    def __iter__(self) -> Iterator[Event | Panel | Frame]:
+    def __iter__(self) -> Iterator[Event | Panel | Frame | StepTrace]:
         device = resolve_device(self.config.training.device)
         split = load_split(self.config.data, self.places.data)
         teacher = None

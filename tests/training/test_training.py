@@ -18,6 +18,7 @@ from bikd_core.events import (
     Panel,
     RunStarted,
     StepDone,
+    StepTrace,
     TeacherEpochDone,
     arrays,
 )
@@ -221,6 +222,30 @@ def test_stepping_runs_to_the_end_of_its_level(
     assert [event.step for event in steps] == list(range(1, num_steps + 1))
     assert steps[-1].weight_step or level == "inner"
     assert steps[-1].outer_loss > 0
+
+
+def test_a_steps_trace_shows_its_batch_and_changes_nothing(places, digits, quick_teacher):
+    config = digits.changed(method="bikd", epochs=1)
+    list(Training(config, Control(), places))  # the teacher is there from now on
+    unwatched = list(Training(config, Control(), places))
+    control = Control()
+    events = iter(Training(config, control, places))
+    panel = pull(events, Panel)
+    control.step("epoch")
+    watched = list(events)
+    traces = [event for event in watched if isinstance(event, StepTrace)]
+    frame, done = watched[-2], watched[-1]
+    assert sorted(np.concatenate([trace.rows for trace in traces])) == list(
+        range(len(panel.labels))
+    )
+    for trace in traces:
+        np.testing.assert_allclose(trace.weights_after, frame.weights[trace.rows], atol=1e-3)
+        np.testing.assert_array_equal(trace.influence, frame.influence[trace.rows])
+        weighted = (trace.weights_after * np.stack([trace.ce_student, trace.soft], axis=1)).sum(1)
+        np.testing.assert_allclose(trace.losses, weighted, rtol=1e-5)
+        assert trace.weights_before.shape == trace.weights_after.shape
+        assert np.isfinite(trace.outer_losses).all()
+    assert comparable([frame, done]) == comparable(unwatched[-2:])
 
 
 def test_stepping_an_epoch_pauses_after_its_summary(places, digits, quick_teacher):
