@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import state, status
 from app.figures.drawing import percent
-from app.state import attempt, manager
+from app.state import attempt
 from bikd_core.runs import Snapshot
 
 SHOWN = 12  # newest runs; the others are found by typing
@@ -21,7 +21,7 @@ def welcome() -> None:
         "does. With the digits it takes a few seconds and needs no download.",
         icon=":material/play_arrow:",
     )
-    runs = attempt(lambda: manager().list()) or ()
+    runs = attempt(lambda: state.manager().list()) or ()
     if runs:
         st.markdown("##### Earlier runs")
         _rows(runs, "welcome")
@@ -30,7 +30,7 @@ def welcome() -> None:
 @st.dialog("Earlier runs", width="large")
 def dialog() -> None:
     """All runs of this server's folder, newest first."""
-    runs = attempt(lambda: manager().list()) or ()
+    runs = attempt(lambda: state.manager().list()) or ()
     if not runs:
         st.write("There are none yet: press Start to make the first.")
         return

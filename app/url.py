@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from bikd_core.config import MODELS_FOR, ConfigError, RunConfig, choices, fields
+from bikd_core.config import MODELS_FOR, ConfigError, DataConfig, RunConfig, choices, fields
 from bikd_core.data.facts import planned_counts
 
 VIEWER_PARAMETERS = ("run", "epoch", "view")  # those that are no control
@@ -49,28 +49,37 @@ def _checked(name: str, text: str, dataset: str) -> Any:
 def _that_fit_together(given: dict[str, Any], complaints: list[str]) -> dict[str, Any]:
     """All controls; those of the split that contradict each other or the data are dropped."""
     given = dict(given)
-    while True:
-        config = RunConfig.from_flat(given)
-        try:
-            planned_counts(config.data)
-        except ConfigError as error:
-            blamed = str(error).split(" ", 1)[0]
-            split = [name for name in type(config.data).model_fields if name != "dataset"]
-            there = [name for name in split if name in given]
-            if not there:  # the defaults are at fault: that is ours to say, not the link's
-                raise
-            name = blamed if blamed in there else there[0]
-            del given[name]
-            complaints.append(_with_default(str(error), name, config.data.dataset))
-        else:
-            return config.flat()
+    while error := _contradiction(given):
+        blamed = str(error).split(" ", 1)[0]
+        split = [name for name in DataConfig.model_fields if name in given and name != "dataset"]
+        split.sort(key=lambda name: name != blamed)
+        if not split:  # the defaults are at fault: that is ours to say, not the link's
+            raise error
+        enough = [name for name in split if not _contradiction(_without(given, name))]
+        name = (enough or split)[0]
+        given = _without(given, name)
+        complaints.append(_with_default(str(error), name, given.get("dataset", "digits")))
+    return RunConfig.from_flat(given).flat()
+
+
+def _contradiction(given: Mapping[str, Any]) -> ConfigError | None:
+    try:
+        planned_counts(RunConfig.from_flat(given).data)
+    except ConfigError as error:
+        return error
+    return None
+
+
+def _without(given: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in given.items() if key != name}
 
 
 def _with_default(sentence: str, name: str, dataset: str) -> str:
     if name not in fields():
         return sentence
     default = RunConfig.from_flat({"dataset": dataset}).flat()[name]
-    return f"{sentence} The default is used: {'none' if default is None else default}."
+    shown = "none" if default is None else as_text(default)
+    return f"{sentence} The default of {name} is used: {shown}."
 
 
 def write_controls(controls: Mapping[str, Any]) -> dict[str, str]:

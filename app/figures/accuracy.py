@@ -94,7 +94,7 @@ def line_over_epochs(
 
 def thinned(every: int) -> str:
     """What to say of a line that is not drawn whole; nothing if it is."""
-    return f" Every {every}th epoch is drawn." if every > 1 else ""
+    return f" Drawn is one epoch in {every}." if every > 1 else ""
 
 
 def control_marks(

@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import controls, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
-from app.state import attempt, manager
+from app.state import attempt
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.runs import Snapshot, UnknownRun
 from bikd_core.teacher_card import list_teachers
@@ -23,7 +23,7 @@ def page() -> None:
     _take_linked_view()
     with st.sidebar:
         st.markdown("#### Bilevel Distillation Lab")
-        teachers = dict(list_teachers(manager().places.teacher_folders()))
+        teachers = dict(list_teachers(state.manager().places.teacher_folders()))
         config = controls.sidebar(teachers)
     view = _buttons(config, snapshot)
     with st.container(key="complaints"):  # always there: what comes after it keeps its place
@@ -57,7 +57,7 @@ def _opened_run() -> Snapshot | None:
 
 def _snapshot_of(run_id: str) -> Snapshot:
     try:
-        return manager().snapshot(run_id)
+        return state.manager().snapshot(run_id)
     except UnknownRun as error:
         raise UnknownRun(
             f"run = {run_id[:80]!r} is not a run of this server: open one from the list of "
@@ -165,7 +165,7 @@ def _pause_or_resume(snapshot: Snapshot | None) -> None:
 def _start(config: RunConfig) -> None:
     """Start, or ask first if it is going to take long."""
     state.forget_complaints()
-    seconds = attempt(lambda: manager().estimate(config))
+    seconds = attempt(lambda: state.manager().estimate(config))
     if seconds is not None and seconds > ASK_ABOVE_S:
         st.session_state["to_confirm"] = (config, seconds)
     else:
@@ -173,7 +173,7 @@ def _start(config: RunConfig) -> None:
 
 
 def _start_now(config: RunConfig) -> None:
-    run_id = attempt(lambda: manager().start(config))
+    run_id = attempt(lambda: state.manager().start(config))
     if run_id is not None:
         state.show_run(run_id)
 
@@ -182,23 +182,23 @@ def _start_now(config: RunConfig) -> None:
 def _confirm(config: RunConfig, seconds: float) -> None:
     st.write(f"It is estimated to train for {status.duration(seconds)} on this machine.")
     with st.container(horizontal=True):
-        if st.button("Start it", key="confirm_start", type="primary"):
-            _start_now(config)
-            st.rerun()
-        if st.button("Not now", key="confirm_not"):
+        is_started = st.button(
+            "Start it", key="confirm_start", type="primary", on_click=_start_now, args=(config,)
+        )
+        if is_started or st.button("Not now", key="confirm_not"):
             st.rerun()
 
 
 def _steer(action: str) -> None:
     state.forget_complaints()
     run_id = st.session_state["run"]
-    attempt(lambda: getattr(manager(), action)(run_id))
+    attempt(lambda: getattr(state.manager(), action)(run_id))
 
 
 def _step() -> None:
     state.forget_complaints()
     run_id, level = st.session_state["run"], st.session_state["step"]
-    attempt(lambda: manager().step(run_id, level))
+    attempt(lambda: state.manager().step(run_id, level))
 
 
 # The opened run --------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def _view(dataset: str) -> str:
 def _live(run_id: str, drawn_state: str, view: str, start: int | None) -> None:
     """Everything that changes while the run trains; a full rerun where the buttons must change."""
     try:
-        snapshot = manager().snapshot(run_id)
+        snapshot = state.manager().snapshot(run_id)
     except UnknownRun:  # deleted meanwhile
         st.rerun()
     if snapshot.state != drawn_state:

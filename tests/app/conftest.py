@@ -1,0 +1,31 @@
+"""The Lab without a browser, over a manager that trains nothing."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app import state
+from tests.app.samples import FakeManager
+
+MAIN = Path(__file__).parents[2] / "app" / "main.py"
+
+
+@pytest.fixture
+def manager(tmp_path, monkeypatch):
+    fake = FakeManager(tmp_path)
+    monkeypatch.setattr(state, "manager", lambda: fake)
+    return fake
+
+
+@pytest.fixture
+def open_lab(manager):
+    """Opens the page by a link: its parameters."""
+
+    def opened(**parameters: str) -> AppTest:
+        lab = AppTest.from_file(str(MAIN), default_timeout=60)
+        for name, value in parameters.items():
+            lab.query_params[name] = value
+        return lab.run()
+
+    return opened
