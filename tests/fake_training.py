@@ -12,7 +12,15 @@ import numpy as np
 
 from bikd_core import worker
 from bikd_core.config import RunConfig
-from bikd_core.events import EpochDone, Frame, Panel, RunStarted, StepDone, TeacherEpochDone
+from bikd_core.events import (
+    EpochDone,
+    Frame,
+    Panel,
+    RunStarted,
+    StepDone,
+    StepTrace,
+    TeacherEpochDone,
+)
 from bikd_core.recording import Order
 from bikd_core.speed import Speed, Speeds
 from bikd_core.store import Checkpoint
@@ -72,6 +80,7 @@ class FakeTraining:
                 go_wrong(seed)
             self.value = self.value * 1.5 + step
             if control.is_stepping:
+                yield trace(epoch, step)
                 yield StepDone(
                     epoch=epoch, step=step, weighted_loss=1.0, outer_loss=None, weight_step=False
                 )
@@ -146,6 +155,12 @@ def frame(epoch: int, value: float = 0.0) -> Frame:
         ce_student=np.full(5, value, np.float32),
         confusion=np.eye(2, dtype=np.int32),
     )
+
+
+def trace(epoch: int, step: int) -> StepTrace:
+    losses = np.full(3, step, np.float32)
+    rows = np.arange(3, dtype=np.int32)
+    return StepTrace(epoch=epoch, step=step, rows=rows, ce_student=losses, losses=losses)
 
 
 def until(predicate, timeout_s: float = 20.0):

@@ -142,6 +142,8 @@ def test_pause_step_and_resume(manager):
     until(lambda: manager.snapshot(run_id).state == "paused" and manager.snapshot(run_id).last_step)
     stepped = manager.snapshot(run_id)
     assert len(stepped.epochs) == len(paused.epochs) + 1
+    last = stepped.last_step
+    assert stepped.folder.trace(last.step).losses[0] == last.step
     manager.step(run_id, "inner")
     until(lambda: manager.snapshot(run_id).last_step.step == stepped.last_step.step + 1)
     reached(manager, run_id, "paused")
