@@ -5,8 +5,9 @@ A new figure is an entry in `FIGURES`; a new view is an entry in `VIEWS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from app import figures
 from app.components import live_plot
+from app.figures import outer_loop
 from app.figures.drawing import MAX_CLASSES_SHOWN, QUESTIONS, Drawing, Kind, empty
 from bikd_core.data.facts import facts_of
 from bikd_core.events import EpochDone, RunStarted
@@ -85,6 +87,22 @@ def _mean_weights(moment: Moment) -> Drawing:
     )
 
 
+def _outer_losses(moment: Moment) -> Drawing:
+    snapshot = moment.snapshot
+    return figures.outer_losses(
+        snapshot.epochs, snapshot.controls, moment.epoch.epoch, moment.planned
+    )
+
+
+def _of_weight_net(
+    name: str, draw: Callable[[Sequence[EpochDone], int, int], Drawing], moment: Moment
+) -> Drawing:
+    """A figure over the epochs that only a method with a weight net has."""
+    if moment.epoch.w_hard_per_class is None:
+        return empty(QUESTIONS[name], _no_weights(moment.snapshot), outer_loop.HEIGHT)
+    return draw(moment.snapshot.epochs, moment.epoch.epoch, moment.planned)
+
+
 def _no_weights(snapshot: Snapshot) -> str:
     method = snapshot.config.method.method.upper()
     return (
@@ -98,11 +116,21 @@ FIGURES: dict[str, Callable[[Moment], Drawing]] = {
     "w_hard": lambda moment: _distribution(moment, "hard"),
     "w_soft": lambda moment: _distribution(moment, "soft"),
     "mean_weights": _mean_weights,
+    "outer_losses": _outer_losses,
+    "hypergradient_norm": partial(_of_weight_net, "hypergradient_norm", figures.hypergradient_norm),
+    "hypergradient_cosine": partial(
+        _of_weight_net, "hypergradient_cosine", figures.hypergradient_cosine
+    ),
+    "saturated_share": partial(_of_weight_net, "saturated_share", figures.saturated_share),
 }
 VIEWS: dict[str, tuple[tuple[str, ...], ...]] = {
     "Overview": (("w_hard", "w_soft"), ("accuracy", "mean_weights"), ("class_accuracy",)),
     "Weights": (("w_hard", "w_soft"), ("mean_weights",)),
     "Accuracy": (("accuracy", "class_accuracy"),),
+    "Outer loop": (
+        ("outer_losses", "hypergradient_norm"),
+        ("hypergradient_cosine", "saturated_share"),
+    ),
 }
 FIRST_VIEW = next(iter(VIEWS))
 

@@ -6,6 +6,12 @@ Fractions come in, percent is drawn. Classes are sorted head to tail here and no
 from app.figures.accuracy import accuracy_over_epochs, class_accuracy
 from app.figures.counts import class_counts
 from app.figures.drawing import Drawing
+from app.figures.outer_loop import (
+    hypergradient_cosine,
+    hypergradient_norm,
+    outer_losses,
+    saturated_share,
+)
 from app.figures.weights import mean_weights, weight_distribution
 
 __all__ = [
@@ -13,6 +19,10 @@ __all__ = [
     "accuracy_over_epochs",
     "class_accuracy",
     "class_counts",
+    "hypergradient_cosine",
+    "hypergradient_norm",
     "mean_weights",
+    "outer_losses",
+    "saturated_share",
     "weight_distribution",
 ]

@@ -24,6 +24,10 @@ QUESTIONS: dict[str, str] = {
     "w_hard": "Who gets hard-loss weight?",
     "w_soft": "… and who gets soft-loss weight?",
     "mean_weights": "Does the weight move from head to tail?",
+    "outer_losses": "Does D_val still speak for the test data?",
+    "hypergradient_norm": "How hard does D_val pull at the weight net?",
+    "hypergradient_cosine": "Do successive pulls agree?",
+    "saturated_share": "How many weights are stuck at 0 or 1?",
 }
 
 

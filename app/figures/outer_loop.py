@@ -1,0 +1,218 @@
+"""Whether the outer loop stays healthy: what it overfits, how it pulls, whether weights are stuck.
+
+All from the epochs' summaries. Methods without a weight net have the losses only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from app.figures.accuracy import MAX_POINTS, control_marks, line_over_epochs, thinned
+from app.figures.drawing import (
+    QUESTIONS,
+    THEME_TEXT,
+    Drawing,
+    base_layout,
+    empty,
+    end_labels,
+    epoch_axis,
+    epoch_marker,
+    percent,
+)
+from bikd_core.events import SATURATED_ABOVE, SATURATED_BELOW, ControlChanged, EpochDone
+
+HEIGHT = 262  # px: two rows of figures on a projector
+_PLOTTED_HEIGHT = HEIGHT - 64  # px
+_GAP_COLOUR = "rgba(86, 180, 233, 0.45)"  # Okabe and Ito's sky blue
+_LINE_COLOUR = "#3B8FC4"  # of a single line: seen on white and on dark
+_AGREE, _UNRELATED = 0.5, 0.1  # cosines from which windows agree, below which they do not speak
+
+
+def outer_losses(
+    epochs: Sequence[EpochDone], controls: Sequence[ControlChanged], chosen: int, planned: int
+) -> Drawing:
+    """Mean cross-entropy on D_val and on the test set; the gap between them is shaded.
+
+    Args:
+        epochs: At least one, from epoch 1 on.
+        controls: Changes made while it trained: marked as lines.
+        chosen: The epoch looked at.
+        planned: Epochs that the run is to have.
+    """
+    every = math.ceil(len(epochs) / MAX_POINTS)
+    lines = {
+        "D_val": [epoch.val_loss for epoch in epochs],
+        "test": [epoch.test_loss for epoch in epochs],
+    }
+    data = [
+        _line(name, values, every, THEME_TEXT, dash)
+        for (name, values), dash in zip(lines.items(), ("dash", "solid"), strict=True)
+    ]
+    data[1] |= {"fill": "tonexty", "fillcolor": _GAP_COLOUR}
+    top = _ceiling([value for values in lines.values() for value in values])
+    ends = {name: (values[-1], THEME_TEXT) for name, values in lines.items()}
+    change_lines, change_labels = control_marks(controls)
+    layout = base_layout(
+        hovermode="x unified",
+        xaxis=epoch_axis(planned),
+        yaxis={"title": {"text": "cross-entropy (nats)"}, "range": [0, top], "zeroline": False},
+        shapes=[epoch_marker(chosen), *change_lines],
+        annotations=end_labels(ends, _PLOTTED_HEIGHT, top) + change_labels,
+    )
+    sentence = _read_gap(epochs, chosen) + thinned(every)
+    alt = f"Line chart of the loss on D_val and on the test set over epochs. {sentence}"
+    return Drawing(QUESTIONS["outer_losses"], sentence, alt, data, layout, HEIGHT)
+
+
+def _read_gap(epochs: Sequence[EpochDone], chosen: int) -> str:
+    gaps = [epoch.test_loss - epoch.val_loss for epoch in epochs]
+    now, gap = epochs[chosen - 1], gaps[chosen - 1]
+    widest = max(range(len(gaps)), key=lambda i: gaps[i])
+    verdict = "D_val is overfitted by that much" if gap > 0 else "D_val is not overfitted"
+    return (
+        f"At epoch {chosen} the loss is {now.val_loss:.2f} on D_val and {now.test_loss:.2f} on the "
+        f"test set, a gap of {gap:+.2f}: {verdict}. Widest: {gaps[widest]:+.2f} at epoch "
+        f"{widest + 1}."
+    )
+
+
+def hypergradient_norm(epochs: Sequence[EpochDone], chosen: int, planned: int) -> Drawing:
+    """Norm of ∂L_val/∂φ, averaged over a window, on a log axis; arguments as `outer_losses`."""
+    title = QUESTIONS["hypergradient_norm"]
+    # A log axis has no place for 0, which float32 yields where nothing depends on the weights.
+    values = [epoch.hypergradient_norm or None for epoch in epochs]
+    known = [value for value in values if value is not None]
+    if not known:
+        return empty(title, _NO_WINDOW, HEIGHT)
+    now, highest = values[chosen - 1], max(known)
+    if now is None:
+        sentence = f"At epoch {chosen} there is no norm to draw: it is 0, or no window closed."
+    else:
+        sentence = (
+            f"At epoch {chosen} the norm of the hypergradient is {now:.2g}, {_share(now, highest)} "
+            f"of its highest ({highest:.2g} at epoch {values.index(highest) + 1})."
+        )
+    low, high = math.floor(math.log10(min(known))), math.ceil(math.log10(highest))
+    axis = {
+        "title": {"text": "‖∂L_val/∂φ‖, log scale"},
+        "type": "log",
+        "range": [low, max(high, low + 1)],
+        "dtick": max(1, round((high - low) / 5)),
+        "exponentformat": "power",
+        "zeroline": False,
+    }
+    return _single("hypergradient_norm", values, sentence, axis, chosen, planned)
+
+
+def _share(part: float, whole: float) -> str:
+    return percent(part / whole) if part >= whole / 1000 else "less than 0.1 %"
+
+
+def hypergradient_cosine(epochs: Sequence[EpochDone], chosen: int, planned: int) -> Drawing:
+    """Cosine between the hypergradients of successive windows, −1 … 1; arguments as above."""
+    title = QUESTIONS["hypergradient_cosine"]
+    values = [epoch.hypergradient_cosine for epoch in epochs]
+    known = [value for value in values if value is not None]
+    if not known:
+        return empty(title, _NO_WINDOW, HEIGHT)
+    now, mean = values[chosen - 1], sum(known) / len(known)
+    if now is None:
+        sentence = f"At epoch {chosen} no two windows followed each other."
+    else:
+        sentence = (
+            f"At epoch {chosen} the hypergradients of successive windows have a cosine of "
+            f"{now:.2f}: they {_agreement(now)}. Mean of the run: {mean:.2f}."
+        )
+    axis = {
+        "title": {"text": "cosine (−1 … 1)"},
+        "range": [-1.05, 1.05],
+        "tickvals": [-1, -0.5, 0, 0.5, 1],
+        "zeroline": True,
+        "zerolinewidth": 2,
+    }
+    return _single("hypergradient_cosine", values, sentence, axis, chosen, planned)
+
+
+def _agreement(cosine: float) -> str:
+    if cosine >= _AGREE:
+        return "pull the same way"
+    if cosine >= _UNRELATED:
+        return "agree a little"
+    if cosine > -_UNRELATED:
+        return "have nothing in common, as noise has"
+    return "pull against each other"
+
+
+def saturated_share(epochs: Sequence[EpochDone], chosen: int, planned: int) -> Drawing:
+    """Share of all weights of an epoch that are nearly 0 or 1, in percent; arguments as above."""
+    values = [epoch.saturated_share for epoch in epochs]
+    known = [value for value in values if value is not None]
+    if not known:
+        return empty(QUESTIONS["saturated_share"], "This run kept no weights.", HEIGHT)
+    highest = max(known)
+    sentence = (
+        f"At epoch {chosen} {percent(values[chosen - 1] or 0.0)} of the weights are below "
+        f"{SATURATED_BELOW} or above {SATURATED_ABOVE}. Highest: {percent(highest)} at epoch "
+        f"{values.index(highest) + 1}."
+    )
+    axis = {"title": {"text": "weights (%)"}, "range": [-1, 101], "zeroline": False}
+    in_percent = [None if value is None else 100 * value for value in values]
+    return _single("saturated_share", in_percent, sentence, axis, chosen, planned)
+
+
+_NO_WINDOW = "No window of inner steps has closed yet, so there is no hypergradient to show."
+
+
+def _single(
+    name: str,
+    values: Sequence[float | None],
+    sentence: str,
+    axis: dict[str, Any],
+    chosen: int,
+    planned: int,
+) -> Drawing:
+    """A figure of one line over the epochs."""
+    every = math.ceil(len(values) / MAX_POINTS)
+    sentence += thinned(every)
+    layout = base_layout(
+        margin={"l": 70, "r": 20, "t": 12, "b": 52},
+        hovermode="x unified",
+        xaxis=epoch_axis(planned),
+        yaxis=axis,
+        shapes=[epoch_marker(chosen)],
+    )
+    data = [_line(name.replace("_", " "), values, every, _LINE_COLOUR, "solid")]
+    alt = f"Line chart over {len(values)} epochs: {name.replace('_', ' ')}. {sentence}"
+    return Drawing(QUESTIONS[name], sentence, alt, data, layout, HEIGHT)
+
+
+def _line(
+    name: str, values: Sequence[float | None], every: int, colour: str, dash: str
+) -> dict[str, Any]:
+    """A line with a gap where there is no value, in four digits whatever their size."""
+    drawn = [None if value is None else float(f"{value:.4g}") for value in values[::every]]
+    trace = line_over_epochs(name, [], every, colour, dash)
+    alone = _stand_alone(drawn)
+    return trace | {
+        "uid": name.replace(" ", "-").replace("_", "-"),
+        "mode": "lines+markers" if alone else "lines",
+        "y": drawn,
+    }
+
+
+def _stand_alone(values: Sequence[float | None]) -> bool:
+    """Some value has no neighbour to be joined with, so that a line would not show it."""
+    padded = [None, *values, None]
+    return any(
+        value is not None and before is None and after is None
+        for before, value, after in zip(padded, padded[1:], padded[2:], strict=False)
+    )
+
+
+def _ceiling(values: Sequence[float]) -> float:
+    """A round number a little above all values, so that the axis seldom changes."""
+    highest = max(values)
+    unit = 10.0 ** math.floor(math.log10(highest)) if highest > 0 else 1.0
+    return next(unit * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if unit * step >= highest)
