@@ -12,8 +12,9 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from app import state, status
+from app import state
 from app.components import live_plot
+from app.estimate import estimate
 from app.figures import class_counts
 from bikd_core.config import (
     MAX_SEED,
@@ -54,15 +55,20 @@ LABELS: dict[str, dict[Any, str]] = {
 }
 
 
-def sidebar(teachers: Mapping[str, TeacherCard]) -> RunConfig | None:
-    """Draw all controls; returns the config they make, or None, with a sentence, if they do not."""
+def sidebar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig | None:
+    """Draw all controls; returns the config they make, or None, with a sentence, if they do not.
+
+    Args:
+        teachers: The stored teachers' cards by name.
+        is_idle: The opened run, if any, has ended: there is time to estimate the next one.
+    """
     values = state.controls()
     _widget("dataset", values)
     _widget("imbalance", values)
     _imbalance_factor(values)
     config = _valid(values)
     if config is not None:
-        _estimate(config)
+        estimate(config, is_idle=is_idle)
     for name in MAIN[3:-1]:
         if name == "teacher":
             _teacher(values, teachers)
@@ -87,14 +93,6 @@ def _valid(values: Mapping[str, Any]) -> RunConfig | None:
     names = facts_of(config.data.dataset).class_names
     live_plot(class_counts(names, counts), key="class_counts", keep_zoom_of="", is_small=True)
     return config
-
-
-def _estimate(config: RunConfig) -> None:
-    seconds = state.attempt(lambda: state.manager().estimate(config))
-    if seconds is None:
-        st.caption("No such run has been timed here yet, so there is no estimate.")
-    else:
-        st.caption(f"About {status.duration(seconds)} of training on this machine.")
 
 
 def _widget(name: str, values: Mapping[str, Any]) -> None:

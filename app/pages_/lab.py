@@ -24,7 +24,8 @@ def page() -> None:
     with st.sidebar:
         st.markdown("#### Bilevel Distillation Lab")
         teachers = dict(list_teachers(state.manager().places.teacher_folders()))
-        config = controls.sidebar(teachers)
+        is_idle = snapshot is None or snapshot.has_ended
+        config = controls.sidebar(teachers, is_idle=is_idle)
     view = _buttons(config, snapshot)
     with st.container(key="complaints"):  # always there: what comes after it keeps its place
         for complaint in st.session_state["complaints"]:

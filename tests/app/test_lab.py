@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from app.estimate import MAX_ASKED
 from bikd_core.config import ConfigError, RunConfig, fields
 from bikd_core.runs import StoreError
 from tests.app.conftest import MAIN
@@ -175,9 +176,24 @@ def test_an_unexpected_error_of_the_manager_leaves_the_page_standing(open_lab, m
     assert "thread died" in lab.warning[0].value
 
 
+def test_the_page_is_painted_before_an_estimate_is_asked_for(open_lab, manager):
+    manager.seconds = 8.0
+    lab = open_lab()
+    assert "Estimating" in words(lab)
+    lab.run()
+    assert "About 8 s of training" in words(lab)
+
+
+def test_a_run_that_cannot_be_estimated_is_asked_for_a_while_only(open_lab):
+    lab = open_lab()
+    for _ in range(MAX_ASKED):
+        lab.run()
+    assert "No estimate now" in words(lab)
+
+
 def test_a_long_run_is_confirmed_first(open_lab, manager):
     manager.seconds = 31 * 60
-    lab = open_lab()
+    lab = open_lab().run()
     assert "31 min" in words(lab)
     lab.button(key="start").click().run()
     assert not manager.asked

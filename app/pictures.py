@@ -1,0 +1,221 @@
+"""Which training pictures are shown: a choice of them, their order, their values over the epochs.
+
+N training images in the panel's order; pictures are named by their original index.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures.drawing import Kind
+from bikd_core.data.pictures import load_pictures
+from bikd_core.events import WEIGHT_BINS, Frame
+from bikd_core.runs import Snapshot
+
+Order = Literal["hard", "soft", "loss"]  # by w_hard, by w_soft, by the student's cross-entropy
+SHOWN = 24  # pictures at once
+MAX_POINTS = 400  # epochs of a picture's history; of a longer one every n-th is read, and said
+CACHE_BYTES = 96 * 2**20  # of frames in memory
+#: The columns of `values_at`.
+COLUMNS = ("w_hard", "w_soft", "ce_student", "ce_teacher", "influence_hard", "influence_soft")
+_LARGEST = 60_000.0  # of what half precision holds
+
+Values = NDArray[np.float16]  # [N, 6] or [epochs, 6], `COLUMNS`; NaN where the method has none
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some of the training images: those of some classes, perhaps of one weight bin only."""
+
+    words: str  # what they are, for people: "digit 9", "few-shot classes"
+    labels: tuple[int, ...]
+    kind: Kind | None = None
+    bin: int | None = None  # of the 64 of w_hard or w_soft, as `kind` says
+
+    @property
+    def title(self) -> str:
+        """With the weights of the bin."""
+        if self.kind is None or self.bin is None:
+            return self.words
+        low, high = self.bin / WEIGHT_BINS, (self.bin + 1) / WEIGHT_BINS
+        return f"{self.words}, w_{self.kind} {low:.3f} to {high:.3f}"
+
+    def keeps(self, labels: NDArray[np.integer[Any]], values: Values) -> NDArray[np.bool_]:
+        """Which of the N images belong to it; [N], [N, 6] -> [N]."""
+        kept = np.isin(labels, self.labels)
+        if self.kind is not None and self.bin is not None:
+            weights = values[:, COLUMNS.index(f"w_{self.kind}")].astype(np.float64)
+            with np.errstate(invalid="ignore"):  # NaN is in no bin
+                bins = np.minimum(np.floor(weights * WEIGHT_BINS), WEIGHT_BINS - 1)
+            kept &= bins == self.bin
+        return kept
+
+
+class Section(NamedTuple):
+    """A part of the gallery: rows of the panel in the order shown."""
+
+    title: str
+    rows: tuple[int, ...]
+
+
+def in_words(class_name: str) -> str:
+    """A class as a sentence names it: a number alone would be taken for a count."""
+    return f"digit {class_name}" if class_name.isdigit() else class_name
+
+
+def column_of(order: Order) -> str:
+    """Of `COLUMNS`, what a gallery is ordered by."""
+    return "ce_student" if order == "loss" else f"w_{order}"
+
+
+def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Section, ...]:
+    """The most and the least weighted of the kept images, half of `SHOWN` each, or all of few.
+
+    Equal values are in the panel's order. An image is never in both sections.
+    """
+    rows = np.flatnonzero(kept)
+    falling = rows[np.argsort(-values[rows, COLUMNS.index(column_of(order))], kind="stable")]
+    name = "student's loss" if order == "loss" else column_of(order)
+    if len(falling) <= SHOWN:
+        number = "One picture" if len(falling) == 1 else f"All {len(falling)}, highest {name} first"
+        return (Section(number if len(falling) else "None here", tuple(falling.tolist())),)
+    half = SHOWN // 2
+    return (
+        Section(f"Highest {name}", tuple(falling[:half].tolist())),
+        Section(f"Lowest {name}", tuple(falling[: -half - 1 : -1].tolist())),
+    )
+
+
+# What frames hold --------------------------------------------------------------------------------
+
+
+class _Cache:
+    """The newest used frames of all runs, as many as `CACHE_BYTES` hold. Any thread may ask."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[tuple[str, int, float], Values] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: tuple[str, int, float]) -> Values | None:
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def put(self, key: tuple[str, int, float], values: Values) -> None:
+        with self._lock:
+            if key in self._held:
+                return
+            self._held[key] = values
+            self._bytes += values.nbytes
+            while self._bytes > CACHE_BYTES:
+                self._bytes -= self._held.popitem(last=False)[1].nbytes
+
+
+_cache = _Cache()
+
+
+def values_at(snapshot: Snapshot, epoch: int) -> Values:
+    """What each training image had at an epoch that is done; in half precision, three digits.
+
+    Raises:
+        CorruptRunError, StoreError: The epoch's frame is damaged or gone.
+    """
+    # A resumed run may train an epoch anew; its seconds then differ.
+    key = (snapshot.run_id, epoch, snapshot.epochs[epoch - 1].seconds)
+    values = _cache.get(key)
+    if values is None:
+        values = _values_of(snapshot.folder.frame(epoch))
+        _cache.put(key, values)
+    return values
+
+
+def _values_of(frame: Frame) -> Values:
+    made = np.full((len(frame.ce_student), len(COLUMNS)), np.nan, dtype=np.float16)
+    pairs = ((0, frame.weights), (4, frame.influence))
+    for start, pair in pairs:
+        if pair is not None:
+            made[:, start : start + 2] = np.clip(pair, -_LARGEST, _LARGEST)
+    made[:, 2] = np.minimum(frame.ce_student, _LARGEST)
+    if frame.ce_teacher is not None:
+        made[:, 3] = np.minimum(frame.ce_teacher, _LARGEST)
+    return made
+
+
+class History(NamedTuple):
+    """One picture over the epochs 1, 1 + every, 1 + 2·every …"""
+
+    every: int
+    values: Values  # [epochs, 6]
+
+    def line(self, column: str) -> list[float] | None:
+        """The values of one column; None where the method has none."""
+        line = self.values[:, COLUMNS.index(column)].astype(np.float64)
+        return None if np.isnan(line).all() else line.tolist()
+
+    def at(self, epoch: int) -> dict[str, float]:
+        """What it had at an epoch (the last one drawn before it), by column; without NaN."""
+        row = self.values[(epoch - 1) // self.every]
+        return {name: float(value) for name, value in zip(COLUMNS, row, strict=True) if value == value}
+
+
+def history(snapshot: Snapshot, row: int) -> History:
+    """One training image over all epochs that are done.
+
+    Raises:
+        CorruptRunError, StoreError: A frame is damaged or gone.
+    """
+    done = len(snapshot.epochs)
+    every = -(-done // MAX_POINTS)
+    epochs = range(1, done + 1, max(every, 1))
+    return History(every, np.stack([values_at(snapshot, epoch)[row] for epoch in epochs]))
+
+
+# Pictures for the browser ------------------------------------------------------------------------
+
+
+def data_uris(dataset: str, indices: Sequence[int], data_dir: Path) -> list[str]:
+    """Each picture as a data URI of a PNG, in its own size.
+
+    Raises:
+        PicturesUnavailable: The data set is not on this machine; the message says how to get it.
+    """
+    return [_data_uri(dataset, index, data_dir) for index in indices]
+
+
+@lru_cache(maxsize=8192)
+def _data_uri(dataset: str, index: int, data_dir: Path) -> str:
+    content = png(load_pictures(dataset, [index], data_dir)[0])
+    return f"data:image/png;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def png(picture: NDArray[np.uint8]) -> bytes:
+    """A PNG file; [H, W, 1] grey or [H, W, 3] red, green, blue."""
+    height, width, channels = picture.shape
+    colour_type = {1: 0, 3: 2}[channels]
+    header = struct.pack(">IIBBBBB", width, height, 8, colour_type, 0, 0, 0)
+    # Each row as differences from the pixel to the left (filter 1), which packs better.
+    left = np.pad(picture, ((0, 0), (1, 0), (0, 0)))[:, :-1]
+    rows = (picture - left).reshape(height, -1)  # modulo 256, as the format wants it
+    filtered = np.pad(rows, ((0, 0), (1, 0)), constant_values=1)
+    pixels = zlib.compress(filtered.tobytes(), 9)
+    chunks = ((b"IHDR", header), (b"IDAT", pixels), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in chunks)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
