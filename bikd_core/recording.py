@@ -9,8 +9,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
-from filelock import Timeout
-
 from bikd_core.config import RunConfig
 from bikd_core.control import Control
 from bikd_core.events import (
@@ -30,7 +28,7 @@ from bikd_core.store.files import replace_text, writing
 log = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY_S = 10.0  # of training; besides at every pause and at the end
-_LOCK_TIMEOUT_S = 2.0  # a server that hands a queued run over lets go of it just before
+LOCK_TIMEOUT_S = 2.0  # a server that hands a queued run over lets go of it just before
 
 
 class Trains(Protocol):
@@ -94,11 +92,7 @@ def record(
     Raises:
         StoreError: Somebody else trains this run.
     """
-    try:
-        lock = folder.lock().acquire(timeout=_LOCK_TIMEOUT_S)
-    except Timeout as error:
-        raise StoreError(f"Another process trains the run {folder.run_id}.") from error
-    with lock:
+    with folder.hold(LOCK_TIMEOUT_S):
         recording = _Recording(folder, control, emit)
         try:
             recording.train(places, make_training, num_threads, resume=resume)
@@ -239,18 +233,26 @@ def sentence(error: Exception) -> str:
     return f"{name}: {text}" if text else name
 
 
-def write_failure(folder: RunFolder, failed: RunFailed, epoch: int, details: str = "") -> None:
+def write_failure(folder: RunFolder, failed: RunFailed, epoch: int, details: str) -> None:
     """Write that a run failed, as far as the folder can still be written.
 
     `epoch` is the last one in the log; `details` goes to `traceback.txt`.
     """
-    try:
-        epochs = folder.record().config.training.epochs
-        folder.write_status("failed", failed.reason, epoch=epoch, epochs=epochs)
+
+    def write_log() -> None:
         folder.mend_log()
         folder.append(failed)
-        if details:
-            with writing(folder.path):
-                replace_text(folder.path / "traceback.txt", details)
-    except StoreError:
-        log.exception("the failure of run %s could not be written in full", folder.run_id)
+
+    def write_details() -> None:
+        with writing(folder.path):
+            replace_text(folder.path / "traceback.txt", details)
+
+    def write_status() -> None:
+        epochs = folder.record().config.training.epochs
+        folder.write_status("failed", failed.reason, epoch=epoch, epochs=epochs)
+
+    for write in (write_log, write_details, write_status):
+        try:
+            write()
+        except StoreError:  # a full disk may have room for the next one
+            log.exception("the failure of run %s could not be written in full", folder.run_id)

@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 
-from bikd_core import worker
+from bikd_core import recording, worker
 from bikd_core.config import RunConfig
 from bikd_core.events import (
     EpochDone,
@@ -34,8 +34,8 @@ DIVERGES = 102  # raises RuntimeError in epoch 3
 RUNS_OUT_OF_MEMORY = 103  # raises MemoryError in epoch 3
 IS_KILLED = 104  # SIGKILL in epoch 3
 CRASHES = 105  # SIGSEGV in epoch 3
-IS_DEAF = 106  # hangs in epoch 3, whatever it is told
-PRINTS = 107  # to standard output, as libraries do
+IS_DEAF = 106  # prints and hangs in epoch 3, whatever it is told
+PRINTS = 107  # to standard output in epoch 3, as libraries do
 TRAINS_A_TEACHER = 108
 EXITS = 109  # leaves the process in epoch 3, with code 7
 
@@ -103,10 +103,10 @@ def go_wrong(seed: int) -> None:
         raise MemoryError
     if seed in {IS_KILLED, CRASHES}:
         os.kill(os.getpid(), signal.SIGKILL if seed == IS_KILLED else signal.SIGSEGV)
+    if seed in {PRINTS, IS_DEAF}:
+        print("a library prints", flush=True)
     if seed == IS_DEAF:
         time.sleep(600)
-    if seed == PRINTS:
-        print("a library prints")
     if seed == EXITS:
         os._exit(7)
 
@@ -189,4 +189,5 @@ def load():
 
 if __name__ == "__main__":
     worker.ABANDONED_GRACE_S = 0.5
+    recording.LOCK_TIMEOUT_S = 0.2
     worker.main(load, measure)

@@ -175,7 +175,8 @@ def test_a_failure_is_in_status_log_and_traceback(places, train):
     assert "in go_wrong" in (folder.path / "traceback.txt").read_text()
 
 
-def test_who_comes_second_is_refused_and_changes_nothing(places, train):
+def test_who_comes_second_is_refused_and_changes_nothing(places, train, monkeypatch):
+    monkeypatch.setattr(recording, "LOCK_TIMEOUT_S", 0.1)
     folder = new_run(places)
     before = folder.status()
     with folder.lock(), pytest.raises(StoreError, match="Another process trains the run digits-"):

@@ -42,10 +42,13 @@ def new_manager(places, monkeypatch):
 
     monkeypatch.setattr(spare, "Child", Child)
 
-    def new_manager(**values):
-        managers.append(RunManager(places, **{"worker": fake.WORKER} | values))
-        managers[-1].children = children
-        return managers[-1]
+    def new_manager(*, keeps_spares=False, **values):
+        manager = RunManager(places, **{"worker": fake.WORKER} | values)
+        if not keeps_spares:  # beyond the first: most tests would never use one
+            monkeypatch.setattr(manager, "_warm_up", lambda: None)
+        manager.children = children
+        managers.append(manager)
+        return manager
 
     yield new_manager
     for manager in managers:
@@ -182,7 +185,8 @@ def test_a_stopped_run_goes_on_where_it_stopped(manager):
 def test_a_run_that_does_not_stop_is_ended(manager, monkeypatch):
     monkeypatch.setattr(job, "STOP_GRACE_S", 0.3)
     run_id = manager.start(config(seed=fake.IS_DEAF))
-    trained(manager, run_id, 2)
+    log = trained(manager, run_id, 2).folder.path / "worker.log"
+    until(lambda: "prints" in log.read_text())
     manager.stop(run_id)
     stopped = reached(manager, run_id, "stopped")
     assert "did not end within 0.3 s" in stopped.reason
@@ -310,7 +314,7 @@ def test_the_traceback_of_a_failure_is_in_the_folder(manager):
 
 
 def test_a_child_that_cannot_import_fails_its_run_with_the_reason(new_manager):
-    manager = new_manager(worker=(*fake.WORKER, "fails-at-import"))
+    manager = new_manager(worker=(*fake.WORKER, "fails-at-import"), keeps_spares=True)
     for _ in range(2):  # with the spare, dead or not, and with its successor
         failed = reached(manager, manager.start(config()), "failed")
         assert "ImportError: libtorch.so: cannot open shared object file" in failed.reason
@@ -336,7 +340,8 @@ def test_a_run_whose_folder_vanishes_fails_and_the_next_one_trains(manager, plac
 # Children
 
 
-def test_one_spare_waits_and_the_next_is_started_after_the_first_epoch(manager):
+def test_one_spare_waits_and_the_next_is_started_after_the_first_epoch(new_manager):
+    manager = new_manager(keeps_spares=True)
     assert len(manager.children) == 1
     first = manager.start(config(epochs=LONG))
     trained(manager, first, 2)
@@ -676,7 +681,8 @@ def test_what_cannot_be_trained_is_refused_before_it_is_measured(manager):
         manager.estimate(config(val_per_class=1000))
 
 
-def test_start_does_not_wait_for_a_measurement(manager):
+def test_start_does_not_wait_for_a_measurement(new_manager):
+    manager = new_manager(keeps_spares=True)
     assert manager.estimate(DIGITS.changed(student="digits_mlp")) is None  # takes for ever
     run_id = manager.start(config(epochs=LONG))
     trained(manager, run_id)

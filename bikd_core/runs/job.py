@@ -126,7 +126,7 @@ class Job:
         else:
             outcome = Outcome("failed", epitaph)
             epoch = len(self.history.snapshot().epochs)
-            write_failure(self.folder, RunFailed(reason=epitaph), epoch)
+            write_failure(self.folder, RunFailed(reason=epitaph), epoch, f"{epitaph}\n")
         return outcome
 
     def train_here(self, places: Places, num_threads: int) -> Outcome:

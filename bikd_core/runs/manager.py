@@ -8,8 +8,6 @@ import threading
 from collections.abc import Sequence
 from typing import Any, get_args
 
-from filelock import BaseFileLock, Timeout
-
 from bikd_core.config import MODELS_FOR, ConfigError, RunConfig
 from bikd_core.control import Control, StepLevel
 from bikd_core.data.facts import planned_counts
@@ -26,10 +24,9 @@ from bikd_core.store import (
     StoreError,
     UnknownRun,
     create_run,
-    list_runs,
     open_run,
+    run_ids,
 )
-from bikd_core.store.files import writing
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +110,7 @@ class RunManager:
                 raise RunError("The server is shutting down: it starts no runs.")
             if folder.run_id in self._job_ids():
                 raise RunError(f"The run {folder.run_id} trains or waits already.")
-            lock = _take(folder)
+            lock = folder.hold(_LOCK_TIMEOUT_S).lock
             try:
                 job = Job(folder, self._history_of(folder), lock, is_resumed=is_resumed)
                 job.write_state(Outcome("queued"))
@@ -213,12 +210,12 @@ class RunManager:
     def list(self) -> tuple[Snapshot, ...]:
         """All runs of the folder, newest first. Damaged ones are logged and left out."""
         snapshots = []
-        for folder in list_runs(self.places.runs):
+        for run_id in run_ids(self.places.runs):
             try:
-                snapshots.append(self.snapshot(folder.run_id))
+                snapshots.append(self.snapshot(run_id))
             except (CorruptRunError, UnknownRun) as error:
                 log.warning("left out of the list of runs: %s", error)
-        return tuple(snapshots)
+        return tuple(sorted(snapshots, key=lambda run: (run.created, run.run_id), reverse=True))
 
     def estimate(self, config: RunConfig) -> float | None:
         """Seconds that a run would take, the training of a teacher that it lacks included.
@@ -352,17 +349,6 @@ def check(config: RunConfig) -> None:
                 f"{name} = {model!r} does not take the images of {dataset}: "
                 f"it must be one of {', '.join(possible)}."
             )
-
-
-def _take(folder: RunFolder) -> BaseFileLock:
-    """The folder's lock, held."""
-    lock = folder.lock()
-    with writing(folder.path):
-        try:
-            lock.acquire(timeout=_LOCK_TIMEOUT_S)
-        except Timeout as error:
-            raise RunError(f"Another process trains the run {folder.run_id}.") from error
-    return lock
 
 
 def _cores() -> int:

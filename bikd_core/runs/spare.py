@@ -15,6 +15,7 @@ from bikd_core.speed import Speed, Speeds
 log = logging.getLogger(__name__)
 
 _NO_REPLY = {"run": None, "teacher": None, "reason": "the child died"}
+_CANCEL_TIMEOUT_S = 30.0
 _CLOSE_GRACE_S = 0.0  # a child without a run has nothing to save
 
 
@@ -46,7 +47,10 @@ class Spare:
             return Child(self._command)
         if measuring is not None:
             child.send({"command": "cancel"})
-            measuring.join()  # as long as a step on few images takes
+            measuring.join(_CANCEL_TIMEOUT_S)  # a step on a few images, as a rule
+            if measuring.is_alive():
+                child.kill()
+                measuring.join()
         if child.is_alive:
             return child
         child.close(_CLOSE_GRACE_S)

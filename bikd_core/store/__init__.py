@@ -12,6 +12,7 @@ from bikd_core.store.folder import (
     create_run,
     list_runs,
     open_run,
+    run_ids,
 )
 from bikd_core.store.log import LogReader
 
@@ -29,4 +30,5 @@ __all__ = [
     "create_run",
     "list_runs",
     "open_run",
+    "run_ids",
 ]

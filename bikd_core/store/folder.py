@@ -26,7 +26,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -255,6 +255,18 @@ class RunFolder:
         """The lock of who trains the run or has it in a queue; not yet acquired."""
         return FileLock(self.path / "lock", thread_local=False)
 
+    def hold(self, timeout_s: float) -> AcquireReturnProxy[FileLock]:
+        """Acquire the lock; `with` the result, or release its `lock`.
+
+        Raises:
+            StoreError: Somebody else held it all the time, or it cannot be written.
+        """
+        with writing(self.path):
+            try:
+                return self.lock().acquire(timeout=timeout_s)
+            except Timeout as error:
+                raise StoreError(f"Another process trains the run {self.run_id}.") from error
+
     def is_held(self) -> bool:
         """Somebody trains this run, or has it in a queue."""
         if not (self.path / "lock").exists():
@@ -334,12 +346,17 @@ def open_run(runs_dir: Path, run_id: str) -> RunFolder:
     return RunFolder(runs_dir / run_id)
 
 
+def run_ids(runs_dir: Path) -> list[str]:
+    """All that can be opened, in no order."""
+    return [path.parent.name for path in runs_dir.glob("[a-z0-9_]*/run.json")]
+
+
 def list_runs(runs_dir: Path) -> list[RunFolder]:
     """All runs of a folder, newest first. Damaged ones are logged and left out."""
     found: list[tuple[datetime, str]] = []
-    for path in runs_dir.glob("[a-z0-9_]*/run.json"):
+    for run_id in run_ids(runs_dir):
         try:
-            found.append((RunFolder(path.parent).record().created, path.parent.name))
+            found.append((RunFolder(runs_dir / run_id).record().created, run_id))
         except CorruptRunError as error:
             log.warning("left out of the list of runs: %s", error)
     return [RunFolder(runs_dir / run_id) for _, run_id in sorted(found, reverse=True)]
