@@ -18,7 +18,7 @@ from bikd_core.data.facts import planned_counts
 from bikd_core.events import EpochDone, TeacherEpochDone, arrays
 from bikd_core.places import Places
 from bikd_core.runs import RunError, RunManager, StoreError, UnknownRun, estimate, job, spare
-from bikd_core.runs.child import WORKER
+from bikd_core.runs.child import WORKER, Child
 from bikd_core.store import create_run
 from tests import fake_training as fake
 from tests.fake_training import config, epoch_done, frame, started, until
@@ -36,12 +36,12 @@ def new_manager(places, monkeypatch):
     """Makes managers whose children train with the fake; at the end none is left."""
     managers, children = [], []
 
-    class Child(spare.Child):
+    class Counted(spare.Child):
         def __init__(self, command):
             super().__init__(command)
             children.append(self)
 
-    monkeypatch.setattr(spare, "Child", Child)
+    monkeypatch.setattr(spare, "Child", Counted)
 
     def new_manager(*, keeps_spares=False, **values):
         manager = RunManager(places, **{"worker": fake.WORKER} | values)
@@ -281,8 +281,8 @@ REASONS = {
     fake.DIVERGES: "^RuntimeError: nan in epoch 3$",
     fake.RUNS_OUT_OF_MEMORY: "not enough memory: a smaller batch_size",
     fake.IS_KILLED: r"killed \(signal 9\); running out of memory is the usual cause",
-    fake.CRASHES: r"signal 11 \(SIGSEGV\)",
-    fake.EXITS: r"ended by itself \(exit code 7\)",
+    fake.CRASHES: r"signal 11 \(Segmentation fault\); see worker\.log",
+    fake.EXITS: r"ended by itself \(exit code 7\); see worker\.log",
 }
 
 
@@ -308,7 +308,18 @@ def test_a_child_that_cannot_import_fails_its_run_with_the_reason(new_manager):
     manager = new_manager(worker=(*fake.WORKER, "fails-at-import"), keeps_spares=True)
     for _ in range(2):  # with the spare, dead or not, and with its successor
         failed = reached(manager, manager.start(config()), "failed")
-        assert "ImportError: libtorch.so: cannot open shared object file" in failed.reason
+        assert failed.reason == (
+            "The training process could not start: "
+            "ImportError: libtorch.so: cannot open shared object file"
+        )
+
+
+def test_a_message_that_death_cut_off_is_none():
+    code = """print('{"kind": "ready"}\\n{"kind": "epo', end="")"""
+    child = Child((sys.executable, "-c", code))
+    assert list(child.messages()) == [{"kind": "ready"}]
+    assert child.epitaph().startswith("The training process ended by itself (exit code 0)")
+    child.close(0)
 
 
 def test_a_spare_that_died_is_replaced(manager):

@@ -39,6 +39,7 @@ class Child:
             start_new_session=True,  # Ctrl-C in the terminal is for the server alone
         )
         self._sending = threading.Lock()
+        self._was_ready = False
         self.was_ended = False  # by `insist`
 
     @property
@@ -60,10 +61,12 @@ class Child:
                 self._process.stdin.flush()
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """What it says, until it ends."""
+        """What it says, until it ends. A line that its end cut off is none."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            yield json.loads(line)
+            if line.endswith(b"\n"):
+                self._was_ready = True
+                yield json.loads(line)
 
     def close(self, grace_s: float) -> None:
         """Close its input, which asks it to save and to end; insist after the grace. Waits."""
@@ -103,16 +106,17 @@ class Child:
                 "running out of memory is the usual cause."
             )
         if code < 0:
-            name = signal.Signals(-code).name
-            return f"The training process was ended by signal {-code} ({name}); see worker.log."
-        last = self._last_line()
-        return f"The training process ended by itself (exit code {code})" + (
-            f": {last}" if last else "; see worker.log."
-        )
+            return (
+                f"The training process was ended by signal {-code} "
+                f"({signal.strsignal(-code)}); see worker.log."
+            )
+        if self._was_ready:
+            return f"The training process ended by itself (exit code {code}); see worker.log."
+        return f"The training process could not start: {self._last_line()}"
 
     def _last_line(self) -> str:
-        """The last line it wrote before it was given a run, of an import that failed for one."""
+        """The last line that it wrote before it was ready: why an import failed, say."""
         size = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, size - _LAST_WORDS_BYTES))
         lines = self._errors.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing.")
