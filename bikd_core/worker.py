@@ -212,6 +212,8 @@ def main(load: Callable[[], MakeTraining] = load_training, measure: Measure = me
     Prints of libraries go where errors go: standard output belongs to the messages.
     """
     faulthandler.enable()
+    if hasattr(os, "nice"):
+        os.nice(10)  # the page goes first: a core that it leaves idle trains as fast as ever
     messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     # Unbuffered: a thread that waits in a buffered read cannot be left behind at exit.

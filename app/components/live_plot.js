@@ -54,9 +54,18 @@ function templateOf(theme) {
   };
 }
 
+const BLUE = "#0072B2";
+const SKY_BLUE = "#56B4E9"; // of the same palette: stands out on a dark page, as blue on a light one
+
+function isDark(colour) {
+  const parts = colour.match(/^#(..)(..)(..)$/);
+  return parts !== null && parts.slice(1).every((part) => parseInt(part, 16) < 100);
+}
+
 // "theme:text" anywhere in the figure becomes the theme's colour.
 function coloured(value, theme) {
   if (value === "theme:text") return theme.text;
+  if (typeof value === "string" && isDark(theme.background)) return value.replace(BLUE, SKY_BLUE);
   if (Array.isArray(value)) return value.map((item) => coloured(item, theme));
   if (value && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v, theme)]));
@@ -141,6 +150,11 @@ function configOf(Plotly, shown) {
   };
 }
 
+function tell(shown, point) {
+  const value = { uid: point.fullData.uid, x: point.x, y: point.y };
+  shown.component.setTriggerValue("point", value);
+}
+
 async function draw(shown) {
   const Plotly = await loadPlotly(shown.data.plotly);
   const { data } = shown; // the newest, not what was there when the wait began
@@ -155,6 +169,10 @@ async function draw(shown) {
   };
   shown.config ??= configOf(Plotly, shown);
   await Plotly.react(shown.plot, coloured(data.data, theme), layout, shown.config);
+  if (data.is_clickable && !shown.hearsClicks) {
+    shown.hearsClicks = true;
+    shown.plot.on("plotly_click", ({ points }) => tell(shown, points[0]));
+  }
 }
 
 function show(shown) {
@@ -167,6 +185,7 @@ function show(shown) {
   sentence.textContent = isEmpty ? "" : data.sentence;
   if (isEmpty) {
     if (window.Plotly && plot._fullLayout) window.Plotly.purge(plot);
+    shown.hearsClicks = false;
     nothing.textContent = data.sentence;
     plot.append(nothing);
     return;
@@ -196,6 +215,7 @@ export default function (component) {
       window.removeEventListener("pointercancel", shown.letGo);
     };
   }
+  shown.component = component;
   shown.data = data;
   show(shown);
   return () => {

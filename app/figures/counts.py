@@ -32,6 +32,7 @@ def class_counts(class_names: tuple[str, ...], counts: tuple[int, ...]) -> Drawi
         yaxis={
             "rangemode": "tozero",
             "nticks": 4,
+            "tickformat": "~s",
             "title": {"text": "images", "standoff": 4},
             "fixedrange": True,
         },

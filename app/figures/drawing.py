@@ -24,10 +24,15 @@ QUESTIONS: dict[str, str] = {
     "w_hard": "Who gets hard-loss weight?",
     "w_soft": "… and who gets soft-loss weight?",
     "mean_weights": "Does the weight move from head to tail?",
+    "picture_weights": "How much weight does this picture get?",
+    "picture_losses": "Do student and teacher know it?",
+    "picture_influence": "Does the validation set want more of it?",
     "outer_losses": "Does D_val still speak for the test data?",
     "hypergradient_norm": "How hard does D_val pull at the weight net?",
     "hypergradient_cosine": "Do successive pulls agree?",
     "saturated_share": "How many weights are stuck at 0 or 1?",
+    "surface_hard": "What did the weight net learn for the hard loss?",
+    "surface_soft": "… and what for the soft loss?",
 }
 
 
@@ -51,7 +56,7 @@ def base_layout(**more: Any) -> dict[str, Any]:
     """What all figures' layouts have in common, with `more` on top."""
     return {
         "font": {"size": FONT_SIZE},
-        "margin": {"l": 62, "r": 96, "t": 12, "b": 52},
+        "margin": {"l": 62, "r": 108, "t": 12, "b": 52},
         "showlegend": False,
         "dragmode": "zoom",
     } | more
@@ -108,7 +113,7 @@ def _touch(low: tuple[float, list[int]], high: tuple[float, list[int]], gap: flo
 def end_labels(
     ends: dict[str, tuple[float, str]], pixels: int, span: float
 ) -> list[dict[str, Any]]:
-    """Labels in the right margin beside the line ends.
+    """Labels in the right margin beside the line ends, each with its line's colour before it.
 
     Args:
         ends: Value and colour of each line's end, by label.
@@ -120,7 +125,9 @@ def end_labels(
     placed = spread(values, 18 / per_unit)
     return [
         {
-            "text": label,
+            "text": label
+            if colour == THEME_TEXT
+            else f'<span style="color:{colour}">■</span> {label}',
             "x": 1,
             "xref": "paper",
             "xanchor": "left",
@@ -129,7 +136,7 @@ def end_labels(
             "yanchor": "middle",
             "yshift": round((place - value) * per_unit, 1),
             "showarrow": False,
-            "font": {"color": colour, "size": FONT_SIZE},
+            "font": {"color": THEME_TEXT, "size": FONT_SIZE},
         }
         for (label, (value, colour)), place in zip(ends.items(), placed, strict=True)
     ]

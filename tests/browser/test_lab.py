@@ -23,7 +23,12 @@ def wait_for_epoch(page, epoch: int) -> None:
 
 
 def wait_for_the_end(page) -> None:
-    page.get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    wait_for_state(page, "finished")
+
+
+def wait_for_state(page, state: str) -> None:
+    badge = page.locator(".stMarkdownBadge", has_text=state)
+    badge.wait_for(timeout=RUN_LIMIT_MS)
 
 
 def click(page, name: str) -> None:
@@ -69,7 +74,7 @@ def finished_url(server_url, browser):
     page = browser.new_page()
     page.goto(f"{server_url}/?epochs=6")
     click(page, "Start")
-    page.get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    wait_for_the_end(page)
     page.wait_for_url("**run=*")
     url = page.url
     page.close()
@@ -128,7 +133,7 @@ def test_nothing_is_sent_while_the_tab_is_hidden(server_url, new_page):
     hide(page, False)
     wait_for_epoch(page, seen + 1)
     click(page, "Stop")
-    page.get_by_text("stopped", exact=True).wait_for()
+    wait_for_state(page, "stopped")
 
 
 def hide(page, is_hidden: bool) -> None:
@@ -170,11 +175,11 @@ def test_dragging_the_slider_stops_following_and_live_returns(server_url, new_pa
     click(page, "Follow live")
     wait_for_epoch(page, stays + 2)
     click(page, "Pause")
-    page.get_by_text("paused", exact=True).wait_for()
+    wait_for_state(page, "paused")
     click(page, "Resume")
-    page.get_by_text("training", exact=True).wait_for()
+    wait_for_state(page, "training")
     click(page, "Stop")
-    page.get_by_text("stopped", exact=True).wait_for()
+    wait_for_state(page, "stopped")
 
 
 @pytest.mark.slow
