@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
+from bikd_core.cli import recorded
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Training
 from bikd_core.cli.driver import Driven, drive, store_teacher
@@ -64,6 +65,8 @@ app = App(
     result_action="return_value",
 )
 app.command(bench)
+app.command(recorded.export)
+app.command(recorded.replay)
 
 
 @app.command

@@ -296,7 +296,7 @@ def create_run(runs_dir: Path, config: RunConfig, name: str = "") -> RunFolder:
     Raises:
         StoreError: The name is too long, or the folder cannot be written; nothing is left of it.
     """
-    run_id = _new_id(config)
+    run_id = new_id(config)
     record = RunRecord(
         id=run_id,
         name=_checked(name) or run_id,
@@ -326,12 +326,18 @@ def _checked(name: str) -> str:
     return name.strip()
 
 
-def _new_id(config: RunConfig) -> str:
+def new_id(config: RunConfig) -> str:
+    """An id for a run of this config: readable, unique, safe in a URL and as a folder's name."""
     factor = f"{config.data.imbalance_factor:g}".replace(".", "_")
     alphabet = "23456789abcdefghjkmnpqrstvwxyz"  # without those that are taken for another
     unique = "".join(secrets.choice(alphabet) for _ in range(5))
     seed = f"s{config.training.seed}"
     return "-".join((config.data.dataset, config.method.method, factor, seed, unique))
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can be a run's id; it may be anything."""
+    return len(text) <= _MAX_ID_LENGTH and _RUN_ID.fullmatch(text) is not None
 
 
 def open_run(runs_dir: Path, run_id: str) -> RunFolder:
@@ -340,8 +346,7 @@ def open_run(runs_dir: Path, run_id: str) -> RunFolder:
     Raises:
         UnknownRun: There is no such run.
     """
-    is_id = len(run_id) <= _MAX_ID_LENGTH and _RUN_ID.fullmatch(run_id) is not None
-    if not is_id or not (runs_dir / run_id / "run.json").is_file():
+    if not is_id(run_id) or not (runs_dir / run_id / "run.json").is_file():
         raise UnknownRun(f"There is no run {run_id[:_MAX_ID_LENGTH]!r} in {runs_dir}.")
     return RunFolder(runs_dir / run_id)
 

@@ -1,0 +1,141 @@
+"""A run as one zip: what a recorded run is, and what a finished one exports to and opens from.
+
+The zip holds the folder's files but for the checkpoint, the locks and the process's own log. It
+may come from anybody, so nothing in it is trusted: names, sizes and contents are checked before
+the run is in the list.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bikd_core.events import arrays
+from bikd_core.store.files import CorruptRunError, StoreError, remove_folder, replace_text, writing
+from bikd_core.store.folder import ENDED, RunFolder, is_id, new_id
+
+MAX_UNPACKED_BYTES = 2**30
+_MEMBER = re.compile(
+    r"(run|status)\.json|events\.jsonl|panel\.npz|frames/\d{4,9}\.npz|"
+    r"traces/\d{4,9}-\d{6,12}\.npz|student\.safetensors"
+)
+_PER_IMAGE = ("labels", "original_indices", "ce_student", "ce_teacher", "weights", "influence")
+
+
+def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | None = None) -> None:
+    """Write a run that has ended to a zip.
+
+    Args:
+        folder: The run.
+        target: The zip, replaced if it is there.
+        max_images: Keep the per-image arrays of a panel of that many images only, drawn evenly
+            from each class, and leave out student and traces. Histograms stay those of all
+            images. None keeps everything.
+
+    Raises:
+        StoreError: The run has not ended, or the zip cannot be written.
+    """
+    status = folder.status()
+    if status.state not in ENDED:
+        raise StoreError(
+            f"The run {folder.run_id} is {status.state}: it can be exported at its end."
+        )
+    rows = None if max_images is None else panel_rows(folder.panel().labels, max_images)
+    with (
+        writing(target if isinstance(target, Path) else folder.path),
+        zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
+    ):
+        for path in sorted(folder.path.rglob("*")):
+            name = path.relative_to(folder.path).as_posix()
+            if not path.is_file() or not _MEMBER.fullmatch(name):
+                continue
+            if rows is None:
+                archive.write(path, name)
+            elif name.endswith(".npz") and not name.startswith("traces"):
+                archive.writestr(name, _thinned(folder, name, rows), zipfile.ZIP_STORED)
+            elif name.endswith((".json", ".jsonl")):
+                archive.write(path, name)
+
+
+def panel_rows(labels: NDArray[Any], max_images: int) -> NDArray[np.int64]:
+    """The rows of a stratified panel: from each class the first ones, as equally many as it goes.
+
+    A class with fewer images gives all it has, and the others share what that leaves.
+    """
+    left = {label: np.flatnonzero(labels == label) for label in np.unique(labels)}
+    chosen: list[NDArray[np.int64]] = []
+    room = max_images
+    for number, label in enumerate(sorted(left, key=lambda label: len(left[label]))):
+        share = max(1, room // (len(left) - number))
+        chosen.append(left[label][:share])
+        room -= len(chosen[-1])
+    return np.sort(np.concatenate(chosen))
+
+
+def _thinned(folder: RunFolder, name: str, rows: NDArray[np.int64]) -> bytes:
+    is_panel = name == "panel.npz"
+    whole = arrays(folder.panel() if is_panel else folder.frame(int(Path(name).stem)))
+    kept = {key: value[rows] if key in _PER_IMAGE else value for key, value in whole.items()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **kept)
+    return buffer.getvalue()
+
+
+def import_run(source: Path | BinaryIO, runs_dir: Path) -> RunFolder:
+    """Put an exported run among the others; a run that is there already is returned as it is.
+
+    Raises:
+        CorruptRunError: The file is not a run's zip; one sentence says what is wrong with it.
+        StoreError: The runs' folder cannot be written; nothing is left of the run.
+    """
+    try:
+        with zipfile.ZipFile(source) as archive:
+            return _unpack(archive, runs_dir)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise CorruptRunError(f"The file is not the zip of a run: {error}.") from error
+
+
+def _unpack(archive: zipfile.ZipFile, runs_dir: Path) -> RunFolder:
+    members = [member for member in archive.infolist() if not member.is_dir()]
+    strange = [member.filename for member in members if not _MEMBER.fullmatch(member.filename)]
+    if strange:
+        raise CorruptRunError(f"The zip is not that of a run: it holds {strange[0][:80]!r}.")
+    if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
+        raise CorruptRunError(f"The zip is larger than {MAX_UNPACKED_BYTES:,} bytes unpacked.")
+    unpacked = RunFolder(runs_dir / f".import-{secrets.token_hex(8)}")
+    with writing(runs_dir):
+        try:
+            (unpacked.path / "frames").mkdir(parents=True)
+            for member in members:
+                archive.extract(member, unpacked.path)
+            return _adopt(unpacked, runs_dir)
+        finally:
+            remove_folder(unpacked.path)
+
+
+def _adopt(unpacked: RunFolder, runs_dir: Path) -> RunFolder:
+    """Check an unpacked run and rename it into its place."""
+    record, status = unpacked.record(), unpacked.status()
+    unpacked.events()
+    if status.state not in ENDED:
+        raise CorruptRunError(
+            f"The run of the zip is {status.state}; only one that has ended can be opened."
+        )
+    run_id = record.id if is_id(record.id) else new_id(record.config)
+    there = RunFolder(runs_dir / run_id)
+    if there.path.exists():
+        if there.log_path.read_bytes() == unpacked.log_path.read_bytes():
+            return there
+        run_id = new_id(record.config)
+    renamed = record.model_copy(update={"id": run_id})
+    replace_text(unpacked.path / "run.json", renamed.model_dump_json(indent=2))
+    target = RunFolder(runs_dir / run_id)
+    unpacked.path.rename(target.path)
+    return target

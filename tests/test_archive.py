@@ -1,0 +1,141 @@
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from bikd_core.cli import main
+from bikd_core.evaluation import weight_histograms
+from bikd_core.events import Frame, Panel
+from bikd_core.store import CorruptRunError, StoreError, create_run
+from bikd_core.store.archive import export_run, import_run, panel_rows
+from tests.fake_training import config, epoch_done, started
+
+LABELS = np.repeat([0, 1, 2], [30, 8, 2])
+
+
+@pytest.fixture
+def finished(tmp_path):
+    draw = np.random.default_rng(0)
+    folder = create_run(tmp_path / "runs", config(epochs=2), name="Ünïcode")
+    folder.append(started())
+    folder.append(
+        Panel(labels=LABELS.astype(np.int16), original_indices=np.arange(40, dtype=np.int32))
+    )
+    for epoch in (1, 2):
+        weights = draw.random((40, 2))
+        folder.append(
+            Frame(
+                epoch=epoch,
+                ce_student=draw.random(40).astype(np.float32),
+                confusion=np.eye(3, dtype=np.int32),
+                weights=weights.astype(np.float16),
+                histograms=weight_histograms(weights, LABELS, 3),
+            )
+        )
+        folder.append(epoch_done(epoch))
+    folder.write_status("finished", epoch=2, epochs=2)
+    (folder.path / "worker.log").write_text("a line that names paths of this machine")
+    return folder
+
+
+def test_an_exported_run_opens_elsewhere_as_it_was(finished, tmp_path):
+    export_run(finished, tmp_path / "run.zip")
+    again = import_run(tmp_path / "run.zip", tmp_path / "elsewhere")
+    assert again.run_id == finished.run_id
+    assert again.record() == finished.record()
+    assert again.events() == finished.events()
+    np.testing.assert_array_equal(again.frame(2).weights, finished.frame(2).weights)
+    assert not (again.path / "worker.log").exists()
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == [again.run_id]
+
+
+def test_a_run_that_is_there_already_is_returned(finished, tmp_path):
+    export_run(finished, tmp_path / "run.zip")
+    assert import_run(tmp_path / "run.zip", tmp_path / "runs").path == finished.path
+
+
+def test_another_run_of_the_same_id_gets_an_id_of_its_own(finished, tmp_path):
+    export_run(finished, tmp_path / "run.zip")
+    finished.append(epoch_done(2))
+    again = import_run(tmp_path / "run.zip", tmp_path / "runs")
+    assert again.run_id != finished.run_id
+    assert again.record().id == again.run_id
+
+
+def test_a_recorded_run_keeps_a_stratified_panel_and_all_histograms(finished, tmp_path):
+    export_run(finished, tmp_path / "run.zip", max_images=12)
+    again = import_run(tmp_path / "run.zip", tmp_path / "elsewhere")
+    rows = panel_rows(LABELS, 12)
+    np.testing.assert_array_equal(again.panel().labels, LABELS[rows])
+    np.testing.assert_array_equal(again.frame(1).weights, finished.frame(1).weights[rows])
+    np.testing.assert_array_equal(again.frame(1).histograms, finished.frame(1).histograms)
+    assert again.size_bytes() < finished.size_bytes()
+
+
+@pytest.mark.parametrize(
+    ("max_images", "expected"),
+    [(12, [5, 5, 2]), (6, [2, 2, 2]), (40, [30, 8, 2]), (99, [30, 8, 2])],
+)
+def test_a_panel_is_as_even_as_the_classes_allow(max_images, expected):
+    rows = panel_rows(LABELS, max_images)
+    assert np.bincount(LABELS[rows]).tolist() == expected
+    assert len(set(rows.tolist())) == len(rows)
+
+
+def test_a_run_that_trains_is_not_exported(finished, tmp_path):
+    finished.write_status("running", epoch=1, epochs=2)
+    with pytest.raises(StoreError, match="is running"):
+        export_run(finished, tmp_path / "run.zip")
+    assert not (tmp_path / "run.zip").exists()
+
+
+def zipped(**members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    buffer.seek(0)
+    return buffer
+
+
+@pytest.mark.parametrize(
+    ("upload", "complaint"),
+    [
+        (io.BytesIO(b"no zip"), "not the zip of a run"),
+        (zipped(**{"../../evil": "x"}), "evil"),
+        (zipped(**{"frames/../../0001.npz": "x"}), "holds"),
+        (zipped(**{"notes.txt": "x"}), r"notes\.txt"),
+        (zipped(), r"run\.json"),
+        (zipped(**{"run.json": "{}", "status.json": "{}"}), r"run\.json"),
+    ],
+)
+def test_junk_is_refused_and_leaves_nothing(tmp_path, upload, complaint):
+    with pytest.raises(CorruptRunError, match=complaint):
+        import_run(upload, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
+
+
+def test_a_damaged_frame_is_refused(finished, tmp_path):
+    export_run(finished, tmp_path / "run.zip")
+    content = (tmp_path / "run.zip").read_bytes()
+    with pytest.raises(CorruptRunError):
+        import_run(io.BytesIO(content[:-200]), tmp_path / "elsewhere")
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr("bikd_core.store.archive.MAX_UNPACKED_BYTES", 100)
+    with pytest.raises(CorruptRunError, match="larger than 100 bytes"):
+        import_run(zipped(**{"panel.npz": b"0" * 1000}), tmp_path / "runs")
+
+
+def test_export_and_replay_from_the_command_line(finished, tmp_path, capsys):
+    zipped_run, runs, elsewhere = (str(tmp_path / name) for name in ("a.zip", "runs", "b"))
+    assert main(["export", finished.run_id, "--output", zipped_run, "--runs-dir", runs]) == 0
+    assert main(["replay", zipped_run, "--runs-dir", elsewhere]) == 0
+    assert f"?run={finished.run_id}" in capsys.readouterr().out
+    assert main(["replay", str(tmp_path / "c.zip"), "--runs-dir", elsewhere]) == 2
+    assert main(["export", "../nothing", "--runs-dir", runs]) == 2
+    complaints = capsys.readouterr().err
+    assert "There is no file" in complaints
+    assert "There is no run '../nothing'" in complaints
