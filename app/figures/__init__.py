@@ -12,6 +12,8 @@ from app.figures.outer_loop import (
     outer_losses,
     saturated_share,
 )
+from app.figures.picture import picture_influence, picture_losses, picture_weights
+from app.figures.surface import response_surface
 from app.figures.weights import mean_weights, weight_distribution
 
 __all__ = [
@@ -23,6 +25,10 @@ __all__ = [
     "hypergradient_norm",
     "mean_weights",
     "outer_losses",
+    "picture_influence",
+    "picture_losses",
+    "picture_weights",
+    "response_surface",
     "saturated_share",
     "weight_distribution",
 ]

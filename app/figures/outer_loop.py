@@ -52,7 +52,10 @@ def outer_losses(
     ]
     data[1] |= {"fill": "tonexty", "fillcolor": _GAP_COLOUR}
     top = _ceiling([value for values in lines.values() for value in values])
-    ends = {name: (values[-1], THEME_TEXT) for name, values in lines.items()}
+    ends = {
+        "- - D_val": (lines["D_val"][-1], THEME_TEXT),
+        "— test": (lines["test"][-1], THEME_TEXT),
+    }
     change_lines, change_labels = control_marks(controls)
     layout = base_layout(
         hovermode="x unified",
@@ -152,10 +155,10 @@ def saturated_share(epochs: Sequence[EpochDone], chosen: int, planned: int) -> D
     if not known:
         return empty(QUESTIONS["saturated_share"], "This run kept no weights.", HEIGHT)
     highest = max(known)
+    at_most = f"{percent(highest)} at epoch {values.index(highest) + 1}" if highest else "none"
     sentence = (
         f"At epoch {chosen} {percent(values[chosen - 1] or 0.0)} of the weights are below "
-        f"{SATURATED_BELOW} or above {SATURATED_ABOVE}. Highest: {percent(highest)} at epoch "
-        f"{values.index(highest) + 1}."
+        f"{SATURATED_BELOW} or above {SATURATED_ABOVE}. Most so far: {at_most}."
     )
     axis = {"title": {"text": "weights (%)"}, "range": [-1, 101], "zeroline": False}
     in_percent = [None if value is None else 100 * value for value in values]
@@ -177,7 +180,7 @@ def _single(
     every = math.ceil(len(values) / MAX_POINTS)
     sentence += thinned(every)
     layout = base_layout(
-        margin={"l": 70, "r": 20, "t": 12, "b": 52},
+        margin={"l": 76, "r": 20, "t": 12, "b": 52},
         hovermode="x unified",
         xaxis=epoch_axis(planned),
         yaxis=axis,

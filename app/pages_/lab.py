@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import controls, runs_list, state, status, url, views
+from app import choices, controls, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
 from app.state import attempt
 from bikd_core.config import ConfigError, RunConfig
@@ -133,6 +133,7 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> str:
         if st.button("Earlier runs", key="runs", icon=":material/history:"):
             runs_list.dialog()
         view = _view(snapshot.config.data.dataset) if snapshot else ""
+        choices.widgets(view)
     if waiting := st.session_state.pop("to_confirm", None):
         _confirm(*waiting)
     return view

@@ -99,7 +99,8 @@ def test_the_saturated_share_is_drawn_in_percent():
     drawing = figures.saturated_share(EPOCHS, chosen=3, planned=10)
     assert drawing.data[0]["y"] == [0, 25, 12.5]
     assert drawing.sentence == (
-        "At epoch 3 12.5 % of the weights are below 0.05 or above 0.95. Highest: 25.0 % at epoch 2."
+        "At epoch 3 12.5 % of the weights are below 0.05 or above 0.95. Most so far: 25.0 % at"
+        " epoch 2."
     )
 
 

@@ -1,0 +1,364 @@
+"""What the weight net answers to each pair of losses, and where the training images lie on it.
+
+The paper's Figure 3 at one epoch. S points of `SURFACE_AXIS` along each axis, N training images;
+losses are cross-entropies in nats, x of the student and y of the teacher.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures.classes import Rows, rows_of
+from app.figures.drawing import FONT_SIZE, GROUP_COLOURS, QUESTIONS, Drawing, Kind, base_layout
+from bikd_core.events import (
+    SATURATED_ABOVE,
+    SATURATED_BELOW,
+    SURFACE_AXIS,
+    Frame,
+    Panel,
+    RunStarted,
+)
+
+Axes = Literal["log", "linear"]
+Light = Literal["alive", "flat", "saturated"]
+HEIGHT = 396  # px
+MAX_IMAGES = 1000  # drawn; of more, every n-th of each class is, and it is said
+LOG_FROM = 1e-5  # nats: the log axes begin here, and what is lower stands at their beginning
+FLAT_BELOW = 0.05  # a surface with a smaller range over the images hardly tells them apart
+SATURATED_FROM = 0.9  # of the images: more weights beyond the limits than that are too many
+_MIDDLE = (0.05, 0.95)  # quantiles between which the range over the images is taken
+_SYMBOLS = {"many": "circle", "medium": "diamond", "few": "triangle-up"}
+_LIGHTS: dict[Light, tuple[str, str]] = {
+    "alive": ("● tells images apart", "#009E73"),
+    "flat": ("▬ flat", "#E69F00"),
+    "saturated": ("▲ saturated", "#D55E00"),
+}
+_DENSITY_BINS = 40
+_DENSITY_SHARES = (0.5, 0.9)
+
+
+class Collapse(NamedTuple):
+    """Whether a surface still tells images apart, over the region where they lie."""
+
+    light: Light
+    low: float  # of the weights in the middle nine tenths of the images
+    high: float
+    saturated_share: float  # of the images, in [0, 1]
+
+    @property
+    def range(self) -> float:
+        return self.high - self.low
+
+
+def response_surface(
+    frame: Frame, panel: Panel, started: RunStarted, kind: Kind, axes: Axes = "log"
+) -> Drawing:
+    """Heat map of w_hard or w_soft over both losses, with the epoch's training images on top.
+
+    Both kinds have the same colours and, at one epoch, the same axes.
+
+    Args:
+        frame: With the surface, and with the teacher's losses.
+        panel: The labels of the frame's images.
+        started: Names and counts of the classes.
+        kind: Which of the two.
+        axes: Of both losses.
+
+    Raises:
+        ValueError: The method has no weight net, or no teacher.
+    """
+    if frame.surface is None or frame.ce_teacher is None:
+        raise ValueError("a surface needs a weight net and a teacher")
+    values = frame.surface[0 if kind == "hard" else 1].astype(np.float64)
+    losses = np.stack([frame.ce_student, frame.ce_teacher]).astype(np.float64)
+    collapse = judge(surface_at(values, losses))
+    rows = rows_of(started.class_names, started.class_counts)
+    drawn = drawn_images(panel.labels)
+    data = [_heat(values, axes, kind)]
+    if len(drawn) < len(panel.labels):
+        data.append(_density(losses, axes))
+    data += _images(losses, panel, rows, drawn, axes)
+    sentence = _read(collapse, kind, frame.epoch) + _read_images(losses, drawn, axes)
+    alt = (
+        f"Heat map of w_{kind}, the weight of the {kind} loss, over the student's and the "
+        f"teacher's cross-entropy ({axes} axes), with training images as points. {sentence} "
+        f"Over the whole map w_{kind} runs from {values.min():.2f} to {values.max():.2f}."
+    )
+    layout = base_layout(
+        margin={"l": 68, "r": 12, "t": 34, "b": 84},
+        xaxis=_axis("student", losses[0], axes),
+        yaxis=_axis("teacher", losses[1], axes),
+        annotations=[_light_label(collapse)],
+        showlegend=True,
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": -0.21,
+            "yanchor": "top",
+            "itemsizing": "constant",
+            "bgcolor": "rgba(0,0,0,0)",
+        },
+    )
+    return Drawing(QUESTIONS[f"surface_{kind}"], sentence, alt, data, layout, HEIGHT)
+
+
+# The collapse light ----------------------------------------------------------------------------
+
+
+def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The surface at each image, between its grid points bilinear in the logarithms.
+
+    [teacher, student] of S × S, [2, N] losses of student and teacher -> [N]. Beyond the grid's
+    ends the surface goes on as it is there.
+    """
+    axis = np.log(SURFACE_AXIS)
+    at = np.log(np.clip(losses, SURFACE_AXIS[0], SURFACE_AXIS[-1]))
+    places = np.clip((at - axis[0]) / (axis[1] - axis[0]), 0, len(axis) - 1)
+    below = np.minimum(places.astype(int), len(axis) - 2)
+    (x, y), (column, row) = places - below, below
+    low = (1 - x) * surface[row, column] + x * surface[row, column + 1]
+    high = (1 - x) * surface[row + 1, column] + x * surface[row + 1, column + 1]
+    result: NDArray[np.float64] = (1 - y) * low + y * high
+    return result
+
+
+def judge(weights: NDArray[np.float64]) -> Collapse:
+    """The light from the surface's weights at the images, [N]."""
+    low, high = (float(value) for value in np.quantile(weights, _MIDDLE))
+    share = float(((weights < SATURATED_BELOW) | (weights > SATURATED_ABOVE)).mean())
+    light: Light = "alive"
+    if share > SATURATED_FROM:
+        light = "saturated"
+    elif high - low < FLAT_BELOW:
+        light = "flat"
+    return Collapse(light, low, high, share)
+
+
+def _light_label(collapse: Collapse) -> dict[str, Any]:
+    words, colour = _LIGHTS[collapse.light]
+    number = (
+        f"{100 * collapse.saturated_share:.0f} % beyond {SATURATED_BELOW} … {SATURATED_ABOVE}"
+        if collapse.light == "saturated"
+        else f"range {collapse.range:.2f} where the images lie"
+    )
+    return {
+        "text": f"<b>{words}</b> · {number}",
+        "x": 0,
+        "xref": "paper",
+        "xanchor": "left",
+        "y": 1,
+        "yref": "paper",
+        "yanchor": "bottom",
+        "yshift": 6,
+        "showarrow": False,
+        "font": {"color": colour},
+    }
+
+
+def _read(collapse: Collapse, kind: Kind, epoch: int) -> str:
+    spread = (
+        f"At epoch {epoch} w_{kind} runs from {collapse.low:.2f} to {collapse.high:.2f} over the "
+        "middle nine tenths of the images"
+    )
+    if collapse.light == "saturated":
+        return (
+            f"{spread}; {100 * collapse.saturated_share:.0f} % of them get less than "
+            f"{SATURATED_BELOW} or more than {SATURATED_ABOVE}: the net is saturated."
+        )
+    if collapse.light == "flat":
+        return f"{spread}: flat (range below {FLAT_BELOW}), so it hardly tells images apart."
+    return f"{spread}: it tells them apart (flat is a range below {FLAT_BELOW})."
+
+
+# The surface -----------------------------------------------------------------------------------
+
+
+def _heat(values: NDArray[np.float64], axes: Axes, kind: Kind) -> dict[str, Any]:
+    # Below the first grid point, 0.001 nats, the net has no slope that could be seen.
+    grid = [LOG_FROM if axes == "log" else 0.0, *SURFACE_AXIS.tolist()]
+    values = np.pad(values, ((1, 0), (1, 0)), mode="edge")
+    places = [float(f"{value:.4g}") for value in grid]
+    return {
+        "type": "contour",
+        "uid": "surface",
+        "name": f"w_{kind}",
+        "x": places,
+        "y": places,
+        "z": np.round(values, 3).tolist(),
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": "Cividis",
+        "contours": {
+            "coloring": "heatmap",
+            "start": 0.1,
+            "end": 0.9,
+            "size": 0.1,
+            "showlabels": True,
+            "labelfont": {"color": "#FFFFFF", "size": 12},
+        },
+        "line": {"color": "rgba(255, 255, 255, 0.55)", "width": 1},
+        "colorbar": {
+            "title": {"text": f"w_{kind}", "font": {"size": FONT_SIZE}},
+            "thickness": 14,
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+        },
+        "showlegend": False,
+        "hovertemplate": f"student %{{x:.3~g}}, teacher %{{y:.3~g}} nats: w_{kind} %{{z:.3f}}"
+        "<extra></extra>",
+    }
+
+
+def _axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
+    common = {
+        "title": {"text": f"cross-entropy of the {whose} (nats)", "standoff": 6},
+        "uirevision": axes,  # a zoom of the other axes would mean nothing here
+        "showgrid": False,
+        "zeroline": False,
+        "ticks": "outside",
+    }
+    ends = [round(float(end), 4) for end in _ends(losses, axes)]
+    if axes == "linear":
+        return common | {"type": "linear", "range": ends, "nticks": 7}
+    return common | {
+        "type": "log",
+        "range": ends,
+        "tickvals": [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10],
+        "ticktext": ["≤10⁻⁵", "10⁻⁴", "0.001", "0.01", "0.1", "1", "10"],
+    }
+
+
+def _ends(losses: NDArray[np.float64], axes: Axes) -> tuple[float, float]:
+    """Of an axis: in powers of ten if logarithmic, always the same; else from 0.
+
+    The upper one is then the power of two above all losses, so that it seldom changes.
+    """
+    last = float(SURFACE_AXIS[-1])
+    if axes == "log":
+        return math.log10(LOG_FROM), math.log10(last)
+    return 0.0, min(2.0 ** math.ceil(math.log2(max(float(losses.max()), 2**-6))), last)
+
+
+# The images ------------------------------------------------------------------------------------
+
+
+def drawn_images(labels: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+    """Rows of the images that are drawn: all, or every n-th of each class, at least one.
+
+    The same at each epoch, since the rows are.
+    """
+    every = -(-len(labels) // MAX_IMAGES)
+    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    return np.sort(np.concatenate([rows[::every] for rows in members]))
+
+
+def _images(
+    losses: NDArray[np.float64],
+    panel: Panel,
+    rows: Rows,
+    drawn: NDArray[np.intp],
+    axes: Axes,
+) -> list[dict[str, Any]]:
+    """Points: a trace for each class where classes have names, else for each group."""
+    groups = dict(zip(rows.labels, rows.groups, strict=True))
+    names = dict(zip(rows.labels, rows.names, strict=True))
+    traces: dict[str, tuple[str, str, list[int]]] = {}  # by uid: group, words, labels
+    for label in rows.labels:
+        group = groups[label]
+        if rows.are_named:
+            traces[f"images-{label}"] = (group, f"{names[label]} ({group})", [label])
+        else:
+            traces.setdefault(f"images-{group}", (group, group, []))[2].append(label)
+    made: list[dict[str, Any]] = []
+    for uid, (group, words, labels) in traces.items():
+        members = drawn[np.isin(panel.labels[drawn], labels)]
+        is_first = group not in [trace["name"] for trace in made]
+        made.append(_points(uid, group, words, losses[:, members], members, axes, is_first))
+    return made
+
+
+def _points(
+    uid: str,
+    group: str,
+    words: str,
+    losses: NDArray[np.float64],
+    members: NDArray[np.intp],
+    axes: Axes,
+    is_first: bool,
+) -> dict[str, Any]:
+    # On log axes, what is lower than their beginning stands there.
+    x, y = np.maximum(losses, LOG_FROM) if axes == "log" else losses
+    return {
+        "type": "scatter",
+        "uid": uid,
+        "name": group,
+        "legendgroup": group,
+        "showlegend": is_first,
+        "mode": "markers",
+        "x": [float(f"{value:.3g}") for value in x],
+        "y": [float(f"{value:.3g}") for value in y],
+        "customdata": members.tolist(),  # the images' rows in the panel
+        "marker": {
+            "symbol": _SYMBOLS[group],
+            "size": 9 if group == "few" else 7,
+            "color": GROUP_COLOURS[group],
+            "line": {"color": "#FFFFFF", "width": 1},
+        },
+        "hovertemplate": f"image of {words}<br>student %{{x:.3~g}}, teacher %{{y:.3~g}} nats"
+        "<extra></extra>",
+    }
+
+
+def _density(losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
+    """Outlines of where half and nine tenths of all images lie, drawn and not drawn."""
+    at = np.log10(np.maximum(losses, LOG_FROM)) if axes == "log" else losses
+    edges = [np.linspace(*_ends(whose, axes), _DENSITY_BINS + 1) for whose in losses]
+    counts, _, _ = np.histogram2d(at[1], at[0], bins=[edges[1], edges[0]])
+    counts = _smooth(counts)
+    middles = [(edge[:-1] + edge[1:]) / 2 for edge in edges]
+    x, y = ((10**middle if axes == "log" else middle) for middle in middles)
+    parts = np.round(1000 * counts / counts.max()).astype(int)  # whole numbers are short to send
+    falling = np.sort(parts, axis=None)[::-1]
+    reached = falling.cumsum() / falling.sum()
+    half, most = (int(falling[(reached < share).sum()]) for share in _DENSITY_SHARES)
+    return {
+        "type": "contour",
+        "uid": "density",
+        "name": "half, 90 % of all images",
+        "showlegend": True,
+        "x": [float(f"{place:.3g}") for place in x],
+        "y": [float(f"{place:.3g}") for place in y],
+        "z": parts.tolist(),
+        "showscale": False,
+        "autocontour": False,
+        "contours": {
+            "coloring": "none",
+            "start": most,
+            "end": half,
+            "size": max(half - most, 1),  # two lines, or one where they fall together
+        },
+        "line": {"color": "#FFFFFF", "width": 2},
+        "hoverinfo": "skip",
+    }
+
+
+def _smooth(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Blurred by (1, 2, 1)/4 along both axes; what would leave at the rim stays there."""
+    for _ in (0, 1):
+        padded = np.pad(counts, ((1, 1), (0, 0)), mode="edge")
+        counts = ((padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4).T
+    return counts
+
+
+def _read_images(losses: NDArray[np.float64], drawn: NDArray[np.intp], axes: Axes) -> str:
+    """What is not seen as it is."""
+    words = ""
+    if len(drawn) < losses.shape[1]:
+        words = f" Drawn are {len(drawn):,} of {losses.shape[1]:,} images, evenly from each class."
+    low = int((losses < LOG_FROM).any(axis=0).sum())
+    if axes == "log" and low:
+        words += f" {low:,} with a loss below 10⁻⁵ stand at the rim."
+    return words

@@ -1,0 +1,70 @@
+"""What a figure is drawn from: a run at one of its epochs, and how the viewer wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import streamlit as st
+
+from app.figures.surface import Axes
+from bikd_core.events import EpochDone, Frame, Panel, RunStarted
+from bikd_core.runs import Snapshot
+
+
+class Choices(NamedTuple):
+    """What the viewer chose of how figures are drawn; the same for all figures of a page."""
+
+    by_class: bool = True  # else by group: for runs with many classes
+    axes: Axes = "log"  # of the response surfaces
+    over_time_of: str = "few"  # whose weights are drawn over time: a group, or a class's label
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A run at one of its epochs."""
+
+    snapshot: Snapshot
+    started: RunStarted
+    epoch: EpochDone
+    choices: Choices
+
+    @property
+    def planned(self) -> int:
+        return self.snapshot.config.training.epochs
+
+    @property
+    def has_weights(self) -> bool:
+        """The method has a weight net."""
+        return self.epoch.w_hard_per_class is not None
+
+    def frame(self) -> Frame:
+        """The epoch's arrays.
+
+        Raises:
+            StoreError: They are damaged (`CorruptRunError`) or gone.
+        """
+        snapshot = self.snapshot
+        return _frame(snapshot.run_id, snapshot.version, self.epoch.epoch, _snapshot=snapshot)
+
+    def panel(self) -> Panel:
+        """Which images the frame's rows are; raises as `frame`."""
+        return _panel(self.snapshot.run_id, self.snapshot.version, _snapshot=self.snapshot)
+
+
+def no_weights(snapshot: Snapshot) -> str:
+    """Why figures of the weights are empty."""
+    method = snapshot.config.method.method.upper()
+    return (
+        f"{method} has no weight net, so there are no weights: start a run with BiKD to see them."
+    )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _frame(run_id: str, version: int, epoch: int, *, _snapshot: Snapshot) -> Frame:
+    return _snapshot.folder.frame(epoch)  # read once for all figures and all viewers of it
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _panel(run_id: str, version: int, *, _snapshot: Snapshot) -> Panel:
+    return _snapshot.folder.panel()
