@@ -10,18 +10,20 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.figures.classes import rows_of
 from app.figures.drawing import Kind
 from bikd_core.data.pictures import load_pictures
-from bikd_core.events import WEIGHT_BINS, Frame
+from bikd_core.evaluation import shot_groups
+from bikd_core.events import WEIGHT_BINS, Frame, RunStarted
 from bikd_core.runs import Snapshot
 
 Order = Literal["hard", "soft", "loss"]  # by w_hard, by w_soft, by the student's cross-entropy
@@ -61,6 +63,48 @@ class Selection:
                 bins = np.minimum(np.floor(weights * WEIGHT_BINS), WEIGHT_BINS - 1)
             kept &= bins == self.bin
         return kept
+
+
+def selection_of(
+    figure: str, point: Mapping[str, Any], started: RunStarted, *, by_class: bool
+) -> Selection | None:
+    """What a click on a figure selects: a class or a third of them, and the weight bin if one.
+
+    Args:
+        figure: "w_hard", "w_soft" or "class_accuracy".
+        point: The trace's uid and x and y of the point, as the browser says; may be anything.
+        started: Names and counts of the classes.
+        by_class: Else the figure has a row for each of many, medium, few.
+
+    Returns:
+        None where there is nothing to select.
+    """
+    uid, x, y = str(point.get("uid")), point.get("x"), point.get("y")
+    if not _is_number(x) or not _is_number(y):
+        return None
+    rows = rows_of(started.class_names, started.class_counts)
+    kind: Kind | None = "hard" if figure == "w_hard" else "soft" if figure == "w_soft" else None
+    ridge = uid.removeprefix("ridge-")
+    row_of = {label: row for row, label in enumerate(rows.labels)}
+    if ridge != uid and ridge.isascii() and ridge.isdigit():
+        row = row_of.get(int(ridge), -1) if by_class else int(ridge)
+    else:
+        row = round(0.1 - y)  # marks of a row are drawn at, or a little above, its base line
+    names = [in_words(name) for name in rows.names]
+    members = [(label,) for label in rows.labels]
+    if kind is not None and not by_class:
+        thirds = shot_groups(started.class_counts)._asdict()
+        names = [f"{name}-shot classes" for name in thirds]
+        members = list(thirds.values())
+    if not 0 <= row < len(members):
+        return None
+    if kind is None or uid == "means":
+        return Selection(names[row], members[row])
+    return Selection(names[row], members[row], kind, min(max(int(x * WEIGHT_BINS), 0), 63))
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6
 
 
 class Section(NamedTuple):
@@ -156,7 +200,7 @@ def _values_of(frame: Frame) -> Values:
 
 
 class History(NamedTuple):
-    """One picture over the epochs 1, 1 + every, 1 + 2·every …"""
+    """One picture over the epochs 1, 1 + every, 1 + 2·every and so on."""
 
     every: int
     values: Values  # [epochs, 6]
@@ -169,7 +213,9 @@ class History(NamedTuple):
     def at(self, epoch: int) -> dict[str, float]:
         """What it had at an epoch (the last one drawn before it), by column; without NaN."""
         row = self.values[(epoch - 1) // self.every]
-        return {name: float(value) for name, value in zip(COLUMNS, row, strict=True) if value == value}
+        return {
+            name: float(value) for name, value in zip(COLUMNS, row, strict=True) if value == value
+        }
 
 
 def history(snapshot: Snapshot, row: int) -> History:

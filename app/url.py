@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bikd_core.config import MODELS_FOR, ConfigError, DataConfig, RunConfig, choices, fields
 from bikd_core.data.facts import planned_counts
 
-VIEWER_PARAMETERS = ("run", "epoch", "view")  # those that are no control
+VIEWER_PARAMETERS = ("run", "epoch", "view", "picture")  # those that are no control
 
 
 class Link(NamedTuple):
@@ -111,9 +111,27 @@ def read_epoch(text: str | None, planned: int) -> int | None:
     """
     if text is None:
         return None
-    if text.isascii() and text.isdigit() and 1 <= len(text) <= 9 and 1 <= int(text) <= planned:
+    if _is_whole(text) and 1 <= int(text) <= planned:
         return int(text)
     raise ConfigError(
         f"epoch = {text[:40]!r} is not possible: it must be a whole number from 1 to {planned}. "
         "The newest epoch is shown."
     )
+
+
+def read_picture(text: str | None) -> int | None:
+    """The original index of the picture that a link asks for.
+
+    Raises:
+        ConfigError: It is no index.
+    """
+    if text is None or _is_whole(text):
+        return None if text is None else int(text)
+    raise ConfigError(
+        f"picture = {text[:40]!r} is not possible: it must be a whole number, the picture's "
+        "original index. None is shown."
+    )
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= len(text) <= 9

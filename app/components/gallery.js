@@ -52,6 +52,14 @@ function blank() {
   return button;
 }
 
+function makeSection() {
+  const part = element("section", "");
+  const head = element("h4", "bikd-section");
+  const grid = element("div", "bikd-grid");
+  part.append(head, grid);
+  return { part, head, grid, blanks: [] };
+}
+
 // The children of an element become these, in this order; what stays is not touched.
 function arrange(parent, children) {
   children.forEach((child, at) => {
@@ -63,11 +71,11 @@ function arrange(parent, children) {
 function make(parentElement) {
   const root = element("section", "bikd-gallery");
   const title = element("h3", "bikd-title");
-  const body = element("div", "");
+  const body = element("div", "bikd-sections");
   const sentence = element("p", "bikd-sentence");
   root.append(title, body, sentence);
   parentElement.append(root);
-  const state = { root, title, body, sentence, buttons: new Map(), sections: [], blanks: [] };
+  const state = { root, title, body, sentence, buttons: new Map(), sections: [] };
   root.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-id]");
     if (!button) return;
@@ -81,15 +89,15 @@ function make(parentElement) {
 function showGallery(state) {
   const { data, root, buttons } = state;
   const focused = document.activeElement;
-  root.style.setProperty("--columns", data.columns);
+  root.style.setProperty("--columns", data.columns / Math.max(1, data.sections.length));
   root.setAttribute("aria-label", data.title || "Pictures");
   state.title.textContent = data.title;
   state.sentence.textContent = data.sentence;
   const shown = new Set();
-  let blanksNeeded = data.places;
-  const parts = data.sections.flatMap(([title, pictures], at) => {
-    state.sections[at] ??= { head: element("h4", "bikd-section"), grid: element("div", "bikd-grid") };
-    const { head, grid } = state.sections[at];
+  const inEach = data.places / Math.max(1, data.sections.length);
+  const parts = data.sections.map(([title, pictures], at) => {
+    state.sections[at] ??= makeSection();
+    const { part, head, grid, blanks } = state.sections[at];
     head.textContent = title;
     const children = pictures.map((picture) => {
       if (!buttons.has(picture.id)) buttons.set(picture.id, makeButton(picture));
@@ -97,13 +105,9 @@ function showGallery(state) {
       shown.add(picture.id);
       return buttons.get(picture.id);
     });
-    blanksNeeded -= pictures.length;
-    if (at === data.sections.length - 1) {
-      while (state.blanks.length < blanksNeeded) state.blanks.push(blank());
-      children.push(...state.blanks.slice(0, Math.max(0, blanksNeeded)));
-    }
-    arrange(grid, children);
-    return [head, grid];
+    while (children.length + blanks.length < inEach) blanks.push(blank());
+    arrange(grid, [...children, ...blanks.slice(0, Math.max(0, inEach - children.length))]);
+    return part;
   });
   arrange(state.body, parts);
   for (const id of buttons.keys()) if (!shown.has(id)) buttons.delete(id);

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from importlib import metadata, resources
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -27,7 +29,14 @@ _mount = st.components.v2.component(
 )
 
 
-def live_plot(drawing: Drawing, *, key: str, keep_zoom_of: str, is_small: bool = False) -> None:
+def live_plot(
+    drawing: Drawing,
+    *,
+    key: str,
+    keep_zoom_of: str,
+    is_small: bool = False,
+    on_point: Callable[[Mapping[str, Any]], None] | None = None,
+) -> None:
     """Draw a figure with its question and its sentence.
 
     Args:
@@ -35,6 +44,8 @@ def live_plot(drawing: Drawing, *, key: str, keep_zoom_of: str, is_small: bool =
         key: Of the element; the same from draw to draw.
         keep_zoom_of: Zoom lasts as long as this text, the run's id for instance, is the same.
         is_small: Without mode bar and zoom, in small print: for the side bar.
+        on_point: Called when somebody clicks on a point, before the script runs again, with the
+            trace's uid and the point's x and y: the browser's word, which may be anything.
     """
     _mount(
         key=key,
@@ -43,9 +54,18 @@ def live_plot(drawing: Drawing, *, key: str, keep_zoom_of: str, is_small: bool =
             "revision": keep_zoom_of,
             "file_name": key.replace("_", "-"),
             "is_small": is_small,
+            "is_clickable": on_point is not None,
             "plotly": f"app/static/plotly.min.js?v={metadata.version('plotly')}",
         },
+        on_point_change=lambda: _tell(key, on_point),
     )
+
+
+def _tell(key: str, on_point: Callable[[Mapping[str, Any]], None] | None) -> None:
+    held: Any = st.session_state.get(key)
+    point = held.get("point") if held else None
+    if on_point is not None and isinstance(point, Mapping):
+        on_point(point)
 
 
 def provide_plotly(folder: Path = STATIC) -> None:

@@ -29,21 +29,21 @@ Line = Sequence[float]
 
 
 def picture_weights(
-    what: str, hard: Line, soft: Line, every: int, chosen: int, planned: int
+    hard: Line, soft: Line, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
     """Both weights of one picture.
 
     Args:
-        what: The picture, as a sentence names it: "This digit 9".
         hard: w_hard at the epochs drawn, in [0, 1].
         soft: w_soft, likewise.
+        what: The picture, as a sentence names it: "this digit 9".
         every: Epochs from one value to the next.
         chosen: The epoch looked at.
         planned: Epochs that the run is to have.
     """
     at = (chosen - 1) // every
     sentence = (
-        f"At epoch {chosen} {_lower(what)} gets w_hard {hard[at]:.2f} and w_soft {soft[at]:.2f}; "
+        f"At epoch {chosen} {what} gets w_hard {hard[at]:.2f} and w_soft {soft[at]:.2f}; "
         f"at epoch 1 it got {hard[0]:.2f} and {soft[0]:.2f}.{thinned(every)}"
     )
     layout = _layout(chosen, planned) | {
@@ -56,7 +56,7 @@ def picture_weights(
 
 
 def picture_losses(
-    what: str, student: Line, teacher: Line | None, every: int, chosen: int, planned: int
+    student: Line, teacher: Line | None, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
     """The cross-entropies of student and teacher with one picture's label, in nats.
 
@@ -69,7 +69,7 @@ def picture_losses(
         lines["teacher"] = (teacher, _TEACHER_COLOUR, "dash")
         words = f", the teacher's {_nats(teacher[(chosen - 1) // every])}"
     sentence = (
-        f"At epoch {chosen} the student's cross-entropy on {_lower(what)} is {_nats(now)}{words}; "
+        f"At epoch {chosen} the student's cross-entropy on {what} is {_nats(now)}{words}; "
         f"at epoch 1 the student's was {_nats(student[0])}.{thinned(every)}"
     )
     top = 1.05 * max(max(line) for line, _, _ in lines.values()) or 1.0
@@ -78,15 +78,13 @@ def picture_losses(
         "yaxis": {"title": {"text": "cross-entropy (nats)"}, "range": [0, top], "zeroline": False},
         "annotations": end_labels(ends, _PLOTTED_HEIGHT, top),
     }
-    data = [
-        _line(name, line, every, colour, dash) for name, (line, colour, dash) in lines.items()
-    ]
+    data = [_line(name, line, every, colour, dash) for name, (line, colour, dash) in lines.items()]
     alt = f"Line chart of the losses on one picture over the epochs. {sentence}"
     return Drawing(QUESTIONS["picture_losses"], sentence, alt, data, layout, PICTURE_HEIGHT)
 
 
 def picture_influence(
-    what: str, hard: Line, soft: Line, every: int, chosen: int, planned: int
+    hard: Line, soft: Line, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
     """The pull of one picture's two losses on the validation loss: −v·∇L, v = ∇L_val(θ').
 
@@ -94,12 +92,12 @@ def picture_influence(
     """
     at = (chosen - 1) // every
     wants = [
-        f"{'more' if line[at] < 0 else 'less'} of its {kind} loss ({line[at]:+.2g})"
+        f"{'more' if line[at] < 0 else 'less'} of its {kind} loss ({_signed(line[at])})"
         for kind, line in (("hard", hard), ("soft", soft))
     ]
     sentence = (
         f"At epoch {chosen} the validation set wants {wants[0]} and {wants[1]} for "
-        f"{_lower(what)}: negative is more.{thinned(every)}"
+        f"{what}: negative is more.{thinned(every)}"
     )
     low, high = min(*hard, *soft, 0.0), max(*hard, *soft, 0.0)
     margin = 0.12 * (high - low) or 1.0
@@ -110,8 +108,11 @@ def picture_influence(
             "range": [low - margin, high + margin],
             "zeroline": True,
         },
-        "annotations": end_labels(ends, _PLOTTED_HEIGHT, high - low + 2 * margin)
-        + [_corner("↑ wants less of it", top=True), _corner("↓ wants more of it", top=False)],
+        "annotations": [
+            *end_labels(ends, _PLOTTED_HEIGHT, high - low + 2 * margin),
+            _corner("↑ wants less of it", top=True),
+            _corner("↓ wants more of it", top=False),
+        ],
     }
     alt = f"Line chart of one picture's influence over the epochs. {sentence}"
     data = _hard_and_soft(hard, soft, every)
@@ -160,9 +161,9 @@ def _corner(text: str, *, top: bool) -> dict[str, Any]:
     }
 
 
+def _signed(value: float) -> str:
+    return f"{value:+.2g}".replace("-", "−")
+
+
 def _nats(value: float) -> str:
     return f"{value:.2f}" if value >= 0.005 else f"{value:.1g}"
-
-
-def _lower(what: str) -> str:
-    return what[0].lower() + what[1:]
