@@ -7,8 +7,10 @@ import pytest
 from bikd_core.cli import main
 from bikd_core.evaluation import weight_histograms
 from bikd_core.events import Frame, Panel
+from bikd_core.places import Places
+from bikd_core.runs import RunManager
 from bikd_core.store import CorruptRunError, StoreError, create_run
-from bikd_core.store.archive import export_run, import_run, panel_rows
+from bikd_core.store.archive import export_run, import_run, panel_rows, read_record
 from tests.fake_training import config, epoch_done, started
 
 LABELS = np.repeat([0, 1, 2], [30, 8, 2])
@@ -48,6 +50,24 @@ def test_an_exported_run_opens_elsewhere_as_it_was(finished, tmp_path):
     np.testing.assert_array_equal(again.frame(2).weights, finished.frame(2).weights)
     assert not (again.path / "worker.log").exists()
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == [again.run_id]
+
+
+def test_a_zip_says_what_it_holds_without_being_opened(finished, tmp_path):
+    export_run(finished, tmp_path / "run.zip", max_images=12)
+    assert read_record(tmp_path / "run.zip") == finished.record()
+    (tmp_path / "other.zip").write_bytes(b"no zip")
+    with pytest.raises(CorruptRunError, match=r"other\.zip"):
+        read_record(tmp_path / "other.zip")
+
+
+def test_a_manager_opens_a_recorded_run_once(finished, tmp_path):
+    export_run(finished, tmp_path / "run.zip")
+    manager = RunManager(Places.at(tmp_path / "home"), in_process=True)
+    opened = [manager.open_recorded(tmp_path / "run.zip") for _ in range(2)]
+    assert opened == [finished.run_id] * 2
+    assert [run.name for run in manager.list()] == ["Ünïcode"]
+    assert len(manager.snapshot(finished.run_id).epochs) == 2
+    manager.shutdown()
 
 
 def test_a_run_that_is_there_already_is_returned(finished, tmp_path):

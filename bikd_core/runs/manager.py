@@ -6,7 +6,8 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
-from typing import Any, get_args
+from pathlib import Path
+from typing import Any, BinaryIO, get_args
 
 from bikd_core.config import MODELS_FOR, ConfigError, RunConfig
 from bikd_core.control import Control, StepLevel
@@ -27,6 +28,7 @@ from bikd_core.store import (
     open_run,
     run_ids,
 )
+from bikd_core.store.archive import import_run
 
 log = logging.getLogger(__name__)
 
@@ -248,6 +250,15 @@ class RunManager:
             job = self._active.get(run_id)
         if job is not None and job.history.snapshot().has_ended:
             job.is_over.wait(_SETTLE_TIMEOUT_S)
+
+    def open_recorded(self, source: Path | BinaryIO) -> str:
+        """Put an exported run among the others, unless it is there; returns its id.
+
+        Raises:
+            CorruptRunError: The file is not the zip of a run.
+            StoreError: The runs' folder cannot be written.
+        """
+        return import_run(source, self.places.runs).run_id
 
     # Keeping house ------------------------------------------------------------------------------
 

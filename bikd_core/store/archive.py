@@ -16,10 +16,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from bikd_core.events import arrays
 from bikd_core.store.files import CorruptRunError, StoreError, remove_folder, replace_text, writing
-from bikd_core.store.folder import ENDED, RunFolder, is_id, new_id
+from bikd_core.store.folder import ENDED, RunFolder, RunRecord, is_id, new_id
 
 MAX_UNPACKED_BYTES = 2**30
 _MEMBER = re.compile(
@@ -86,6 +87,19 @@ def _thinned(folder: RunFolder, name: str, rows: NDArray[np.int64]) -> bytes:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **kept)
     return buffer.getvalue()
+
+
+def read_record(path: Path) -> RunRecord:
+    """What a run in a zip was asked, without unpacking it.
+
+    Raises:
+        CorruptRunError: The file is not the zip of a run.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return RunRecord.model_validate_json(archive.read("run.json"))
+    except (OSError, KeyError, ValidationError, zipfile.BadZipFile) as error:
+        raise CorruptRunError(f"{path} is not the zip of a run: {error}") from error
 
 
 def import_run(source: Path | BinaryIO, runs_dir: Path) -> RunFolder:
