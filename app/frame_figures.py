@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from app import figures
-from app.figures import surface
+from app.figures import over_time, surface
 from app.figures.drawing import QUESTIONS, Drawing, Kind, empty
 from app.moment import Moment, no_weights
+from app.weight_history import history_of
+from bikd_core.evaluation import shot_groups
 from bikd_core.runs import StoreError
 
 
@@ -21,3 +23,30 @@ def response_surface(moment: Moment, kind: Kind) -> Drawing:
     if frame.surface is None or frame.ce_teacher is None:
         return empty(title, "This run kept no surface for this epoch.", surface.HEIGHT)
     return figures.response_surface(frame, panel, moment.started, kind, moment.choices.axes)
+
+
+def weights_over_time(moment: Moment) -> Drawing:
+    """The histograms of all epochs so far, of the classes that the viewer chose."""
+    snapshot, whose = moment.snapshot, moment.choices.over_time_of
+    if not moment.has_weights:
+        return empty(QUESTIONS["over_time"], no_weights(snapshot), over_time.HEIGHT)
+    names = moment.started.class_names
+    groups = shot_groups(moment.started.class_counts)._asdict()
+    if whose in groups:
+        labels, words = groups[whose], f"{whose}-class"
+    else:
+        label = int(whose) % len(names)
+        labels, words = (label,), f"class {names[label]}"
+    counts = history_of(snapshot).counts(len(snapshot.epochs), labels)
+    return figures.weights_over_time(counts, words, moment.epoch.epoch, moment.planned)
+
+
+def confusion(moment: Moment) -> Drawing:
+    """What test images are taken for at this epoch."""
+    try:
+        counts = moment.frame().confusion
+    except StoreError as error:
+        return empty(QUESTIONS["confusion"], str(error))
+    return figures.confusion(
+        counts, moment.started, moment.epoch.epoch, by_class=moment.choices.by_class
+    )

@@ -4,6 +4,7 @@ Fractions come in, percent is drawn. Classes are sorted head to tail here and no
 """
 
 from app.figures.accuracy import accuracy_over_epochs, class_accuracy
+from app.figures.confusion import confusion
 from app.figures.counts import class_counts
 from app.figures.drawing import Drawing
 from app.figures.outer_loop import (
@@ -12,6 +13,7 @@ from app.figures.outer_loop import (
     outer_losses,
     saturated_share,
 )
+from app.figures.over_time import weights_over_time
 from app.figures.picture import picture_influence, picture_losses, picture_weights
 from app.figures.surface import response_surface
 from app.figures.weights import mean_weights, weight_distribution
@@ -21,6 +23,7 @@ __all__ = [
     "accuracy_over_epochs",
     "class_accuracy",
     "class_counts",
+    "confusion",
     "hypergradient_cosine",
     "hypergradient_norm",
     "mean_weights",
@@ -31,4 +34,5 @@ __all__ = [
     "response_surface",
     "saturated_share",
     "weight_distribution",
+    "weights_over_time",
 ]

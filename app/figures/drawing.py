@@ -31,6 +31,8 @@ QUESTIONS: dict[str, str] = {
     "hypergradient_norm": "How hard does D_val pull at the weight net?",
     "hypergradient_cosine": "Do successive pulls agree?",
     "saturated_share": "How many weights are stuck at 0 or 1?",
+    "over_time": "Who gets weight over time?",
+    "confusion": "What is the tail taken for?",
     "surface_hard": "What did the weight net learn for the hard loss?",
     "surface_soft": "… and what for the soft loss?",
 }

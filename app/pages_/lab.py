@@ -133,7 +133,8 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> str:
         if st.button("Earlier runs", key="runs", icon=":material/history:"):
             runs_list.dialog()
         view = _view(snapshot.config.data.dataset) if snapshot else ""
-        choices.widgets(view)
+        if snapshot:
+            choices.widgets(view, snapshot)
     if waiting := st.session_state.pop("to_confirm", None):
         _confirm(*waiting)
     return view

@@ -239,7 +239,12 @@ def test_an_epoch_that_the_run_has_not_is_refused(open_lab, manager, epoch):
 def test_a_view_is_chosen_by_the_link(open_lab, manager):
     run = make_run(manager.places.runs)
     lab = open_lab(run=run.run_id, view="Accuracy")
-    assert set(drawings(lab)) == {"class-counts", "figure-accuracy", "figure-class-accuracy"}
+    assert set(drawings(lab)) == {
+        "class-counts",
+        "figure-accuracy",
+        "figure-class-accuracy",
+        "figure-confusion",
+    }
 
 
 @pytest.mark.parametrize("method", ["ce", "kd"])

@@ -1,0 +1,215 @@
+"""Who gets weight over time: a column of colours for each epoch, hard, soft and their difference.
+
+E epochs, 64 fixed bins of weight over [0, 1] (`bikd_core.events.WEIGHT_BINS`).
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures.drawing import (
+    FONT_SIZE,
+    QUESTIONS,
+    THEME_TEXT,
+    Drawing,
+    base_layout,
+    empty,
+    epoch_marker,
+)
+from bikd_core.events import WEIGHT_BINS
+
+HEIGHT = 340  # px
+MAX_COLUMNS = 200  # of longer runs a column is the mean of several epochs, and it is said
+SHARE_LIMIT = 250  # per mille of the images, as it is drawn: the end of the colours
+DIFFERENCE_LIMIT = 125  # per mille
+_PANELS = ("w_hard", "w_soft", "hard − soft")
+_DOMAINS = ((0.0, 0.265), (0.3, 0.565), (0.695, 0.96))
+# Hard and soft have the colours that they have elsewhere; no difference is no colour at all.
+_DIFFERENCE_COLOURS = [
+    [0, "rgba(0, 114, 178, 1)"],
+    [0.5, "rgba(128, 128, 128, 0)"],
+    [1, "rgba(213, 94, 0, 1)"],
+]
+
+
+def weights_over_time(
+    counts: NDArray[np.integer[Any]], whose: str, chosen: int, planned: int
+) -> Drawing:
+    """Heat maps epoch × weight of the share of some images that has it.
+
+    The bins and the colours' range are the same at all times and in all runs.
+
+    Args:
+        counts: [E, 2, 64] images by weight, of hard and of soft; all 0 in an epoch without.
+        whose: What images these are, in words that "images" can follow.
+        chosen: The epoch looked at.
+        planned: Epochs that the run is to have.
+    """
+    title = QUESTIONS["over_time"]
+    if not counts.any():
+        return empty(title, "This run kept no weight histograms.", HEIGHT)
+    every = math.ceil(planned / MAX_COLUMNS)
+    hard, soft = _columns(counts, every)
+    data = [
+        _heat(0, np.clip(np.round(1000 * hard), 0, 255).astype(np.uint8), every),
+        _heat(1, np.clip(np.round(1000 * soft), 0, 255).astype(np.uint8), every),
+        _heat(2, np.clip(np.round(1000 * (hard - soft)), -127, 127).astype(np.int8), every),
+    ]
+    sentence = _read(counts, whose, chosen, every)
+    alt = (
+        f"Three heat maps of epoch by weight for {whose} images: w_hard, w_soft, and the "
+        f"difference of the two. Colour is the share of the images, the same up to "
+        f"{SHARE_LIMIT / 10:g} %, and from −{DIFFERENCE_LIMIT / 10:g} to "
+        f"{DIFFERENCE_LIMIT / 10:g} %. {sentence}"
+    )
+    return Drawing(title, sentence, alt, data, _layout(chosen, planned), HEIGHT)
+
+
+def _columns(
+    counts: NDArray[np.integer[Any]], every: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of the images, [64, columns], of hard and of soft; epochs without images left out."""
+    totals = counts.sum(axis=2, keepdims=True)
+    shares = counts / np.maximum(totals, 1)
+    starts = np.arange(0, len(counts), every)
+    known = np.add.reduceat((totals > 0).astype(float), starts)
+    means = np.add.reduceat(shares, starts) / np.maximum(known, 1)
+    return means[:, 0].T, means[:, 1].T
+
+
+def _heat(panel: int, parts: NDArray[np.integer[Any]], every: int) -> dict[str, Any]:
+    """One panel; `parts` [64, columns] per mille, as bytes: a fifth of what text would take."""
+    is_difference = panel == 2
+    limit = DIFFERENCE_LIMIT if is_difference else SHARE_LIMIT
+    ticks = [-limit, 0, limit] if is_difference else [0, 50, 100, 150, 200, limit]
+    name = _PANELS[panel]
+    words = "hard minus soft: %{z} in 1,000" if is_difference else f"{name}: %{{z}} in 1,000 images"
+    return {
+        "type": "heatmap",
+        "uid": ("hard", "soft", "difference")[panel],
+        "name": name,
+        "xaxis": _axis_name("x", panel),
+        "yaxis": _axis_name("y", panel),
+        "x0": 1 + (every - 1) / 2,
+        "dx": every,
+        "y0": 0.5 / WEIGHT_BINS,
+        "dy": 1 / WEIGHT_BINS,
+        "z": {
+            "dtype": "i1" if is_difference else "u1",
+            "bdata": base64.b64encode(np.ascontiguousarray(parts).tobytes()).decode("ascii"),
+            "shape": f"{parts.shape[0]}, {parts.shape[1]}",
+        },
+        "zmin": -limit if is_difference else 0,
+        "zmax": limit,
+        "colorscale": _DIFFERENCE_COLOURS if is_difference else "Cividis",
+        "showscale": panel > 0,
+        "colorbar": {
+            "title": {"text": "images", "font": {"size": FONT_SIZE}},
+            "thickness": 12,
+            "x": _DOMAINS[panel][1] + 0.008,
+            "xpad": 2,
+            "tickvals": ticks,
+            "ticktext": _tick_texts(ticks),
+        },
+        "hovertemplate": f"epoch %{{x:d}}, weight near %{{y:.2f}}<br>{words}<extra></extra>",
+    }
+
+
+def _tick_texts(ticks: list[int]) -> list[str]:
+    texts = [f"{tick / 10:g} %".replace("-", "−") for tick in ticks]
+    texts[-1] = f"≥ {texts[-1]}"
+    if ticks[0] < 0:
+        texts[0] = f"≤ {texts[0]}"
+    return texts
+
+
+def _axis_name(letter: str, panel: int) -> str:
+    return letter if panel == 0 else f"{letter}{panel + 1}"
+
+
+def _layout(chosen: int, planned: int) -> dict[str, Any]:
+    """Three panels whose axes move together; the range is that of the whole run from the start."""
+    axes: dict[str, Any] = {}
+    for panel, domain in enumerate(_DOMAINS):
+        number = "" if panel == 0 else str(panel + 1)
+        axes[f"xaxis{number}"] = {
+            "title": {"text": "epoch", "standoff": 6},
+            "domain": list(domain),
+            "anchor": _axis_name("y", panel),
+            "range": [0.5, planned + 0.5],
+            "zeroline": False,
+            "showgrid": False,
+            "showline": True,
+            "mirror": True,
+            "tickformat": "d",
+            "nticks": 5,
+            "ticks": "outside",
+        } | ({"matches": "x"} if panel else {})
+        axes[f"yaxis{number}"] = {
+            "anchor": _axis_name("x", panel),
+            "range": [0, 1],
+            "tickvals": [0, 0.25, 0.5, 0.75, 1],
+            "zeroline": False,
+            "showgrid": False,
+            "showline": True,
+            "mirror": True,
+        } | ({"matches": "y", "showticklabels": False} if panel else {})
+    axes["yaxis"]["title"] = {"text": "weight (0 … 1)"}
+    marker = epoch_marker(chosen)
+    on_map = {"line": marker["line"] | {"color": "#FFFFFF"}}  # dark text would not show on it
+    return base_layout(
+        margin={"l": 62, "r": 12, "t": 30, "b": 48},
+        **axes,
+        shapes=[
+            marker | {"xref": _axis_name("x", panel)} | (on_map if panel < 2 else {})
+            for panel in range(3)
+        ],
+        annotations=[
+            {
+                "text": name,
+                "x": sum(domain) / 2,
+                "xref": "paper",
+                "y": 1,
+                "yref": "paper",
+                "yanchor": "bottom",
+                "yshift": 2,
+                "showarrow": False,
+                "font": {"color": THEME_TEXT},
+            }
+            for name, domain in zip(_PANELS, _DOMAINS, strict=True)
+        ],
+    )
+
+
+def _read(counts: NDArray[np.integer[Any]], whose: str, chosen: int, every: int) -> str:
+    present = np.flatnonzero(counts.any(axis=(1, 2)))
+    first = int(present[0])
+    if not counts[chosen - 1].any():
+        sentence = f"There is no histogram of epoch {chosen}."
+    else:
+        hard, soft = _means(counts[chosen - 1])
+        sentence = (
+            f"At epoch {chosen} {whose} images have a mean w_hard of {hard:.2f} and a mean w_soft "
+            f"of {soft:.2f}"
+        )
+        if first + 1 != chosen:
+            hard, soft = _means(counts[first])
+            sentence += f"; at epoch {first + 1} it was {hard:.2f} and {soft:.2f}"
+        sentence += "."
+    if missing := len(counts) - len(present):
+        sentence += f" {missing:,} of {len(counts):,} epochs have no histogram that can be read."
+    if every > 1:
+        sentence += f" A column is the mean of {every} epochs."
+    return sentence
+
+
+def _means(counts: NDArray[np.integer[Any]]) -> tuple[float, float]:
+    """Mean weights, to a bin, of [2, 64] images."""
+    centres = (np.arange(WEIGHT_BINS) + 0.5) / WEIGHT_BINS
+    hard, soft = (counts @ centres) / np.maximum(counts.sum(axis=1), 1)
+    return float(hard), float(soft)
