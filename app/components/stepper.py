@@ -1,0 +1,81 @@
+"""The walk through recorded steps: phases, Back and Next, a choice of steps, buttons for more.
+
+Not Streamlit's own widgets: these would have to live in the polled part of the page, as the
+list of steps grows there, and would lose what a hand does to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+_mount = st.components.v2.component(
+    "bikd_stepper",
+    css=(_HERE / "stepper.css").read_text(encoding="utf-8"),
+    js=(_HERE / "stepper.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+class Place(NamedTuple):
+    """Where the viewer stands, and what was asked for just now."""
+
+    phase: int  # from 0
+    step: int | None  # None: follow the newest
+    asked: Literal["inner", "outer", None]
+
+
+def stepper(
+    *, key: str, phases: Sequence[str], steps: Mapping[int, int], newest: int, can_step: bool
+) -> Place:
+    """The bar; returns where it stands.
+
+    Args:
+        key: One for each run.
+        phases: Their names, in order.
+        steps: The epoch of each recorded step, by step, rising.
+        newest: The step that who follows sees; 0 where none is recorded.
+        can_step: Whether the run can be asked for another step.
+    """
+    place = _place((st.session_state.get(key) or {}).get("place"), len(phases), steps)
+    result = _mount(
+        key=key,
+        data={
+            "phases": list(phases),
+            "steps": [list(pair) for pair in steps.items()],
+            "newest": newest,
+            "can_step": can_step,
+            "phase": place.phase,
+            "step": place.step,
+        },
+        default={"place": None},
+        on_place_change=_nothing,
+        on_ask_change=_nothing,
+    )
+    place = _place(result.place, len(phases), steps)
+    match result.ask:
+        case "inner" | "outer":
+            return place._replace(asked=result.ask)
+    return place
+
+
+def _place(value: object, num_phases: int, steps: Mapping[int, int]) -> Place:
+    """The browser's word, which may be anything, as a phase and a step that exist."""
+    given: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
+    phase, step = _whole(given.get("phase")), _whole(given.get("step"))
+    is_phase = phase is not None and 0 <= phase < num_phases
+    return Place(phase or 0 if is_phase else 0, step if step in steps else None, None)
+
+
+def _whole(value: object) -> int | None:
+    if not isinstance(value, int | float) or isinstance(value, bool) or value % 1 != 0:
+        return None
+    return int(value)
+
+
+def _nothing() -> None:
+    """Streamlit sends a component's state only where there is a callback."""

@@ -1,0 +1,351 @@
+"""The first half of a step: the batch, what pulls the (virtual) student, and what D_val says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures.classes import row_values
+from app.figures.drawing import (
+    GROUP_COLOURS,
+    KIND_COLOURS,
+    THEME_TEXT,
+    Drawing,
+    base_layout,
+)
+from app.figures.step.moment import (
+    GROUP_SYMBOLS,
+    GROUPS,
+    HEIGHT,
+    KINDS,
+    QUESTIONS,
+    Step,
+    band_axis,
+    band_height,
+    left_margin,
+    legend_on_top,
+    plural,
+    signed,
+)
+
+LEAST_LOSS, MOST_LOSS = 1e-3, 16.0  # nats, the ends of the loss axis: a smaller one is drawn there
+_ROW_HEIGHT = 25  # px for one class with its pictures
+_PICTURES_END = 0.4  # of the plot's width
+_META_LOSSES = {"hard": "cross-entropy", "soft": "soft loss", "mix": "hard + soft loss"}
+
+
+def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
+    """Each class's pictures of the batch, and what student and teacher lose on them.
+
+    Args:
+        step: The step.
+        strips: For each band the pictures in one row, as a data URI ("" for none); empty
+            where the pictures are not at hand.
+    """
+    trace = step.trace
+    data = [
+        _losses(step, group, "student", trace.ce_student, 0.16, GROUP_SYMBOLS[group])
+        for group in GROUPS
+    ]
+    if trace.ce_teacher is not None:
+        data.append(_losses(step, None, "teacher", trace.ce_teacher, -0.2, "diamond-open"))
+    x_axis = {
+        "title": {"text": "cross-entropy of one picture (nats, log scale)", "standoff": 8},
+        "type": "log",
+        "range": [np.log10(LEAST_LOSS) - 0.1, np.log10(MOST_LOSS)],
+        "tickvals": [0.001, 0.01, 0.1, 1, 10],
+        "ticktext": ["≤ 0.001", "0.01", "0.1", "1", "10"],
+        "domain": [_PICTURES_END if any(strips) else 0, 1],
+        "zeroline": False,
+    }
+    layout = base_layout(
+        margin={"l": left_margin(step), "r": 16, "t": 34, "b": 52},
+        xaxis=x_axis,
+        yaxis=band_axis(step) | {"showgrid": True},
+        images=[_strip(strip, row) for row, strip in enumerate(strips) if strip],
+        **legend_on_top(),
+    )
+    sentence = _read_batch(step)
+    alt = f"Losses of the batch's pictures by class, head to tail. {sentence}"
+    return Drawing(QUESTIONS["batch"], sentence, alt, data, layout, band_height(step, _ROW_HEIGHT))
+
+
+def _losses(
+    step: Step,
+    group: str | None,
+    whose: str,
+    values: NDArray[np.floating[Any]],
+    shift: float,
+    symbol: str,
+) -> dict[str, Any]:
+    """Markers of the pictures of one third, or of all, `shift` rows above their band's middle."""
+    names = step.names()
+    places = [
+        (place, row)
+        for row, band in enumerate(step.bands)
+        for place in band.members
+        if group in (None, band.group)
+    ]
+    is_teacher = group is None
+    return {
+        "type": "scatter",
+        "uid": whose if group is None else f"{whose}-{group}",
+        "name": whose if group is None else f"{whose}, {group}",
+        "mode": "markers",
+        "x": [round(max(float(values[place]), LEAST_LOSS), 4) for place, _ in places],
+        "y": [-row + shift for _, row in places],
+        "customdata": [[names[place], round(float(values[place]), 4)] for place, _ in places],
+        "marker": {
+            "symbol": symbol,
+            "size": 8 if is_teacher else 10,
+            "opacity": 0.75,
+            "color": THEME_TEXT if group is None else GROUP_COLOURS[group],
+        },
+        "hovertemplate": f"%{{customdata[0]}}<br>{whose}: %{{customdata[1]}}<extra></extra>",
+    }
+
+
+def _strip(source: str, row: int) -> dict[str, Any]:
+    """Pictures in a row, between the class's name and its losses."""
+    return {
+        "source": source,
+        "xref": "paper",
+        "yref": "y",
+        "x": 0.01,
+        "y": -row,
+        "xanchor": "left",
+        "yanchor": "middle",
+        "sizex": _PICTURES_END - 0.02,
+        "sizey": 0.86,
+        "sizing": "contain",
+        "layer": "above",
+    }
+
+
+def _read_batch(step: Step) -> str:
+    many, few = (step.members_of(group) for group in ("many", "few"))
+    losses = step.trace.ce_student.astype(np.float64)
+    words = (
+        f"Of the {plural(step.size, 'picture')} {len(many)} are of many-shot classes and "
+        f"{len(few)} of few-shot ones. The student's mean cross-entropy is {losses.mean():.2f}"
+    )
+    if len(many) and len(few):
+        words += f": {losses[many].mean():.2f} on many, {losses[few].mean():.2f} on few"
+    if step.trace.ce_teacher is not None:
+        words += f"; the teacher's is {float(step.trace.ce_teacher.mean()):.2f}"
+    return f"{words}."
+
+
+def pull(step: Step) -> Drawing:
+    """How much each class adds to the loss that the student descends; hard and soft stacked."""
+    values = (
+        step.weighted() if step.has_weight_net else step.trace.losses.astype(np.float64)[:, None]
+    ) / step.size
+    parts = np.array([values[band.members].sum(axis=0) for band in step.bands])  # [bands, 1 or 2]
+    names = KINDS if step.has_weight_net else ("loss",)
+    data = [
+        {
+            "type": "bar",
+            "uid": f"pull-{name}",
+            "name": f"w_{name} · {name} loss" if step.has_weight_net else "loss",
+            "orientation": "h",
+            "x": np.round(parts[:, column], 5).tolist(),
+            "y": [-row for row in range(len(parts))],
+            "customdata": [band.name for band in step.bands],
+            "marker": {
+                "color": KIND_COLOURS.get(name, THEME_TEXT),
+                "pattern": {"shape": "/" if name == "soft" else "", "solidity": 0.3},
+            },
+            "hovertemplate": f"%{{customdata}}: %{{x:.4f}} from the {name} loss<extra></extra>"
+            if step.has_weight_net
+            else "%{customdata}: %{x:.4f}<extra></extra>",
+        }
+        for column, name in enumerate(names)
+    ]
+    layout = base_layout(
+        margin={"l": left_margin(step), "r": 60, "t": 34, "b": 52},
+        barmode="stack",
+        bargap=0.35,
+        xaxis={
+            "title": {"text": "part of the batch's loss (nats)", "standoff": 8},
+            "rangemode": "tozero",
+        },
+        yaxis=band_axis(step),
+        annotations=row_values([f"{part:.3f}" for part in parts.sum(axis=1)], THEME_TEXT),
+        **(legend_on_top() if step.has_weight_net else {}),
+    )
+    sentence = _read_pull(step, parts)
+    alt = f"Bars of what each class adds to the loss, head to tail. {sentence}"
+    return Drawing(QUESTIONS["pull"], sentence, alt, data, layout, band_height(step))
+
+
+def _read_pull(step: Step, parts: NDArray[np.float64]) -> str:
+    total = float(parts.sum())
+    of_few = float(
+        sum(part.sum() for part, band in zip(parts, step.bands, strict=True) if band.group == "few")
+    )
+    share = f"{100 * of_few / total:.0f} %" if total > 0 else "nothing"
+    weights = step.trace.weights_before
+    if weights is None:
+        return (
+            f"The student descends the plain mean, {total:.3f}; few-shot classes are "
+            f"{share} of it, with {len(step.members_of('few'))} of {step.size} pictures. Nobody "
+            "asks whether that is what balanced data would want."
+        )
+    hard, soft = parts.sum(axis=0)
+    means = weights.astype(np.float64).mean(axis=0)
+    return (
+        f"L_tr = {total:.3f}: {hard:.3f} from the hard loss (mean weight {means[0]:.2f}), "
+        f"{soft:.3f} from the soft loss ({means[1]:.2f}). Few-shot classes are {share} of it. "
+        "A copy of the student, θ′, goes one step down; the student itself still waits at θ."
+    )
+
+
+def outer_loss(step: Step, meta_loss: str) -> Drawing:
+    """The loss of a balanced D_val batch at θ and, one virtual step later, at θ′.
+
+    Args:
+        step: A step of a method with a weight net.
+        meta_loss: "hard", "soft" or "mix".
+    """
+    before, after = _outer_losses(step)
+    has_fallen = after < before
+    colour = "#009E73" if has_fallen else "#D55E00"
+    room = max(abs(after - before), 1e-4)
+    middle = (before + after) / 2
+    data = [
+        {
+            "type": "scatter",
+            "uid": "outer",
+            "mode": "lines+markers+text",
+            "x": [0, 1],
+            "y": [round(before, 5), round(after, 5)],
+            "text": [f"{before:.4f}", f"{after:.4f}"],
+            "textposition": ["top center", "top center"],
+            "textfont": {"size": 18, "color": THEME_TEXT},
+            "line": {"color": colour, "width": 4},
+            "marker": {
+                "size": 16,
+                "symbol": ["circle-open", "circle"],
+                "color": colour,
+                "line": {"width": 3, "color": colour},
+            },
+            "cliponaxis": False,
+            "hoverinfo": "y",
+        }
+    ]
+    layout = base_layout(
+        margin={"l": 76, "r": 24, "t": 12, "b": 52},
+        xaxis={
+            "range": [-0.4, 1.4],
+            "tickvals": [0, 1],
+            "ticktext": ["at θ: the student as it is", "at θ′: the virtual student"],
+            "zeroline": False,
+            "showgrid": False,
+        },
+        yaxis={
+            "title": {"text": f"{_META_LOSSES[meta_loss]} on D_val (nats)"},
+            "range": [middle - 1.2 * room, middle + 1.4 * room],
+            "tickformat": ".4f",
+            "nticks": 5,
+            "zeroline": False,
+        },
+    )
+    verb = "fell" if has_fallen else "rose" if after > before else "stayed"
+    advice = {
+        "fell": "with these weights the step helps on balanced data",
+        "rose": "with these weights the step hurts on balanced data, so the weights should change",
+        "stayed": "to balanced data the step makes no difference",
+    }[verb]
+    sentence = (
+        f"On a class-balanced batch of D_val the loss {verb} from {before:.4f} to {after:.4f} "
+        f"({signed(after - before, 4)}): {advice}."
+    )
+    alt = f"Line from the D_val loss at θ to that at θ′. {sentence}"
+    return Drawing(QUESTIONS["outer_loss"], sentence, alt, data, layout, HEIGHT)
+
+
+def _outer_losses(step: Step) -> tuple[float, float]:
+    losses = step.trace.outer_losses
+    if losses is None:
+        raise ValueError("a method without a weight net never looks at D_val")
+    return float(losses[0]), float(losses[1])
+
+
+def outer_pull(step: Step) -> Drawing:
+    """What each third's weighted hard and soft losses do to the D_val loss, to first order.
+
+    Σ_i w_i · influence_i / B over the pictures of a third: how fast the D_val loss changes as the
+    virtual step gets longer. Negative lowers it.
+    """
+    parts = outer_parts(step)
+    data = [
+        {
+            "type": "bar",
+            "uid": f"part-{kind}",
+            "name": f"{kind} losses",
+            "x": np.round(parts[:, column], 5).tolist(),
+            "y": [2, 1, 0],
+            "orientation": "h",
+            "marker": {
+                "color": KIND_COLOURS[kind],
+                "pattern": {"shape": "/" if kind == "soft" else "", "solidity": 0.3},
+            },
+            "hovertemplate": f"{kind} losses: %{{x:.4f}}<extra></extra>",
+        }
+        for column, kind in enumerate(KINDS)
+    ]
+    layout = base_layout(
+        margin={"l": 108, "r": 24, "t": 34, "b": 52},
+        bargap=0.3,
+        xaxis={
+            "title": {
+                "text": "slope of the D_val loss (nats per unit of step size)",
+                "standoff": 8,
+            },
+            "zeroline": True,
+            "zerolinewidth": 2,
+            "nticks": 6,
+        },
+        yaxis={
+            "tickvals": [2, 1, 0],
+            "ticktext": [f"{group} · {len(step.members_of(group))}" for group in GROUPS],
+            "range": [-0.6, 2.6],
+            "zeroline": False,
+            "showgrid": False,
+        },
+        **legend_on_top(),
+    )
+    sentence = _read_parts(parts)
+    alt = f"Bars of each third's share in the change of the D_val loss. {sentence}"
+    return Drawing(QUESTIONS["outer_pull"], sentence, alt, data, layout, HEIGHT)
+
+
+def outer_parts(step: Step) -> NDArray[np.float64]:
+    """[3, 2] many, medium, few by hard, soft: what `outer_pull` draws."""
+    weights, influence = step.trace.weights_before, step.trace.influence
+    if weights is None or influence is None:
+        raise ValueError("a method without a weight net never looks at D_val")
+    each = weights.astype(np.float64) * influence.astype(np.float64) / step.size
+    return np.array([each[step.members_of(group)].sum(axis=0) for group in GROUPS])
+
+
+def _read_parts(parts: NDArray[np.float64]) -> str:
+    helper = np.unravel_index(int(parts.argmin()), parts.shape)
+    hinder = np.unravel_index(int(parts.argmax()), parts.shape)
+    words = "To first order"
+    if parts[helper] < 0:
+        words += (
+            f" the {KINDS[helper[1]]} losses of {GROUPS[helper[0]]}-shot classes lower the D_val "
+            f"loss most ({signed(parts[helper], 2)})"
+        )
+    if parts[hinder] > 0:
+        joint = "; the" if parts[helper] < 0 else " the"
+        words += (
+            f"{joint} {KINDS[hinder[1]]} losses of {GROUPS[hinder[0]]}-shot classes work against "
+            f"it ({signed(parts[hinder], 2)})"
+        )
+    return f"{words}. Together: {signed(float(parts.sum()), 2)}."
