@@ -10,7 +10,7 @@ from functools import partial
 
 import streamlit as st
 
-from app import choices, figures, frame_figures, pictures_view
+from app import choices, figures, frame_figures, pictures_view, step_view
 from app.components import live_plot
 from app.figures import outer_loop
 from app.figures.drawing import MAX_CLASSES_SHOWN, QUESTIONS, Drawing, Kind, empty
@@ -97,6 +97,7 @@ VIEWS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("outer_losses", "hypergradient_norm"),
         ("hypergradient_cosine", "saturated_share"),
     ),
+    "One step": (),  # a walk through phases: app/step_view.py
 }
 FIRST_VIEW = next(iter(VIEWS))
 
@@ -115,6 +116,9 @@ def show(view: str, snapshot: Snapshot, chosen: int, *, by_class: bool) -> None:
             else None,
         )
 
+    if view == "One step":
+        step_view.show(snapshot, chosen)
+        return
     if view == "Pictures":
         pictures_view.show(snapshot, chosen, draw)
         return

@@ -1,7 +1,18 @@
 """Streamlit components of our own; each is a Python function beside its JavaScript."""
 
+from app.components.gallery import Gallery, Picture, gallery, portrait
 from app.components.live_plot import live_plot
+from app.components.stepper import stepper
 from app.components.timeline import timeline
 from app.components.visibility import page_is_hidden
 
-__all__ = ["live_plot", "page_is_hidden", "timeline"]
+__all__ = [
+    "Gallery",
+    "Picture",
+    "gallery",
+    "live_plot",
+    "page_is_hidden",
+    "portrait",
+    "stepper",
+    "timeline",
+]

@@ -1,0 +1,85 @@
+"""The walk through one step of a real run, in a real browser."""
+
+import pytest
+
+from tests.browser.test_lab import RUN_LIMIT_MS, click, wait_for_epoch
+
+FIGURES = [
+    ("batch",),
+    ("pull",),
+    ("outer_loss", "outer_pull"),
+    ("influence_hard", "influence_soft"),
+    ("answer_hard", "answer_soft"),
+    ("new_hard", "new_soft"),
+]
+
+
+def wait_for_figure(page, name: str) -> None:
+    """It is drawn, with something in it, and says something."""
+    figure = page.locator(f".st-key-figure_step_{name}")
+    figure.locator(".js-plotly-plot .main-svg").first.wait_for()
+    page.wait_for_function(
+        """name => document.querySelector(
+            `.st-key-figure_step_${name} figcaption`)?.textContent.length > 20""",
+        arg=name,
+    )
+
+
+def shown_phase(page) -> str:
+    return page.locator(".bikd-phase[aria-current=step]").inner_text()
+
+
+def shown_step(page) -> int:
+    return int(page.get_by_label("Recorded step").input_value())
+
+
+def wait_for_step(page, step: int) -> None:
+    page.wait_for_function(
+        "step => document.querySelector('.bikd-stepper select')?.value === String(step)",
+        arg=step,
+    )
+
+
+@pytest.mark.slow
+def test_a_run_is_paused_stepped_and_walked_through(server_url, new_page):
+    page = new_page(f"{server_url}/?epochs=2000")
+    click(page, "Start")
+    wait_for_epoch(page, 2)
+    click(page, "Pause")
+    page.get_by_text("paused", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    page.get_by_role("radio", name="One step").click()
+    page.get_by_text("No step of this run is under the lens yet.").wait_for()
+
+    click(page, "One inner step more")
+    page.get_by_text("the only recorded step").wait_for()
+    first = shown_step(page)
+    for number, names in enumerate(FIGURES, 1):
+        assert shown_phase(page).startswith(str(number))
+        for name in names:
+            wait_for_figure(page, name)
+        if number < len(FIGURES):
+            click(page, "Next ▶")
+    assert page.get_by_role("button", name="Next ▶").is_disabled()
+
+    # Another step: the walk stays in its phase, and Back goes on into the step before.
+    click(page, "One inner step more")
+    page.get_by_text("the newest of 2 recorded").wait_for()
+    second = shown_step(page)
+    assert second == first + 1
+    assert shown_phase(page).startswith("6")
+    for _ in FIGURES:
+        click(page, "◀ Back")
+    wait_for_step(page, first)
+    assert shown_phase(page).startswith("6")
+    page.wait_for_timeout(2500)  # longer than a poll and than the bar waits for an answer
+    assert shown_step(page) == first
+    assert shown_phase(page).startswith("6")
+    page.locator(".bikd-phase").first.press("ArrowLeft")
+    wait_for_figure(page, "answer_hard")
+
+    page.get_by_text("paused", exact=True).wait_for()  # looking back has trained nothing
+    assert page.locator(".bikd-stepper option").count() == 2
+    click(page, "Stop")
+    page.get_by_text("stopped", exact=True).wait_for()
+    assert page.get_by_role("button", name="One inner step more").is_disabled()
+    wait_for_figure(page, "answer_hard")
