@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import state, status
 from app.figures.drawing import percent
+from app.recorded import recorded
 from app.state import attempt
 from bikd_core.runs import Snapshot
 
@@ -21,6 +22,7 @@ def welcome() -> None:
         "does. With the digits it takes a few seconds and needs no download.",
         icon=":material/play_arrow:",
     )
+    recorded("welcome")
     runs = attempt(lambda: state.manager().list()) or ()
     if runs:
         st.markdown("##### Earlier runs")
@@ -33,8 +35,8 @@ def dialog() -> None:
     runs = attempt(lambda: state.manager().list()) or ()
     if not runs:
         st.write("There are none yet: press Start to make the first.")
-        return
     _rows(runs, "dialog")
+    recorded("dialog")
 
 
 def _rows(runs: tuple[Snapshot, ...], place: str) -> None:

@@ -1,0 +1,58 @@
+"""The opened run as a thing of its own: its name, its size, its files, and its end."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import streamlit as st
+
+from app import state
+from app.state import attempt, manager
+from bikd_core.runs import Snapshot
+from bikd_core.store.archive import export_run
+
+
+def this_run(snapshot: Snapshot) -> None:
+    """A popover: rename, download, delete (asked twice)."""
+    with st.popover("This run", icon=":material/folder:"):
+        folder, run_id = snapshot.folder, snapshot.run_id
+        st.caption(f"{run_id} · {folder.size_bytes() / 1e6:.1f} MB on the server's disk")
+        name = st.text_input("Name", snapshot.name, max_chars=200, key=f"name {run_id}")
+        if name != snapshot.name:
+            attempt(lambda: manager().rename(run_id, name))
+        if snapshot.has_ended:
+            st.download_button(
+                "Whole run (.zip)",
+                data=lambda: _zip(snapshot),
+                file_name=f"{run_id}.zip",
+                icon=":material/download:",
+                help="Opens on any page like this one, with all its views.",
+            )
+        student = folder.path / "student.safetensors"
+        if student.is_file():
+            st.download_button(
+                "Student (.safetensors)",
+                data=lambda: Path(student).read_bytes(),
+                file_name=f"{run_id}-student.safetensors",
+                icon=":material/download:",
+                help="Its metadata names the run, the architecture and the data set.",
+            )
+        _delete(snapshot)
+
+
+def _delete(snapshot: Snapshot) -> None:
+    is_sure = st.checkbox("Delete this run from the disk", key=f"sure {snapshot.run_id}")
+    if st.button("Delete", key="delete", disabled=not (is_sure and snapshot.has_ended)):
+        run_id = snapshot.run_id
+        before = list(st.session_state["complaints"])
+        attempt(lambda: manager().delete(run_id))
+        if st.session_state["complaints"] == before:
+            state.show_run("")
+            st.rerun()
+
+
+def _zip(snapshot: Snapshot) -> bytes:
+    buffer = io.BytesIO()
+    export_run(snapshot.folder, buffer)
+    return buffer.getvalue()
