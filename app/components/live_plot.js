@@ -89,7 +89,16 @@ function make(parentElement) {
   parentElement.append(figure);
   const shown = { figure, title, plot, sentence, nothing, data: null, inTurn: Promise.resolve() };
   // New data wait while a hand drags: a redraw would end its zoom half-way.
-  plot.addEventListener("pointerdown", () => (shown.isHeld = true), true);
+  plot.addEventListener(
+    "pointerdown",
+    (event) => {
+      shown.isHeld = true;
+      // A redraw forgets what was under the pointer, and Plotly tells a click of nothing else.
+      const isOnPlot = event.target.classList.contains("drag");
+      if (shown.data.is_clickable && isOnPlot) window.Plotly.Fx.hover(plot, event);
+    },
+    true,
+  );
   shown.letGo = () => {
     if (!shown.isHeld) return;
     setTimeout(() => {

@@ -142,7 +142,7 @@ def _gallery(
         title = f"Which pictures get {order}-loss weight?"
     moment = moment_of(_snapshot, chosen)
     if isinstance(moment, str):
-        return Gallery(title, moment, (), pictures.SHOWN, _COLUMNS)
+        return Gallery(title, moment, [("", ())], pictures.SHOWN, _COLUMNS)
     labels = moment.panel.labels
     kept = np.ones(len(labels), dtype=np.bool_)
     if selection is not None:

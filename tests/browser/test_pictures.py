@@ -1,0 +1,117 @@
+"""The view of single pictures in a real browser: gallery, history, clicks on a ridge."""
+
+import re
+
+import pytest
+
+RUN_LIMIT_MS = 240_000
+RIDGES = ".st-key-figure_w_hard .js-plotly-plot"
+PICTURES = ".st-key-gallery .bikd-picture:not(.bikd-blank)"
+
+
+def click(page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def open_pictures(page) -> None:
+    page.get_by_text("Pictures", exact=True).click()
+    page.locator(f"{PICTURES} img").first.wait_for()
+
+
+def click_on_the_ridge_of(page, label: int) -> None:
+    """At its peak, as a hand does: the pointer comes, and then clicks."""
+    page.locator(f"{RIDGES} .nsewdrag").first.wait_for()
+    x, y = page.locator(RIDGES).evaluate(
+        """(plot, uid) => {
+            const {l, t} = plot._fullLayout._size, box = plot.getBoundingClientRect();
+            const {xaxis, yaxis} = plot._fullLayout;
+            const {x0, dx, y} = plot.data.find(trace => trace.uid === uid);
+            const peak = y.indexOf(Math.max(...y));
+            return [box.left + l + xaxis.l2p(x0 + peak * dx), box.top + t + yaxis.l2p(y[peak])];
+        }""",
+        f"ridge-{label}",
+    )
+    page.mouse.move(x - 2, y + 4)
+    page.mouse.move(x, y + 3)
+    page.wait_for_timeout(200)
+    page.mouse.click(x, y + 3)
+
+
+def names(page) -> set[str]:
+    return set(page.locator(f"{PICTURES} .bikd-name").all_inner_texts())
+
+
+def wait_for_names(page, expected: set[str]) -> None:
+    page.wait_for_function(
+        """([selector, expected]) => {
+            const found = [...document.querySelectorAll(selector)].map(name => name.textContent);
+            return found.length > 0 && found.every(name => expected.includes(name));
+        }""",
+        arg=[f"{PICTURES} .bikd-name", sorted(expected)],
+    )
+
+
+def wait_for_later_epoch(page, than: int) -> int:
+    page.wait_for_function(
+        "epoch => Number(document.querySelector('.bikd-timeline input')?.value) > epoch",
+        arg=than,
+        timeout=RUN_LIMIT_MS,
+    )
+    return int(page.locator(".bikd-timeline input").input_value())
+
+
+@pytest.mark.slow
+def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, new_page):
+    page = new_page(f"{server_url}/?epochs=300")
+    click(page, "Start")
+    epoch = wait_for_later_epoch(page, 1)
+    open_pictures(page)
+    assert page.locator(PICTURES).count() == 24
+    assert re.fullmatch(
+        r"digit \d, w_hard 0\.\d\d", page.locator(f"{PICTURES} img").first.get_attribute("alt")
+    )
+
+    click_on_the_ridge_of(page, 1)  # while it polls; the bin may be empty an epoch later
+    page.get_by_text(re.compile(r"^digit 1, w_hard 0\.\d+ to 0\.\d+$")).wait_for()
+    epoch = wait_for_later_epoch(page, epoch + 2)
+    assert names(page) <= {"1"}
+    click(page, "Clear selection")
+    page.wait_for_function(
+        "selector => document.querySelectorAll(selector).length === 24", arg=PICTURES
+    )
+
+    picture = page.locator(PICTURES).nth(3)
+    picture.focus()
+    chosen = picture.get_attribute("data-id")
+    page.keyboard.press("Enter")
+    page.locator(".bikd-portrait").wait_for()
+    page.wait_for_url(f"**picture={chosen}*")
+    page.get_by_text("Does the validation set want more of it?").wait_for()
+    wait_for_later_epoch(page, epoch + 2)
+    assert page.locator(".bikd-portrait").is_visible()
+    assert page.locator(f".bikd-portrait p:has-text('No. {chosen} of')").count() == 1
+    click(page, "Stop")
+    page.get_by_text("stopped", exact=True).wait_for()
+
+    again = new_page(page.url)  # the link opens the same picture
+    again.locator(f".bikd-portrait p:has-text('No. {chosen} of')").wait_for()
+    click(again, "Close picture")  # after the end
+    click_on_the_ridge_of(again, 9)
+    wait_for_names(again, {"9"})
+    again.wait_for_timeout(1500)
+    assert names(again) == {"9"}
+
+
+@pytest.mark.slow
+def test_a_click_on_a_ridge_shows_its_pictures_below_and_these_open_the_view(server_url, new_page):
+    page = new_page(f"{server_url}/?epochs=3")
+    click(page, "Start")
+    page.get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    click_on_the_ridge_of(page, 9)
+    strip = page.locator(".st-key-strip .bikd-picture:not(.bikd-blank)")
+    strip.first.wait_for()
+    assert set(strip.locator(".bikd-name").all_inner_texts()) == {"9"}
+    strip.first.click()
+    page.locator(".bikd-portrait").wait_for()
+    page.wait_for_url("**view=Pictures*")
+    wait_for_names(page, {"9"})
