@@ -40,6 +40,9 @@ def open_session() -> None:
     st.session_state["run"] = parameters.get("run", "")
     st.session_state["linked_epoch"] = parameters.get("epoch")
     st.session_state["linked_view"] = parameters.get("view")
+    st.session_state["picture"] = attempt(lambda: url.read_picture(parameters.get("picture")))
+    # A link that is opened anew begins with new widgets where these hold what a link says.
+    st.session_state["visit"] = st.session_state.get("visit", 0) + 1
     st.session_state["has_linked_controls"] = any(
         name not in url.VIEWER_PARAMETERS for name in parameters
     )
@@ -90,6 +93,8 @@ def write_link(*, epoch: int | None, view: str) -> None:
             parameters["epoch"] = str(epoch)
         if view:
             parameters["view"] = view
+        if (picture := st.session_state["picture"]) is not None:
+            parameters["picture"] = str(picture)
     if parameters != dict(st.query_params):
         st.query_params.from_dict(parameters)
 
