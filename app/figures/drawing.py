@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 Group = Literal["many", "medium", "few"]
 Kind = Literal["hard", "soft"]
@@ -142,6 +146,22 @@ def end_labels(
         }
         for (label, (value, colour)), place in zip(ends.items(), placed, strict=True)
     ]
+
+
+def packed(values: NDArray[np.integer[Any]]) -> dict[str, str]:
+    """A matrix of small whole numbers as plotly.js reads it from bytes: a third of their text.
+
+    Raises:
+        ValueError: They are not integers of one or two bytes.
+    """
+    if values.dtype.kind not in "iu" or values.dtype.itemsize > 2:
+        raise ValueError(f"{values.dtype} is not one of int8, uint8, int16, uint16")
+    ordered = values.astype(values.dtype.newbyteorder("<"), order="C")
+    return {
+        "dtype": f"{values.dtype.kind}{values.dtype.itemsize}",
+        "bdata": base64.b64encode(ordered.tobytes()).decode("ascii"),
+        "shape": ", ".join(map(str, values.shape)),
+    }
 
 
 def percent(fraction: float) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from app.figures.accuracy import MAX_POINTS, line_over_epochs, thinned
 from app.figures.classes import Rows, class_axis, row_values, rows_of
 from app.figures.drawing import (
+    FONT_SIZE,
     GROUP_COLOURS,
     HEIGHT,
     KIND_COLOURS,
@@ -26,6 +27,7 @@ from app.figures.drawing import (
     end_labels,
     epoch_axis,
     epoch_marker,
+    packed,
 )
 from bikd_core.evaluation import shot_groups
 from bikd_core.events import WEIGHT_BINS, EpochDone, RunStarted
@@ -182,12 +184,17 @@ def _heat_map(
         "dx": 1 / WEIGHT_BINS,
         "y0": 0,
         "dy": -1,
-        "z": np.round(ordered / totals, 3).tolist(),
+        "z": packed(np.round(1000 * ordered / totals).astype(np.int16)),  # per mille
         "zmin": 0,
-        "zmax": 0.5,
+        "zmax": 500,
         "colorscale": "Cividis",
-        "colorbar": {"title": {"text": "share"}, "thickness": 12, "tickformat": ".0%"},
-        "hovertemplate": "weight near %{x:.2f}: %{z:.1%} of the class's images<extra></extra>",
+        "colorbar": {
+            "title": {"text": "share", "font": {"size": FONT_SIZE}},
+            "thickness": 12,
+            "tickvals": [0, 100, 200, 300, 400, 500],
+            "ticktext": ["0 %", "10 %", "20 %", "30 %", "40 %", "≥ 50 %"],
+        },
+        "hovertemplate": "weight near %{x:.2f}: %{z} in 1,000 of the class's images<extra></extra>",
     }
     layout = base_layout(
         margin={"l": rows.left_margin, "r": 12, "t": 12, "b": 52},
@@ -224,10 +231,9 @@ def mean_weights(
     """Mean w_hard and w_soft of the head and the tail third of the classes over the epochs."""
     groups = shot_groups(started.class_counts)
     thirds = {"tail": groups.few, "head": groups.many}
+    means = {kind: np.array([means_of(epoch, kind) for epoch in epochs]) for kind in _KINDS}
     lines: dict[str, list[float]] = {
-        f"{kind}, {third}": [
-            float(np.mean([means_of(epoch, kind)[label] for label in labels])) for epoch in epochs
-        ]
+        f"{kind}, {third}": means[kind][:, list(labels)].mean(axis=1).tolist()
         for kind in _KINDS
         for third, labels in thirds.items()
     }

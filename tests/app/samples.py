@@ -1,5 +1,6 @@
 """Runs made by hand, as folders on the disk, and a run manager that trains nothing."""
 
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,12 @@ def make_run(
             folder.append(epoch)
         folder.write_status(state, reason, epoch=done, epochs=config.training.epochs)
     return folder
+
+
+def unpacked(z: dict[str, str]) -> np.ndarray:
+    """The matrix that a figure holds as bytes."""
+    values = np.frombuffer(base64.b64decode(z["bdata"]), np.dtype(z["dtype"]))
+    return values.reshape([int(size) for size in z["shape"].split(",")])
 
 
 class FakeManager:
