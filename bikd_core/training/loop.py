@@ -138,13 +138,13 @@ class Loop:
                 yield record.trace(epoch, rows, result)
                 yield self._step_done(epoch, result)
             if not is_last:
-                yield from self._obey(control, epoch, self._ended_by(result))
+                yield from self._obey(control, epoch, self._ended_by(result, is_watched))
                 if control.is_stopped:
                     return
         training_seconds = self._seconds
         yield from self._end_epoch(epoch, record, training_seconds)
         if epoch < self.config.training.epochs:
-            yield from self._obey(control, epoch, self._ended_by(result) | {"epoch"})
+            yield from self._obey(control, epoch, self._ended_by(result, is_watched) | {"epoch"})
 
     def _step(
         self, indices: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
@@ -168,7 +168,13 @@ class Loop:
     def _milestones_before(self, epoch: int) -> int:
         return sum(epoch - 1 >= share * self.config.training.epochs for share in MILESTONES)
 
-    def _ended_by(self, result: StepResult) -> frozenset[StepLevel]:
+    def _ended_by(self, result: StepResult, is_watched: bool) -> frozenset[StepLevel]:
+        """What a step completes; nothing if it was under way already when somebody asked for one.
+
+        Else a running training would pause after a step of which there is no trace.
+        """
+        if not is_watched:
+            return frozenset()
         has_no_outer = self.method.weight_net is None
         return frozenset(("inner", "outer") if result.weight_step or has_no_outer else ("inner",))
 

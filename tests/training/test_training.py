@@ -224,6 +224,17 @@ def test_stepping_runs_to_the_end_of_its_level(
     assert steps[-1].outer_loss > 0
 
 
+@pytest.mark.parametrize("level", ["inner", "outer"])
+def test_a_step_asked_for_while_it_runs_is_a_whole_one(places, digits, quick_teacher, level):
+    control = Control()
+    events = iter(Training(digits, control, places))
+    pull(events, EpochDone)
+    control.step(level)  # the epoch's last step is done, and was not watched
+    seen = [type(next(events)) for _ in range(3)]
+    assert seen == [StepTrace, StepDone, ControlChanged]
+    control.stop()
+
+
 def test_a_steps_trace_shows_its_batch_and_changes_nothing(places, digits, quick_teacher):
     config = digits.changed(method="bikd", epochs=1)
     list(Training(config, Control(), places))  # the teacher is there from now on
