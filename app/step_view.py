@@ -5,8 +5,9 @@ Steps are recorded while somebody steps (`StepTrace`); looking back never undoes
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -123,10 +124,9 @@ def _walk(snapshot: Snapshot, chosen: int) -> None:
         steps=steps,
         newest=newest,
         can_step=snapshot.state in _CAN_STEP,
+        on_ask=partial(_ask, snapshot.run_id),
     )
-    if (level := place.asked) is not None:
-        state.forget_complaints()
-        attempt(lambda: state.manager().step(snapshot.run_id, level))
+    if st.session_state.pop("has_asked_for_step", False):
         st.rerun()  # the buttons of the page, and a refusal, are outside of this part of it
     phase = phases[place.phase]
     words, formula = st.columns([0.52, 0.48], gap="medium", vertical_alignment="center")
@@ -134,6 +134,12 @@ def _walk(snapshot: Snapshot, chosen: int) -> None:
     formula.markdown(f"${phase.formula}$")
     step = place.step or newest
     _figures(snapshot, phase, step, files.get(step))
+
+
+def _ask(run_id: str, level: Literal["inner", "outer"]) -> None:
+    state.forget_complaints()
+    attempt(lambda: state.manager().step(run_id, level))
+    st.session_state["has_asked_for_step"] = True
 
 
 def _has_weight_net(snapshot: Snapshot) -> bool:

@@ -6,7 +6,7 @@ list of steps grows there, and would lose what a hand does to them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -22,15 +22,20 @@ _mount = st.components.v2.component(
 
 
 class Place(NamedTuple):
-    """Where the viewer stands, and what was asked for just now."""
+    """Where the viewer stands."""
 
     phase: int  # from 0
     step: int | None  # None: follow the newest
-    asked: Literal["inner", "outer", None]
 
 
 def stepper(
-    *, key: str, phases: Sequence[str], steps: Mapping[int, int], newest: int, can_step: bool
+    *,
+    key: str,
+    phases: Sequence[str],
+    steps: Mapping[int, int],
+    newest: int,
+    can_step: bool,
+    on_ask: Callable[[Literal["inner", "outer"]], None],
 ) -> Place:
     """The bar; returns where it stands.
 
@@ -40,6 +45,7 @@ def stepper(
         steps: The epoch of each recorded step, by step, rising.
         newest: The step that who follows sees; 0 where none is recorded.
         can_step: Whether the run can be asked for another step.
+        on_ask: Called when somebody asks for one, before the script runs again.
     """
     place = _place((st.session_state.get(key) or {}).get("place"), len(phases), steps)
     result = _mount(
@@ -54,13 +60,9 @@ def stepper(
         },
         default={"place": None},
         on_place_change=_nothing,
-        on_ask_change=_nothing,
+        on_ask_change=lambda: _tell(key, on_ask),
     )
-    place = _place(result.place, len(phases), steps)
-    match result.ask:
-        case "inner" | "outer":
-            return place._replace(asked=result.ask)
-    return place
+    return _place(result.place, len(phases), steps)
 
 
 def _place(value: object, num_phases: int, steps: Mapping[int, int]) -> Place:
@@ -68,13 +70,20 @@ def _place(value: object, num_phases: int, steps: Mapping[int, int]) -> Place:
     given: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
     phase, step = _whole(given.get("phase")), _whole(given.get("step"))
     is_phase = phase is not None and 0 <= phase < num_phases
-    return Place(phase or 0 if is_phase else 0, step if step in steps else None, None)
+    return Place(phase or 0 if is_phase else 0, step if step in steps else None)
 
 
 def _whole(value: object) -> int | None:
     if not isinstance(value, int | float) or isinstance(value, bool) or value % 1 != 0:
         return None
     return int(value)
+
+
+def _tell(key: str, on_ask: Callable[[Literal["inner", "outer"]], None]) -> None:
+    """Pass the browser's word on, which may be anything."""
+    match (st.session_state.get(key) or {}).get("ask"):
+        case "inner" | "outer" as level:
+            on_ask(level)
 
 
 def _nothing() -> None:
