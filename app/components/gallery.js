@@ -1,6 +1,7 @@
 // Pictures as buttons. A picture keeps its button, and so its focus, while others come and go.
 
 const galleries = new WeakMap(); // parentElement -> what is on the page
+const SHORT = { medium: "med." }; // where a picture is narrower than the word
 
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
@@ -21,17 +22,15 @@ function imageOf(picture) {
 function makeButton(picture) {
   const button = element("button", "bikd-picture");
   button.type = "button";
-  button.append(
-    imageOf(picture),
-    element("span", "bikd-name"),
-    element("span", "bikd-value"),
-    element("span", "bikd-group"),
-  );
+  const bar = element("span", "bikd-group");
+  bar.append(element("span", ""), element("span", "bikd-value"));
+  button.append(imageOf(picture), element("span", "bikd-name"), bar);
   return button;
 }
 
 function fill(button, picture, selected) {
-  const [image, name, value, group] = button.children;
+  const [image, name, bar] = button.children;
+  const [group, value] = bar.children;
   if (Boolean(picture.image) !== (image.tagName === "IMG")) image.replaceWith(imageOf(picture));
   else if (picture.image) image.alt = picture.alt;
   button.dataset.id = picture.id;
@@ -40,15 +39,15 @@ function fill(button, picture, selected) {
   button.setAttribute("aria-pressed", String(picture.id === selected));
   name.textContent = picture.name;
   value.textContent = picture.value;
-  group.textContent = picture.group;
-  group.style.background = picture.colour;
+  group.textContent = SHORT[picture.group] ?? picture.group;
+  bar.style.background = picture.colour;
 }
 
 function blank() {
   const button = makeButton({ image: "" });
   button.classList.add("bikd-blank");
   button.disabled = true;
-  for (const part of [...button.children].slice(1)) part.textContent = "–";
+  for (const part of button.querySelectorAll("span")) if (!part.children.length) part.append("–");
   return button;
 }
 

@@ -50,14 +50,15 @@ def moment_of(snapshot: Snapshot, chosen: int) -> Moment | str:
 
 
 def pictures_of(
-    moment: Moment, rows: list[int], order: pictures.Order
+    moment: Moment, rows: list[int], order: pictures.Order, *, is_exact: bool = False
 ) -> tuple[list[Picture], str]:
     """The pictures of these rows; and a sentence if they are not on this machine."""
     indices = moment.panel.original_indices[rows].tolist()
     dataset = moment.snapshot.config.data.dataset
     complaint = ""
     try:
-        images = pictures.data_uris(dataset, indices, state.manager().places.data)
+        folder = state.manager().places.data
+        images = pictures.data_uris(dataset, indices, folder, is_exact=is_exact)
     except PicturesUnavailable as error:
         images, complaint = [""] * len(rows), str(error)
     groups, column = moment.groups(), pictures.column_of(order)

@@ -47,7 +47,7 @@ def show(snapshot: Snapshot, chosen: int, index: int, beside: Any) -> None:
     )
     draw = partial(live_plot, keep_zoom_of=f"{snapshot.run_id} {index}")
     with beside:
-        [picture], _ = pictures_of(moment, [row], "loss")
+        [picture], _ = pictures_of(moment, [row], "loss", is_exact=True)
         portrait(picture, _lines(moment, row), key="portrait")
         draw(drawings.weights, key="figure_picture_weights")
     left, right = st.columns(WIDTHS, gap="medium")
