@@ -14,8 +14,11 @@ import streamlit as st
 
 from app import state
 from app.components import live_plot
+from app.components.live_slider import live_slider
 from app.estimate import estimate
 from app.figures import class_counts
+from app.figures.counts import COUNTS_HEIGHT
+from app.figures.drawing import empty
 from bikd_core.config import (
     MAX_SEED,
     MODELS_FOR,
@@ -65,7 +68,7 @@ def sidebar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig 
     values = state.controls()
     _widget("dataset", values)
     _widget("imbalance", values)
-    _imbalance_factor(values)
+    st.fragment(_imbalance_factor, key="factor and counts")()
     config = _valid(values)
     if config is not None:
         estimate(config, is_idle=is_idle)
@@ -83,15 +86,12 @@ def sidebar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig 
 
 
 def _valid(values: Mapping[str, Any]) -> RunConfig | None:
-    """The config, with its class counts drawn; or None, with what is wrong in a sentence."""
     try:
         config = RunConfig.from_flat(values)
-        counts = planned_counts(config.data)
+        planned_counts(config.data)
     except ConfigError as error:
         st.error(str(error))
         return None
-    names = facts_of(config.data.dataset).class_names
-    live_plot(class_counts(names, counts), key="class_counts", keep_zoom_of="", is_small=True)
     return config
 
 
@@ -194,30 +194,47 @@ def _step_of(value: float) -> float:
     return float(10.0 ** math.floor(math.log10(value))) if 0 < value < 1 else 0.5
 
 
-def _imbalance_factor(values: dict[str, Any]) -> None:
-    """The slider ends where the smallest class has one image left."""
-    field, limits = fields()["imbalance_factor"], bounds("imbalance_factor")
-    largest = limits["le"]
-    try:
-        # A factor beyond the end must not keep the end from being known.
-        config = RunConfig.from_flat(values | {"imbalance_factor": limits["ge"]})
-        largest = float(max_imbalance_factor(config.data))
-    except ConfigError:
-        pass  # said below, where the whole config is judged
+def _imbalance_factor() -> None:
+    """The slider, which ends where the smallest class has one image left, and what it leads to.
+
+    A fragment: while the slider is dragged, only this is drawn again.
+    """
+    values = state.controls()
+    field, lowest = fields()["imbalance_factor"], bounds("imbalance_factor")["ge"]
+    largest = _largest_factor(values, lowest)
     values["imbalance_factor"] = min(values["imbalance_factor"], largest)
-    if largest <= limits["ge"]:
-        return
-    st.slider(
-        field.title or "",
-        limits["ge"],
-        largest,
-        step=1.0,
-        format="%g",
-        help=field.description,
-        key=_shown("imbalance_factor", values["imbalance_factor"]),
-        on_change=_take,
-        args=("imbalance_factor",),
-    )
+    st.markdown(field.title or "", help=field.description)
+    if largest > lowest:
+        is_settled = live_slider(
+            field.title or "",
+            key="control_imbalance_factor",
+            low=lowest,
+            high=largest,
+            value=values["imbalance_factor"],
+            on_move=_take_factor,
+        )
+        if is_settled:
+            st.rerun()
+    try:
+        config = RunConfig.from_flat(values).data
+        drawing = class_counts(facts_of(config.dataset).class_names, planned_counts(config))
+    except ConfigError as error:
+        drawing = empty("", str(error), COUNTS_HEIGHT)
+    live_plot(drawing, key="class_counts", keep_zoom_of="", is_small=True)
+
+
+def _largest_factor(values: Mapping[str, Any], lowest: float) -> float:
+    """A factor beyond the end must not keep the end from being known."""
+    try:
+        config = RunConfig.from_flat({**values, "imbalance_factor": lowest})
+        return float(max_imbalance_factor(config.data))
+    except ConfigError:  # said where the whole config is judged
+        return bounds("imbalance_factor")["le"]
+
+
+def _take_factor(value: float) -> None:
+    state.forget_complaints()
+    state.controls()["imbalance_factor"] = value
 
 
 def _seed(values: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 const timelines = new WeakMap(); // parentElement -> state of one slider
 const SEND_EVERY = 120; // ms, while dragging
-const SETTLE = 1500; // ms in which an answer to an older choice may still arrive
+const PATIENCE = 15000; // ms that a busy server may take to answer to the newest choice
 
 function button(text, label, className) {
   const element = document.createElement("button");
@@ -26,7 +26,7 @@ function make(parentElement) {
   const live = button("", "", "bikd-live");
   root.append(back, slider, forward, output, live);
   parentElement.append(root);
-  return { root, back, slider, forward, output, live, chosen: null, chosenAt: 0, timer: null };
+  return { root, back, slider, forward, output, live, chosen: null, chosenAt: -Infinity, timer: null };
 }
 
 function render(state) {
@@ -57,6 +57,11 @@ function send(state) {
   state.component.setStateValue("epoch", state.chosen);
 }
 
+function settle(state) {
+  if (state.timer) send(state);
+  state.component.setStateValue("settled", state.chosen);
+}
+
 function choose(state, epoch) {
   const { done } = state.data;
   state.chosen = epoch === null ? null : Math.max(1, Math.min(epoch, done));
@@ -75,13 +80,20 @@ export default function (component) {
     timelines.set(parentElement, state);
     const now = () => (state.chosen === null ? state.data.done : state.chosen);
     state.slider.addEventListener("input", () => choose(state, Number(state.slider.value)));
-    state.back.addEventListener("click", () => choose(state, now() - 1));
-    state.forward.addEventListener("click", () => choose(state, now() + 1));
-    state.live.addEventListener("click", () => choose(state, null));
+    state.slider.addEventListener("change", () => settle(state)); // let go
+    const jump = (epoch) => {
+      choose(state, epoch);
+      settle(state);
+    };
+    state.back.addEventListener("click", () => jump(now() - 1));
+    state.forward.addEventListener("click", () => jump(now() + 1));
+    state.live.addEventListener("click", () => jump(null));
   }
   state.component = component;
   state.data = data;
-  const isSettled = performance.now() - state.chosenAt > SETTLE;
-  if (data.chosen === state.chosen || isSettled) state.chosen = data.chosen;
+  // Answers to older choices are on their way until the newest one comes back.
+  const isAnswered = data.chosen === state.chosen;
+  if (isAnswered) state.chosenAt = -Infinity;
+  else if (performance.now() - state.chosenAt > PATIENCE) state.chosen = data.chosen;
   render(state);
 }

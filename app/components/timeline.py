@@ -7,7 +7,7 @@ new value from the server would take it out of the hand that drags it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -20,8 +20,15 @@ _mount = st.components.v2.component(
 )
 
 
-def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | None) -> int | None:
-    """The slider; returns the chosen epoch, or None to follow the newest.
+class Choice(NamedTuple):
+    """Epochs; None is the newest, whichever that is."""
+
+    epoch: int | None  # chosen now, perhaps on the way elsewhere
+    settled: int | None  # chosen when the slider was last let go
+
+
+def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | None) -> Choice:
+    """Draw the slider; returns what is chosen.
 
     Args:
         key: One for each run.
@@ -34,10 +41,11 @@ def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | N
     result = _mount(
         key=key,
         data={"planned": planned, "done": done, "chosen": chosen, "is_live": is_live},
-        default={"epoch": start},
+        default={"epoch": start, "settled": start},
         on_epoch_change=_nothing,
+        on_settled_change=_nothing,
     )
-    return _epoch(result.epoch, done)
+    return Choice(_epoch(result.epoch, done), _epoch(result.settled, done))
 
 
 def chosen_epoch(key: str, start: int | None) -> Any:

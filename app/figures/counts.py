@@ -5,6 +5,8 @@ from __future__ import annotations
 from app.figures.classes import rows_of
 from app.figures.drawing import GROUP_COLOURS, Drawing, base_layout
 
+COUNTS_HEIGHT = 120  # px: it stands in the side bar
+
 
 def class_counts(class_names: tuple[str, ...], counts: tuple[int, ...]) -> Drawing:
     """Bars of the counts, head to tail; names and counts in label order, at least three."""
@@ -38,4 +40,4 @@ def class_counts(class_names: tuple[str, ...], counts: tuple[int, ...]) -> Drawi
         },
     )
     alt = f"Bar chart of the training images of {len(counts)} classes. {sentence}"
-    return Drawing("", sentence, alt, [bars], layout, 120)
+    return Drawing("", sentence, alt, [bars], layout, COUNTS_HEIGHT)

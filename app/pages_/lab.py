@@ -83,11 +83,12 @@ def _linked_epoch(snapshot: Snapshot | None) -> int | None:
 
 
 def _take_linked_view() -> None:
-    asked = st.session_state.pop("linked_view", None)
-    st.session_state.setdefault("view", views.FIRST_VIEW)
-    if asked in views.VIEWS:
-        st.session_state["view"] = asked
-    elif asked is not None:
+    if "linked_view" not in st.session_state:  # only a link that was just opened says something
+        st.session_state.setdefault("view", views.FIRST_VIEW)
+        return
+    asked = st.session_state.pop("linked_view")
+    st.session_state["view"] = asked if asked in views.VIEWS else views.FIRST_VIEW
+    if asked not in {None, *views.VIEWS}:
         state.complain(
             f"view = {asked[:40]!r} is not possible: it must be one of {', '.join(views.VIEWS)}. "
             f"{views.FIRST_VIEW} is shown."
@@ -235,19 +236,19 @@ def _live(run_id: str, drawn_state: str, view: str, start: int | None) -> None:
         st.rerun()
     _headline(snapshot)
     done, planned = len(snapshot.epochs), snapshot.config.training.epochs
-    chosen = timeline(
-        key=f"timeline {run_id}",
+    choice = timeline(
+        key=f"timeline {run_id} {st.session_state['visit']}",
         planned=planned,
         done=done,
         is_live=not snapshot.has_ended,
         start=start,
     )
-    state.write_link(epoch=chosen, view="" if view == views.FIRST_VIEW else view)
+    state.write_link(epoch=choice.settled, view="" if view == views.FIRST_VIEW else view)
     by_class = (
         not views.has_many_classes(snapshot.config.data.dataset)
         or st.session_state.get("weights_by") == "classes"
     )
-    views.show(view, snapshot, done if chosen is None else chosen, by_class=by_class)
+    views.show(view, snapshot, choice.epoch or done, by_class=by_class)
 
 
 def _headline(snapshot: Snapshot) -> None:

@@ -183,13 +183,40 @@ def test_dragging_the_slider_stops_following_and_live_returns(server_url, new_pa
 
 
 @pytest.mark.slow
-def test_a_control_that_is_moved_is_in_the_link(server_url, new_page):
+def test_class_counts_follow_the_factor_while_it_is_dragged(server_url, new_page):
     page = new_page(server_url)
     slider = page.get_by_role("slider", name="Imbalance factor")
-    slider.focus()
-    slider.press("ArrowRight")
-    page.wait_for_url("**imbalance_factor=51*")
-    page.get_by_text("training images:").wait_for()
+    counts = page.locator(".st-key-class_counts figcaption")
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.45 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.2 * box["width"], middle, steps=5)
+    counts.filter(has_text=re.compile("[3-6] in the smallest")).wait_for()
+    assert "imbalance_factor" not in page.url
+    page.mouse.up()
+    page.wait_for_url(re.compile(r"imbalance_factor=\d+"))
+
+
+@pytest.mark.slow
+def test_the_browsers_back_button_takes_controls_and_epoch_back(finished_url, new_page):
+    page = new_page(finished_url)
+    wait_for_the_end(page)
+    click(page, "One epoch back")
+    page.wait_for_url("**epoch=5*")
+    page.get_by_text("At epoch 5 tail classes get").first.wait_for()
+    seed = page.get_by_role("spinbutton", name="Seed", exact=True)
+    seed.fill("12")
+    seed.press("Enter")
+    page.wait_for_url("**seed=12*")
+    page.go_back()
+    page.wait_for_function(
+        "() => document.querySelector('.st-key-control_seed input').value === '0'"
+    )
+    page.get_by_text("At epoch 5 tail classes get").first.wait_for()
+    page.go_back()
+    page.get_by_text("At epoch 6 tail classes get").first.wait_for()
+    assert "epoch=5" not in page.url
 
 
 @pytest.mark.slow

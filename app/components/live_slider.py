@@ -1,0 +1,60 @@
+"""A slider that tells its value while it is dragged; `st.slider` does so only when let go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_HERE = Path(__file__).parent
+_mount = st.components.v2.component(
+    "bikd_live_slider",
+    css=(_HERE / "live_slider.css").read_text(encoding="utf-8"),
+    js=(_HERE / "live_slider.js").read_text(encoding="utf-8"),
+    isolate_styles=False,
+)
+
+
+def live_slider(
+    label: str,
+    *,
+    key: str,
+    low: float,
+    high: float,
+    value: float,
+    on_move: Callable[[float], None],
+) -> bool:
+    """Draw the slider; true in the one script run after it was let go.
+
+    Args:
+        label: For those who cannot see it.
+        key: Of the element.
+        low: One end.
+        high: The other end, above `low`.
+        value: What it shows, in that range, unless a hand is on it.
+        on_move: Called with the new value, in that range, before the script runs again.
+    """
+
+    def take(name: str) -> None:
+        held: Any = st.session_state.get(key)
+        moved_to = _number(held.get(name) if held else None)
+        if moved_to is not None:
+            on_move(min(max(moved_to, low), high))
+
+    result = _mount(
+        key=key,
+        data={"label": label, "low": low, "high": high, "value": value},
+        on_value_change=lambda: take("value"),
+        on_settled_change=lambda: take("settled"),
+    )
+    return _number(result.settled) is not None
+
+
+def _number(value: object) -> float | None:
+    """The browser's word, which may be anything, as a number; None if it is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
