@@ -23,7 +23,7 @@ from app.figures.classes import rows_of
 from app.figures.drawing import Kind
 from bikd_core.data.pictures import load_pictures
 from bikd_core.evaluation import shot_groups
-from bikd_core.events import WEIGHT_BINS, Frame, RunStarted
+from bikd_core.events import WEIGHT_BINS, Frame, Panel, RunStarted
 from bikd_core.runs import Snapshot
 
 Order = Literal["hard", "soft", "loss"]  # by w_hard, by w_soft, by the student's cross-entropy
@@ -45,6 +45,7 @@ class Selection:
     labels: tuple[int, ...]
     kind: Kind | None = None
     bin: int | None = None  # of the 64 of w_hard or w_soft, as `kind` says
+    row: int | None = None  # of the panel: that image alone
 
     @property
     def title(self) -> str:
@@ -57,6 +58,8 @@ class Selection:
     def keeps(self, labels: NDArray[np.integer[Any]], values: Values) -> NDArray[np.bool_]:
         """Which of the N images belong to it; [N], [N, 6] -> [N]."""
         kept = np.isin(labels, self.labels)
+        if self.row is not None:
+            kept &= np.arange(len(labels)) == self.row
         if self.kind is not None and self.bin is not None:
             weights = values[:, COLUMNS.index(f"w_{self.kind}")].astype(np.float64)
             with np.errstate(invalid="ignore"):  # NaN is in no bin
@@ -101,6 +104,21 @@ def selection_of(
     if kind is None or uid == "means":
         return Selection(names[row], members[row])
     return Selection(names[row], members[row], kind, min(max(int(x * WEIGHT_BINS), 0), 63))
+
+
+def selection_of_image(
+    point: Mapping[str, Any], started: RunStarted, panel: Panel
+) -> Selection | None:
+    """What a click on a figure with a point for each image selects: that image.
+
+    The point's customdata is the image's row in the panel; as all from the browser, if at all.
+    """
+    row = point.get("customdata")
+    if not isinstance(row, int) or isinstance(row, bool) or not 0 <= row < len(panel.labels):
+        return None
+    label = int(panel.labels[row])
+    words = f"{in_words(started.class_names[label])}, No. {panel.original_indices[row]}"
+    return Selection(words, (label,), row=row)
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -159,8 +159,10 @@ function configOf(Plotly, shown) {
   };
 }
 
-function tell(shown, point) {
-  const value = { uid: point.fullData.uid, x: point.x, y: point.y };
+function tell(shown, points) {
+  // Of what lies upon each other, a point is meant, not the surface under it.
+  const point = points.find(({ fullData }) => fullData.type === "scatter") ?? points[0];
+  const value = { uid: point.fullData.uid, x: point.x, y: point.y, customdata: point.customdata };
   shown.component.setTriggerValue("point", value);
 }
 
@@ -180,7 +182,7 @@ async function draw(shown) {
   await Plotly.react(shown.plot, coloured(data.data, theme), layout, shown.config);
   if (data.is_clickable && !shown.hearsClicks) {
     shown.hearsClicks = true;
-    shown.plot.on("plotly_click", ({ points }) => tell(shown, points[0]));
+    shown.plot.on("plotly_click", ({ points }) => tell(shown, points));
   }
 }
 

@@ -45,7 +45,8 @@ def live_plot(
         keep_zoom_of: Zoom lasts as long as this text, the run's id for instance, is the same.
         is_small: Without mode bar and zoom, in small print: for the side bar.
         on_point: Called when somebody clicks on a point, before the script runs again, with the
-            trace's uid and the point's x and y: the browser's word, which may be anything.
+            trace's uid and the point's x, y and customdata: the browser's word, which may be
+            anything.
     """
     _mount(
         key=key,

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import pictures
+from app import pictures, state
 from app.components import Gallery, gallery
 from app.pictures import Order, Section, Selection
 from app.pictures_view import one_picture
 from app.pictures_view.moment import WIDTHS, Moment, moment_of, pictures_of
 from bikd_core.runs import Snapshot
 
-CLICKABLE = ("w_hard", "w_soft", "class_accuracy")  # figures whose points select pictures
+_WITH_IMAGES = ("surface_hard", "surface_soft")  # figures with a point for each image
+CLICKABLE = ("w_hard", "w_soft", "class_accuracy", *_WITH_IMAGES)  # whose points select pictures
 STRIP = 12  # pictures under other views' figures
 _COLUMNS = 6
 _NAME = "Pictures"  # of the view
@@ -28,7 +29,11 @@ def select(figure: str, snapshot: Snapshot, by_class: bool, point: Mapping[str, 
     """Somebody clicked on a point of a figure."""
     if snapshot.resolved is None:
         return
-    selection = pictures.selection_of(figure, point, snapshot.resolved, by_class=by_class)
+    if figure in _WITH_IMAGES:
+        panel = state.attempt(snapshot.folder.panel)
+        selection = panel and pictures.selection_of_image(point, snapshot.resolved, panel)
+    else:
+        selection = pictures.selection_of(figure, point, snapshot.resolved, by_class=by_class)
     if selection is not None:
         st.session_state["selection"] = (snapshot.run_id, figure, selection)
 
@@ -203,7 +208,7 @@ def strip(snapshot: Snapshot, chosen: int, view: str) -> None:
         return
     selection = _selection(snapshot)
     if selection is None:
-        st.caption("Click on a class, a bar or a bin to see its pictures.")
+        st.caption("Click on a class, a bar, a bin or a point to see its pictures.")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**Which pictures are these?** {selection.title}", width="content")

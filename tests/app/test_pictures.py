@@ -170,6 +170,15 @@ def test_junk_from_the_browser_selects_nothing(point):
     assert clicked("w_hard", **point) is None
 
 
+def test_a_click_on_the_point_of_an_image_selects_that_image():
+    panel = Panel(labels=LABELS, original_indices=2 * np.arange(len(LABELS), dtype=np.int32))
+    found = pictures.selection_of_image({"customdata": 291}, started(CONFIG), panel)
+    assert found.title == "digit 9, No. 582"
+    assert np.flatnonzero(found.keeps(LABELS, values(w_hard=LABELS))).tolist() == [291]
+    for junk in (-1, 293, 1.5, True, None, [3], "3"):
+        assert pictures.selection_of_image({"customdata": junk}, started(CONFIG), panel) is None
+
+
 # What frames hold
 
 
