@@ -55,7 +55,8 @@ PHASES = (
     ),
     Phase(
         "D_val loss",
-        "The copy is judged on a balanced batch of D_val: there each class counts the same.",
+        "The copy is judged on pictures of D_val, a small set in which all classes are equally "
+        "frequent.",
         r"L_{val}(\theta') - L_{val}(\theta) \approx \tfrac{\eta}{B} \sum_i w_i \cdot "
         r"\mathrm{influence}_i",
         (("outer_loss", "outer_pull"),),
@@ -109,7 +110,7 @@ def show(snapshot: Snapshot, chosen: int) -> None:
         chosen: The epoch looked at. Who follows sees the newest step, or the last one that was
             recorded until that epoch.
     """
-    with st.container(key="step_view", gap=None):
+    with st.container(key="step_view", gap="xxsmall"):
         _walk(snapshot, chosen)
 
 

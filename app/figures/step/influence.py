@@ -22,7 +22,7 @@ from app.figures.step.moment import (
 
 NUM_EXTREMES = 5  # pictures shown at either end of the ranking
 _PICTURES_HEIGHT = 44  # px that the pictures add to a figure
-_WINDOW_HEIGHT = 130  # px
+_WINDOW_HEIGHT = 104  # px
 _BARS_BEGIN = 0.28  # of the plot's height; the pictures are below
 _GAPS_UP_TO = 40  # pictures; more bars stand without gaps
 _MAX_SQUARES = 25  # of a window; more are drawn as a bar
@@ -191,7 +191,7 @@ def window(step: Step) -> Drawing:
         margin={"l": 24, "r": 24, "t": 12, "b": 52},
         barmode="stack",
         xaxis={
-            "title": {"text": "hypergradients gathered in this window"},
+            "title": {"text": "hypergradients gathered in this window", "standoff": 8},
             "range": [0, k],
             "tickformat": "d",
             "dtick": 1 if k <= _MAX_SQUARES else None,

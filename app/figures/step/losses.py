@@ -156,7 +156,8 @@ def pull(step: Step) -> Drawing:
             "y": [-row for row in range(len(parts))],
             "customdata": [band.name for band in step.bands],
             "marker": {
-                "color": KIND_COLOURS.get(name, THEME_TEXT),
+                "color": KIND_COLOURS.get(name)
+                or [GROUP_COLOURS[band.group] for band in step.bands],
                 "pattern": {"shape": "/" if name == "soft" else "", "solidity": 0.3},
             },
             "hovertemplate": f"%{{customdata}}: %{{x:.4f}} from the {name} loss<extra></extra>"
@@ -205,7 +206,7 @@ def _read_pull(step: Step, parts: NDArray[np.float64]) -> str:
 
 
 def outer_loss(step: Step, meta_loss: str) -> Drawing:
-    """The loss of a balanced D_val batch at θ and, one virtual step later, at θ′.
+    """The loss of a batch of the balanced D_val at θ and, one virtual step later, at θ′.
 
     Args:
         step: A step of a method with a weight net.
@@ -261,7 +262,7 @@ def outer_loss(step: Step, meta_loss: str) -> Drawing:
         "stayed": "to balanced data the step makes no difference",
     }[verb]
     sentence = (
-        f"On a class-balanced batch of D_val the loss {verb} from {before:.4f} to {after:.4f} "
+        f"On a batch of the balanced D_val the loss {verb} from {before:.4f} to {after:.4f} "
         f"({signed(after - before, 4)}): {advice}."
     )
     alt = f"Line from the D_val loss at θ to that at θ′. {sentence}"
