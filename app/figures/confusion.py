@@ -18,6 +18,7 @@ from app.figures.drawing import (
     ROW_HEIGHT,
     Drawing,
     base_layout,
+    packed,
     percent,
 )
 from bikd_core.evaluation import shot_groups
@@ -93,14 +94,13 @@ def _heat(
     *,
     is_written: bool,
 ) -> dict[str, Any]:
-    # A nought is one character; a matrix of a hundred classes is mostly noughts.
-    in_percent = [[round(100 * s, 1) if s else 0 for s in row] for row in shares.tolist()]
+    in_percent = np.round(100 * shares, 1).tolist()
     heat: dict[str, Any] = {
         "type": "heatmap",
         "uid": "confusion",
         "x": names,
         "y": names,
-        "z": in_percent,
+        "z": in_percent if is_written else packed(np.round(100 * shares).astype(np.uint8)),
         "customdata": counts.tolist(),
         "zmin": 0,
         "zmax": 100,
@@ -110,7 +110,7 @@ def _heat(
             "thickness": 14,
             "tickvals": [0, 10, 25, 50, 75, 100],
         },
-        "hovertemplate": "true %{y}, taken for %{x}<br>%{customdata} test images, %{z:.1f} % of "
+        "hovertemplate": "true %{y}, taken for %{x}<br>%{customdata} test images, %{z} % of "
         "the row<extra></extra>",
     }
     if is_written:

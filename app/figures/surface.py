@@ -26,7 +26,7 @@ from bikd_core.events import (
 Axes = Literal["log", "linear"]
 Light = Literal["alive", "flat", "saturated"]
 HEIGHT = 396  # px
-MAX_IMAGES = 1000  # drawn; of more, every n-th of each class is, and it is said
+MAX_IMAGES = 600  # drawn; of more, every n-th of each class is, and it is said
 LOG_FROM = 1e-5  # nats: the log axes begin here, and what is lower stands at their beginning
 FLAT_BELOW = 0.05  # a surface with a smaller range over the images hardly tells them apart
 SATURATED_FROM = 0.9  # of the images: more weights beyond the limits than that are too many
@@ -276,7 +276,18 @@ def _images(
     for uid, (group, words, labels) in traces.items():
         members = drawn[np.isin(panel.labels[drawn], labels)]
         is_first = group not in [trace["name"] for trace in made]
-        made.append(_points(uid, group, words, losses[:, members], members, axes, is_first))
+        made.append(
+            _points(
+                uid,
+                group,
+                words,
+                losses[:, members],
+                members,
+                axes,
+                is_first=is_first,
+                is_crowded=len(drawn) < losses.shape[1],
+            )
+        )
     return made
 
 
@@ -287,7 +298,9 @@ def _points(
     losses: NDArray[np.float64],
     members: NDArray[np.intp],
     axes: Axes,
+    *,
     is_first: bool,
+    is_crowded: bool,
 ) -> dict[str, Any]:
     # On log axes, what is lower than their beginning stands there.
     x, y = np.maximum(losses, LOG_FROM) if axes == "log" else losses
@@ -303,9 +316,10 @@ def _points(
         "customdata": members.tolist(),  # the images' rows in the panel
         "marker": {
             "symbol": _SYMBOLS[group],
-            "size": 9 if group == "few" else 7,
+            "size": (9 if group == "few" else 7) - (3 if is_crowded else 0),
             "color": GROUP_COLOURS[group],
-            "line": {"color": "#FFFFFF", "width": 1},
+            "opacity": 0.7 if is_crowded else 1,  # the outlines of the density lie beneath
+            "line": {"color": "#FFFFFF", "width": 0 if is_crowded else 1},
         },
         "hovertemplate": f"image of {words}<br>student %{{x:.3~g}}, teacher %{{y:.3~g}} nats"
         "<extra></extra>",
@@ -327,8 +341,8 @@ def _density(losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
     return {
         "type": "contour",
         "uid": "density",
-        "name": "half, 90 % of all images",
-        "showlegend": True,
+        "name": "density",
+        "showlegend": False,
         "x": [float(f"{place:.3g}") for place in x],
         "y": [float(f"{place:.3g}") for place in y],
         "z": parts.tolist(),
@@ -357,7 +371,10 @@ def _read_images(losses: NDArray[np.float64], drawn: NDArray[np.intp], axes: Axe
     """What is not seen as it is."""
     words = ""
     if len(drawn) < losses.shape[1]:
-        words = f" Drawn are {len(drawn):,} of {losses.shape[1]:,} images, evenly from each class."
+        words = (
+            f" Drawn are {len(drawn):,} of {losses.shape[1]:,} images, evenly from each class; "
+            "the thick white outlines hold half and nine tenths of all."
+        )
     low = int((losses < LOG_FROM).any(axis=0).sum())
     if axes == "log" and low:
         words += f" {low:,} with a loss below 10⁻⁵ stand at the rim."

@@ -1,0 +1,90 @@
+"""How a view is drawn, as the viewer chooses it."""
+
+import json
+
+import pytest
+
+from tests.app.samples import make_run
+
+
+def drawings(lab) -> dict[str, dict]:
+    """What the live plots were given, by the figure's name."""
+    made = (element.proto.json for element in lab.get("bidi_component"))
+    shown = [data for data in map(json.loads, filter(None, made)) if isinstance(data, dict)]
+    return {data["file_name"]: data for data in shown if "file_name" in data}
+
+
+def test_few_classes_are_drawn_over_time_until_others_are_chosen(open_lab, manager):
+    run = make_run(manager.places.runs)
+    lab = open_lab(run=run.run_id, view="Weights")
+    assert "few-class images" in drawings(lab)["figure-over-time"]["sentence"]
+    lab.selectbox(key="over_time_of").set_value("many").run()
+    assert "many-class images" in drawings(lab)["figure-over-time"]["sentence"]
+    lab.selectbox(key="over_time_of").set_value("4").run()
+    assert not lab.exception
+    assert "class 4 images" in drawings(lab)["figure-over-time"]["sentence"]
+
+
+def test_classes_are_offered_head_first_with_their_counts(open_lab, manager):
+    run = make_run(manager.places.runs)
+    options = open_lab(run=run.run_id, view="Weights").selectbox(key="over_time_of").options
+    assert options[:4] == [
+        "over time: few classes",
+        "over time: medium classes",
+        "over time: many classes",
+        "over time: class 0 · 106",
+    ]
+    assert len(options) == 13
+
+
+def test_a_choice_outlasts_a_change_of_the_view(open_lab, manager):
+    run = make_run(manager.places.runs)
+    lab = open_lab(run=run.run_id, view="Weights")
+    lab.selectbox(key="over_time_of").set_value("many").run()
+    for view in ("Accuracy", "Weights"):
+        lab.session_state["view"] = view
+        lab.run()
+    assert lab.selectbox(key="over_time_of").value == "many"
+    assert "many-class images" in drawings(lab)["figure-over-time"]["sentence"]
+
+
+def test_a_class_that_another_run_has_not_falls_back_to_the_first_choice(open_lab, manager):
+    run = make_run(manager.places.runs)
+    lab = open_lab(run=run.run_id, view="Accuracy")
+    lab.session_state["kept_over_time_of"] = "57"
+    lab.session_state["view"] = "Weights"
+    lab.run()
+    assert not lab.exception
+    assert lab.selectbox(key="over_time_of").value == "few"
+
+
+@pytest.mark.parametrize("method", ["ce", "kd"])
+@pytest.mark.parametrize(
+    ("view", "drawn"),
+    [
+        ("Surface", set()),
+        ("Weights", set()),
+        ("Outer loop", {"figure-outer-losses"}),
+        ("Accuracy", {"figure-accuracy", "figure-class-accuracy", "figure-confusion"}),
+    ],
+)
+def test_a_method_without_a_weight_net_says_so_in_each_view(open_lab, manager, method, view, drawn):
+    run = make_run(manager.places.runs, method=method)
+    lab = open_lab(run=run.run_id, view=view)
+    assert not lab.exception
+    shown = drawings(lab)
+    del shown["class-counts"]
+    assert {name for name, drawing in shown.items() if drawing["data"]} == drawn
+    empty = [drawing["sentence"] for drawing in shown.values() if not drawing["data"]]
+    assert all(f"{method.upper()} has no weight net" in sentence for sentence in empty)
+
+
+@pytest.mark.parametrize("view", ["Surface", "Weights", "Outer loop", "Accuracy"])
+def test_before_the_first_epoch_each_view_keeps_its_places(open_lab, manager, view):
+    run = make_run(manager.places.runs, done=0, state="running")
+    lab = open_lab(run=run.run_id, view=view)
+    assert not lab.exception
+    shown = drawings(lab)
+    del shown["class-counts"]
+    assert shown
+    assert not any(drawing["data"] for drawing in shown.values())
