@@ -9,7 +9,7 @@ from typing import BinaryIO
 import streamlit as st
 
 from app import state
-from app.state import attempt, manager
+from app.state import attempt
 from bikd_core.places import ASSETS
 from bikd_core.store import CorruptRunError
 from bikd_core.store.archive import read_record
@@ -28,13 +28,22 @@ def recorded(place: str) -> None:
         st.markdown("##### Recorded runs")
         st.caption("They open at once: nothing is trained, nothing is downloaded.")
     for path, name in runs:
-        if st.button(name, key=f"{place} recorded {path.stem}", icon=":material/movie:"):
-            _open(path)
-    upload = st.file_uploader(
-        "Open a run that was exported", type="zip", key=f"{place} upload", max_upload_size=500
+        st.button(
+            name,
+            key=f"{place} recorded {path.stem}",
+            icon=":material/movie:",
+            on_click=_open,
+            args=(path,),
+        )
+    key = f"{place} upload"
+    st.file_uploader(
+        "Open a run that was exported",
+        type="zip",
+        key=key,
+        max_upload_size=500,
+        on_change=_open_upload,
+        args=(key,),
     )
-    if upload is not None:
-        _open(upload)
 
 
 @st.cache_data(show_spinner=False)
@@ -49,10 +58,15 @@ def _in_folder(folder: Path) -> list[tuple[Path, str]]:
     return found
 
 
+def _open_upload(key: str) -> None:
+    upload = st.session_state[key]
+    if upload is not None:  # else it was taken away again
+        _open(upload)
+
+
 def _open(source: Path | BinaryIO) -> None:
-    run_id = attempt(lambda: manager().open_recorded(source))
-    if run_id is None:
-        return
-    state.show_run(run_id)
-    state.take_controls_of(manager().snapshot(run_id).config)
-    st.rerun()
+    state.forget_complaints()
+    run_id = attempt(lambda: state.manager().open_recorded(source))
+    if run_id is not None:
+        state.show_run(run_id)
+        state.take_controls_of(state.manager().snapshot(run_id).config)

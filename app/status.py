@@ -27,7 +27,8 @@ def headline(snapshot: Snapshot) -> tuple[str, str]:
     so_far = f"after epoch {done} of {planned}"
     match snapshot.state:
         case "queued":
-            return f"queued{_place(snapshot.queue_position)}", "it begins when the runs before it, paused ones too, have ended"
+            words = "it begins when the runs before it, paused ones too, have ended"
+            return f"queued{_place(snapshot.queue_position)}", words
         case "starting" | "running" if not done and snapshot.teacher_epochs:
             teacher = snapshot.teacher_epochs[-1]
             if teacher.epoch < teacher.epochs:

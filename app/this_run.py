@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app import state
-from app.state import attempt, manager
+from app.state import attempt
 from bikd_core.runs import Snapshot
 from bikd_core.store.archive import export_run
 
@@ -18,9 +18,14 @@ def this_run(snapshot: Snapshot) -> None:
     with st.popover("This run", icon=":material/folder:"):
         folder, run_id = snapshot.folder, snapshot.run_id
         st.caption(f"{run_id} · {folder.size_bytes() / 1e6:.1f} MB on the server's disk")
-        name = st.text_input("Name", snapshot.name, max_chars=200, key=f"name {run_id}")
-        if name != snapshot.name:
-            attempt(lambda: manager().rename(run_id, name))
+        st.text_input(
+            "Name",
+            snapshot.name,
+            max_chars=200,
+            key=f"name {run_id}",
+            on_change=_rename,
+            args=(run_id,),
+        )
         if snapshot.has_ended:
             st.download_button(
                 "Whole run (.zip)",
@@ -38,18 +43,30 @@ def this_run(snapshot: Snapshot) -> None:
                 icon=":material/download:",
                 help="Its metadata names the run, the architecture and the data set.",
             )
-        _delete(snapshot)
+        _delete_button(snapshot)
 
 
-def _delete(snapshot: Snapshot) -> None:
+def _rename(run_id: str) -> None:
+    state.forget_complaints()
+    attempt(lambda: state.manager().rename(run_id, st.session_state[f"name {run_id}"]))
+
+
+def _delete_button(snapshot: Snapshot) -> None:
     is_sure = st.checkbox("Delete this run from the disk", key=f"sure {snapshot.run_id}")
-    if st.button("Delete", key="delete", disabled=not (is_sure and snapshot.has_ended)):
-        run_id = snapshot.run_id
-        before = list(st.session_state["complaints"])
-        attempt(lambda: manager().delete(run_id))
-        if st.session_state["complaints"] == before:
-            state.show_run("")
-            st.rerun()
+    st.button(
+        "Delete",
+        key="delete",
+        disabled=not (is_sure and snapshot.has_ended),
+        on_click=_delete,
+        args=(snapshot.run_id,),
+    )
+
+
+def _delete(run_id: str) -> None:
+    state.forget_complaints()
+    attempt(lambda: state.manager().delete(run_id))
+    if not st.session_state["complaints"]:
+        state.show_run("")
 
 
 def _zip(snapshot: Snapshot) -> bytes:

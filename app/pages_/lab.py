@@ -7,6 +7,7 @@ import streamlit as st
 from app import choices, controls, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
 from app.state import attempt
+from app.this_run import this_run
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.runs import Snapshot, UnknownRun
 from bikd_core.teacher_card import list_teachers
@@ -133,6 +134,8 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> str:
         )
         if st.button("Earlier runs", key="runs", icon=":material/history:"):
             runs_list.dialog()
+        if snapshot:
+            this_run(snapshot)
         view = _view(snapshot.config.data.dataset) if snapshot else ""
         if snapshot:
             choices.widgets(view, snapshot)
