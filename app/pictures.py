@@ -142,6 +142,11 @@ def column_of(order: Order) -> str:
     return "ce_student" if order == "loss" else f"w_{order}"
 
 
+def in_short(order: Order) -> str:
+    """What a gallery is ordered by, in words."""
+    return "student's loss" if order == "loss" else column_of(order)
+
+
 def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Section, ...]:
     """The most and the least weighted of the kept images, half of `SHOWN` each, or all of few.
 
@@ -149,7 +154,7 @@ def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Sec
     """
     rows = np.flatnonzero(kept)
     falling = rows[np.argsort(-values[rows, COLUMNS.index(column_of(order))], kind="stable")]
-    name = "student's loss" if order == "loss" else column_of(order)
+    name = in_short(order)
     if len(falling) <= SHOWN:
         number = "One picture" if len(falling) == 1 else f"All {len(falling)}, highest {name} first"
         return (Section(number if len(falling) else "None here", tuple(falling.tolist())),)

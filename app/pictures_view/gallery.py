@@ -54,8 +54,12 @@ def _look_at(picture: int | None) -> None:
 
 def _open_view(picture: int | None) -> None:
     st.session_state["view"] = _NAME
-    if picture is not None:
-        _look_at(picture)
+    if picture is None:
+        return
+    _look_at(picture)
+    *_, selection = st.session_state.get("selection") or (None,)
+    if selection is not None and selection.row is not None:
+        _clear_selection()  # one picture is looked at; the gallery need not be of it alone
 
 
 # The view ----------------------------------------------------------------------------------------
@@ -168,9 +172,11 @@ def _read(
 ) -> str:
     """What the gallery says, in one sentence; a second one where the method has no weights."""
     labels, group_of = moment.panel.labels, moment.groups()
-    if selection is not None:
+    if selection is not None and selection.row is not None:
+        said = f"At epoch {moment.epoch}, one of {len(labels):,} training pictures."
+    elif selection is not None:
         pictures_are = "picture is" if count == 1 else "pictures are"
-        said = f"At epoch {moment.epoch} {count:,} {pictures_are} of {selection.title}."
+        said = f"At epoch {moment.epoch}, {count:,} {pictures_are} of {selection.title}."
     else:
         few = [sum(group_of[int(labels[row])] == "few" for row in part.rows) for part in parts]
         each = len(parts[0].rows)
@@ -210,6 +216,13 @@ def strip(snapshot: Snapshot, chosen: int, view: str) -> None:
     if selection is None:
         st.caption("Click on a class, a bar, a bin or a point to see its pictures.")
         return
+    has_weights = snapshot.epochs[0].w_hard_per_class is not None
+    order: Order = (selection.kind or "hard") if has_weights else "loss"
+    shown = _gallery(
+        snapshot.run_id, snapshot.version, chosen, order, selection, _snapshot=snapshot
+    )
+    items = [item for _, section in shown.sections for item in section]
+    only = items[0]["id"] if selection.row is not None and items else None
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**Which pictures are these?** {selection.title}", width="content")
         st.button(
@@ -223,14 +236,13 @@ def strip(snapshot: Snapshot, chosen: int, view: str) -> None:
             key="open_pictures",
             icon=":material/photo_library:",
             on_click=_open_view,
-            args=(None,),
+            args=(only,),
         )
-    has_weights = snapshot.epochs[0].w_hard_per_class is not None
-    order: Order = (selection.kind or "hard") if has_weights else "loss"
-    shown = _gallery(
-        snapshot.run_id, snapshot.version, chosen, order, selection, _snapshot=snapshot
-    )
-    first = [(title, items[:STRIP]) for title, items in shown.sections[:1]]
+    highest = f"Highest {pictures.in_short(order)}"
+    first = [
+        (title if len(items) <= STRIP else highest, items[:STRIP])
+        for title, items in shown.sections[:1]
+    ]
     gallery(
         Gallery("", shown.sentence, first, STRIP, STRIP),
         key="strip",

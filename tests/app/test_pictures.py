@@ -357,6 +357,7 @@ def test_a_strip_of_what_was_clicked_on_stands_under_the_figures(open_lab, manag
     lab.run()
     [strip] = galleries(lab)
     assert len(strip["sections"][0][1]) == 12
+    assert strip["sections"][0][0] == "Highest w_hard"
     lab.button(key="open_pictures").click().run()
     assert lab.query_params["view"] == "Pictures"
 
