@@ -27,6 +27,7 @@ HEIGHT = 262  # px: two rows of figures on a projector
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
 _GAP_COLOUR = "rgba(86, 180, 233, 0.45)"  # Okabe and Ito's sky blue
 _LINE_COLOUR = "#3B8FC4"  # of a single line: seen on white and on dark
+_NO_GAP = 0.005  # nats: it would be written as 0.00
 _AGREE, _UNRELATED = 0.5, 0.1  # cosines from which windows agree, below which they do not speak
 
 
@@ -73,11 +74,11 @@ def _read_gap(epochs: Sequence[EpochDone], chosen: int) -> str:
     gaps = [epoch.test_loss - epoch.val_loss for epoch in epochs]
     now, gap = epochs[chosen - 1], gaps[chosen - 1]
     widest = max(range(len(gaps)), key=lambda i: gaps[i])
-    verdict = "D_val is overfitted by that much" if gap > 0 else "D_val is not overfitted"
+    verdict = "not overfitted" if gap < _NO_GAP else f"overfitted by {gap:.2f}"
+    most = f" (at most {gaps[widest]:.2f}, at epoch {widest + 1})" if gaps[widest] > _NO_GAP else ""
     return (
-        f"At epoch {chosen} the loss is {now.val_loss:.2f} on D_val and {now.test_loss:.2f} on the "
-        f"test set, a gap of {gap:+.2f}: {verdict}. Widest: {gaps[widest]:+.2f} at epoch "
-        f"{widest + 1}."
+        f"At epoch {chosen} D_val's loss is {now.val_loss:.2f}, the test set's "
+        f"{now.test_loss:.2f}: D_val is {verdict}{most}."
     )
 
 
@@ -99,7 +100,8 @@ def hypergradient_norm(epochs: Sequence[EpochDone], chosen: int, planned: int) -
         )
     low, high = math.floor(math.log10(min(known))), math.ceil(math.log10(highest))
     axis = {
-        "title": {"text": "‖∂L_val/∂φ‖, log scale"},
+        "title": {"text": "‖∂L_val/∂φ‖, log scale", "standoff": 18},
+        "tickfont": {"size": 13},
         "type": "log",
         "range": [low, max(high, low + 1)],
         "dtick": max(1, round((high - low) / 5)),
@@ -180,7 +182,7 @@ def _single(
     every = math.ceil(len(values) / MAX_POINTS)
     sentence += thinned(every)
     layout = base_layout(
-        margin={"l": 76, "r": 20, "t": 12, "b": 52},
+        margin={"l": 80, "r": 20, "t": 12, "b": 52},
         hovermode="x unified",
         xaxis=epoch_axis(planned),
         yaxis=axis,

@@ -153,6 +153,7 @@ def _light_label(collapse: Collapse) -> dict[str, Any]:
         "y": 1,
         "yref": "paper",
         "yanchor": "bottom",
+        "xshift": -60,  # from the figure's left side, so that a phone has room for it
         "yshift": 6,
         "showarrow": False,
         "font": {"color": colour},

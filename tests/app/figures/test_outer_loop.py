@@ -42,14 +42,16 @@ def test_both_losses_are_drawn_and_the_gap_is_read():
     assert drawing.data[1]["fill"] == "tonexty"
     assert drawing.layout["yaxis"]["range"] == [0, 2.0]
     assert drawing.sentence == (
-        "At epoch 3 the loss is 1.00 on D_val and 1.10 on the test set, a gap of +0.10: D_val is "
-        "overfitted by that much. Widest: +0.25 at epoch 2."
+        "At epoch 3 D_val's loss is 1.00, the test set's 1.10: D_val is overfitted by 0.10 "
+        "(at most 0.25, at epoch 2)."
     )
 
 
 def test_no_gap_is_no_overfitting():
     sentence = figures.outer_losses(EPOCHS, [], chosen=1, planned=10).sentence
-    assert "a gap of +0.00: D_val is not overfitted." in sentence
+    assert "D_val is not overfitted (at most 0.25, at epoch 2)." in sentence
+    sentence = figures.outer_losses(EPOCHS[:1], [], chosen=1, planned=10).sentence
+    assert sentence.endswith("D_val is not overfitted.")
 
 
 def test_changes_of_the_learning_rate_are_marked_on_the_losses():
