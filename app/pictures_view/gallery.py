@@ -221,8 +221,23 @@ def strip(snapshot: Snapshot, chosen: int, view: str) -> None:
     shown = _gallery(
         snapshot.run_id, snapshot.version, chosen, order, selection, _snapshot=snapshot
     )
-    items = [item for _, section in shown.sections for item in section]
-    only = items[0]["id"] if selection.row is not None and items else None
+    _strip_head(selection, shown)
+    highest = f"Highest {pictures.in_short(order)}"
+    first = [
+        (title if len(items) <= STRIP else highest, items[:STRIP])
+        for title, items in shown.sections[:1]
+    ]
+    gallery(
+        Gallery("", shown.sentence, first, STRIP, STRIP),
+        key="strip",
+        selected=None,
+        on_pick=_open_view,
+    )
+
+
+def _strip_head(selection: Selection, shown: Gallery) -> None:
+    """What is selected, and what can be done with it."""
+    ids = [picture["id"] for _, items in shown.sections for picture in items]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**Which pictures are these?** {selection.title}", width="content")
         st.button(
@@ -236,16 +251,5 @@ def strip(snapshot: Snapshot, chosen: int, view: str) -> None:
             key="open_pictures",
             icon=":material/photo_library:",
             on_click=_open_view,
-            args=(only,),
+            args=(ids[0] if selection.row is not None and ids else None,),
         )
-    highest = f"Highest {pictures.in_short(order)}"
-    first = [
-        (title if len(items) <= STRIP else highest, items[:STRIP])
-        for title, items in shown.sections[:1]
-    ]
-    gallery(
-        Gallery("", shown.sentence, first, STRIP, STRIP),
-        key="strip",
-        selected=None,
-        on_pick=_open_view,
-    )
