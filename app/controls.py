@@ -103,7 +103,8 @@ def _widget(name: str, values: Mapping[str, Any]) -> None:
     elif choices(name):
         _choice(name, choices(name), values, common)
     elif fields()[name].annotation is bool:
-        st.toggle(key=_shown(name, values[name]), on_change=_take, args=(name,), **common)
+        key = _shown(name, values[name])
+        st.toggle(value=values[name], key=key, on_change=_take, args=(name,), **common)
     else:
         _number(name, values, common)
 
@@ -136,9 +137,9 @@ def _choice(
         "args": (name,),
     }
     if is_short:
-        st.segmented_control(**common, required=True, width="stretch")
+        st.segmented_control(**common, default=values[name], required=True, width="stretch")
     else:
-        st.selectbox(**common)
+        st.selectbox(**common, index=_index(options, values[name]))
 
 
 def _teacher(values: Mapping[str, Any], teachers: Mapping[str, TeacherCard]) -> None:
@@ -149,8 +150,10 @@ def _teacher(values: Mapping[str, Any], teachers: Mapping[str, TeacherCard]) -> 
     labels = {"auto": "auto – one that fits, else train it"} | {
         name: f"{name} ({100 * card.accuracy:.1f} %)" for name, card in fitting.items()
     }
+    options = list(dict.fromkeys([*labels, values["teacher"]]))
     st.selectbox(
-        options=list(dict.fromkeys([*labels, values["teacher"]])),
+        options=options,
+        index=options.index(values["teacher"]),
         format_func=lambda name: labels.get(name, name),
         accept_new_options=True,
         key=_shown("teacher", values["teacher"]),
@@ -175,14 +178,15 @@ def _number(name: str, values: Mapping[str, Any], common: dict[str, Any]) -> Non
     is_whole = int in kinds or fields()[name].annotation is int
     number = int if is_whole else float
     low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    value = None if values[name] is None else number(values[name])
     common |= {
         "min_value": None if low is None else number(low),
         "max_value": None if high is None else number(high),
-        "value": None if is_optional else "min",
+        "value": value,
         "step": 1 if is_whole else _step_of(values[name]),
         "format": "%d" if is_whole else "%.6g",
         "placeholder": "all there are" if is_optional else None,
-        "key": _shown(name, None if values[name] is None else number(values[name])),
+        "key": _shown(name, value),
         "on_change": _take,
         "args": (name,),
     }
@@ -250,10 +254,19 @@ def _throw_dice() -> None:
     state.controls()["seed"] = random.randrange(min(MAX_SEED, 10_000))
 
 
+def _index(options: Sequence[Any], value: Any) -> int | None:
+    """Where a value is; None for a junk one, which the sentence about it names."""
+    return options.index(value) if value in options else None
+
+
 def _shown(name: str, value: Any) -> str:
-    """The key of a control's widget, which is made to show `value` if it does not."""
+    """The key of a control's widget, which is made to show `value` if it does not.
+
+    The widget's default must be `value` too: a browser that gets two script runs' elements at
+    once takes the default of the second, and would send it back as if the user had chosen it.
+    """
     key = f"control_{name}"
-    if key not in st.session_state or st.session_state[key] != value:
+    if key in st.session_state and st.session_state[key] != value:
         st.session_state[key] = value
     return key
 
