@@ -1,17 +1,9 @@
 """How a view is drawn, as the viewer chooses it."""
 
-import json
-
 import pytest
 
 from tests.app.samples import make_run
-
-
-def drawings(lab) -> dict[str, dict]:
-    """What the live plots were given, by the figure's name."""
-    made = (element.proto.json for element in lab.get("bidi_component"))
-    shown = [data for data in map(json.loads, filter(None, made)) if isinstance(data, dict)]
-    return {data["file_name"]: data for data in shown if "file_name" in data}
+from tests.app.shown import drawings
 
 
 def test_few_classes_are_drawn_over_time_until_others_are_chosen(open_lab, manager):

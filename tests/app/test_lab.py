@@ -1,4 +1,3 @@
-import json
 import subprocess
 import sys
 
@@ -9,6 +8,7 @@ from bikd_core.config import ConfigError, RunConfig, fields
 from bikd_core.runs import StoreError
 from tests.app.conftest import MAIN
 from tests.app.samples import make_run
+from tests.app.shown import components, drawings
 
 
 def words(lab) -> str:
@@ -21,16 +21,6 @@ def factor_slider(lab) -> dict:
     """What the slider of the imbalance factor was given."""
     [data] = [data for data in components(lab) if data.get("label") == "Imbalance factor"]
     return data
-
-
-def components(lab) -> list[dict]:
-    made = (element.proto.json for element in lab.get("bidi_component"))
-    return [data for data in map(json.loads, filter(None, made)) if isinstance(data, dict)]
-
-
-def drawings(lab) -> dict[str, dict]:
-    """What the live plots were given, by the figure's name."""
-    return {data["file_name"]: data for data in components(lab) if "file_name" in data}
 
 
 def test_opens_clean_and_says_what_to_do(open_lab):

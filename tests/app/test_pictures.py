@@ -14,6 +14,7 @@ from bikd_core.config import RunConfig
 from bikd_core.data.facts import planned_counts
 from bikd_core.events import Frame, Panel
 from tests.app.samples import epoch_done, histograms, make_run, started
+from tests.app.shown import components
 
 CONFIG = RunConfig.from_flat({"epochs": 3})
 COUNTS = planned_counts(CONFIG.data)  # 106 to 2: 293 in all
@@ -249,25 +250,16 @@ def test_photographs_are_small_in_the_gallery_and_exact_when_large(monkeypatch, 
 # The view
 
 
-def components(lab) -> list[dict]:
-    """What each component of ours was given."""
-    return [
-        json.loads(element.proto.json)
-        for element in lab.get("bidi_component")
-        if element.proto.json
-    ]
-
-
 def galleries(lab) -> list[dict]:
-    return [data for data in components(lab) if isinstance(data, dict) and "sections" in data]
+    return [data for data in components(lab) if "sections" in data]
 
 
 def portraits(lab) -> list[dict]:
-    return [data for data in components(lab) if isinstance(data, dict) and "portrait" in data]
+    return [data for data in components(lab) if "portrait" in data]
 
 
 def titles(lab) -> set[str]:
-    return {data["title"] for data in components(lab) if isinstance(data, dict) and "alt" in data}
+    return {data["title"] for data in components(lab) if "alt" in data}
 
 
 def test_the_gallery_shows_the_extremes_of_the_chosen_epoch(open_lab, manager):

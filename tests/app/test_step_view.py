@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from app.step_view import PHASES, PLAIN_PHASES
 from bikd_core.data.facts import planned_counts
 from bikd_core.events import Panel, StepTrace
+from tests.app import shown
 from tests.app.samples import make_run
 
 NUM_PICTURES = 8
@@ -49,18 +50,16 @@ def trace(epoch: int, step: int, rows: np.ndarray, has_weights: bool) -> StepTra
 
 
 def drawings(lab: AppTest) -> dict[str, dict]:
-    found = {}
-    for element in lab.get("bidi_component"):
-        data = json.loads(element.proto.json) if element.proto.json else {}
-        if "file_name" in data and data["file_name"].startswith("figure"):
-            found[data["file_name"].removeprefix("figure-step-")] = data
-    return found
+    return {
+        name.removeprefix("figure-step-"): data
+        for name, data in shown.drawings(lab).items()
+        if name.startswith("figure")
+    }
 
 
 def bar(lab: AppTest) -> dict:
     """What the stepper was given."""
-    datas = [json.loads(element.proto.json or "{}") for element in lab.get("bidi_component")]
-    [found] = [data for data in datas if "phases" in data]
+    [found] = [data for data in shown.components(lab) if "phases" in data]
     return found
 
 

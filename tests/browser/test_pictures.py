@@ -107,6 +107,8 @@ def test_a_click_on_a_ridge_shows_its_pictures_below_and_these_open_the_view(ser
     page = new_page(f"{server_url}/?epochs=3")
     click(page, "Start")
     page.get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    page.get_by_text("At epoch 3 tail classes get").first.wait_for()
+    page.wait_for_timeout(1500)  # the run's end draws the page once more
     click_on_the_ridge_of(page, 9)
     strip = page.locator(".st-key-strip .bikd-picture:not(.bikd-blank)")
     strip.first.wait_for()

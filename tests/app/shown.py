@@ -1,0 +1,16 @@
+"""What a page that was run without a browser has handed to the components."""
+
+import json
+
+from streamlit.testing.v1 import AppTest
+
+
+def components(lab: AppTest) -> list[dict]:
+    """The data of each, in the page's order; a list of one is that one."""
+    made = [json.loads(element.proto.json or "{}") for element in lab.get("bidi_component")]
+    return [data[0] if isinstance(data, list) and len(data) == 1 else data for data in made]
+
+
+def drawings(lab: AppTest) -> dict[str, dict]:
+    """The data of the live plots, by the figure's name."""
+    return {data["file_name"]: data for data in components(lab) if "file_name" in data}
