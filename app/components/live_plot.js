@@ -211,7 +211,10 @@ function show(shown) {
 }
 
 export default function (component) {
-  const { data, parentElement } = component;
+  const {
+    data: [data],
+    parentElement,
+  } = component;
   let shown = figures.get(parentElement);
   if (!shown || !shown.figure.isConnected) {
     shown = make(parentElement);

@@ -50,14 +50,17 @@ def live_plot(
     """
     _mount(
         key=key,
-        data={
-            **drawing._asdict(),
-            "revision": keep_zoom_of,
-            "file_name": key.replace("_", "-"),
-            "is_small": is_small,
-            "is_clickable": on_point is not None,
-            "plotly": f"app/static/plotly.min.js?v={metadata.version('plotly')}",
-        },
+        # In a list: each value of a dict is examined for data frames (1.67), which loads pandas.
+        data=[
+            {
+                **drawing._asdict(),
+                "revision": keep_zoom_of,
+                "file_name": key.replace("_", "-"),
+                "is_small": is_small,
+                "is_clickable": on_point is not None,
+                "plotly": f"app/static/plotly.min.js?v={metadata.version('plotly')}",
+            }
+        ],
         on_point_change=lambda: _tell(key, on_point),
     )
 
