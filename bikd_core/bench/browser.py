@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 60.0
+HEADLINE = ".st-key-headline"  # the opened run's state, in words; lists of runs say theirs too
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bikd_core.bench.browser import chromium, served_app
+from bikd_core.bench.browser import HEADLINE, chromium, served_app
 from bikd_core.bench.report import Row
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def measure(num_clicks: int, data_dir: Path) -> list[Row]:
             page = browser.new_page(viewport={"width": 1280, "height": 720})
             page.goto(f"{url}/?method=ce&epochs=5")
             page.get_by_role("button", name="Start", exact=True).click()
-            page.get_by_text("finished", exact=True).wait_for(timeout=120_000)
+            page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=120_000)
             watched = page.url
             rows = [_row("no run trains", _clicks(page, num_clicks))]
             page.goto(f"{url}/?{LOAD}")
@@ -40,7 +40,7 @@ def measure(num_clicks: int, data_dir: Path) -> list[Row]:
             page.wait_for_timeout(10_000)  # data read, first steps done
             rows.append(_row("a ResNet-8x4 trains, watched", _clicks(page, num_clicks)))
             page.goto(watched)
-            page.get_by_text("finished", exact=True).wait_for()
+            page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for()
             rows.append(_row("a ResNet-8x4 trains, another run watched", _clicks(page, num_clicks)))
     return rows
 

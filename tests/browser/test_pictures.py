@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from bikd_core.bench.browser import HEADLINE
+
 RUN_LIMIT_MS = 240_000
 RIDGES = ".st-key-figure_w_hard .js-plotly-plot"
 PICTURES = ".st-key-gallery .bikd-picture:not(.bikd-blank)"
@@ -91,11 +93,12 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
     assert page.locator(".bikd-portrait").is_visible()
     assert page.locator(f".bikd-portrait p:has-text('No. {chosen} of')").count() == 1
     click(page, "Stop")
-    page.get_by_text("stopped", exact=True).wait_for()
+    page.locator(HEADLINE).get_by_text("stopped", exact=True).wait_for()
 
     again = new_page(page.url)  # the link opens the same picture
     again.locator(f".bikd-portrait p:has-text('No. {chosen} of')").wait_for()
     click(again, "Close picture")  # after the end
+    again.wait_for_timeout(1500)  # the ridges come back and take their place
     click_on_the_ridge_of(again, 9)
     wait_for_names(again, {"9"})
     again.wait_for_timeout(1500)
@@ -106,7 +109,7 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
 def test_a_click_on_a_ridge_shows_its_pictures_below_and_these_open_the_view(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=3")
     click(page, "Start")
-    page.get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
     page.get_by_text("At epoch 3 tail classes get").first.wait_for()
     page.wait_for_timeout(1500)  # the run's end draws the page once more
     click_on_the_ridge_of(page, 9)

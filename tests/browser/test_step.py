@@ -2,6 +2,7 @@
 
 import pytest
 
+from bikd_core.bench.browser import HEADLINE
 from tests.browser.test_lab import RUN_LIMIT_MS, click, wait_for_epoch
 
 FIGURES = [
@@ -46,7 +47,7 @@ def test_a_run_is_paused_stepped_and_walked_through(server_url, new_page):
     click(page, "Start")
     wait_for_epoch(page, 2)
     click(page, "Pause")
-    page.get_by_text("paused", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    page.locator(HEADLINE).get_by_text("paused", exact=True).wait_for(timeout=RUN_LIMIT_MS)
     page.get_by_role("radio", name="One step").click()
     page.get_by_text("No step of this run is under the lens yet.").wait_for()
 
@@ -77,9 +78,11 @@ def test_a_run_is_paused_stepped_and_walked_through(server_url, new_page):
     page.locator(".bikd-phase").first.press("ArrowLeft")
     wait_for_figure(page, "answer_hard")
 
-    page.get_by_text("paused", exact=True).wait_for()  # looking back has trained nothing
+    page.locator(HEADLINE).get_by_text(
+        "paused", exact=True
+    ).wait_for()  # looking back has trained nothing
     assert page.locator(".bikd-stepper option").count() == 2
     click(page, "Stop")
-    page.get_by_text("stopped", exact=True).wait_for()
+    page.locator(HEADLINE).get_by_text("stopped", exact=True).wait_for()
     assert page.get_by_role("button", name="One inner step more").is_disabled()
     wait_for_figure(page, "answer_hard")
