@@ -207,9 +207,9 @@ def _imbalance_factor() -> None:
     field, lowest = fields()["imbalance_factor"], bounds("imbalance_factor")["ge"]
     largest = _largest_factor(values, lowest)
     values["imbalance_factor"] = min(values["imbalance_factor"], largest)
-    st.markdown(field.title or "", help=field.description)
-    if largest > lowest:
-        is_settled = live_slider(
+    with st.container(gap=None):
+        st.markdown(f":small[{field.title}]", help=field.description)
+        is_settled = largest > lowest and live_slider(
             field.title or "",
             key="control_imbalance_factor",
             low=lowest,
@@ -217,8 +217,8 @@ def _imbalance_factor() -> None:
             value=values["imbalance_factor"],
             on_move=_take_factor,
         )
-        if is_settled:
-            st.rerun()
+    if is_settled:
+        st.rerun()
     try:
         config = RunConfig.from_flat(values).data
         drawing = class_counts(facts_of(config.dataset).class_names, planned_counts(config))
