@@ -32,6 +32,7 @@ from bikd_core.store.archive import import_run
 
 log = logging.getLogger(__name__)
 
+_WARM_UP_DELAY_S = 2.5
 _LOCK_TIMEOUT_S = 0.2  # somebody may be looking whether the folder is held
 _SETTLE_TIMEOUT_S = 1.0
 
@@ -76,7 +77,10 @@ class RunManager:
         self._histories: dict[str, History] = {}
         self._threads: list[threading.Thread] = []
         self._is_shut_down = False
-        self._warm_up()
+        # Not at once: to import torch takes seconds of a core, which the first paint needs.
+        first_spare = threading.Timer(_WARM_UP_DELAY_S, self._warm_up_if_idle)
+        first_spare.daemon = True
+        first_spare.start()
 
     # Starting -----------------------------------------------------------------------------------
 
@@ -344,6 +348,12 @@ class RunManager:
         """
         if not self._in_process:
             self._spare.keep()
+
+    def _warm_up_if_idle(self) -> None:
+        with self._lock:
+            is_idle = not self._job_ids()
+        if is_idle:  # else the run that was started meanwhile does it after its first epoch
+            self._warm_up()
 
 
 def check(config: RunConfig) -> None:
