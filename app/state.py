@@ -16,12 +16,13 @@ from bikd_core.runs import CorruptRunError, RunError, RunManager, StoreError, Un
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+FIRST_PAINT_S = 2.5  # a page is painted in about that time; until then both cores are its own
 
 
 @st.cache_resource(show_spinner=False)
 def manager() -> RunManager:
     """The one run manager of this server; runs belong to the process, not to a browser."""
-    manager = RunManager(Places.from_environment())
+    manager = RunManager(Places.from_environment(), warm_up_delay_s=FIRST_PAINT_S)
     atexit.register(manager.shutdown)
     return manager
 

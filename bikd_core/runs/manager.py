@@ -32,7 +32,6 @@ from bikd_core.store.archive import import_run
 
 log = logging.getLogger(__name__)
 
-_WARM_UP_DELAY_S = 2.5
 _LOCK_TIMEOUT_S = 0.2  # somebody may be looking whether the folder is held
 _SETTLE_TIMEOUT_S = 1.0
 
@@ -54,6 +53,7 @@ class RunManager:
         max_training: int = 1,
         in_process: bool = False,
         worker: Sequence[str] = WORKER,
+        warm_up_delay_s: float = 0.0,
     ) -> None:
         """Take over a folder of runs.
 
@@ -63,6 +63,8 @@ class RunManager:
             in_process: Train in the background thread itself instead of a child process: the
                 pages are slower, but a debugger can follow.
             worker: The command of the child process.
+            warm_up_delay_s: Until the first child warms up: to import torch takes seconds of a
+                core, which a page that is painted for the first time needs.
         """
         if max_training < 1:
             raise ValueError(f"max_training = {max_training!r} is not possible: at least 1.")
@@ -77,10 +79,12 @@ class RunManager:
         self._histories: dict[str, History] = {}
         self._threads: list[threading.Thread] = []
         self._is_shut_down = False
-        # Not at once: to import torch takes seconds of a core, which the first paint needs.
-        first_spare = threading.Timer(_WARM_UP_DELAY_S, self._warm_up_if_idle)
-        first_spare.daemon = True
-        first_spare.start()
+        if warm_up_delay_s:
+            first_spare = threading.Timer(warm_up_delay_s, self._warm_up_if_idle)
+            first_spare.daemon = True
+            first_spare.start()
+        else:
+            self._warm_up()
 
     # Starting -----------------------------------------------------------------------------------
 
