@@ -20,6 +20,7 @@ from bikd_core.cli import recorded
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Training
 from bikd_core.cli.driver import Driven, drive, store_teacher
+from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
     DataConfig,
     MethodConfig,
@@ -38,7 +39,6 @@ FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DataDir = Annotated[
     Path | None, Parameter(help="Folder that holds, or receives, the data sets; else BIKD_DATA.")
 ]
-RunsDir = Annotated[Path | None, Parameter(help="Folder of the runs; else 'runs' in BIKD_HOME.")]
 Name = Annotated[str, Parameter(help="What the run is called on the page.", show_default=False)]
 TeacherName = Annotated[
     str, Parameter(help="The teacher's name; else made from its split.", show_default=False)
