@@ -27,7 +27,7 @@ def page() -> None:
         teachers = dict(list_teachers(state.manager().places.teacher_folders()))
         is_idle = snapshot is None or snapshot.has_ended
         config = controls.sidebar(teachers, is_idle=is_idle)
-    view = _buttons(config, snapshot)
+    _buttons(config, snapshot)
     with st.container(key="complaints"):  # always there: what comes after it keeps its place
         for complaint in st.session_state["complaints"]:
             st.warning(complaint)
@@ -37,8 +37,8 @@ def page() -> None:
         runs_list.welcome()
         return
     is_polled = not snapshot.has_ended and not is_hidden
-    live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live")
-    live(snapshot.run_id, snapshot.state, view, start)
+    # Of its own, so that another view costs neither the side bar nor the buttons.
+    st.fragment(_run, key="run")(snapshot, start, is_polled=is_polled)
 
 
 # What the link names ---------------------------------------------------------------------------
@@ -99,8 +99,8 @@ def _take_linked_view() -> None:
 # Buttons ---------------------------------------------------------------------------------------
 
 
-def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> str:
-    """All of them, always, enabled as the opened run's state allows; returns the chosen view."""
+def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> None:
+    """All of them, always, enabled as the opened run's state allows."""
     run_state = snapshot.state if snapshot else None
     is_active = snapshot is not None and not snapshot.has_ended
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -136,12 +136,8 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> str:
             runs_list.dialog()
         if snapshot:
             this_run(snapshot)
-        view = _view(snapshot.config.data.dataset) if snapshot else ""
-        if snapshot:
-            choices.widgets(view, snapshot)
     if waiting := st.session_state.pop("to_confirm", None):
         _confirm(*waiting)
-    return view
 
 
 _STEPS = {
@@ -209,6 +205,15 @@ def _step() -> None:
 
 
 # The opened run --------------------------------------------------------------------------------
+
+
+def _run(snapshot: Snapshot, start: int | None, *, is_polled: bool) -> None:
+    """The choice of a view, then all that is shown of the run, again and again while it trains."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        view = _view(snapshot.config.data.dataset)
+        choices.widgets(view, snapshot)
+    live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live")
+    live(snapshot.run_id, snapshot.state, view, start)
 
 
 def _view(dataset: str) -> str:
