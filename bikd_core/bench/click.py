@@ -1,9 +1,10 @@
-"""Does the page answer while a CIFAR-size network trains? Clicks on views, timed in a browser."""
+"""Does the page answer while a CIFAR-size network trains? Clicks, timed by the browser's clock."""
 
 from __future__ import annotations
 
 import statistics
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,21 +16,24 @@ if TYPE_CHECKING:
 
 #: A CE run, so that no teacher has to be trained first; the load on the cores is the same.
 LOAD = "dataset=cifar10&method=ce&student=resnet8x4&head_count=1000&epochs=1000"
+# What is clicked in turn, and what is on the page afterwards and not before.
 VIEWS = (
     ("Outer loop", "Does D_val still speak for the test data?"),
     ("Accuracy", "How good is the student on balanced test data?"),
 )
+CONTROLS = ("step", "exponential")  # the imbalance; each has its own count of training images
+COUNTS = "[data-testid=stSidebar] figcaption"
 
-# The page's own clock: from the click until a frame with the heading has been painted. What the
+# The page's own clock: from the click until a frame with the text has been painted. What the
 # driver takes to find and press the button is not the page's.
 _WATCH = """
-title => {
+text => {
   window.bikdAnswer = new Promise(resolve => {
     document.addEventListener("click", event => {
       const pressed = event.timeStamp;
       const look = () => {
-        const headings = [...document.querySelectorAll("h3")];
-        if (!headings.some(heading => heading.textContent.includes(title))) return;
+        const texts = [...document.querySelectorAll("h3, figcaption")];
+        if (!texts.some(element => element.textContent.includes(text))) return;
         observer.disconnect();
         requestAnimationFrame(() => setTimeout(() => resolve(performance.now() - pressed)));
       };
@@ -42,7 +46,7 @@ title => {
 
 
 def measure(num_clicks: int, data_dir: Path) -> list[Row]:
-    """Milliseconds from a click on the other view to its chart, idle and while a run trains.
+    """Milliseconds from a click on a view or a control to its answer, idle and while a run trains.
 
     Args:
         num_clicks: Of each row.
@@ -56,33 +60,46 @@ def measure(num_clicks: int, data_dir: Path) -> list[Row]:
             page.get_by_role("button", name="Start", exact=True).click()
             page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=120_000)
             watched = page.url
-            rows = [_row("no run trains", _clicks(page, num_clicks))]
+            rows = _rows(page, "no run trains", num_clicks)
             page.goto(f"{url}/?{LOAD}")
             page.get_by_role("button", name="Start", exact=True).click()
             page.locator(".bikd-timeline input").wait_for(timeout=120_000)
             page.wait_for_timeout(10_000)  # data read, first steps done
-            rows.append(_row("a ResNet-8x4 trains, watched", _clicks(page, num_clicks)))
+            rows += _rows(page, "a ResNet-8x4 trains, watched", num_clicks)
             page.goto(watched)
             page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for()
-            rows.append(_row("a ResNet-8x4 trains, another run watched", _clicks(page, num_clicks)))
+            rows += _rows(page, "a ResNet-8x4 trains, another run watched", num_clicks)
     return rows
 
 
-def _clicks(page: Page, num_clicks: int) -> list[float]:
-    """Seconds of each click: from one view until a figure that only the other has is painted."""
-    seconds = []
+def _rows(page: Page, situation: str, num_clicks: int) -> list[Row]:
+    counts = []
+    for label in CONTROLS:
+        page.get_by_text(label, exact=True).first.click()
+        page.wait_for_timeout(2_000)
+        counts.append((label, page.locator(COUNTS).inner_text()))
+    return [
+        _row("view", situation, _clicks(page, VIEWS, num_clicks)),
+        _row("control", situation, _clicks(page, counts, num_clicks)),
+    ]
+
+
+def _clicks(page: Page, answers: Sequence[tuple[str, str]], num_clicks: int) -> list[float]:
+    """Milliseconds of each click: from the click until its answer is painted."""
+    milliseconds = []
     for number in range(num_clicks + 2):
-        view, title = VIEWS[number % 2]
-        page.evaluate(_WATCH, title)
-        page.get_by_text(view, exact=True).first.click()
-        seconds.append(page.evaluate("() => window.bikdAnswer") / 1000)
+        label, answer = answers[number % 2]
+        page.evaluate(_WATCH, answer)
+        page.get_by_text(label, exact=True).first.click()
+        milliseconds.append(page.evaluate("() => window.bikdAnswer"))
         page.wait_for_timeout(300)
-    return seconds[2:]
+    return milliseconds[2:]
 
 
-def _row(situation: str, seconds: list[float]) -> Row:
-    ordered = sorted(1000 * value for value in seconds)
+def _row(click_on: str, situation: str, milliseconds: list[float]) -> Row:
+    ordered = sorted(milliseconds)
     return {
+        "click_on": click_on,
         "situation": situation,
         "median_ms": statistics.median(ordered),
         "p95_ms": ordered[round(0.95 * (len(ordered) - 1))],
