@@ -29,6 +29,7 @@ from bikd_core.config import (
     fields,
 )
 from bikd_core.data.facts import DATASETS, facts_of, max_imbalance_factor, planned_counts
+from bikd_core.difference import is_read_by
 from bikd_core.teacher_card import TeacherCard
 
 #: What stands above the fold, in this order; all other controls are under "Advanced".
@@ -36,18 +37,6 @@ MAIN = (
     "dataset imbalance imbalance_factor teacher student method inner_steps meta_loss temperature "
     "epochs seed"
 ).split()
-#: Controls that only some methods read.
-ONLY_FOR: dict[str, tuple[str, ...]] = {
-    "inner_steps": ("bikd",),
-    "meta_loss": ("bikd",),
-    "estimator": ("bikd",),
-    "weight_net_layers": ("bikd",),
-    "weight_net_learning_rate": ("bikd",),
-    "kd_alpha": ("kd",),
-    "temperature": ("bikd", "kd"),
-    "teacher": ("bikd", "kd"),
-    "teacher_model": ("bikd", "kd"),
-}
 LABELS: dict[str, dict[Any, str]] = {
     "dataset": {name: facts.title for name, facts in DATASETS.items()},
     "method": {
@@ -114,7 +103,7 @@ def _common(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "label": field.title,
         "help": field.description,
-        "disabled": values["method"] not in ONLY_FOR.get(name, (values["method"],)),
+        "disabled": not is_read_by(name, values["method"]),
     }
 
 

@@ -1,14 +1,17 @@
-"""The only way into a training that runs: pause, resume, step, stop, learning rate; thread-safe."""
+"""The only way into a training that runs: pause, resume, step, stop, learning rate, speed."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Literal
 
 from bikd_core.events import ControlChanged
 
 StepLevel = Literal["inner", "outer", "epoch"]
+Setting = Literal["learning_rate", "speed"]
+SLOWEST, FASTEST = 0.01, 100.0  # epochs per second that a speed may be limited to
 
 
 class Control:
@@ -24,7 +27,7 @@ class Control:
         self._is_paused = False
         self._is_stopped = False
         self._run_until: StepLevel | None = None
-        self._learning_rate: float | None = None
+        self._settings: dict[Setting, float | None] = {}  # those that are news
 
     def pause(self) -> None:
         with self._changed:
@@ -61,8 +64,24 @@ class Control:
             raise ValueError(
                 f"learning_rate = {value!r} is not possible: it is above 0, at most 10."
             )
+        self._set("learning_rate", value)
+
+    def set_speed(self, epochs_per_second: float | None) -> None:
+        """Let the training go no faster than this, for eyes to follow; None: as fast as it can.
+
+        Raises:
+            ValueError: It is not a number from 0.01 to 100.
+        """
+        if epochs_per_second is not None and not SLOWEST <= epochs_per_second <= FASTEST:
+            raise ValueError(
+                f"speed = {epochs_per_second!r} is not possible: it is from {SLOWEST:g} to "
+                f"{FASTEST:g} epochs per second, or none."
+            )
+        self._set("speed", epochs_per_second)
+
+    def _set(self, setting: Setting, value: float | None) -> None:
         with self._changed:
-            self._learning_rate = value
+            self._settings[setting] = value
             self._changed.notify_all()
 
     @property
@@ -77,7 +96,12 @@ class Control:
             return self._run_until is not None
 
     def between_steps(
-        self, *, epoch: int, step: int, ends: frozenset[StepLevel] = frozenset()
+        self,
+        *,
+        epoch: int,
+        step: int,
+        ends: frozenset[StepLevel] = frozenset(),
+        not_before: float = 0.0,
     ) -> Iterator[ControlChanged]:
         """Yield each change since the last call; while paused, wait here for the next.
 
@@ -85,20 +109,22 @@ class Control:
             epoch: The epoch that runs or has just ended, from 1.
             step: Student steps done since the run began.
             ends: The levels that the step just done has ended.
+            not_before: When the next step is due, by `time.monotonic`; a change cuts the wait short.
         """
         with self._changed:
             if self._run_until in ends:
                 self._run_until = None
                 self._is_paused = True
+            self._changed.wait_for(self._is_disturbed, max(0.0, not_before - time.monotonic()))
         waits = False
         while True:
             with self._changed:
                 if waits:
                     self._changed.wait_for(self._has_news)
-                rate, self._learning_rate = self._learning_rate, None
+                settings, self._settings = self._settings, {}
                 must_wait = self._is_paused and not self._is_stopped
-            if rate is not None:
-                yield ControlChanged(epoch=epoch, step=step, control="learning_rate", value=rate)
+            for setting, value in settings.items():
+                yield ControlChanged(epoch=epoch, step=step, control=setting, value=value)
             if must_wait != waits:
                 waits = must_wait
                 yield ControlChanged(
@@ -108,4 +134,7 @@ class Control:
                 return
 
     def _has_news(self) -> bool:
-        return not self._is_paused or self._is_stopped or self._learning_rate is not None
+        return not self._is_paused or self._is_stopped or bool(self._settings)
+
+    def _is_disturbed(self) -> bool:
+        return self._is_paused or self._is_stopped or bool(self._settings)

@@ -97,12 +97,15 @@ class EpochDone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControlChanged:
-    """Somebody paused or resumed the run, or set the learning rate (`value`), after this step."""
+    """Somebody paused or resumed the run, or set something of it to `value`, after this step.
+
+    Of the speed, the value is the most epochs per second, None for as fast as it goes.
+    """
 
     kind: Literal["control"] = "control"
     epoch: int
     step: int
-    control: Literal["paused", "resumed", "learning_rate"]
+    control: Literal["paused", "resumed", "learning_rate", "speed"]
     value: float | None = None
 
 

@@ -152,7 +152,7 @@ class _Recording:
         elif isinstance(item, EpochDone):
             self.epoch = item.epoch
             self._set_state(self._state)
-        elif isinstance(item, ControlChanged) and item.control != "learning_rate":
+        elif isinstance(item, ControlChanged) and item.control in {"paused", "resumed"}:
             self._set_state("paused" if item.control == "paused" else "running")
         self._emit(item)  # before the checkpoint: who looks on need not wait for it
         if isinstance(item, EpochDone):

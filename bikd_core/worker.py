@@ -6,7 +6,7 @@ It imports torch, says that it is ready and waits. One JSON object a line each w
                {"command": "start", "folder", "places": {"runs", "teachers", "data"}, "resume",
                 "num_threads"}; then any of
                {"command": "pause" | "resume" | "stop"}, {"command": "step", "level"},
-               {"command": "learning_rate", "value"}
+               {"command": "learning_rate", "value"}, {"command": "speed", "value"}
     from it    {"kind": "ready"}; {"kind": "speed", "run", "teacher", "reason"} a measure;
                the run's events, {"kind": "ended", "state", "reason"}
 
@@ -96,6 +96,8 @@ def obey(control: Control, command: dict[str, Any]) -> None:
             control.step(level)
         case {"command": "learning_rate", "value": value}:
             control.set_learning_rate(value)
+        case {"command": "speed", "value": value}:
+            control.set_speed(value)
         case _:
             raise ValueError(f"The worker knows no command {command!r}.")
 

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 
 import pytest
 
@@ -72,6 +73,38 @@ def test_a_learning_rate_is_told_once_and_the_last_one_counts():
     told = ControlChanged(epoch=1, step=1, control="learning_rate", value=0.25)
     assert changes(control) == [told]
     assert changes(control) == []
+
+
+def test_a_speed_is_told_once_and_can_be_taken_back():
+    control = Control()
+    control.set_speed(2.0)
+    assert changes(control) == [ControlChanged(epoch=1, step=1, control="speed", value=2.0)]
+    control.set_speed(None)
+    assert changes(control) == [ControlChanged(epoch=1, step=1, control="speed", value=None)]
+    assert changes(control) == []
+
+
+@pytest.mark.parametrize("value", [0, -1, 0.001, 1000, float("nan"), float("inf")])
+def test_an_impossible_speed_is_refused_and_changes_nothing(value):
+    control = Control()
+    with pytest.raises(ValueError, match=r"speed = .* from 0.01 to 100 epochs per second"):
+        control.set_speed(value)
+    assert changes(control) == []
+
+
+def test_a_step_that_is_not_due_waits_but_a_change_cuts_the_wait_short():
+    control = Control()
+    far = time.monotonic() + 3600
+    came = queue.Queue()
+    thread = threading.Thread(
+        target=lambda: came.put(list(control.between_steps(epoch=1, step=1, not_before=far))),
+        daemon=True,
+    )
+    thread.start()
+    with pytest.raises(queue.Empty):
+        came.get(timeout=0.1)
+    control.set_speed(None)
+    assert [change.control for change in came.get(timeout=TIMEOUT_S)] == ["speed"]
 
 
 @pytest.mark.parametrize("value", [0, -1, 10.5, float("nan"), float("inf")])

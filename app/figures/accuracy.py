@@ -100,12 +100,12 @@ def thinned(every: int) -> str:
 def control_marks(
     controls: Sequence[ControlChanged],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Lines and labels where somebody paused or changed the learning rate; once an epoch each."""
+    """Lines and labels where somebody paused the run or set something of it; once an epoch each."""
     marks: dict[int, list[str]] = {}
     for change in controls:
         if change.control == "resumed":
             continue
-        text = "paused" if change.control == "paused" else f"learning rate {change.value:g}"
+        text = _in_words(change)
         if text not in (there := marks.setdefault(change.epoch, [])):
             there.append(text)
     lines = [
@@ -127,6 +127,14 @@ def control_marks(
         for epoch, texts in marks.items()
     ]
     return lines, labels
+
+
+def _in_words(change: ControlChanged) -> str:
+    if change.value is None:
+        return "full speed" if change.control == "speed" else change.control
+    if change.control == "speed":
+        return f"at most {change.value:g} epochs/s"
+    return f"learning rate {change.value:g}"
 
 
 def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:

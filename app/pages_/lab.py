@@ -8,6 +8,7 @@ from app import choices, controls, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
 from app.state import attempt
 from app.this_run import this_run
+from app.tuning import tuning
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.runs import Snapshot, UnknownRun
 from bikd_core.teacher_card import list_teachers
@@ -136,6 +137,7 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> None:
             runs_list.dialog()
         if snapshot:
             this_run(snapshot)
+            tuning(snapshot)
     if waiting := st.session_state.pop("to_confirm", None):
         _confirm(*waiting)
 

@@ -175,7 +175,11 @@ class History:
         last = [epoch.seconds for epoch in epochs[-_EPOCHS_TO_JUDGE_BY:]]
         if not last:
             return None
-        return (self._record.config.training.epochs - len(epochs)) * sum(last) / len(last)
+        per_epoch = sum(last) / len(last)
+        speeds = [e for e in self._events if isinstance(e, ControlChanged) and e.control == "speed"]
+        if speeds and speeds[-1].value:
+            per_epoch = max(per_epoch, 1 / speeds[-1].value)
+        return (self._record.config.training.epochs - len(epochs)) * per_epoch
 
 
 def _signature(path: Path) -> tuple[int, ...]:

@@ -177,6 +177,15 @@ class RunManager:
         Control().set_learning_rate(value)  # refuses here what the child would have to refuse
         self._send(run_id, {"command": "learning_rate", "value": value})
 
+    def set_speed(self, run_id: str, epochs_per_second: float | None) -> None:
+        """Let a run train no faster than this; None: as fast as it can.
+
+        Raises:
+            ValueError: It is not a number from 0.01 to 100.
+        """
+        Control().set_speed(epochs_per_second)
+        self._send(run_id, {"command": "speed", "value": epochs_per_second})
+
     def stop(self, run_id: str) -> None:
         """End a run after its current step, with a checkpoint; take a queued one out."""
         with self._lock:

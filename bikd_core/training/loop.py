@@ -93,9 +93,11 @@ class Loop:
             weight_decay=training.weight_decay,
         )
         self.base_learning_rate = training.learning_rate
+        self.speed: float | None = None  # the most epochs per second
         self.epoch = 0  # done
         self.num_steps = 0  # done
         self._seconds = 0.0  # of work in this epoch: pauses and readers do not count
+        self._step_began = 0.0  # by time.monotonic
 
     # Batches ------------------------------------------------------------------------------------
 
@@ -138,17 +140,21 @@ class Loop:
                 yield record.trace(epoch, rows, result)
                 yield self._step_done(epoch, result)
             if not is_last:
-                yield from self._obey(control, epoch, self._ended_by(result, is_watched))
+                yield from self._obey(
+                    control, epoch, self._ended_by(result, is_watched), len(batches)
+                )
                 if control.is_stopped:
                     return
         training_seconds = self._seconds
         yield from self._end_epoch(epoch, record, training_seconds)
         if epoch < self.config.training.epochs:
-            yield from self._obey(control, epoch, self._ended_by(result, is_watched) | {"epoch"})
+            ends = self._ended_by(result, is_watched) | {"epoch"}
+            yield from self._obey(control, epoch, ends, len(batches))
 
     def _step(
         self, indices: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
     ) -> StepResult:
+        self._step_began = time.monotonic()
         start = time.perf_counter()
         rate = self.learning_rate(epoch)
         for group in self.optimizer.param_groups:
@@ -179,11 +185,16 @@ class Loop:
         return frozenset(("inner", "outer") if result.weight_step or has_no_outer else ("inner",))
 
     def _obey(
-        self, control: Control, epoch: int, ends: frozenset[StepLevel]
+        self, control: Control, epoch: int, ends: frozenset[StepLevel], steps_per_epoch: int
     ) -> Iterator[ControlChanged]:
-        for change in control.between_steps(epoch=epoch, step=self.num_steps, ends=ends):
+        due = self._step_began + 1 / (self.speed * steps_per_epoch) if self.speed else 0.0
+        for change in control.between_steps(
+            epoch=epoch, step=self.num_steps, ends=ends, not_before=due
+        ):
             if change.control == "learning_rate" and change.value is not None:
                 self.base_learning_rate = change.value
+            elif change.control == "speed":
+                self.speed = change.value
             yield change
 
     def _step_done(self, epoch: int, result: StepResult) -> StepDone:
@@ -273,6 +284,7 @@ class Loop:
             "epoch": self.epoch,
             "step": self.num_steps,
             "base_learning_rate": self.base_learning_rate,
+            "speed": self.speed,
         }
         return State(
             {name: value.detach().cpu().clone() for name, value in tensors.items()}, values
@@ -295,3 +307,4 @@ class Loop:
         self.val_batches.load_state({**parts["val"]})
         self.epoch, self.num_steps = state.values["epoch"], state.values["step"]
         self.base_learning_rate = state.values["base_learning_rate"]
+        self.speed = state.values.get("speed")  # checkpoints of earlier versions have none
