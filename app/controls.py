@@ -30,6 +30,7 @@ from bikd_core.config import (
 )
 from bikd_core.data.facts import DATASETS, facts_of, max_imbalance_factor, planned_counts
 from bikd_core.difference import is_read_by
+from bikd_core.presets import PRESETS
 from bikd_core.teacher_card import TeacherCard
 
 #: What stands above the fold, in this order; all other controls are under "Advanced".
@@ -55,6 +56,7 @@ def sidebar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig 
         is_idle: The opened run, if any, has ended: there is time to estimate the next one.
     """
     values = state.controls()
+    _presets(values)
     _widget("dataset", values)
     _widget("imbalance", values)
     st.fragment(_imbalance_factor, key="factor and counts")()
@@ -72,6 +74,39 @@ def sidebar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig 
             if name not in MAIN:
                 _widget(name, values)
     return config
+
+
+def _presets(values: Mapping[str, Any]) -> None:
+    """What to begin from, and the way back to it."""
+    made_from = st.session_state["preset"]
+    preset = PRESETS[made_from]
+    wanted = preset.config.flat()
+    changed = [name for name in wanted if name != "seed" and wanted[name] != values[name]]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.selectbox(
+            "Preset",
+            list(PRESETS),
+            index=list(PRESETS).index(made_from),
+            format_func=lambda name: PRESETS[name].title,
+            key=_shown("preset", made_from),
+            on_change=_take_preset,
+            help=preset.words,
+        )
+        st.button(
+            "",
+            key="reset",
+            icon=":material/restart_alt:",
+            disabled=not changed,
+            on_click=_take_preset,
+            help="Reset to the preset" + (f": changed {', '.join(changed)}" if changed else ""),
+        )
+
+
+def _take_preset() -> None:
+    """All controls as the preset has them; the seed stays."""
+    state.forget_complaints()
+    config = PRESETS[st.session_state["control_preset"]].config
+    state.take_controls_of(config.changed(seed=state.controls()["seed"]))
 
 
 def _valid(values: Mapping[str, Any]) -> RunConfig | None:

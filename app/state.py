@@ -12,6 +12,7 @@ import streamlit as st
 from app import url
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
+from bikd_core.presets import nearest
 from bikd_core.runs import CorruptRunError, RunError, RunManager, StoreError, UnknownRun
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def open_session() -> None:
         return
     parameters = dict(st.query_params)
     link = url.read_controls(parameters)
-    st.session_state["controls"] = link.controls
+    take_controls_of(RunConfig.from_flat(link.controls))
     st.session_state["complaints"] = link.complaints
     st.session_state["run"] = parameters.get("run", "")
     st.session_state["linked_epoch"] = parameters.get("epoch")
@@ -62,8 +63,9 @@ def controls() -> dict[str, Any]:
 
 
 def take_controls_of(config: RunConfig) -> None:
-    """Set every control to what a run was asked."""
+    """Set every control to what a run was asked, and say which preset that is nearest to."""
     st.session_state["controls"] = config.flat()
+    st.session_state["preset"] = nearest(config)
 
 
 def show_run(run_id: str) -> None:

@@ -333,3 +333,25 @@ assert not heavy, heavy
         [sys.executable, "-c", program], cwd=MAIN.parents[1], capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_preset_sets_all_controls_but_the_seed_and_can_be_gone_back_to(open_lab):
+    lab = open_lab(seed="7")
+    assert lab.selectbox(key="control_preset").value == "quick"
+    assert lab.button(key="reset").disabled
+    lab.selectbox(key="control_preset").select("cifar100").run()
+    assert lab.selectbox(key="control_dataset").value == "cifar100"
+    assert lab.number_input(key="control_inner_steps").value == 5
+    assert lab.number_input(key="control_seed").value == 7
+    lab.number_input(key="control_epochs").set_value(3).run()
+    assert not lab.button(key="reset").disabled
+    lab.button(key="reset").click().run()
+    assert lab.number_input(key="control_epochs").value == 120
+    assert lab.button(key="reset").disabled
+
+
+def test_a_link_names_the_preset_that_it_is_nearest_to(open_lab):
+    lab = open_lab(imbalance_factor="100", epochs="200")
+    assert lab.selectbox(key="control_preset").value == "classroom"
+    lab.selectbox(key="control_dataset").select("cifar10").run()
+    assert lab.selectbox(key="control_preset").value == "cifar10"

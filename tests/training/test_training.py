@@ -299,6 +299,23 @@ def test_a_new_learning_rate_is_an_event_and_takes_effect(places, digits, quick_
     assert rates == pytest.approx([0.02, 0.002])
 
 
+def test_a_slow_run_trains_the_same_and_stays_slow_after_a_resume(places, digits, quick_teacher):
+    control = Control()
+    training = Training(digits, control, places)
+    events = iter(training)
+    pull(events, EpochDone)
+    control.set_speed(50)
+    change = pull(events, ControlChanged)
+    assert (change.control, change.value) == ("speed", 50)
+    pull(events, EpochDone)
+    state = training.state()
+    resumed = Training(digits, Control(), places, state=state)
+    whole = list(Training(digits, Control(), places))
+    assert comparable(list(resumed))[-1] == comparable(whole)[-1]
+    assert state.values["speed"] == 50
+    assert epochs(list(events))[-1].accuracy == epochs(whole)[-1].accuracy
+
+
 def test_a_default_config_names_what_the_issue_asks_for():
     training = RunConfig().training
     assert (training.batch_size, training.learning_rate, training.epochs) == (64, 0.05, 60)
