@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from app.estimate import ASK_EVERY_S
+
 POLL_MS = 500
 RUN_LIMIT_MS = 240_000  # of a short digits run, its teacher included, on a busy machine
 WEIGHT_CHART = ".st-key-figure_w_hard .js-plotly-plot"
@@ -69,9 +71,9 @@ def frames_of(page, milliseconds: int) -> int:
 
 
 def wait_for_silence(page) -> None:
-    """A busy machine takes a while to answer to what was asked before."""
+    """Until the page has asked all that it asks by itself: the estimate, each two seconds."""
     for _ in range(20):
-        if frames_of(page, 2 * POLL_MS) == 0:
+        if frames_of(page, round(1500 * ASK_EVERY_S)) == 0:
             return
     raise AssertionError("the page goes on sending")
 
@@ -195,6 +197,7 @@ def test_dragging_the_slider_stops_following_and_live_returns(live_page):
 @pytest.mark.slow
 def test_class_counts_follow_the_factor_while_it_is_dragged(server_url, new_page):
     page = new_page(server_url)
+    wait_for_silence(page)
     slider = page.get_by_role("slider", name="Imbalance factor")
     counts = page.locator(".st-key-class_counts figcaption")
     box = slider.bounding_box()
