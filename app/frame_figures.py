@@ -5,10 +5,10 @@ from __future__ import annotations
 from app import figures
 from app.figures import over_time, surface
 from app.figures.drawing import QUESTIONS, Drawing, Kind, empty
-from app.moment import Moment, no_weights
+from app.moment import Moment, frame_of, no_weights
 from app.weight_history import history_of
 from bikd_core.evaluation import shot_groups
-from bikd_core.runs import StoreError
+from bikd_core.runs import Snapshot, StoreError
 
 
 def response_surface(moment: Moment, kind: Kind) -> Drawing:
@@ -50,3 +50,22 @@ def confusion(moment: Moment) -> Drawing:
     return figures.confusion(
         counts, moment.started, moment.epoch.epoch, by_class=moment.choices.by_class
     )
+
+
+def confusion_difference(
+    runs: tuple[Snapshot, Snapshot], chosen: tuple[int, int], *, by_class: bool
+) -> Drawing:
+    """What run B takes test images for, less what run A does."""
+    title = QUESTIONS["confusion_difference"]
+    first, second = (run.resolved for run in runs)
+    if first is None or second is None or 0 in chosen:
+        return empty(title, "Here as soon as both runs have an epoch.")
+    if (first.class_names, first.class_counts) != (second.class_names, second.class_counts):
+        return empty(title, "The two runs have other classes, or other counts of them.")
+    try:
+        counts = tuple(
+            frame_of(run, epoch).confusion for run, epoch in zip(runs, chosen, strict=True)
+        )
+    except StoreError as error:
+        return empty(title, str(error))
+    return figures.confusion_difference((counts[0], counts[1]), first, chosen, by_class=by_class)

@@ -39,13 +39,8 @@ class Moment:
         return self.epoch.w_hard_per_class is not None
 
     def frame(self) -> Frame:
-        """The epoch's arrays.
-
-        Raises:
-            StoreError: They are damaged (`CorruptRunError`) or gone.
-        """
-        snapshot = self.snapshot
-        return _frame(snapshot.run_id, snapshot.version, self.epoch.epoch, _snapshot=snapshot)
+        """The epoch's arrays; raises as `frame_of`."""
+        return frame_of(self.snapshot, self.epoch.epoch)
 
     def panel(self) -> Panel:
         """Which images the frame's rows are; raises as `frame`."""
@@ -58,6 +53,15 @@ def no_weights(snapshot: Snapshot) -> str:
     return (
         f"{method} has no weight net, so there are no weights: start a run with BiKD to see them."
     )
+
+
+def frame_of(snapshot: Snapshot, epoch: int) -> Frame:
+    """The arrays of a run's epoch.
+
+    Raises:
+        StoreError: They are damaged (`CorruptRunError`) or gone.
+    """
+    return _frame(snapshot.run_id, snapshot.version, epoch, _snapshot=snapshot)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -13,7 +13,7 @@ from app import url
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
 from bikd_core.presets import nearest
-from bikd_core.runs import CorruptRunError, RunError, RunManager, StoreError, UnknownRun
+from bikd_core.runs import CorruptRunError, RunError, RunManager, Snapshot, StoreError, UnknownRun
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -40,6 +40,7 @@ def open_session() -> None:
     take_controls_of(RunConfig.from_flat(link.controls))
     st.session_state["complaints"] = link.complaints
     st.session_state["run"] = parameters.get("run", "")
+    st.session_state["with"] = parameters.get("with", "")
     st.session_state["linked_epoch"] = parameters.get("epoch")
     st.session_state["linked_view"] = parameters.get("view")
     st.session_state["picture"] = attempt(lambda: url.read_picture(parameters.get("picture")))
@@ -69,10 +70,27 @@ def take_controls_of(config: RunConfig) -> None:
 
 
 def show_run(run_id: str) -> None:
-    """Open a run, at its newest epoch; "" closes the one that is open."""
+    """Open a run, alone, at its newest epoch; "" closes the one that is open."""
     st.session_state["run"] = run_id
+    st.session_state["with"] = ""
     st.session_state["linked_epoch"] = None
     st.session_state["complaints"] = []
+
+
+def snapshot_of(parameter: str, run_id: str) -> Snapshot:
+    """A run that a parameter of the link names.
+
+    Raises:
+        UnknownRun: There is none; the sentence names the parameter.
+        CorruptRunError: It cannot be read.
+    """
+    try:
+        return manager().snapshot(run_id)
+    except UnknownRun as error:
+        raise UnknownRun(
+            f"{parameter} = {run_id[:80]!r} is not a run of this server: open one from the list "
+            "of earlier runs, or start a new one."
+        ) from error
 
 
 def complain(sentence: str) -> None:
@@ -92,6 +110,8 @@ def write_link(*, epoch: int | None, view: str) -> None:
     parameters = url.write_controls(controls())
     if run_id := st.session_state["run"]:
         parameters["run"] = run_id
+        if second := st.session_state["with"]:
+            parameters["with"] = second
         if epoch is not None:
             parameters["epoch"] = str(epoch)
         if view:

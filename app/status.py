@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.figures.drawing import percent
 from bikd_core.runs import Snapshot
 
 _COLOURS = {
@@ -49,6 +50,14 @@ def headline(snapshot: Snapshot) -> tuple[str, str]:
             return "failed", so_far
         case "interrupted":
             return "interrupted", so_far
+
+
+def accuracy(snapshot: Snapshot, epoch: int, gain: str = "") -> str:
+    """Balanced accuracy at an epoch, and its lead if there is one to tell; "" before the first."""
+    if not 1 <= epoch <= len(snapshot.epochs):
+        return ""
+    lead = f" ({gain})" if gain else ""
+    return f"balanced {percent(snapshot.epochs[epoch - 1].accuracy)}{lead}"
 
 
 def _place(position: int | None) -> str:

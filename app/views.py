@@ -100,6 +100,7 @@ VIEWS: dict[str, tuple[tuple[str, ...], ...]] = {
     "One step": (),  # a walk through phases: app/step_view.py
 }
 FIRST_VIEW = next(iter(VIEWS))
+Pair = tuple[Snapshot, Snapshot]
 
 
 def show(view: str, snapshot: Snapshot, chosen: int, *, by_class: bool) -> None:
@@ -130,6 +131,39 @@ def show(view: str, snapshot: Snapshot, chosen: int, *, by_class: bool) -> None:
         with st.container():  # always there: what comes after it keeps its place
             if number == row_of_strip:
                 pictures_view.strip(snapshot, chosen, view)
+
+
+def show_pair(view: str, runs: Pair, chosen: tuple[int, int], *, by_class: bool) -> None:
+    """Draw a view of run A and of run B side by side, each figure on the same axes."""
+    names = [name for row in VIEWS[view] for name in row]
+    if not names:
+        st.info(f"{view} shows one run at a time: open it alone, or choose another view.")
+    for name in names:
+        drawings = figures.on_same_axes(
+            *(
+                _drawn(
+                    run.run_id,
+                    run.version,
+                    epoch,
+                    name,
+                    choices.chosen(run, by_class=by_class),
+                    _snapshot=run,
+                )
+                for run, epoch in zip(runs, chosen, strict=True)
+            )
+        )
+        columns = st.columns(2, gap="medium")
+        for side, drawing, run, column in zip("AB", drawings, runs, columns, strict=True):
+            with column:
+                live_plot(
+                    drawing._replace(title=f"{side} · {drawing.title}"),
+                    key=f"figure_{name}_{side}",
+                    keep_zoom_of=run.run_id,
+                )
+    if view == "Accuracy":
+        drawing = frame_figures.confusion_difference(runs, chosen, by_class=by_class)
+        zoom_of = " ".join(run.run_id for run in runs)
+        live_plot(drawing, key="figure_confusion_difference", keep_zoom_of=zoom_of)
 
 
 @st.cache_resource(max_entries=500, show_spinner=False)

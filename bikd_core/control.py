@@ -109,7 +109,7 @@ class Control:
             epoch: The epoch that runs or has just ended, from 1.
             step: Student steps done since the run began.
             ends: The levels that the step just done has ended.
-            not_before: When the next step is due, by `time.monotonic`; a change cuts the wait short.
+            not_before: When the next step is due, by `time.monotonic`; a change ends the wait.
         """
         with self._changed:
             if self._run_until in ends:

@@ -7,11 +7,13 @@ import pytest
 
 CORE = Path(__file__).parents[1] / "bikd_core"
 ORDER = (
-    "config difference presets events control places teacher_card data speed models losses hypergradient methods "
-    "evaluation teacher training store recording worker runs cluster studies bench cli"
+    "config difference presets events control places teacher_card data speed models losses "
+    "hypergradient methods evaluation teacher training store recording worker runs cluster "
+    "studies bench cli"
 ).split()
 TORCH_FREE = (
-    "__init__ config difference presets events control places teacher_card speed store recording worker runs cli"
+    "__init__ config difference presets events control places teacher_card speed store recording "
+    "worker runs cli"
 ).split()
 
 

@@ -23,7 +23,11 @@ def test_the_published_recipes_are_those_of_the_paper():
         assert flat["augmentation"] == "crop_flip"
     assert sum(planned_counts(ten.data)) == 13_717
     assert sum(planned_counts(hundred.data)) == 10_626
-    assert (ten.method.inner_steps, ten.method.meta_loss, ten.method.weight_net_layers) == (1, "mix", 1)
+    assert (ten.method.inner_steps, ten.method.meta_loss, ten.method.weight_net_layers) == (
+        1,
+        "mix",
+        1,
+    )
     assert (hundred.method.inner_steps, hundred.method.weight_net_layers) == (5, 2)
 
 

@@ -4,7 +4,7 @@ Fractions come in, percent is drawn. Classes are sorted head to tail here and no
 """
 
 from app.figures.accuracy import accuracy_over_epochs, class_accuracy
-from app.figures.confusion import confusion
+from app.figures.confusion import confusion, confusion_difference
 from app.figures.counts import class_counts
 from app.figures.drawing import Drawing
 from app.figures.outer_loop import (
@@ -15,6 +15,7 @@ from app.figures.outer_loop import (
 )
 from app.figures.over_time import weights_over_time
 from app.figures.picture import picture_influence, picture_losses, picture_weights
+from app.figures.same_axes import on_same_axes
 from app.figures.surface import response_surface
 from app.figures.weights import mean_weights, weight_distribution
 
@@ -24,9 +25,11 @@ __all__ = [
     "class_accuracy",
     "class_counts",
     "confusion",
+    "confusion_difference",
     "hypergradient_cosine",
     "hypergradient_norm",
     "mean_weights",
+    "on_same_axes",
     "outer_losses",
     "picture_influence",
     "picture_losses",

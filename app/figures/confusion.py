@@ -5,6 +5,7 @@ C classes; the matrix has a row for each true class and a column for each predic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,17 @@ _COLOURS = [
     [0.65, "#C3B369"],
     [0.85, "#E1CC55"],
     [1, "#FEE838"],
+]
+
+
+_LARGEST_DIFFERENCE = 50  # percentage points; beyond, the colour stays the same
+# Orange is less in B, blue is more; grey in the middle shows on a light and on a dark page.
+_DIFFERENCE_COLOURS = [
+    [0, "#B35806"],
+    [0.35, "#F1A340"],
+    [0.5, "#E8E8E8"],
+    [0.65, "#67A9CF"],
+    [1, "#08519C"],
 ]
 
 
@@ -79,6 +91,107 @@ def confusion(
         f"Right: {_listed(names, np.diagonal(shares))}."
     )
     return Drawing(QUESTIONS["confusion"], sentence, alt, [heat], layout, height)
+
+
+def confusion_difference(
+    counts: tuple[NDArray[np.integer[Any]], NDArray[np.integer[Any]]],
+    started: RunStarted,
+    epochs: tuple[int, int],
+    *,
+    by_class: bool = True,
+) -> Drawing:
+    """The second run's confusion matrix less the first one's, in percentage points of each row.
+
+    Args:
+        counts: [C, C] test images of run A and of run B, in label order.
+        started: Names and counts of the classes, those of both runs.
+        epochs: Whose matrices they are.
+        by_class: Else a row and a column for each of many, medium, few.
+    """
+    rows = rows_of(started.class_names, started.class_counts)
+    names, labels = list(rows.names), list(rows.tick_labels)
+    if by_class:
+        ordered = [matrix[np.ix_(rows.labels, rows.labels)] for matrix in counts]
+    else:
+        ordered = [_grouped(matrix, started) for matrix in counts]
+        names = labels = list(_GROUPS)
+    first, second = (m / np.maximum(m.sum(axis=1, keepdims=True), 1) for m in ordered)
+    points = 100 * (second - first)
+    are_all_named = len(names) == len(labels)
+    last = len(names) - 1
+    heat = {
+        "type": "heatmap",
+        "uid": "confusion-difference",
+        "x": names,
+        "y": names,
+        "z": np.round(points, 1).tolist(),
+        "zmin": -_LARGEST_DIFFERENCE,
+        "zmax": _LARGEST_DIFFERENCE,
+        "colorscale": _DIFFERENCE_COLOURS,
+        "colorbar": {
+            "title": {"text": "B − A, points", "font": {"size": FONT_SIZE}},
+            "thickness": 14,
+            "tickvals": [-50, -25, 0, 25, 50],
+            "ticktext": ["≤ −50", "−25", "0", "+25", "≥ +50"],
+        },
+        "hovertemplate": "true %{y}, taken for %{x}<br>B − A: %{z:+} points of the row"
+        "<extra></extra>",
+    }
+    if are_all_named:
+        written = [[_signed(p, 0) if abs(p) >= 0.5 else "" for p in row] for row in points]
+        heat |= {
+            "xgap": 1,
+            "ygap": 1,
+            "text": written,
+            "texttemplate": "%{text}",
+            "textfont": {"size": FONT_SIZE, "weight": "bold"},
+        }
+    layout = base_layout(
+        margin={"l": 34 + 7 * max(map(len, labels)), "r": 12, "t": 12, "b": 62},
+        xaxis=_axis("taken for", names, _columns(names, rows, by_class), rows, by_class)
+        | {"range": [-0.5, last + 0.5], "tickangle": 0},
+        yaxis=_axis("true class", names, labels, rows, by_class) | {"range": [last + 0.5, -0.5]},
+    )
+    height = max(HEIGHT, 76 + ROW_HEIGHT * len(names)) if are_all_named else _MANY_CLASSES_HEIGHT
+    sentence = _read_difference(points, names, rows.groups if by_class else _GROUPS, epochs)
+    alt = (
+        "Heat map of the difference of two confusion matrices on the test set, head to tail. "
+        f"{sentence} Right: {_listed_points(names, np.diagonal(points))}."
+    )
+    return Drawing(QUESTIONS["confusion_difference"], sentence, alt, [heat], layout, height)
+
+
+def _read_difference(
+    points: NDArray[np.float64],
+    names: Sequence[str],
+    groups: Sequence[str],
+    epochs: tuple[int, int],
+) -> str:
+    right = np.diagonal(points)
+    few, many = (
+        _signed(right[[member == group for member in groups]].mean()) for group in ("few", "many")
+    )
+    when = f"epoch {epochs[0]}" if epochs[0] == epochs[1] else f"epochs {epochs[0]} and {epochs[1]}"
+    sentence = (
+        f"At {when} B gets {few} points of the few-class test images right and {many} of the "
+        "many-class ones, compared with A."
+    )
+    wrong = points - np.diag(right)
+    true, seen = divmod(int(np.abs(wrong).argmax()), len(points))
+    if abs(wrong[true, seen]) < 0.5:
+        return sentence
+    return (
+        f"{sentence} Largest change of an error: {names[true]} taken for {names[seen]}, "
+        f"{_signed(wrong[true, seen])} points."
+    )
+
+
+def _listed_points(names: list[str], points: NDArray[np.float64]) -> str:
+    return ", ".join(f"{name} {_signed(p)}" for name, p in zip(names, points, strict=True))
+
+
+def _signed(points: float, digits: int = 1) -> str:
+    return f"{points:+.{digits}f}".replace("-", "−")
 
 
 def _grouped(counts: NDArray[np.integer[Any]], started: RunStarted) -> NDArray[np.integer[Any]]:

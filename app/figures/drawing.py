@@ -37,6 +37,7 @@ QUESTIONS: dict[str, str] = {
     "saturated_share": "How many weights are stuck at 0 or 1?",
     "over_time": "Who gets weight over time?",
     "confusion": "What is the tail taken for?",
+    "confusion_difference": "What does B take for what, and A not?",
     "surface_hard": "What did the weight net learn for the hard loss?",
     "surface_soft": "… and what for the soft loss?",
 }

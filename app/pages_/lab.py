@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import choices, controls, runs_list, state, status, url, views
+from app import choices, controls, pair, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
+from app.headline import headline, pair_headline
 from app.state import attempt
 from app.this_run import this_run
 from app.tuning import tuning
@@ -21,6 +22,7 @@ def page() -> None:
     """The whole page, from top to bottom."""
     state.open_session()
     snapshot = _opened_run()
+    second = pair.second_run(snapshot)
     start = _linked_epoch(snapshot)
     _take_linked_view()
     with st.sidebar:
@@ -28,7 +30,7 @@ def page() -> None:
         teachers = dict(list_teachers(state.manager().places.teacher_folders()))
         is_idle = snapshot is None or snapshot.has_ended
         config = controls.sidebar(teachers, is_idle=is_idle)
-    _buttons(config, snapshot)
+    _buttons(config, snapshot, second)
     with st.container(key="complaints"):  # always there: what comes after it keeps its place
         for complaint in st.session_state["complaints"]:
             st.warning(complaint)
@@ -37,9 +39,10 @@ def page() -> None:
         state.write_link(epoch=None, view="")
         runs_list.welcome()
         return
-    is_polled = not snapshot.has_ended and not is_hidden
+    runs = (snapshot,) if second is None else (snapshot, second)
+    is_polled = not is_hidden and not all(run.has_ended for run in runs)
     # Of its own, so that another view costs neither the side bar nor the buttons.
-    st.fragment(_run, key="run")(snapshot, start, is_polled=is_polled)
+    st.fragment(_run, key="run")(runs, start, is_polled=is_polled)
 
 
 # What the link names ---------------------------------------------------------------------------
@@ -50,22 +53,12 @@ def _opened_run() -> Snapshot | None:
     run_id: str = st.session_state["run"]
     if not run_id:
         return None
-    snapshot = attempt(lambda: _snapshot_of(run_id))
+    snapshot = attempt(lambda: state.snapshot_of("run", run_id))
     if snapshot is None:
         st.session_state["run"] = ""
     elif not st.session_state.pop("has_linked_controls", True):
         state.take_controls_of(snapshot.config)  # a bare link to a run shows what the run was
     return snapshot
-
-
-def _snapshot_of(run_id: str) -> Snapshot:
-    try:
-        return state.manager().snapshot(run_id)
-    except UnknownRun as error:
-        raise UnknownRun(
-            f"run = {run_id[:80]!r} is not a run of this server: open one from the list of "
-            "earlier runs, or start a new one."
-        ) from error
 
 
 def _linked_epoch(snapshot: Snapshot | None) -> int | None:
@@ -100,7 +93,7 @@ def _take_linked_view() -> None:
 # Buttons ---------------------------------------------------------------------------------------
 
 
-def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> None:
+def _buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapshot | None) -> None:
     """All of them, always, enabled as the opened run's state allows."""
     run_state = snapshot.state if snapshot else None
     is_active = snapshot is not None and not snapshot.has_ended
@@ -138,6 +131,7 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> None:
         if snapshot:
             this_run(snapshot)
             tuning(snapshot)
+            pair.compare(snapshot, second)
     if waiting := st.session_state.pop("to_confirm", None):
         _confirm(*waiting)
 
@@ -181,6 +175,7 @@ def _start_now(config: RunConfig) -> None:
     run_id = attempt(lambda: state.manager().start(config))
     if run_id is not None:
         state.show_run(run_id)
+        st.session_state["with"] = st.session_state.pop("cloned", "")
 
 
 @st.dialog("Start such a long run?")
@@ -209,13 +204,14 @@ def _step() -> None:
 # The opened run --------------------------------------------------------------------------------
 
 
-def _run(snapshot: Snapshot, start: int | None, *, is_polled: bool) -> None:
+def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> None:
     """The choice of a view, then all that is shown of the run, again and again while it trains."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = _view(snapshot.config.data.dataset)
-        choices.widgets(view, snapshot)
+        view = _view(runs[0].config.data.dataset)
+        choices.widgets(view, runs[0])
+    kd = None if len(runs) > 1 else pair.run_of(runs[0], "kd")
     live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live")
-    live(snapshot.run_id, snapshot.state, view, start)
+    live(tuple((run.run_id, run.state) for run in runs), view, start, kd)
 
 
 def _view(dataset: str) -> str:
@@ -236,39 +232,43 @@ def _view(dataset: str) -> str:
     return view or views.FIRST_VIEW
 
 
-def _live(run_id: str, drawn_state: str, view: str, start: int | None) -> None:
-    """Everything that changes while the run trains; a full rerun where the buttons must change."""
+def _live(
+    drawn: tuple[tuple[str, str], ...], view: str, start: int | None, kd: Snapshot | None
+) -> None:
+    """Everything that changes while a run trains; a full rerun where the buttons must change.
+
+    Args:
+        drawn: Id and state of the opened run, and of the one beside it, as the buttons show it.
+        view: The view's name.
+        start: The epoch that the link names.
+        kd: The run that the opened one's accuracy is compared with.
+    """
     try:
-        snapshot = state.manager().snapshot(run_id)
+        runs = tuple(state.manager().snapshot(run_id) for run_id, _ in drawn)
     except UnknownRun:  # deleted meanwhile
         st.rerun()
-    if snapshot.state != drawn_state:
+    if any(run.state != state_then for run, (_, state_then) in zip(runs, drawn, strict=True)):
         st.rerun()
-    _headline(snapshot)
-    done, planned = len(snapshot.epochs), snapshot.config.training.epochs
+    headlines = st.container(key="headlines")  # filled when the epoch is known
     choice = timeline(
-        key=f"timeline {run_id} {st.session_state['visit']}",
-        planned=planned,
-        done=done,
-        is_live=not snapshot.has_ended,
+        key=f"timeline {runs[0].run_id} {st.session_state['visit']}",
+        planned=max(run.config.training.epochs for run in runs),
+        done=max(len(run.epochs) for run in runs),
+        is_live=not all(run.has_ended for run in runs),
         start=start,
     )
     state.write_link(epoch=choice.settled, view="" if view == views.FIRST_VIEW else view)
+    epochs = [min(choice.epoch or len(run.epochs), len(run.epochs)) for run in runs]
     by_class = (
-        not views.has_many_classes(snapshot.config.data.dataset)
+        not views.has_many_classes(runs[0].config.data.dataset)
         or st.session_state.get("weights_by") == "classes"
     )
-    views.show(view, snapshot, choice.epoch or done, by_class=by_class)
-
-
-def _headline(snapshot: Snapshot) -> None:
-    name, words = status.headline(snapshot)
-    with st.container(key="headline", horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**:{status.colour_of(snapshot)}-badge[{name}] {words}**", width="content")
-        st.caption(status.summary(snapshot), width="content", wrap=False)
-    with st.container(key="reasons"):
-        if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
-            show = st.error if snapshot.state == "failed" else st.warning
-            show(snapshot.reason)
-        for warning in snapshot.epochs[-1].warnings if snapshot.epochs else ():
-            st.warning(warning)
+    with headlines:
+        if len(runs) == 1:
+            headline(runs[0], epochs[0], pair.gain_over_kd(runs[0], kd, epochs[0]))
+        else:
+            pair_headline((runs[0], runs[1]), (epochs[0], epochs[1]))
+    if len(runs) == 1:
+        views.show(view, runs[0], epochs[0], by_class=by_class)
+    else:
+        views.show_pair(view, (runs[0], runs[1]), (epochs[0], epochs[1]), by_class=by_class)

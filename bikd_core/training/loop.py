@@ -33,6 +33,8 @@ DECAY, WEIGHT_NET_DECAY = 0.1, 0.8  # of the learning rates at each milestone
 CHECK_EVERY = 20  # steps between looks for a non-finite loss, each of which stalls a GPU
 EVALUATION_BATCH = 1000
 
+_EPOCH: frozenset[StepLevel] = frozenset(("epoch",))
+
 
 class State(NamedTuple):
     """A training at the end of an epoch: tensors by name, and numbers that JSON can hold."""
@@ -148,8 +150,8 @@ class Loop:
         training_seconds = self._seconds
         yield from self._end_epoch(epoch, record, training_seconds)
         if epoch < self.config.training.epochs:
-            ends = self._ended_by(result, is_watched) | {"epoch"}
-            yield from self._obey(control, epoch, ends, len(batches))
+            ends = self._ended_by(result, is_watched)
+            yield from self._obey(control, epoch, ends | _EPOCH, len(batches))
 
     def _step(
         self, indices: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool

@@ -88,3 +88,30 @@ def test_figures_are_strict_json_with_words(by_class):
     json.dumps(drawing._asdict(), allow_nan=False)
     assert drawing.title.endswith("?")
     assert drawing.sentence in drawing.alt
+
+
+@pytest.mark.parametrize("by_class", [True, False])
+def test_the_difference_is_that_of_the_two_matrices_in_points_of_each_row(by_class):
+    begun = started(RunConfig())
+    better, worse = matrix(10, right=50), matrix(10, right=30)
+    drawing = figures.confusion_difference((worse, better), begun, (4, 4), by_class=by_class)
+    shares = [
+        np.array(figures.confusion(counts, begun, 4, by_class=by_class).data[0]["z"])
+        for counts in (worse, better)
+    ]
+    [heat] = drawing.data
+    assert np.array(heat["z"]) == pytest.approx(shares[1] - shares[0], abs=0.11)
+    assert heat["zmin"] == -heat["zmax"]
+    if by_class:
+        assert (
+            f"B gets +{100 * 20 / 58:.1f} points of the few-class test images" in drawing.sentence
+        )
+    json.dumps(drawing)
+
+
+def test_two_equal_matrices_differ_in_nothing():
+    begun = started(RunConfig())
+    drawing = figures.confusion_difference((matrix(10), matrix(10)), begun, (3, 4))
+    assert not np.any(drawing.data[0]["z"])
+    assert "At epochs 3 and 4 B gets +0.0 points" in drawing.sentence
+    assert "Largest change" not in drawing.sentence
