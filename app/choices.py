@@ -1,16 +1,59 @@
-"""The widgets of how a view is drawn; what was chosen outlasts a change of the view."""
+"""How a view is drawn, as the viewer chooses: a choice outlasts the view, and is in the link."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
+from app import state, step_view, url
 from app.moment import Choices
+from bikd_core.data.facts import facts_of
 from bikd_core.evaluation import head_to_tail
 from bikd_core.runs import Snapshot
 
 _GROUPS = ("few", "medium", "many")
+
+
+_KEYS = {"axes": "surface_axes", "by": "weights_by", "order": "gallery_by"}  # of the widgets
+
+
+def take_link(parameters: Mapping[str, str]) -> None:
+    """Take what a link says of how figures are drawn; what it cannot say is told."""
+    for name, key in _KEYS.items():
+        asked = state.attempt(partial(url.read_choice, name, parameters.get(name)))
+        _set(key, asked or url.DRAWN_BY[name][0])
+    _set("over_time_of", state.attempt(lambda: url.read_over(parameters.get("over"))) or "few")
+    for name in ("phase", "step"):
+        asked_number = state.attempt(partial(url.read_count, name, parameters.get(name)))
+        st.session_state[f"linked_{name}"] = asked_number
+
+
+def fit_to(snapshot: Snapshot) -> None:
+    """Leave out what a link asks for and this run does not have, with a sentence."""
+    asked = st.session_state["kept_over_time_of"]
+    num_classes = facts_of(snapshot.config.data.dataset).num_classes
+    if asked.isdigit() and int(asked) >= num_classes:
+        _set("over_time_of", "few")
+        state.complain(
+            f"over = {asked!r} is not possible: the run has the classes 0 to {num_classes - 1}. "
+            "few is used."
+        )
+
+
+def for_link(run_id: str) -> dict[str, str]:
+    """What a link has to say of it: whatever is not the default."""
+    said = {name: _chosen(key, url.DRAWN_BY[name]) for name, key in _KEYS.items()}
+    said = {name: value for name, value in said.items() if value != url.DRAWN_BY[name][0]}
+    over = st.session_state.get("over_time_of") or st.session_state["kept_over_time_of"]
+    if over != "few":
+        said["over"] = over
+    return said | step_view.for_link(run_id)
+
+
+def _set(key: str, value: str) -> None:
+    st.session_state[key] = st.session_state[f"kept_{key}"] = value
 
 
 def widgets(view: str, snapshot: Snapshot) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -31,10 +31,13 @@ def manager() -> RunManager:
 # A browser's session ---------------------------------------------------------------------------
 
 
-def open_session() -> None:
-    """Take the link's word: in a session's first run, and when the browser goes back or forward."""
+def open_session() -> bool:
+    """Take the link's word: in a session's first run, and when the browser goes back or forward.
+
+    Returns whether it did.
+    """
     if "controls" in st.session_state and not _is_history_navigation():
-        return
+        return False
     parameters = dict(st.query_params)
     link = url.read_controls(parameters)
     take_controls_of(RunConfig.from_flat(link.controls))
@@ -49,6 +52,7 @@ def open_session() -> None:
     st.session_state["has_linked_controls"] = any(
         name not in url.VIEWER_PARAMETERS for name in parameters
     )
+    return True
 
 
 def _is_history_navigation() -> bool:
@@ -105,8 +109,14 @@ def forget_complaints() -> None:
     st.session_state["complaints"] = []
 
 
-def write_link(*, epoch: int | None, view: str) -> None:
-    """Make the browser's link say what the page shows; `view` is "" for the first one."""
+def write_link(*, epoch: int | None, view: str, drawn_by: Mapping[str, str]) -> None:
+    """Make the browser's link say what the page shows.
+
+    Args:
+        epoch: None for the newest.
+        view: "" for the first one.
+        drawn_by: What of `url.DRAWN_BY` and its like is not as it would be.
+    """
     parameters = url.write_controls(controls())
     if run_id := st.session_state["run"]:
         parameters["run"] = run_id
@@ -118,6 +128,7 @@ def write_link(*, epoch: int | None, view: str) -> None:
             parameters["view"] = view
         if (picture := st.session_state["picture"]) is not None:
             parameters["picture"] = str(picture)
+        parameters |= drawn_by
     if parameters != dict(st.query_params):
         st.query_params.from_dict(parameters)
 

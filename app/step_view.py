@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app import state, thumbnails
 from app.components import live_plot, stepper
+from app.components.stepper import Place, place_of
 from app.figures import step as figures
 from app.figures.drawing import Drawing, Kind, empty
 from app.figures.step import Extremes, Step
@@ -114,13 +115,31 @@ def show(snapshot: Snapshot, chosen: int) -> None:
         _walk(snapshot, chosen)
 
 
+def for_link(run_id: str) -> dict[str, str]:
+    """Where a run's walk stands, for the link; nothing at its beginning."""
+    place = place_of(_key(run_id), _linked())
+    phase = {"phase": str(place.phase + 1)} if place.phase else {}
+    return phase | ({"step": str(place.step)} if place.step is not None else {})
+
+
+def _key(run_id: str) -> str:
+    return f"stepper {run_id} {st.session_state['visit']}"
+
+
+def _linked() -> Place:
+    """Where the link that was opened stands."""
+    phase, step = (st.session_state[f"linked_{name}"] for name in ("phase", "step"))
+    return Place((phase or 1) - 1, step)
+
+
 def _walk(snapshot: Snapshot, chosen: int) -> None:
     files = snapshot.folder.traces()
     steps = {number: int(path.stem.split("-")[0]) for number, path in files.items()}
     phases = PHASES if _has_weight_net(snapshot) else PLAIN_PHASES
     newest = _newest(steps, chosen, done=len(snapshot.epochs))
     place = stepper(
-        key=f"stepper {snapshot.run_id}",
+        key=_key(snapshot.run_id),
+        start=_linked(),
         phases=[phase.name for phase in phases],
         steps=steps,
         newest=newest,

@@ -12,7 +12,19 @@ from typing import Any, NamedTuple
 from bikd_core.config import MODELS_FOR, ConfigError, DataConfig, RunConfig, choices, fields
 from bikd_core.data.facts import planned_counts
 
-VIEWER_PARAMETERS = ("run", "with", "epoch", "view", "picture")  # those that are no control
+#: What a viewer chooses of how figures are drawn, and what it can be: the default first.
+DRAWN_BY: dict[str, tuple[str, ...]] = {
+    "axes": ("log", "linear"),  # of the response surface
+    "by": ("groups", "classes"),  # of the weights, where there are many classes
+    "order": ("hard", "soft"),  # of the pictures
+}
+#: Those that are no control. `over`: whose weights are drawn over time; `phase`, `step`: of the
+#: step under the lens.
+VIEWER_PARAMETERS = (
+    *("run", "with", "epoch", "view", "picture"),
+    *DRAWN_BY,
+    *("over", "phase", "step"),
+)
 
 
 class Link(NamedTuple):
@@ -130,6 +142,49 @@ def read_picture(text: str | None) -> int | None:
     raise ConfigError(
         f"picture = {text[:40]!r} is not possible: it must be a whole number, the picture's "
         "original index. None is shown."
+    )
+
+
+def read_choice(name: str, text: str | None) -> str:
+    """How a link asks for figures to be drawn; the default if it does not.
+
+    Raises:
+        ConfigError: It is not one of `DRAWN_BY`.
+    """
+    options = DRAWN_BY[name]
+    if text is None or text in options:
+        return text or options[0]
+    raise ConfigError(
+        f"{name} = {text[:40]!r} is not possible: it must be one of {', '.join(options)}. "
+        f"{options[0]} is used."
+    )
+
+
+def read_over(text: str | None) -> str:
+    """Whose weights a link asks for over time: a group, or a class by its label from 0.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if text is None or text in {"few", "medium", "many"} or _is_whole(text):
+        return text or "few"
+    raise ConfigError(
+        f"over = {text[:40]!r} is not possible: it must be few, medium, many or the number of a "
+        "class. few is used."
+    )
+
+
+def read_count(name: str, text: str | None) -> int | None:
+    """A phase or a step that a link asks for, from 1.
+
+    Raises:
+        ConfigError: It is no whole number from 1 on.
+    """
+    if text is None or (_is_whole(text) and int(text) >= 1):
+        return None if text is None else int(text)
+    raise ConfigError(
+        f"{name} = {text[:40]!r} is not possible: it must be a whole number from 1 on. It is left "
+        "out."
     )
 
 

@@ -35,6 +35,7 @@ def stepper(
     steps: Mapping[int, int],
     newest: int,
     can_step: bool,
+    start: Place,
     on_ask: Callable[[Literal["inner", "outer"]], None],
 ) -> Place:
     """The bar; returns where it stands.
@@ -45,9 +46,10 @@ def stepper(
         steps: The epoch of each recorded step, by step, rising.
         newest: The step that who follows sees; 0 where none is recorded.
         can_step: Whether the run can be asked for another step.
+        start: Where to begin, if nobody has moved yet; what does not exist is left out.
         on_ask: Called when somebody asks for one, before the script runs again.
     """
-    place = _place((st.session_state.get(key) or {}).get("place"), len(phases), steps)
+    place = _existing(place_of(key, start), len(phases), steps)
     result = _mount(
         key=key,
         data={
@@ -58,19 +60,28 @@ def stepper(
             "phase": place.phase,
             "step": place.step,
         },
-        default={"place": None},
+        default={"place": start._asdict()},
         on_place_change=_nothing,
         on_ask_change=lambda: _tell(key, on_ask),
     )
-    return _place(result.place, len(phases), steps)
+    return _existing(_place(result.place), len(phases), steps)
 
 
-def _place(value: object, num_phases: int, steps: Mapping[int, int]) -> Place:
-    """The browser's word, which may be anything, as a phase and a step that exist."""
+def place_of(key: str, start: Place) -> Place:
+    """Where a bar stands, before it is drawn."""
+    held = st.session_state.get(key)
+    return start if held is None else _place(held.get("place"))
+
+
+def _place(value: object) -> Place:
+    """The browser's word, which may be anything, as a place."""
     given: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    phase, step = _whole(given.get("phase")), _whole(given.get("step"))
-    is_phase = phase is not None and 0 <= phase < num_phases
-    return Place(phase or 0 if is_phase else 0, step if step in steps else None)
+    return Place(_whole(given.get("phase")) or 0, _whole(given.get("step")))
+
+
+def _existing(place: Place, num_phases: int, steps: Mapping[int, int]) -> Place:
+    is_phase = 0 <= place.phase < num_phases
+    return Place(place.phase if is_phase else 0, place.step if place.step in steps else None)
 
 
 def _whole(value: object) -> int | None:

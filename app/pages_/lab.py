@@ -20,8 +20,11 @@ ASK_ABOVE_S = 30 * 60  # a run that is estimated to take longer is confirmed fir
 
 def page() -> None:
     """The whole page, from top to bottom."""
-    state.open_session()
+    if state.open_session():
+        choices.take_link(dict(st.query_params))
     snapshot = _opened_run()
+    if snapshot is not None:
+        choices.fit_to(snapshot)
     second = pair.second_run(snapshot)
     start = _linked_epoch(snapshot)
     _take_linked_view()
@@ -36,7 +39,7 @@ def page() -> None:
             st.warning(complaint)
     is_hidden = page_is_hidden()
     if snapshot is None:
-        state.write_link(epoch=None, view="")
+        state.write_link(epoch=None, view="", drawn_by={})
         runs_list.welcome()
         return
     runs = (snapshot,) if second is None else (snapshot, second)
@@ -220,7 +223,6 @@ def _view(dataset: str) -> str:
         "View", list(views.VIEWS), key="view", required=True, label_visibility="collapsed"
     )
     if views.has_many_classes(dataset):
-        st.session_state.setdefault("weights_by", "groups")
         st.segmented_control(
             "Weights by",
             ["groups", "classes"],
@@ -257,7 +259,11 @@ def _live(
         is_live=not all(run.has_ended for run in runs),
         start=start,
     )
-    state.write_link(epoch=choice.settled, view="" if view == views.FIRST_VIEW else view)
+    state.write_link(
+        epoch=choice.settled,
+        view="" if view == views.FIRST_VIEW else view,
+        drawn_by=choices.for_link(runs[0].run_id),
+    )
     epochs = [min(choice.epoch or len(run.epochs), len(run.epochs)) for run in runs]
     by_class = (
         not views.has_many_classes(runs[0].config.data.dataset)

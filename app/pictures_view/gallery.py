@@ -102,7 +102,6 @@ def _controls(snapshot: Snapshot, has_weights: bool) -> Order:
     ):
         order: Order = "loss"
         if has_weights:
-            st.session_state.setdefault("gallery_by", "hard")
             chosen = st.segmented_control(
                 "Ordered by",
                 ["hard", "soft"],

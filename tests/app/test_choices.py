@@ -80,3 +80,26 @@ def test_before_the_first_epoch_each_view_keeps_its_places(open_lab, manager, vi
     del shown["class-counts"]
     assert shown
     assert not any(drawing["data"] for drawing in shown.values())
+
+
+def test_what_a_link_says_is_drawn_and_stays_in_the_link(open_lab, manager):
+    run = make_run(manager.places.runs)
+    lab = open_lab(run=run.run_id, view="Weights", over="many", axes="linear")
+    assert not lab.warning
+    assert "many-class images" in drawings(lab)["figure-over-time"]["sentence"]
+    assert (lab.query_params["over"], lab.query_params["axes"]) == ("many", "linear")
+    lab.selectbox(key="over_time_of").set_value("few").run()
+    assert "over" not in lab.query_params
+    lab.session_state["view"] = "Surface"
+    lab.run()
+    [axes] = [group for group in lab.get("button_group") if group.key == "surface_axes"]
+    assert axes.value == "linear"
+    assert lab.query_params["axes"] == "linear"
+
+
+def test_a_class_that_a_run_does_not_have_is_not_drawn_over_time(open_lab, manager):
+    run = make_run(manager.places.runs)
+    lab = open_lab(run=run.run_id, view="Weights", over="57")
+    assert not lab.exception
+    assert "over = '57' is not possible: the run has the classes 0 to 9." in lab.warning[0].value
+    assert "few-class images" in drawings(lab)["figure-over-time"]["sentence"]

@@ -59,6 +59,12 @@ JUNK = {name: "\"><script>alert('x')</script>" for name in fields() if name != "
     "run": "../../etc/passwd",
     "epoch": "last",
     "view": "nowhere",
+    "axes": "cubic",
+    "by": "colour",
+    "order": "-1",
+    "over": "nobody",
+    "phase": "0",
+    "step": "1e9",
     "colour": "red",
 }
 

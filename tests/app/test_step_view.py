@@ -65,7 +65,7 @@ def bar(lab: AppTest) -> dict:
 
 def go_to(lab: AppTest, run, phase: int, step: int | None = None) -> AppTest:
     """As the stepper does it in the browser."""
-    lab.session_state[f"stepper {run.run_id}"] = {"place": {"phase": phase, "step": step}}
+    lab.session_state[f"stepper {run.run_id} 1"] = {"place": {"phase": phase, "step": step}}
     return lab.run()
 
 
@@ -136,7 +136,7 @@ def test_junk_from_the_browser_shows_the_first_phase_of_the_newest_step(open_ste
     run = with_steps(manager)
     lab = open_step(run)
     for junk in JUNK:
-        lab.session_state[f"stepper {run.run_id}"] = {"place": junk}
+        lab.session_state[f"stepper {run.run_id} 1"] = {"place": junk}
         lab.run()
         assert not lab.exception
         assert set(drawings(lab)) == {"batch"}

@@ -59,3 +59,12 @@ def test_an_epoch_is_read():
     assert url.read_epoch("60", 60) == 60
     with pytest.raises(ConfigError, match="from 1 to 60"):
         url.read_epoch("61", 60)
+
+
+@pytest.mark.parametrize(("read", "text"), [("axes", "cubic"), ("by", ""), ("order", "soft ")])
+def test_a_choice_that_is_none_is_named_with_what_it_can_be(read, text):
+    if not text:
+        assert url.read_choice(read, None) == url.DRAWN_BY[read][0]
+        return
+    with pytest.raises(ConfigError, match=rf"{read} = '{text}' .* {url.DRAWN_BY[read][1]}"):
+        url.read_choice(read, text)
