@@ -1,0 +1,35 @@
+"""Learning rate and speed of a run that trains, changed on the page."""
+
+import re
+
+import pytest
+
+from bikd_core.bench.browser import HEADLINE
+
+LIMIT_MS = 240_000
+
+
+@pytest.mark.slow
+def test_rate_and_speed_change_while_it_trains_and_are_marked_in_the_curves(server_url, new_page):
+    page = new_page(f"{server_url}/?method=ce&epochs=3000")
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_function(
+        "() => Number(document.querySelector('.bikd-timeline input')?.value) >= 3",
+        timeout=LIMIT_MS,
+    )
+    page.get_by_role("button", name="Tune").click()
+    rate = page.get_by_role("spinbutton", name=re.compile("Learning rate, before its decay"))
+    rate.fill("0.02")
+    rate.press("Enter")
+    page.wait_for_timeout(1500)
+    speed = page.get_by_role("slider", name="Speed")
+    speed.press("ArrowLeft")  # from full to 5 epochs a second
+    speed.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    page.get_by_text("Accuracy", exact=True).first.click()
+    labels = page.locator(".st-key-figure_accuracy .annotation-text")
+    labels.filter(has_text="learning rate 0.02").first.wait_for(timeout=LIMIT_MS)
+    labels.filter(has_text="at most 2 epochs/s").first.wait_for(timeout=LIMIT_MS)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.locator(HEADLINE).get_by_text("stopped", exact=True).wait_for(timeout=LIMIT_MS)
+    assert page.get_by_role("button", name="Tune").is_disabled()
