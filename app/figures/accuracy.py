@@ -24,6 +24,7 @@ from bikd_core.events import ControlChanged, EpochDone, RunStarted
 
 MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th is, and it is said
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
+_LABEL_WIDTH = 0.08  # of a mark, turned upright, as a share of the epoch axis
 
 
 def accuracy_over_epochs(
@@ -52,7 +53,7 @@ def accuracy_over_epochs(
     ]
     data[0]["line"]["width"] = 4
     ends = {name: (100 * line[-1], colours[name]) for name, line in values.items()}
-    change_lines, change_labels = control_marks(controls)
+    change_lines, change_labels = control_marks(controls, planned)
     now = epochs[chosen - 1]
     sentence = (
         f"At epoch {chosen} of {planned} balanced accuracy is {percent(now.accuracy)}: "
@@ -98,23 +99,26 @@ def thinned(every: int) -> str:
 
 
 def control_marks(
-    controls: Sequence[ControlChanged],
+    controls: Sequence[ControlChanged], planned: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Lines and labels where somebody paused the run or set something of it; once an epoch each."""
-    marks: dict[int, list[str]] = {}
-    for change in controls:
-        if change.control == "resumed":
-            continue
-        text = _in_words(change)
-        if text not in (there := marks.setdefault(change.epoch, [])):
-            there.append(text)
+    """Lines and labels where somebody paused the run or set something of it.
+
+    Changes that are so near that their labels would cover one another share one, which says the
+    last of each kind.
+    """
+    marks: list[tuple[int, dict[str, str]]] = []  # where a label is, and its words by control
+    changes = [change for change in controls if change.control != "resumed"]
+    for change in changes:
+        if not marks or change.epoch - marks[-1][0] > _LABEL_WIDTH * planned:
+            marks.append((change.epoch, {}))
+        marks[-1][1][change.control] = _in_words(change)
     lines = [
         epoch_marker(epoch) | {"line": {"color": THEME_TEXT, "width": 1, "dash": "dash"}}
-        for epoch in marks
+        for epoch in sorted({change.epoch for change in changes})
     ]
     labels = [
         {
-            "text": ", ".join(texts),
+            "text": ", ".join(texts.values()),
             "x": epoch,
             "y": 0,
             "yref": "paper",
@@ -124,7 +128,7 @@ def control_marks(
             "showarrow": False,
             "font": {"size": 12, "color": THEME_TEXT},
         }
-        for epoch, texts in marks.items()
+        for epoch, texts in marks
     ]
     return lines, labels
 

@@ -57,7 +57,7 @@ def outer_losses(
         "- - D_val": (lines["D_val"][-1], THEME_TEXT),
         "— test": (lines["test"][-1], THEME_TEXT),
     }
-    change_lines, change_labels = control_marks(controls)
+    change_lines, change_labels = control_marks(controls, planned)
     layout = base_layout(
         hovermode="x unified",
         xaxis=epoch_axis(planned),

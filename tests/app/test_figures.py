@@ -194,3 +194,17 @@ def test_figures_are_strict_json_with_unique_trace_names_that_are_css_classes():
 )
 def test_labels_are_spread_around_where_they_belong(values, expected):
     assert spread(values, 10) == pytest.approx(expected)
+
+
+def test_marks_that_would_cover_one_another_share_a_label_with_the_last_of_each_kind():
+    _, _, epochs = run(100)
+    controls = [
+        ControlChanged(epoch=10, step=50, control="learning_rate", value=0.02),
+        ControlChanged(epoch=12, step=60, control="speed", value=5.0),
+        ControlChanged(epoch=13, step=65, control="speed", value=2.0),
+        ControlChanged(epoch=60, step=300, control="speed", value=None),
+    ]
+    layout = figures.accuracy_over_epochs(epochs, controls, 100, 100).layout
+    labels = {label["x"]: label["text"] for label in layout["annotations"] if "textangle" in label}
+    assert labels == {10: "learning rate 0.02, at most 2 epochs/s", 60: "full speed"}
+    assert {line["x0"] for line in layout["shapes"]} == {10, 12, 13, 60, 100}
