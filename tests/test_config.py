@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from bikd_core.config import (
     DATASET_DEFAULTS,
     MODELS_FOR,
+    PARTS,
     ConfigError,
     DataConfig,
     RunConfig,
@@ -28,7 +29,7 @@ DATASETS = choices("dataset")
 
 
 def test_names_are_unique_across_the_parts():
-    names = [name for part in RunConfig.PARTS.values() for name in part.model_fields]
+    names = [name for part in PARTS.values() for name in part.model_fields]
     assert len(names) == len(set(names)) == len(fields())
 
 
@@ -38,7 +39,7 @@ def test_every_control_explains_itself(name):
     assert info.title
     assert info.description
     assert info.description.endswith(".")
-    assert name in RunConfig.PARTS[part_of(name)].model_fields
+    assert name in PARTS[part_of(name)].model_fields
 
 
 def test_every_control_is_a_choice_a_number_a_flag_or_a_text():

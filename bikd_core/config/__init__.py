@@ -1,0 +1,53 @@
+"""What a run is asked to do: every control once, with its name, range, unit and one line of help.
+
+The command line's options, the page's widgets, the URL's parameters and the stored `run.json`
+are all made from these models. Plain values only: no torch, no open files, no callables.
+
+The names of all fields are unique across the parts, so that a config also has a flat form
+(`RunConfig.flat`, `RunConfig.from_flat`): that is what a URL or a command line holds.
+"""
+
+from bikd_core.config.describe import (
+    ConfigError,
+    allowed,
+    bounds,
+    choices,
+    explain,
+    fields,
+    part_of,
+)
+from bikd_core.config.parts import (
+    MAX_SEED,
+    MODELS_FOR,
+    PARTS,
+    DataConfig,
+    Dataset,
+    Estimator,
+    MethodConfig,
+    ModelConfig,
+    ModelName,
+    TrainingConfig,
+)
+from bikd_core.config.run import DATASET_DEFAULTS, RunConfig
+
+__all__ = [
+    "DATASET_DEFAULTS",
+    "MAX_SEED",
+    "MODELS_FOR",
+    "PARTS",
+    "ConfigError",
+    "DataConfig",
+    "Dataset",
+    "Estimator",
+    "MethodConfig",
+    "ModelConfig",
+    "ModelName",
+    "RunConfig",
+    "TrainingConfig",
+    "allowed",
+    "bounds",
+    "choices",
+    "explain",
+    "fields",
+    "part_of",
+]

@@ -1,0 +1,110 @@
+"""One run, whole: the four parts, and what a data set changes of their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from bikd_core.config.describe import ConfigError, explain, fields, no_control, part_of
+from bikd_core.config.parts import (
+    PARTS,
+    DataConfig,
+    MethodConfig,
+    ModelConfig,
+    Part,
+    TrainingConfig,
+)
+
+# What differs from the field defaults, per data set; a caller's own values come on top.
+_CIFAR = {
+    "teacher_model": "resnet32x4",
+    "student": "resnet8x4",
+    "inner_steps": 1,
+    "batch_size": 100,
+    "learning_rate": 0.1,
+    "augmentation": "crop_flip",
+    "epochs": 120,
+    "val_per_class": 100,
+}
+_GREY = {
+    "teacher_model": "grey_cnn_l",
+    "student": "grey_cnn_s",
+    "batch_size": 100,
+    "val_per_class": 100,
+    "epochs": 20,
+}
+DATASET_DEFAULTS: dict[str, dict[str, Any]] = {
+    "digits": {},
+    "fashion_mnist": _GREY,
+    "kmnist": _GREY,
+    "svhn": _CIFAR | {"augmentation": "crop"},
+    "cifar10": _CIFAR | {"meta_loss": "mix"},
+    "cifar100": _CIFAR | {"val_per_class": 10, "inner_steps": 5, "weight_net_layers": 2},
+}
+
+
+class RunConfig(Part):
+    """One run, whole. What is not given takes the default of its data set.
+
+    `RunConfig(data={"dataset": "cifar10"})` therefore has CIFAR-10's batch size and models.
+    """
+
+    data: DataConfig = Field(default_factory=DataConfig)
+    models: ModelConfig = Field(default_factory=ModelConfig)
+    method: MethodConfig = Field(default_factory=MethodConfig)
+    training: TrainingConfig = Field(default_factory=TrainingConfig)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_defaults_of_the_data_set(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        parts = {name: _given(values.get(name, {})) for name in PARTS}
+        dataset = parts["data"].get("dataset", "digits") if isinstance(parts["data"], dict) else ""
+        for name, default in DATASET_DEFAULTS.get(str(dataset), {}).items():
+            part = parts[part_of(name)]
+            if isinstance(part, dict):
+                part.setdefault(name, default)
+        return {**values, **parts}
+
+    def flat(self) -> dict[str, Any]:
+        """All controls by their own name, in the order of the parts: what a URL holds."""
+        return {
+            name: value
+            for part in PARTS
+            for name, value in getattr(self, part).model_dump(mode="json").items()
+        }
+
+    @classmethod
+    def from_flat(cls, values: Mapping[str, Any]) -> Self:
+        """A config from controls by their own name; strings are read as their field's type.
+
+        Raises:
+            ConfigError: A name is unknown or a value is out of range: one sentence for the first.
+        """
+        parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
+        for name, value in values.items():
+            if name not in fields():
+                raise ConfigError(no_control(name))
+            parts[part_of(name)][name] = value
+        try:
+            return cls.model_validate(parts)
+        except ValidationError as error:
+            raise ConfigError(explain(error)) from error
+
+    def changed(self, **values: Any) -> Self:
+        """The same config with some controls changed, validated again.
+
+        Raises:
+            ConfigError: As `from_flat`.
+        """
+        return type(self).from_flat(self.flat() | values)
+
+
+def _given(part: Any) -> Any:
+    """The values of a part that a caller gave; a part built elsewhere knows which those are."""
+    if isinstance(part, Part):
+        return {name: getattr(part, name) for name in part.model_fields_set}
+    return dict(part) if isinstance(part, Mapping) else part
