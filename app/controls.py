@@ -21,6 +21,7 @@ from app.figures.counts import COUNTS_HEIGHT
 from app.figures.drawing import empty
 from bikd_core.config import (
     MAX_SEED,
+    METHOD_FACTS,
     MODELS_FOR,
     ConfigError,
     RunConfig,
@@ -40,11 +41,7 @@ MAIN = (
 ).split()
 LABELS: dict[str, dict[Any, str]] = {
     "dataset": {name: facts.title for name, facts in DATASETS.items()},
-    "method": {
-        "bikd": "BiKD – weights learned on D_val",
-        "ce": "CE – labels only, no teacher",
-        "kd": "KD – fixed weights",
-    },
+    "method": {name: f"{facts.title} – {facts.words}" for name, facts in METHOD_FACTS.items()},
 }
 
 

@@ -14,8 +14,8 @@ from bikd_core.runs import Snapshot, StoreError
 def response_surface(moment: Moment, kind: Kind) -> Drawing:
     """What the weight net answers to each pair of losses, at this epoch."""
     title = QUESTIONS[f"surface_{kind}"]
-    if not moment.has_weights:
-        return empty(title, no_weights(moment.snapshot), surface.HEIGHT)
+    if not moment.has_weights_of(kind):
+        return empty(title, no_weights(moment.snapshot, kind), surface.HEIGHT)
     try:
         frame, panel = moment.frame(), moment.panel()
     except StoreError as error:

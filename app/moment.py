@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from app import status
+from app.figures.drawing import Kind
 from app.figures.surface import Axes
+from bikd_core.config import METHOD_FACTS
 from bikd_core.events import EpochDone, Frame, Panel, RunStarted
 from bikd_core.runs import Snapshot
 
@@ -38,6 +41,11 @@ class Moment:
         """The method has a weight net."""
         return self.epoch.w_hard_per_class is not None
 
+    def has_weights_of(self, kind: Kind) -> bool:
+        """The method weighs that loss."""
+        means = self.epoch.w_hard_per_class if kind == "hard" else self.epoch.w_soft_per_class
+        return means is not None
+
     def frame(self) -> Frame:
         """The epoch's arrays; raises as `frame_of`."""
         return frame_of(self.snapshot, self.epoch.epoch)
@@ -47,9 +55,11 @@ class Moment:
         return _panel(self.snapshot.run_id, self.snapshot.version, _snapshot=self.snapshot)
 
 
-def no_weights(snapshot: Snapshot) -> str:
+def no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
     """Why figures of the weights are empty."""
-    method = snapshot.config.method.method.upper()
+    method = status.method_of(snapshot)
+    if kind == "soft" and METHOD_FACTS[snapshot.config.method.method].has_weight_net:
+        return f"{method} has no teacher, so there is no soft loss to weigh."
     return (
         f"{method} has no weight net, so there are no weights: start a run with BiKD to see them."
     )

@@ -10,13 +10,12 @@ import streamlit as st
 from app import state
 from app.state import attempt
 from app.url import as_text
-from bikd_core.config import RunConfig, choices, fields
+from bikd_core.config import METHOD_FACTS, RunConfig, fields
 from bikd_core.difference import Difference, differences
 from bikd_core.runs import Snapshot
 
 LIST_AGE_S = 2.0  # the list of runs is read again after that
 _SHOWN_DIFFERENCES = 4
-METHOD_NAMES = {"bikd": "BiKD", "ce": "CE", "kd": "KD"}
 
 
 # In words ----------------------------------------------------------------------------------------
@@ -41,7 +40,9 @@ def _one(difference: Difference) -> str:
 
 
 def _text(value: Any) -> str:
-    return "none" if value is None else METHOD_NAMES.get(value, as_text(value))
+    if value in METHOD_FACTS:
+        return METHOD_FACTS[value].title
+    return "none" if value is None else as_text(value)
 
 
 def gain_over_kd(snapshot: Snapshot, kd: Snapshot | None, epoch: int) -> str:
@@ -98,9 +99,7 @@ def compare(snapshot: Snapshot, second: Snapshot | None) -> None:
             "Two runs side by side on the same axes and colours: A is the opened run, B the other."
         )
         _choose(snapshot, second)
-        for method in choices("method"):
-            if method != snapshot.config.method.method:
-                _rival(snapshot, method)
+        _rival(snapshot)
         st.button(
             "Clone: change one control, then Start",
             key="clone",
@@ -148,18 +147,26 @@ def _put_beside() -> None:
     st.session_state["with"] = st.session_state["beside"]
 
 
-def _rival(snapshot: Snapshot, method: str) -> None:
+def _rival(snapshot: Snapshot) -> None:
     """The same run by another method: shown if it is there, else made."""
-    there = run_of(snapshot, method)
-    verb, icon = ("Show", "compare") if there else ("Train", "play_arrow")
-    st.button(
-        f"{verb} {METHOD_NAMES[method]}, same seed",
-        key=f"rival {method}",
-        icon=f":material/{icon}:",
-        on_click=_show_rival,
-        args=(snapshot, method, there.run_id if there else None),
-        help="All other controls as in this run, so that the method is the one difference.",
-    )
+    others = [name for name in METHOD_FACTS if name != snapshot.config.method.method]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        method = st.selectbox(
+            "Another method, all else the same",
+            others,
+            index=others.index("kd") if "kd" in others else 0,
+            format_func=lambda name: METHOD_FACTS[name].title,
+            key="rival_method",
+        )
+        there = run_of(snapshot, method)
+        st.button(
+            "Show it" if there else "Train it",
+            key="rival",
+            icon=f":material/{'compare' if there else 'play_arrow'}:",
+            on_click=_show_rival,
+            args=(snapshot, method, there.run_id if there else None),
+            help="Same seed, same split, same teacher: the method is the one difference.",
+        )
 
 
 def _show_rival(snapshot: Snapshot, method: str, run_id: str | None) -> None:

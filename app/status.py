@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.figures.drawing import percent
+from bikd_core.config import METHOD_FACTS
 from bikd_core.runs import Snapshot
 
 _COLOURS = {
@@ -60,6 +61,11 @@ def accuracy(snapshot: Snapshot, epoch: int, gain: str = "") -> str:
     return f"balanced {percent(snapshot.epochs[epoch - 1].accuracy)}{lead}"
 
 
+def method_of(snapshot: Snapshot) -> str:
+    """The method's usual name."""
+    return METHOD_FACTS[snapshot.config.method.method].title
+
+
 def _place(position: int | None) -> str:
     if position is None:
         return ""
@@ -107,10 +113,10 @@ def summary(snapshot: Snapshot) -> str:
     words = [f"{flat['dataset']} ×{flat['imbalance_factor']:g}"]
     if flat["imbalance"] != "exponential":
         words[0] += f" {flat['imbalance']}"
-    if flat["method"] == "bikd":
-        words.append(f"BiKD, k = {flat['inner_steps']}, meta {flat['meta_loss']}")
-    else:
-        words.append(flat["method"].upper())
+    facts = METHOD_FACTS[flat["method"]]
+    words.append(facts.title)
+    if facts.has_weight_net:
+        words[-1] += f", k = {flat['inner_steps']}, meta {flat['meta_loss']}"
     has_teacher = resolved is not None and resolved.teacher
     words.append(f"{flat['teacher_model']} → {flat['student']}" if has_teacher else flat["student"])
     words.append(f"seed {flat['seed']}")

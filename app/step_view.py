@@ -13,13 +13,14 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import state, thumbnails
+from app import state, status, thumbnails
 from app.components import live_plot, stepper
 from app.components.stepper import Place, place_of
 from app.figures import step as figures
 from app.figures.drawing import Drawing, Kind, empty
 from app.figures.step import Extremes, Step
 from app.state import attempt
+from bikd_core.config import METHOD_FACTS
 from bikd_core.data.pictures import PicturesUnavailable, load_pictures
 from bikd_core.runs import Snapshot, StoreError
 
@@ -150,7 +151,7 @@ def _walk(snapshot: Snapshot, chosen: int) -> None:
         st.rerun()  # the buttons of the page, and a refusal, are outside of this part of it
     phase = phases[place.phase]
     words, formula = st.columns([0.52, 0.48], gap="medium", vertical_alignment="center")
-    words.markdown(phase.words.format(method=snapshot.config.method.method.upper()))
+    words.markdown(phase.words.format(method=status.method_of(snapshot)))
     formula.markdown(f"${phase.formula}$")
     step = place.step or newest
     _figures(snapshot, phase, step, files.get(step))
@@ -164,7 +165,7 @@ def _ask(run_id: str, level: Literal["inner", "outer"]) -> None:
 
 def _has_weight_net(snapshot: Snapshot) -> bool:
     if snapshot.resolved is None:  # not begun: as it will be
-        return snapshot.config.method.method == "bikd"
+        return METHOD_FACTS[snapshot.config.method.method].has_weight_net
     return snapshot.resolved.estimator != ""
 
 

@@ -33,8 +33,8 @@ def _class_accuracy(moment: Moment) -> Drawing:
 
 def _distribution(moment: Moment, kind: Kind) -> Drawing:
     question = QUESTIONS[f"w_{kind}"]
-    if not moment.has_weights:
-        return empty(question, no_weights(moment.snapshot))
+    if not moment.has_weights_of(kind):
+        return empty(question, no_weights(moment.snapshot, kind))
     try:
         histograms = moment.frame().histograms
     except StoreError as error:

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from bikd_core.config import RunConfig, fields
+from bikd_core.config import METHOD_FACTS, RunConfig, fields
 
-#: Controls that only some methods read; all others are read by every method.
-ONLY_FOR: dict[str, tuple[str, ...]] = {
-    "inner_steps": ("bikd",),
-    "meta_loss": ("bikd",),
-    "estimator": ("bikd",),
-    "weight_net_layers": ("bikd",),
-    "weight_net_learning_rate": ("bikd",),
-    "kd_alpha": ("kd",),
-    "temperature": ("bikd", "kd"),
-    "teacher": ("bikd", "kd"),
-    "teacher_model": ("bikd", "kd"),
-}
+_OF_SOME = frozenset(name for facts in METHOD_FACTS.values() for name in facts.reads)
 
 
 class Difference(NamedTuple):
@@ -30,7 +19,7 @@ class Difference(NamedTuple):
 
 def is_read_by(name: str, method: str) -> bool:
     """Whether a control changes anything in a run of this method."""
-    return method in ONLY_FOR.get(name, (method,))
+    return name not in _OF_SOME or name in METHOD_FACTS[method].reads
 
 
 def differences(first: RunConfig, second: RunConfig) -> tuple[Difference, ...]:

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
 from bikd_core.config import Estimator
-from bikd_core.losses import loss_gradients, meta_loss, student_losses
+from bikd_core.losses import NO_SHIFT, Shift, loss_gradients, meta_loss, student_losses
 
 # torch 2.14: the first forward-mode derivative in a process warns of torch's own code.
 for _category in (FutureWarning, DeprecationWarning):
@@ -42,12 +42,13 @@ FINITE_STEP = 1e-2
 
 
 class InnerBatch(NamedTuple):
-    """A training batch: images (B, …), labels (B,), teacher logits (B, C)."""
+    """A training batch: images (B, …), labels (B,), teacher logits (B, C); how its losses are."""
 
     images: Tensor
     labels: Tensor
     teacher_logits: Tensor
     temperature: float
+    shift: Shift = NO_SHIFT
 
 
 class OuterBatch(NamedTuple):
@@ -89,8 +90,14 @@ def logits_at(student: nn.Module, params: Params, images: Tensor) -> Tensor:
 
 def inner_loss(logits: Tensor, batch: InnerBatch, weights: Tensor) -> Tensor:
     """1/B · Σ w_hard·L_hard + w_soft·L_soft; -> (), in nats."""
-    losses = student_losses(logits, batch.teacher_logits, batch.labels, batch.temperature)
-    return (weights * losses).sum() / len(weights)
+    return (weights * losses_of(logits, batch)).sum() / len(weights)
+
+
+def losses_of(logits: Tensor, batch: InnerBatch) -> Tensor:
+    """The hard and the soft loss of each image; -> (B, 2), in nats."""
+    return student_losses(
+        logits, batch.teacher_logits, batch.labels, batch.temperature, batch.shift
+    )
 
 
 def inner_gradient(student: nn.Module, batch: InnerBatch, weights: Tensor) -> InnerGradient:
@@ -145,7 +152,9 @@ def weight_hypergradient(
     direction = dict(zip(virtual, gradients, strict=True))
     derive = _forward_mode if estimator == "forward" else _finite_difference
     change = derive(student, theta, direction, inner.images, known.logits)
-    slopes = loss_gradients(known.logits, inner.teacher_logits, inner.labels, inner.temperature)
+    slopes = loss_gradients(
+        known.logits, inner.teacher_logits, inner.labels, inner.temperature, inner.shift
+    )
     alignment = torch.einsum("bjc,bc->bj", slopes, change)
     return Hypergradient(-learning_rate / len(weights) * alignment, outer_loss.detach())
 

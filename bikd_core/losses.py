@@ -5,9 +5,27 @@ B batch, C classes. Column 0 of anything with two columns is the hard loss, colu
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+
+class Shift(NamedTuple):
+    """What is added to the student's logits within a loss, (C,) each, or None for nothing.
+
+    With the log of the class frequencies the plain logits become the classifier of balanced data.
+
+    Source: Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020,
+        arXiv:2007.10740.
+    """
+
+    hard: Tensor | None = None
+    soft: Tensor | None = None
+
+
+NO_SHIFT = Shift()
 
 
 def hard_loss(student_logits: Tensor, labels: Tensor) -> Tensor:
@@ -31,34 +49,51 @@ def soft_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float
 
 
 def student_losses(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    temperature: float,
+    shift: Shift = NO_SHIFT,
 ) -> Tensor:
     """The two losses that the weight net balances; -> (B, 2), in nats."""
-    soft = soft_loss(student_logits, teacher_logits, temperature)
-    return torch.stack([hard_loss(student_logits, labels), soft], dim=1)
+    soft = soft_loss(_shifted(student_logits, shift.soft), teacher_logits, temperature)
+    return torch.stack([hard_loss(_shifted(student_logits, shift.hard), labels), soft], dim=1)
+
+
+def _shifted(logits: Tensor, by: Tensor | None) -> Tensor:
+    return logits if by is None else logits + by.to(logits)
 
 
 def loss_gradients(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, temperature: float
+    student_logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    temperature: float,
+    shift: Shift = NO_SHIFT,
 ) -> Tensor:
     """Derivatives of `student_losses` with respect to the student's logits; -> (B, 2, C).
 
-    hard: softmax(z) - onehot(y);  soft: τ·(softmax(z/τ) - softmax(t/τ)).
+    hard: softmax(z) - onehot(y);  soft: τ·(softmax(z/τ) - softmax(t/τ)), z shifted.
     """
-    hard = F.softmax(student_logits, dim=1) - F.one_hot(labels, student_logits.shape[1])
+    hard = F.softmax(_shifted(student_logits, shift.hard), dim=1)
+    hard = hard - F.one_hot(labels, student_logits.shape[1])
     soft = temperature * (
-        F.softmax(student_logits / temperature, dim=1)
+        F.softmax(_shifted(student_logits, shift.soft) / temperature, dim=1)
         - F.softmax(teacher_logits / temperature, dim=1)
     )
     return torch.stack([hard, soft], dim=1)
 
 
-def weight_net_inputs(student_logits: Tensor, teacher_logits: Tensor, labels: Tensor) -> Tensor:
+def weight_net_inputs(
+    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, shift: Shift = NO_SHIFT
+) -> Tensor:
     """What the weight net sees of a sample: (CE of student, CE of teacher); -> (B, 2), in nats.
 
-    Raw, at temperature 1, and detached: the weight net is not a way around the virtual step.
+    Raw, at temperature 1, and detached: the weight net is not a way around the virtual step. The
+    student's is the hard loss that it trains on, so it is shifted where that one is.
     """
-    pair = [hard_loss(logits.detach(), labels) for logits in (student_logits, teacher_logits)]
+    student = _shifted(student_logits.detach(), shift.hard)
+    pair = [hard_loss(logits, labels) for logits in (student, teacher_logits.detach())]
     return torch.stack(pair, dim=1)
 
 

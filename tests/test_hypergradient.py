@@ -13,7 +13,8 @@ from bikd_core.hypergradient import (
     parameters,
     weight_hypergradient,
 )
-from bikd_core.losses import meta_loss, weight_net_inputs
+from bikd_core.losses import Shift, meta_loss, weight_net_inputs
+from bikd_core.methods.prior import log_prior
 from bikd_core.models import build
 from bikd_core.models.weight_net import WeightNet
 
@@ -70,6 +71,25 @@ def test_forward_equals_unrolled_in_float64(device, meta):
     expected = weight_hypergradient("unrolled", *case, LR)
     assert relative_difference(found.weights, expected.weights) < 1e-9
     torch.testing.assert_close(found.outer_loss, expected.outer_loss)
+
+
+@pytest.mark.parametrize("estimator", ["forward", "finite_difference", "unrolled"])
+@pytest.mark.parametrize("losses", ["hard", "both"])
+def test_with_the_class_prior_in_the_losses_it_agrees_with_brute_force(device, losses, estimator):
+    net, inner, outer, weights = problem(
+        small_net(torch.float64), (2, 6, 6), torch.float64, device, "hard"
+    )
+    prior = log_prior((90, 9, 4, 1, 1)[:NUM_CLASSES], torch.device(device))
+    inner = inner._replace(shift=Shift(prior, prior if losses == "both" else None))
+    found = weight_hypergradient(estimator, net, inner, outer, weights, LR).weights
+    eps = 1e-5
+    for i, j in [(0, 0), (2, 1), (5, 0), (8, 1)]:
+        bump = torch.zeros_like(weights)
+        bump[i, j] = eps
+        above = outer_loss_at(net, inner, outer, weights + bump)
+        below = outer_loss_at(net, inner, outer, weights - bump)
+        limit = 1e-5 if estimator != "finite_difference" else 1e-2
+        assert found[i, j].item() == pytest.approx((above - below) / (2 * eps), rel=limit)
 
 
 @pytest.mark.parametrize("estimator", ["forward", "unrolled"])

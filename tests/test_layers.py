@@ -8,7 +8,7 @@ import pytest
 CORE = Path(__file__).parents[1] / "bikd_core"
 ORDER = (
     "config difference presets events control places teacher_card data speed models losses "
-    "hypergradient methods evaluation teacher training store recording worker runs cluster "
+    "hypergradient evaluation methods teacher training store recording worker runs cluster "
     "studies bench cli"
 ).split()
 TORCH_FREE = (

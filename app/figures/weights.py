@@ -231,10 +231,11 @@ def mean_weights(
     """Mean w_hard and w_soft of the head and the tail third of the classes over the epochs."""
     groups = shot_groups(started.class_counts)
     thirds = {"tail": groups.few, "head": groups.many}
-    means = {kind: np.array([means_of(epoch, kind) for epoch in epochs]) for kind in _KINDS}
+    kinds = [kind for kind in _KINDS if kind == "hard" or epochs[0].w_soft_per_class is not None]
+    means = {kind: np.array([means_of(epoch, kind) for epoch in epochs]) for kind in kinds}
     lines: dict[str, list[float]] = {
         f"{kind}, {third}": means[kind][:, list(labels)].mean(axis=1).tolist()
-        for kind in _KINDS
+        for kind in kinds
         for third, labels in thirds.items()
     }
     every = math.ceil(len(epochs) / MAX_POINTS)
@@ -246,11 +247,12 @@ def mean_weights(
     ]
     ends = {name: (line[-1], colours[name]) for name, line in lines.items()}
     at = {name: line[chosen - 1] for name, line in lines.items()}
-    sentence = (
-        f"At epoch {chosen} mean w_hard is {at['hard, tail']:.2f} in the tail third and "
-        f"{at['hard, head']:.2f} in the head third; w_soft is {at['soft, tail']:.2f} and "
-        f"{at['soft, head']:.2f}.{thinned(every)}"
-    )
+    in_words = [
+        f"w_{kind} is {at[f'{kind}, tail']:.2f} in the tail third, {at[f'{kind}, head']:.2f} in "
+        "the head third"
+        for kind in kinds
+    ]
+    sentence = f"At epoch {chosen} mean {'; mean '.join(in_words)}.{thinned(every)}"
     layout = base_layout(
         hovermode="x unified",
         xaxis=epoch_axis(planned),

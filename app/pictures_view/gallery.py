@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from app import pictures, state
+from app import pictures, state, status
 from app.components import Gallery, gallery
 from app.pictures import Order, Section, Selection
 from app.pictures_view import one_picture
@@ -185,7 +185,7 @@ def _read(
             f"highest{lowest} are of few-shot classes."
         )
     if order == "loss":
-        method = moment.snapshot.config.method.method.upper()
+        method = status.method_of(moment.snapshot)
         return f"{said} {method} has no weights, so the student's loss orders them."
     return said
 

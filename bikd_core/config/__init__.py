@@ -16,6 +16,7 @@ from bikd_core.config.describe import (
     fields,
     part_of,
 )
+from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
 from bikd_core.config.parts import (
     MAX_SEED,
     MODELS_FOR,
@@ -33,6 +34,7 @@ from bikd_core.config.run import DATASET_DEFAULTS, RunConfig
 __all__ = [
     "DATASET_DEFAULTS",
     "MAX_SEED",
+    "METHOD_FACTS",
     "MODELS_FOR",
     "PARTS",
     "ConfigError",
@@ -40,6 +42,7 @@ __all__ = [
     "Dataset",
     "Estimator",
     "MethodConfig",
+    "MethodFacts",
     "ModelConfig",
     "ModelName",
     "RunConfig",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
+
+from bikd_core.config.method_facts import METHOD_FACTS
 
 Dataset = Literal["digits", "fashion_mnist", "kmnist", "svhn", "cifar10", "cifar100"]
 ModelName = Literal[
@@ -27,7 +29,11 @@ MODELS_FOR: dict[str, tuple[str, ...]] = {
     "cifar10": _COLOUR_MODELS,
     "cifar100": _COLOUR_MODELS,
 }
-Method = Literal["bikd", "ce", "kd"]
+# The files in `bikd_core/methods`: a type checker sees any name, pydantic only those.
+if TYPE_CHECKING:
+    Method: TypeAlias = str
+else:
+    Method = Literal[tuple(METHOD_FACTS)]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
 MAX_SEED = 2**31 - 1
 
@@ -133,7 +139,20 @@ class MethodConfig(Part):
         ge=0,
         le=1,
         title="KD alpha",
-        description="Weight of the hard loss in plain KD; the soft loss has the rest.",
+        description="Weight of the hard loss where the two weights are fixed and sum to 1; the "
+        "soft loss has the rest.",
+    )
+    weight_form: Literal["free", "scale", "convex"] = Field(
+        "free",
+        title="Weights of an image",
+        description="free: one for each loss, as published; scale: one for both; convex: they "
+        "sum to 1.",
+    )
+    prior: Literal["none", "hard", "both"] = Field(
+        "none",
+        title="Class prior",
+        description="BiKD's losses that take the student's logits plus the log of the class "
+        "frequencies: none as published, the hard one (Balanced Softmax), or both.",
     )
     inner_steps: int = Field(
         1,

@@ -13,11 +13,13 @@ from bikd_core.hypergradient import (
     InnerGradient,
     OuterBatch,
     inner_loss,
+    losses_of,
     outer_loss_at,
     parameters,
     weight_hypergradient,
 )
-from bikd_core.losses import student_losses, weight_net_inputs
+from bikd_core.losses import NO_SHIFT, Shift, weight_net_inputs
+from bikd_core.methods.prior import log_prior
 from bikd_core.methods.protocol import Batch, Setting, StepResult
 from bikd_core.models.weight_net import WeightNet
 
@@ -34,18 +36,27 @@ class BiKD:
     The forward pass of 1 serves 4 as well. Where the weight net has not moved, the gradient of 1
     is that of 4. A window that an epoch leaves unfinished goes on in the next.
 
-    Source: arXiv:2605.17839 and its published code, which instead drops such a window.
+    Variants, by `weight_form` and `prior`: one weight for both losses, or two that sum to 1; the
+    hard loss, or both, on z + log π, so that the plain z is the classifier of balanced data.
+    L_val is always of the plain z. With a shift "soft" and "mix" would match it to a biased
+    teacher, so `meta_loss` is best left at "hard" there.
+
+    Source: arXiv:2605.17839 and its published code, which instead drops such a window. The
+        shifted variants are this project's own.
     """
 
+    title: ClassVar[str] = "BiKD"
+    words: ClassVar[str] = "weights learned on D_val"
     needs_teacher: ClassVar[bool] = True
+    has_weight_net: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("weight_form", "prior")
 
     def __init__(self, setting: Setting) -> None:
         self.config = setting.config
         self.student = setting.student
         self.next_val_batch = setting.next_val_batch
-        self.weight_net: nn.Module = WeightNet(
-            self.config.weight_net_layers, generator=setting.generator
-        ).to(setting.device)
+        self.shift = self._shift(setting)
+        self.weight_net: nn.Module = self._make_weight_net(setting).to(setting.device)
         self.optimizer = torch.optim.Adam(
             self.weight_net.parameters(),
             lr=self.config.weight_net_learning_rate,
@@ -54,18 +65,15 @@ class BiKD:
         self.window = _Window(self.weight_net)
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
-        assert batch.teacher_logits is not None  # needs_teacher
-        inner = InnerBatch(
-            batch.images, batch.labels, batch.teacher_logits, self.config.temperature
-        )
         logits = self.student(batch.images)
-        inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels)
+        inner = self._inner_batch(batch, logits)
+        inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels, inner.shift)
         weights = self.weight_net(inputs)
         weights_before = weights.detach()
         gradient = self._student_gradient(logits, inner, weights_before)
 
         val = self.next_val_batch()
-        outer = OuterBatch(*val, self.config.temperature, self.config.meta_loss)
+        outer = OuterBatch(*val, self.config.temperature, self.meta_loss)
         hypergradient = weight_hypergradient(
             self.config.estimator,
             self.student,
@@ -88,10 +96,9 @@ class BiKD:
             parameter.grad = gradient[name]
 
         weights, logits = weights.detach(), logits.detach()
-        losses = student_losses(logits, inner.teacher_logits, inner.labels, inner.temperature)
         return StepResult(
             logits,
-            losses=(weights * losses).sum(dim=1),
+            losses=(weights * losses_of(logits, inner)).sum(dim=1),
             weights=weights,
             influence=hypergradient.weights * (len(weights) / learning_rate),
             outer_loss=hypergradient.outer_loss,
@@ -99,6 +106,30 @@ class BiKD:
             weights_before=weights_before,
             outer_loss_before=self._outer_loss_now(outer) if under_lens else None,
         )
+
+    @property
+    def meta_loss(self) -> str:
+        """What the weight net minimises on D_val."""
+        return self.config.meta_loss
+
+    def _make_weight_net(self, setting: Setting) -> WeightNet:
+        layers, form = self.config.weight_net_layers, self.config.weight_form
+        return WeightNet(layers, generator=setting.generator, form=form)
+
+    def _shift(self, setting: Setting) -> Shift:
+        if self.config.prior == "none":
+            return NO_SHIFT
+        shift = log_prior(setting.class_counts, setting.device)
+        return Shift(hard=shift, soft=shift if self.config.prior == "both" else None)
+
+    def _inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
+        assert batch.teacher_logits is not None  # needs_teacher
+        return InnerBatch(
+            batch.images, batch.labels, batch.teacher_logits, self.config.temperature, self.shift
+        )
+
+    def predict(self, logits: Tensor) -> Tensor:
+        return logits
 
     def _outer_loss_now(self, outer: OuterBatch) -> Tensor:
         with torch.no_grad():

@@ -13,6 +13,8 @@ from bikd_core.methods.protocol import Batch, PlainMethod
 class CrossEntropy(PlainMethod):
     """Mean hard loss."""
 
+    title: ClassVar[str] = "CE"
+    words: ClassVar[str] = "labels only, no teacher"
     needs_teacher: ClassVar[bool] = False
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:

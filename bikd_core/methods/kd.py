@@ -17,7 +17,10 @@ class KnowledgeDistillation(PlainMethod):
         arXiv:1503.02531, section 2.
     """
 
+    title: ClassVar[str] = "KD"
+    words: ClassVar[str] = "fixed weights"
     needs_teacher: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("kd_alpha",)
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bikd_core.config import MethodConfig
+from bikd_core.methods.prior import log_prior
 
 
 class Batch(NamedTuple):
@@ -49,7 +50,12 @@ class StepResult(NamedTuple):
 
 
 class Method(Protocol):
-    """A training objective. It is made once a run, from the run's `Setting`."""
+    """A training objective. It is made once a run, from the run's `Setting`.
+
+    Its class says as plain values what pages and command line read without importing it
+    (`bikd_core.config.method_facts`): `title`, `words`, `needs_teacher`, and `has_weight_net` and
+    `reads` where they are not False and ().
+    """
 
     needs_teacher: ClassVar[bool]
 
@@ -66,6 +72,9 @@ class Method(Protocol):
         viewer of this step wants to know; it changes nothing else.
         """
 
+    def predict(self, logits: Tensor) -> Tensor:
+        """What the student predicts from, given its logits (B, C) in eval mode; -> (B, C)."""
+
     def end_epoch(self, decay: float) -> dict[str, Any]:
         """Numbers about the epoch for its `EpochDone`; `decay` is 1 or the next epoch's factor."""
 
@@ -76,7 +85,10 @@ class Method(Protocol):
 
 
 class PlainMethod:
-    """A method that is one differentiable loss per image; subclasses say which."""
+    """A method that is one differentiable loss per image; subclasses say which.
+
+    `self.epoch` counts from 0, `self.log_prior` is (C,), `self.config` holds the options.
+    """
 
     needs_teacher: ClassVar[bool]
     weight_net: nn.Module | None = None
@@ -84,6 +96,9 @@ class PlainMethod:
     def __init__(self, setting: Setting) -> None:
         self.config = setting.config
         self.student = setting.student
+        self.class_counts = setting.class_counts
+        self.log_prior = log_prior(setting.class_counts, setting.device)
+        self.epoch = 0
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         """(B,), in nats."""
@@ -96,11 +111,15 @@ class PlainMethod:
         losses.mean().backward()  # type: ignore[no-untyped-call]
         return StepResult(logits.detach(), losses.detach())
 
+    def predict(self, logits: Tensor) -> Tensor:
+        return logits
+
     def end_epoch(self, decay: float) -> dict[str, Any]:
+        self.epoch += 1
         return {}
 
     def state(self) -> dict[str, Tensor]:
-        return {}
+        return {"epoch": torch.tensor(self.epoch)}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        pass
+        self.epoch = int(state["epoch"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from bikd_core.models.initialisation import drawn
+
+Form = Literal["free", "scale", "convex", "hard"]
 
 
 class WeightNet(nn.Module):
@@ -17,26 +20,39 @@ class WeightNet(nn.Module):
         num_layers: Hidden layers; one has 322 parameters, two have 4,482.
         generator: What the initialisation is drawn from.
         hidden: Units of a hidden layer.
+        form: "free": one output for each weight, as published. The others have one output s:
+            "scale": both weights are s; "convex": (s, 1 - s); "hard": (s, 0), of the student's
+            loss alone, for a method without a teacher.
     """
 
-    def __init__(self, num_layers: int, generator: torch.Generator, hidden: int = 64) -> None:
+    def __init__(
+        self, num_layers: int, generator: torch.Generator, hidden: int = 64, form: Form = "free"
+    ) -> None:
         super().__init__()
         if num_layers < 1 or hidden < 1:
             raise ValueError(
                 f"num_layers = {num_layers}, hidden = {hidden} is not possible: "
                 "both must be at least 1"
             )
-        self.layers = drawn(lambda: _layers(num_layers, hidden), generator)
+        self.form = form
+        sizes = (1 if form == "hard" else 2, *[hidden] * num_layers, 2 if form == "free" else 1)
+        self.layers = drawn(lambda: _layers(sizes), generator)
 
     def forward(self, losses: Tensor) -> Tensor:
-        """(w_hard, w_soft), each in (0, 1), for (CE_student, CE_teacher); (B, 2) -> (B, 2)."""
-        weights: Tensor = self.layers(losses)
-        return weights
+        """(w_hard, w_soft), each in [0, 1], for (CE_student, CE_teacher); (B, 2) -> (B, 2)."""
+        out: Tensor = self.layers(losses[:, :1] if self.form == "hard" else losses)
+        match self.form:
+            case "scale":
+                return out.expand(-1, 2)
+            case "convex":
+                return torch.cat([out, 1 - out], dim=1)
+            case "hard":
+                return torch.cat([out, torch.zeros_like(out)], dim=1)
+        return out
 
 
-def _layers(num_layers: int, hidden: int) -> nn.Sequential:
-    sizes = (2, *[hidden] * num_layers)
+def _layers(sizes: tuple[int, ...]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for num_inputs, num_outputs in itertools.pairwise(sizes):
+    for num_inputs, num_outputs in itertools.pairwise(sizes[:-1]):
         layers += [nn.Linear(num_inputs, num_outputs), nn.Tanh()]
-    return nn.Sequential(*layers, nn.Linear(hidden, 2), nn.Sigmoid())
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]), nn.Sigmoid())

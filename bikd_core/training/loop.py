@@ -215,8 +215,8 @@ class Loop:
         self, epoch: int, record: EpochRecord, training_seconds: float
     ) -> Iterator[Frame | EpochDone]:
         start = time.perf_counter()
-        test = evaluate(self.logits(self.student, self.test_set), self.split.test.labels.numpy())
-        val = evaluate(self.logits(self.student, self.val_set), self.split.val.labels.numpy())
+        test = evaluate(self._predicted(self.test_set), self.split.test.labels.numpy())
+        val = evaluate(self._predicted(self.val_set), self.split.val.labels.numpy())
         arrays = record.arrays()
         soft = float(arrays["soft"].mean()) if "soft" in arrays else None
         if not math.isfinite(test.loss + val.loss):
@@ -255,6 +255,10 @@ class Loop:
             "accuracy_per_class": test.accuracy_per_class,
             "calibration_error": test.calibration_error,
         }
+
+    def _predicted(self, of: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """What the student's predictions on a whole set are made from; [N, C]."""
+        return self.method.predict(torch.from_numpy(self.logits(self.student, of))).numpy()
 
     def logits(self, net: nn.Module, of: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
         """A network's logits on a whole set, in eval mode, without augmentation; [N, C]."""

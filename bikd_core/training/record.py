@@ -111,7 +111,8 @@ def weight_summary(
     if "weights" not in arrays:
         return {}
     weights = arrays["weights"]
-    share = saturated_share(weights)
+    has_soft = "ce_teacher" in arrays  # without a teacher there is no soft loss to weigh
+    share = saturated_share(weights if has_soft else weights[:, :1])
     warnings = (
         (f"{share:.0%} of the weights are saturated: the weight net hardly tells images apart.",)
         if share > 0.9
@@ -119,7 +120,9 @@ def weight_summary(
     )
     return {
         "w_hard_per_class": mean_per_class(weights[:, 0], labels, num_classes),
-        "w_soft_per_class": mean_per_class(weights[:, 1], labels, num_classes),
+        "w_soft_per_class": mean_per_class(weights[:, 1], labels, num_classes)
+        if has_soft
+        else None,
         "saturated_share": share,
         "warnings": warnings,
     }

@@ -65,7 +65,7 @@ def test_the_lead_over_kd_is_told_where_that_run_exists_and_nowhere_else(open_la
 def test_the_rival_that_is_missing_is_made_with_the_same_seed_and_shown_beside(open_lab, manager):
     run_id = make_run(manager.places.runs, seed=5).run_id
     lab = open_lab(run=run_id)
-    lab.button(key="rival kd").click().run()
+    lab.button(key="rival").click().run()
     [(_, config)] = [asked for asked in manager.asked if asked[0] == "start"]
     asked_of_first = manager.snapshot(run_id).config
     assert [found.name for found in differences(asked_of_first, config)] == ["method"]

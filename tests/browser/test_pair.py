@@ -20,7 +20,7 @@ def test_two_runs_go_through_time_together_and_come_back_from_the_link(server_ur
     page.get_by_role("button", name=BIKD).first.click()
     page.get_by_text("vs KD, same seed").wait_for()
     page.get_by_role("button", name="Compare").click()
-    page.get_by_role("button", name="Show KD, same seed").click()
+    page.get_by_role("button", name="Show it").click()
     page.wait_for_url("**with=*")
     page.keyboard.press("Escape")
     page.get_by_text("B differs only in method: KD instead of BiKD.").wait_for()

@@ -37,3 +37,17 @@ def test_value_by_hand(bias, expected):
 def test_an_empty_net_is_refused(options):
     with pytest.raises(ValueError, match="both must be at least 1"):
         net(**options)
+
+
+def test_one_output_serves_both_weights_or_what_is_left_of_1():
+    losses = torch.rand(6, 2)
+    scale, convex, hard = (net(1, form=form)(losses) for form in ("scale", "convex", "hard"))
+    assert torch.equal(scale[:, 0], scale[:, 1])
+    torch.testing.assert_close(convex.sum(dim=1), torch.ones(6))
+    torch.testing.assert_close(convex[:, 0], scale[:, 0])
+    assert not hard[:, 1].any()
+
+
+def test_without_a_teacher_only_the_students_loss_counts():
+    model, losses = net(1, form="hard"), torch.rand(6, 2)
+    assert torch.equal(model(losses), model(losses * torch.tensor([1.0, 7.0])))

@@ -1,0 +1,25 @@
+"""Balanced Softmax: the class frequencies are put into the training softmax, and left out later."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from bikd_core.losses import hard_loss
+from bikd_core.methods.protocol import Batch, PlainMethod
+
+
+class BalancedSoftmax(PlainMethod):
+    """CE(z + log n, y); the plain z is then the classifier of balanced data.
+
+    Source: Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020,
+        arXiv:2007.10740. log π stands for log n: they differ by a constant, the softmax does not.
+    """
+
+    title: ClassVar[str] = "Balanced Softmax"
+    words: ClassVar[str] = "the class prior in the softmax, no teacher"
+    needs_teacher: ClassVar[bool] = False
+
+    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+        return hard_loss(logits + self.log_prior.to(logits.dtype), batch.labels)

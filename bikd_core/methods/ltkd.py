@@ -1,0 +1,65 @@
+"""LTKD: the teacher's bias between head, middle and tail is taken out of its soft labels."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bikd_core.evaluation import shot_groups
+from bikd_core.losses import hard_loss
+from bikd_core.methods.protocol import Batch, PlainMethod, Setting
+
+ALPHA, BETA = 1.0, 1.0  # of the part between groups and of the parts within them: our choice
+
+
+class LongTailedDistillation(PlainMethod):
+    """CE + τ²·(α·KL(q'_G ‖ p_G) + β·Σ_G KL(q_c|G ‖ p_c|G)), groups many, medium, few.
+
+    KL splits exactly into a part between groups and, weighted by q_G, one within each. Here each
+    batch's q_G are scaled so that the groups' sums over the batch are equal, then normalised again;
+    and the weights within are one constant.
+
+    Source: LTKD, CVPR 2026, arXiv:2506.18496, after a summary: its own equations and its α, β
+        were not at hand.
+    """
+
+    title: ClassVar[str] = "LTKD"
+    words: ClassVar[str] = "the teacher's bias between groups taken out (after a summary)"
+    needs_teacher: ClassVar[bool] = True
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        groups = [list(group) for group in shot_groups(setting.class_counts) if group]
+        self.groups = [torch.tensor(group, device=setting.device) for group in groups]
+
+    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+        assert batch.teacher_logits is not None  # needs_teacher
+        temperature = self.config.temperature
+        student, teacher = (
+            F.log_softmax(z / temperature, dim=1) for z in (logits, batch.teacher_logits)
+        )
+        between = _divergence(_even(self._sums(teacher)), self._sums(student))
+        within = torch.zeros_like(between)
+        for group in self.groups:
+            parts = (F.log_softmax(log_p[:, group], dim=1) for log_p in (teacher, student))
+            within = within + _divergence(*parts)
+        soft = temperature**2 * (ALPHA * between + BETA * within)
+        return hard_loss(logits, batch.labels) + soft
+
+    def _sums(self, log_probabilities: Tensor) -> Tensor:
+        """Log of each group's probability; (B, C) -> (B, G)."""
+        sums = [log_probabilities[:, group].logsumexp(dim=1) for group in self.groups]
+        return torch.stack(sums, dim=1)
+
+
+def _even(log_groups: Tensor) -> Tensor:
+    """The same, scaled so that over the batch all groups have the same sum, then normalised."""
+    return F.log_softmax(log_groups - log_groups.logsumexp(dim=0, keepdim=True), dim=1)
+
+
+def _divergence(log_target: Tensor, log_of: Tensor) -> Tensor:
+    """KL(target ‖ of) of each row, in nats."""
+    return (log_target.exp() * (log_target - log_of)).sum(dim=1)

@@ -1,0 +1,20 @@
+"""The long tail as a prior: how frequent each class is in what the student trains on."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def log_prior(class_counts: tuple[int, ...], device: torch.device) -> Tensor:
+    """The logarithm of π, π_c = n_c / Σ n; -> (C,), in nats, in float64.
+
+    Raises:
+        ValueError: A class has no image, so its prior has no logarithm.
+    """
+    if min(class_counts) < 1:
+        raise ValueError(
+            f"class_counts = {class_counts!r} is not possible: each class needs an image."
+        )
+    counts = torch.tensor(class_counts, dtype=torch.float64)
+    return (counts / counts.sum()).log().to(device)
