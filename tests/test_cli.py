@@ -107,6 +107,8 @@ OTHERS = {
     "method": "kd",
     "temperature": 2.5,
     "kd_alpha": 0.25,
+    "weight_form": "convex",
+    "prior": "hard",
     "inner_steps": 3,
     "meta_loss": "soft",
     "estimator": "finite_difference",

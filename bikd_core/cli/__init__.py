@@ -16,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
+from bikd_core.cli import compare as comparing
 from bikd_core.cli import recorded
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Training
@@ -119,6 +120,39 @@ def teacher(
         path = store_teacher(driven, places.data, output or places.teachers, name, command)
         print(f"Teacher {path.stem}: {path}")
     return code
+
+
+@app.command(name="compare")
+def compare_methods(
+    *,
+    methods: comparing.Methods = "ce,kd,bikd",
+    seeds: comparing.Seeds = "0,1,2",
+    reference: comparing.Reference = "",
+    epoch: comparing.ChosenEpoch = "last",
+    data: Data = DataConfig(),  # noqa: B008
+    models: Models = ModelConfig(),  # noqa: B008
+    method: Method = MethodConfig(),  # noqa: B008
+    training: Training = TrainingConfig(),  # noqa: B008
+    runs_dir: RunsDir = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Compare methods over seeds: same data, teacher, optimiser and epochs for all.
+
+    A run that is there already is not trained again; Ctrl-C and the same command go on later.
+    --method and --seed have no meaning here.
+    """
+    base = RunConfig(data=data, models=models, method=method, training=training)
+    is_whole = comparing.compare(
+        base,
+        _places(runs_dir, data_dir),
+        methods=methods,
+        seeds=seeds,
+        reference=reference,
+        epoch=epoch,
+        as_json=as_json,
+    )
+    return FINISHED if is_whole else FAILED
 
 
 def _options(part: BaseModel) -> list[str]:

@@ -1,0 +1,94 @@
+"""Means over seeds with their 95 % intervals, and differences paired by seed; by scipy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from statistics import fmean
+from typing import NamedTuple
+
+from bikd_core.events import EpochDone
+
+CONFIDENCE = 0.95
+#: What is compared, by name: a number of an epoch. Accuracies are fractions.
+METRICS: dict[str, Callable[[EpochDone], float]] = {
+    "accuracy": lambda epoch: epoch.accuracy,
+    "accuracy_many": lambda epoch: epoch.accuracy_many,
+    "accuracy_medium": lambda epoch: epoch.accuracy_medium,
+    "accuracy_few": lambda epoch: epoch.accuracy_few,
+    "calibration_error": lambda epoch: epoch.calibration_error,
+}
+
+
+class Interval(NamedTuple):
+    """A mean and where the true one lies at 95 % confidence; one run alone has no interval."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether a difference may be claimed."""
+        return self.low is not None and self.high is not None and self.low * self.high > 0
+
+
+class Line(NamedTuple):
+    """One method's answer."""
+
+    method: str
+    seeds: tuple[int, ...]  # of the runs that count
+    values: dict[str, Interval]  # by metric
+    #: By metric, less the reference's on the same seeds; empty for the reference itself, and where
+    #: no seed is common.
+    lead: dict[str, Interval]
+    seconds_per_epoch: float
+
+
+def answer(
+    chosen: Mapping[str, Mapping[int, EpochDone]],
+    seconds: Mapping[str, float],
+    reference: str,
+) -> list[Line]:
+    """The comparison's lines, best mean balanced accuracy first.
+
+    Args:
+        chosen: The epoch that counts, by method and seed. Only what ran is in here.
+        seconds: Mean seconds of an epoch by method.
+        reference: The method that the others' leads are over; it may be missing.
+    """
+    lines = []
+    for method, by_seed in chosen.items():
+        if not by_seed:
+            continue
+        values = {
+            name: interval([of(epoch) for epoch in by_seed.values()])
+            for name, of in METRICS.items()
+        }
+        others = chosen.get(reference, {})
+        common = sorted(set(by_seed) & set(others)) if method != reference else []
+        lead = {
+            name: interval([of(by_seed[seed]) - of(others[seed]) for seed in common])
+            for name, of in METRICS.items()
+            if common
+        }
+        lines.append(Line(method, tuple(sorted(by_seed)), values, lead, seconds[method]))
+    return sorted(lines, key=lambda line: -line.values["accuracy"].mean)
+
+
+def interval(values: list[float]) -> Interval:
+    """The mean with Student's t interval; of paired differences that is the paired t-test's.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    from scipy import stats
+
+    if not values:
+        raise ValueError("no values, so there is no mean")
+    if len(values) == 1:
+        return Interval(values[0], None, None)
+    found = stats.ttest_1samp(values, 0.0).confidence_interval(CONFIDENCE)
+    mean = fmean(values)
+    if found.low != found.low:  # all values are equal: no spread, and scipy says not-a-number
+        return Interval(mean, mean, mean)
+    return Interval(mean, float(found.low), float(found.high))
