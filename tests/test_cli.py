@@ -161,7 +161,7 @@ def test_runs_may_go_elsewhere(fake, home, tmp_path):
         ("--head-count 107", "head_count = 107 is not possible: .* at most 106"),
         ("--epochs many", "epochs = 'many' is not possible: it must be a whole number"),
         ("--dataset mnist", "dataset = 'mnist' is not possible: it must be one of digits,"),
-        ("--method=dive", "method = 'dive' is not possible: it must be one of bikd,"),
+        ("--method=divine", "method = 'divine' is not possible: it must be one of bikd,"),
         ("--student resnet20", "student = 'resnet20' is not possible with digits: .* digits_mlp"),
         ("--rho 50", "Unknown option: --rho"),
         ("--epochs", "--epochs requires an argument"),

@@ -87,8 +87,8 @@ def interval(values: list[float]) -> Interval:
         raise ValueError("no values, so there is no mean")
     if len(values) == 1:
         return Interval(values[0], None, None)
-    found = stats.ttest_1samp(values, 0.0).confidence_interval(CONFIDENCE)
-    mean = fmean(values)
-    if found.low != found.low:  # all values are equal: no spread, and scipy says not-a-number
+    mean, error = fmean(values), float(stats.sem(values))
+    if error == 0:  # all values are equal, and scipy would say not-a-number
         return Interval(mean, mean, mean)
-    return Interval(mean, float(found.low), float(found.high))
+    low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error)
+    return Interval(mean, float(low), float(high))

@@ -1,0 +1,71 @@
+"""The comparison's numbers against scipy's own paired test, and against arithmetic by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bikd_core.config import RunConfig
+from bikd_core.studies import answer
+from bikd_core.studies.answer import interval
+from tests.app.samples import epoch_done
+
+EPOCH = epoch_done(RunConfig(), 1)
+KD, BIKD = (0.61, 0.64, 0.60, 0.66), (0.70, 0.69, 0.71, 0.69)
+
+
+def runs(accuracies, first_seed=0):
+    return {
+        first_seed + number: dataclasses.replace(EPOCH, accuracy=accuracy)
+        for number, accuracy in enumerate(accuracies)
+    }
+
+
+def lines(reference="kd", **methods):
+    made = answer(methods, dict.fromkeys(methods, 0.1), reference)
+    return {line.method: line for line in made}
+
+
+def test_the_interval_of_a_mean_is_students():
+    values = [0.61, 0.64, 0.60, 0.66]
+    found = interval(values)
+    half = stats.t.ppf(0.975, 3) * np.std(values, ddof=1) / 2
+    assert found == pytest.approx((np.mean(values), np.mean(values) - half, np.mean(values) + half))
+
+
+def test_a_lead_is_that_of_the_paired_test_on_the_common_seeds():
+    found = lines(kd=runs(KD), bikd=runs(BIKD, first_seed=1))["bikd"].lead["accuracy"]
+    test = stats.ttest_rel(BIKD[:3], KD[1:])
+    low, high = test.confidence_interval(0.95)
+    assert found == pytest.approx((np.mean(np.subtract(BIKD[:3], KD[1:])), low, high))
+    assert found.excludes_zero == bool(test.pvalue < 0.05)
+
+
+def test_the_best_mean_is_first_and_the_reference_leads_nobody():
+    made = answer({"kd": runs(KD), "bikd": runs(BIKD)}, {"kd": 1.0, "bikd": 2.0}, "kd")
+    assert [line.method for line in made] == ["bikd", "kd"]
+    assert made[1].lead == {}
+    assert made[0].seconds_per_epoch == 2.0
+    assert made[0].seeds == (0, 1, 2, 3)
+
+
+def test_one_seed_has_no_interval_and_claims_nothing():
+    found = lines(kd=runs(KD[:1]), bikd=runs(BIKD[:1]))["bikd"]
+    assert found.values["accuracy"] == (0.70, None, None)
+    assert not found.lead["accuracy"].excludes_zero
+
+
+def test_equal_values_have_an_interval_without_width():
+    assert interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
+
+
+def test_what_did_not_run_has_no_line_and_no_lead():
+    found = lines(kd=runs(KD), bikd={})
+    assert set(found) == {"kd"}
+    assert lines(kd={}, bikd=runs(BIKD))["bikd"].lead == {}
+
+
+def test_no_values_have_no_mean():
+    with pytest.raises(ValueError, match="no values"):
+        interval([])

@@ -1,0 +1,142 @@
+"""Which runs a comparison makes, resumes and counts; the runs are stand-ins in real children."""
+
+import json
+import time
+
+import pytest
+
+from bikd_core.cli import compare as command
+from bikd_core.cli import main
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.places import Places
+from bikd_core.runs import RunManager
+from bikd_core.studies import Comparison, run_missing
+from tests import fake_training as fake
+
+BASE = RunConfig.from_flat({"epochs": 2})
+
+
+@pytest.fixture
+def manager(tmp_path):
+    made = RunManager(Places.at(tmp_path), worker=fake.WORKER)
+    yield made
+    made.shutdown()
+
+
+def compared(methods=("ce", "kd"), seeds=(0, 1), reference="kd", chosen="last"):
+    return Comparison(BASE, tuple(methods), tuple(seeds), reference, chosen)
+
+
+def run_all(comparison, manager):
+    started = []
+    run_missing(comparison, manager, lambda config, run_id: started.append((config, run_id)))
+    for _, run_id in started:
+        while not manager.snapshot(run_id).has_ended:
+            time.sleep(0.02)
+    return [(config.method.method, config.training.seed) for config, _ in started]
+
+
+def test_every_method_runs_with_every_seed_and_nothing_twice(manager):
+    assert run_all(compared(), manager) == [("ce", 0), ("kd", 0), ("ce", 1), ("kd", 1)]
+    assert run_all(compared(), manager) == []
+    assert run_all(compared(seeds=(0, 1, 2)), manager) == [("ce", 2), ("kd", 2)]
+    lines = {line.method: line for line in compared().answer(manager.list())}
+    assert lines["ce"].seeds == lines["kd"].seeds == (0, 1)
+    last = [run.epochs[-1].accuracy for run in manager.list() if run.config.training.seed < 2]
+    assert lines["ce"].values["accuracy"].mean == pytest.approx(sum(last) / 4)
+
+
+def test_a_run_that_dies_does_not_count_and_the_others_finish(manager):
+    comparison = compared(methods=("kd",), seeds=(0, fake.DIVERGES))
+    longer = Comparison(BASE.changed(epochs=4), comparison.methods, comparison.seeds, "kd")
+    run_all(longer, manager)
+    [line] = longer.answer(manager.list())
+    assert line.seeds == (0,)
+    assert run_all(longer, manager) == [("kd", fake.DIVERGES)]  # tried once more, nothing else
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(manager):
+    comparison = Comparison(BASE.changed(epochs=300), ("kd",), (0,), "kd")
+    [run_id] = run_missing(comparison, manager, lambda *_: None)
+    while len(manager.snapshot(run_id).epochs) < 2:
+        time.sleep(0.02)
+    manager.stop(run_id)
+    while not manager.snapshot(run_id).has_ended:
+        time.sleep(0.02)
+    assert comparison.answer(manager.list()) == []
+    assert run_missing(comparison, manager, lambda *_: None) == [run_id]
+    while not manager.snapshot(run_id).has_ended:
+        time.sleep(0.02)
+    [line] = comparison.answer(manager.list())
+    assert line.seeds == (0,)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"methods": ("kd", "magic")}, "methods = 'magic'"),
+        ({"methods": ("kd", "kd")}, "methods = 'kd, kd'"),
+        ({"methods": ()}, "methods = ''"),
+        ({"seeds": ()}, "seeds = ''"),
+        ({"seeds": (1, 1)}, "seeds = '1, 1'"),
+        ({"reference": "dkd"}, "reference = 'dkd' is not possible: it must be one of .* ce, kd"),
+        ({"chosen": "test"}, "epoch = 'test' is not possible: it must be last or val"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(change, said):
+    with pytest.raises(ConfigError, match=said):
+        compared(**change)
+
+
+def test_the_epoch_can_be_chosen_by_the_validation_loss_never_by_the_test_set(manager):
+    run_all(compared(methods=("kd",), seeds=(0,)), manager)
+    [run] = manager.list()
+    best = min(run.epochs, key=lambda epoch: epoch.val_loss)
+    [line] = compared(methods=("kd",), seeds=(0,), chosen="val").answer([run])
+    assert line.values["accuracy"].mean == best.accuracy
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bikd(tmp_path, monkeypatch, capsys):
+    """Runs the command on stand-ins; returns the exit code and what it printed."""
+    monkeypatch.setenv("BIKD_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(
+        command, "RunManager", lambda places: RunManager(places, worker=fake.WORKER)
+    )
+
+    def run(*arguments):
+        epochs = () if "--epochs" in arguments else ("--epochs", "2")
+        code = main(["compare", *epochs, *arguments])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def test_the_answer_comes_with_its_protocol_as_json(bikd):
+    code, printed = bikd("--methods", "ce,kd", "--seeds", "0-1", "--json")
+    assert code == 0
+    answer = json.loads(printed.out)
+    assert {line["method"] for line in answer["lines"]} == {"ce", "kd"}
+    assert answer["protocol"]["seeds"] == [0, 1]
+    assert answer["protocol"]["epoch"] == "last"
+    assert answer["protocol"]["controls"]["epochs"] == 2
+    assert answer["failed"] == {}
+
+
+def test_a_table_names_the_methods_and_what_failed(bikd):
+    code, printed = bikd("--methods", "ce,kd", "--seeds", f"0,{fake.DIVERGES}", "--epochs", "4")
+    assert code == 1
+    assert "lead over KD" in printed.out
+    assert "failed and does not count" in printed.err
+
+
+@pytest.mark.parametrize("seeds", ["", "a", "1.5", "-1", "3-1", "0,,1"])
+def test_junk_for_seeds_is_named(bikd, seeds):
+    code, printed = bikd(f"--seeds={seeds}")
+    assert code == 2
+    assert "seeds = " in printed.err
+    assert printed.out == ""
