@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bikd_core.config import MODELS_FOR, ConfigError, DataConfig, RunConfig, choices, fields
 from bikd_core.data.facts import planned_counts
 
-VIEWER_PARAMETERS = ("run", "epoch", "view", "picture")  # those that are no control
+VIEWER_PARAMETERS = ("run", "key", "epoch", "view", "picture")  # those that are no control
 
 
 class Link(NamedTuple):

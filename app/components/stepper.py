@@ -34,7 +34,7 @@ def stepper(
     phases: Sequence[str],
     steps: Mapping[int, int],
     newest: int,
-    can_step: bool,
+    why_not: str,
     on_ask: Callable[[Literal["inner", "outer"]], None],
 ) -> Place:
     """The bar; returns where it stands.
@@ -44,7 +44,7 @@ def stepper(
         phases: Their names, in order.
         steps: The epoch of each recorded step, by step, rising.
         newest: The step that who follows sees; 0 where none is recorded.
-        can_step: Whether the run can be asked for another step.
+        why_not: Why the run cannot be asked for another step; "" if it can.
         on_ask: Called when somebody asks for one, before the script runs again.
     """
     place = _place((st.session_state.get(key) or {}).get("place"), len(phases), steps)
@@ -54,7 +54,7 @@ def stepper(
             "phases": list(phases),
             "steps": [list(pair) for pair in steps.items()],
             "newest": newest,
-            "can_step": can_step,
+            "why_not": why_not,
             "phase": place.phase,
             "step": place.step,
         },

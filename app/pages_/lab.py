@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import choices, controls, runs_list, state, status, url, views
+from app import access, choices, controls, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
 from app.state import attempt
 from app.this_run import this_run
@@ -27,6 +27,7 @@ def page() -> None:
         teachers = dict(list_teachers(state.manager().places.teacher_folders()))
         is_idle = snapshot is None or snapshot.has_ended
         config = controls.sidebar(teachers, is_idle=is_idle)
+    access.exchange_keys()
     _buttons(config, snapshot)
     with st.container(key="complaints"):  # always there: what comes after it keeps its place
         for complaint in st.session_state["complaints"]:
@@ -103,6 +104,7 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> None:
     """All of them, always, enabled as the opened run's state allows."""
     run_state = snapshot.state if snapshot else None
     is_active = snapshot is not None and not snapshot.has_ended
+    refusal = access.refusal(snapshot.folder) if snapshot else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Start",
@@ -114,28 +116,30 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None) -> None:
             args=(config,),
             help="Start a new run with the controls of the side bar.",
         )
-        _pause_or_resume(snapshot)
+        _pause_or_resume(snapshot, refusal)
         st.menu_button(
             "Step",
             options=["inner", "outer", "epoch"],
             format_func=_STEPS.__getitem__,
             key="step",
             icon=":material/step:",
-            disabled=run_state not in {"running", "paused", "starting"},
+            disabled=bool(refusal) or run_state not in {"running", "paused", "starting"},
+            help=refusal or None,
             on_click=_step,
         )
         st.button(
             "Stop",
             key="stop",
             icon=":material/stop:",
-            disabled=not is_active,
+            disabled=bool(refusal) or not is_active,
+            help=refusal or None,
             on_click=_steer,
             args=("stop",),
         )
         if st.button("Earlier runs", key="runs", icon=":material/history:"):
             runs_list.dialog()
         if snapshot:
-            this_run(snapshot)
+            this_run(snapshot, refusal)
     if waiting := st.session_state.pop("to_confirm", None):
         _confirm(*waiting)
 
@@ -147,7 +151,7 @@ _STEPS = {
 }
 
 
-def _pause_or_resume(snapshot: Snapshot | None) -> None:
+def _pause_or_resume(snapshot: Snapshot | None, refusal: str) -> None:
     """One button: Pause, Resume of a paused run, or Resume of one that ended early."""
     if snapshot is not None and snapshot.can_resume:
         action, label, icon = "resume_from_checkpoint", "Resume", "resume"
@@ -159,7 +163,8 @@ def _pause_or_resume(snapshot: Snapshot | None) -> None:
         label,
         key="pause",
         icon=f":material/{icon}:",
-        disabled=snapshot is None or snapshot.state == "finished",
+        disabled=bool(refusal) or snapshot is None or snapshot.state == "finished",
+        help=refusal or None,
         on_click=_steer,
         args=(action,),
     )
@@ -179,6 +184,7 @@ def _start_now(config: RunConfig) -> None:
     run_id = attempt(lambda: state.manager().start(config))
     if run_id is not None:
         state.show_run(run_id)
+        attempt(lambda: access.claim(run_id))
 
 
 @st.dialog("Start such a long run?")
@@ -195,13 +201,15 @@ def _confirm(config: RunConfig, seconds: float) -> None:
 def _steer(action: str) -> None:
     state.forget_complaints()
     run_id = st.session_state["run"]
-    attempt(lambda: getattr(state.manager(), action)(run_id))
+    attempt(lambda: getattr(access.manager_for(run_id), action)(run_id))
+    if action == "resume_from_checkpoint" and not st.session_state["complaints"]:
+        attempt(lambda: access.claim(run_id))
 
 
 def _step() -> None:
     state.forget_complaints()
     run_id, level = st.session_state["run"], st.session_state["step"]
-    attempt(lambda: state.manager().step(run_id, level))
+    attempt(lambda: access.manager_for(run_id).step(run_id, level))
 
 
 # The opened run --------------------------------------------------------------------------------
