@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import state
+from app import access, state
 from app.state import attempt
 from app.url import as_text
 from bikd_core.config import METHOD_FACTS, RunConfig, fields
@@ -174,8 +174,11 @@ def _show_rival(snapshot: Snapshot, method: str, run_id: str | None) -> None:
     config: RunConfig = snapshot.config.changed(method=method)
     made = run_id or attempt(lambda: state.manager().start(config))
     _listed.clear()
-    if made is not None:
-        st.session_state["with"] = made
+    if made is None:
+        return
+    st.session_state["with"] = made
+    if not run_id:
+        attempt(lambda: access.claim(made))
 
 
 def _clone(snapshot: Snapshot) -> None:

@@ -8,10 +8,10 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from app import state
+from app import access, state
 from app.state import attempt
 from bikd_core.places import ASSETS
-from bikd_core.store import CorruptRunError
+from bikd_core.store import CorruptRunError, run_ids
 from bikd_core.store.archive import read_record
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,10 @@ def _open_upload(key: str) -> None:
 
 def _open(source: Path | BinaryIO) -> None:
     state.forget_complaints()
+    known = run_ids(state.manager().places.runs)
     run_id = attempt(lambda: state.manager().open_recorded(source))
     if run_id is not None:
         state.show_run(run_id)
+        if run_id not in known:  # else it is somebody's already
+            attempt(lambda: access.claim(run_id))
         state.take_controls_of(state.manager().snapshot(run_id).config)

@@ -46,6 +46,9 @@ def open_session() -> bool:
     st.session_state["with"] = parameters.get("with", "")
     st.session_state["linked_epoch"] = parameters.get("epoch")
     st.session_state["linked_view"] = parameters.get("view")
+    if "key" in parameters:  # out of the address at once, which is to be a viewer's link
+        st.session_state["linked_key"] = (parameters.get("run", ""), parameters["key"])
+        del st.query_params["key"]
     st.session_state["picture"] = attempt(lambda: url.read_picture(parameters.get("picture")))
     # A link that is opened anew begins with new widgets where these hold what a link says.
     st.session_state["visit"] = st.session_state.get("visit", 0) + 1

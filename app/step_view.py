@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app import state, status, thumbnails
+from app import access, state, status, thumbnails
 from app.components import live_plot, stepper
 from app.components.stepper import Place, place_of
 from app.figures import step as figures
@@ -144,7 +144,7 @@ def _walk(snapshot: Snapshot, chosen: int) -> None:
         phases=[phase.name for phase in phases],
         steps=steps,
         newest=newest,
-        can_step=snapshot.state in _CAN_STEP,
+        why_not=_why_no_step(snapshot),
         on_ask=partial(_ask, snapshot.run_id),
     )
     if st.session_state.pop("has_asked_for_step", False):
@@ -157,9 +157,16 @@ def _walk(snapshot: Snapshot, chosen: int) -> None:
     _figures(snapshot, phase, step, files.get(step))
 
 
+def _why_no_step(snapshot: Snapshot) -> str:
+    """Why the run cannot be asked for another step; "" if it can."""
+    if snapshot.state not in _CAN_STEP:
+        return "This run does not train"
+    return access.refusal(snapshot.folder)
+
+
 def _ask(run_id: str, level: Literal["inner", "outer"]) -> None:
     state.forget_complaints()
-    attempt(lambda: state.manager().step(run_id, level))
+    attempt(lambda: access.manager_for(run_id).step(run_id, level))
     st.session_state["has_asked_for_step"] = True
 
 
@@ -215,6 +222,8 @@ def _draw(snapshot: Snapshot, drawing: Drawing, key: str) -> None:
 def _how_to(snapshot: Snapshot) -> str:
     """How a step gets under the lens, as long as there is none."""
     if snapshot.state in _CAN_STEP:
+        if access.refusal(snapshot.folder):
+            return "No step of this run is under the lens yet; who steers the run can step."
         return (
             "No step of this run is under the lens yet. Press “+ one inner step” above (or Pause, "
             "then Step → one inner step): the run trains for one step, and it is drawn here."

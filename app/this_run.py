@@ -1,4 +1,4 @@
-"""The opened run as a thing of its own: its name, its size, its files, and its end."""
+"""The opened run as a thing of its own: its name, its size, its links, its files, and its end."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from pathlib import Path
 
 import streamlit as st
 
-from app import state
+from app import access, state
 from app.state import attempt
 from bikd_core.runs import Snapshot
 from bikd_core.store.archive import export_run
 
 
-def this_run(snapshot: Snapshot) -> None:
-    """A popover: rename, download, delete (asked twice)."""
+def this_run(snapshot: Snapshot, refusal: str) -> None:
+    """A popover: rename, share, download, delete (asked twice).
+
+    Args:
+        snapshot: The run.
+        refusal: Why it may only be looked at; "" if it may be changed.
+    """
     with st.popover("This run", icon=":material/folder:"):
         folder, run_id = snapshot.folder, snapshot.run_id
         st.caption(f"{run_id} · {folder.size_bytes() / 1e6:.1f} MB on the server's disk")
+        if refusal:
+            st.caption(refusal)
         st.text_input(
             "Name",
             snapshot.name,
@@ -25,7 +32,9 @@ def this_run(snapshot: Snapshot) -> None:
             key=f"name {run_id}",
             on_change=_rename,
             args=(run_id,),
+            disabled=bool(refusal),
         )
+        _links(run_id)
         if snapshot.has_ended:
             st.download_button(
                 "Whole run (.zip)",
@@ -43,28 +52,42 @@ def this_run(snapshot: Snapshot) -> None:
                 icon=":material/download:",
                 help="Its metadata names the run, the architecture and the data set.",
             )
-        _delete_button(snapshot)
+        _delete_button(snapshot, refusal)
+
+
+def _links(run_id: str) -> None:
+    """Those to share; the control link is shown only to who has control."""
+    st.caption("Viewer's link: who opens it follows the run, and cannot steer it.")
+    st.code(access.viewers_link(run_id), language=None)
+    if link := access.control_link(run_id):
+        st.caption("Control link: who opens it can pause, stop, rename and delete the run too.")
+        st.code(link, language=None)
+    if access.is_opened_as_localhost():
+        st.caption("For others, put this machine's name or address in the place of localhost.")
 
 
 def _rename(run_id: str) -> None:
     state.forget_complaints()
-    attempt(lambda: state.manager().rename(run_id, st.session_state[f"name {run_id}"]))
+    attempt(lambda: access.manager_for(run_id).rename(run_id, st.session_state[f"name {run_id}"]))
 
 
-def _delete_button(snapshot: Snapshot) -> None:
-    is_sure = st.checkbox("Delete this run from the disk", key=f"sure {snapshot.run_id}")
+def _delete_button(snapshot: Snapshot, refusal: str) -> None:
+    is_sure = st.checkbox(
+        "Delete this run from the disk", key=f"sure {snapshot.run_id}", disabled=bool(refusal)
+    )
     st.button(
         "Delete",
         key="delete",
-        disabled=not (is_sure and snapshot.has_ended),
+        disabled=bool(refusal) or not (is_sure and snapshot.has_ended),
         on_click=_delete,
         args=(snapshot.run_id,),
+        help=None if snapshot.has_ended or refusal else "Stop the run first.",
     )
 
 
 def _delete(run_id: str) -> None:
     state.forget_complaints()
-    attempt(lambda: state.manager().delete(run_id))
+    attempt(lambda: access.delete(run_id))
     if not st.session_state["complaints"]:
         state.show_run("")
 

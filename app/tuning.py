@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import state
+from app import access, state
 from app.state import attempt
 from bikd_core.config import bounds
 from bikd_core.runs import Snapshot
@@ -12,10 +12,17 @@ from bikd_core.runs import Snapshot
 SPEEDS = (None, 5.0, 2.0, 1.0, 0.5, 0.2)  # epochs per second at most; None: full speed
 
 
-def tuning(snapshot: Snapshot) -> None:
-    """A popover; each change is an event of the run, and a line in its curves."""
+def tuning(snapshot: Snapshot, refusal: str) -> None:
+    """A popover; each change is an event of the run, and a line in its curves.
+
+    Args:
+        snapshot: The run.
+        refusal: Why it may only be looked at; "" if it may be changed.
+    """
     run_id = snapshot.run_id
     with st.popover("Tune", icon=":material/tune:", disabled=snapshot.has_ended):
+        if refusal:
+            st.caption(refusal)
         st.caption("Changes act from the next step on, and are marked in the curves.")
         st.number_input(
             "Learning rate, before its decay",
@@ -25,6 +32,7 @@ def tuning(snapshot: Snapshot) -> None:
             format="%.6g",
             step=0.01,
             key=f"tune_rate {run_id}",
+            disabled=bool(refusal),
             on_change=_set_learning_rate,
             args=(run_id,),
             help="Of the student's SGD. It falls to a tenth at 2/3 and at 5/6 of the epochs.",
@@ -36,6 +44,7 @@ def tuning(snapshot: Snapshot) -> None:
             value=now if now in SPEEDS else None,
             format_func=in_words,
             key=f"tune_speed {run_id}",
+            disabled=bool(refusal),
             on_change=_set_speed,
             args=(run_id,),
             help="Slower than it could, for a class to follow; the numbers stay the same.",
@@ -59,10 +68,10 @@ def _now(snapshot: Snapshot, control: str, otherwise: float | None) -> float | N
 def _set_learning_rate(run_id: str) -> None:
     value = st.session_state[f"tune_rate {run_id}"]
     state.forget_complaints()
-    attempt(lambda: state.manager().set_learning_rate(run_id, value))
+    attempt(lambda: access.manager_for(run_id).set_learning_rate(run_id, value))
 
 
 def _set_speed(run_id: str) -> None:
     value = st.session_state[f"tune_speed {run_id}"]
     state.forget_complaints()
-    attempt(lambda: state.manager().set_speed(run_id, value))
+    attempt(lambda: access.manager_for(run_id).set_speed(run_id, value))

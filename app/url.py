@@ -21,7 +21,7 @@ DRAWN_BY: dict[str, tuple[str, ...]] = {
 #: Those that are no control. `over`: whose weights are drawn over time; `phase`, `step`: of the
 #: step under the lens.
 VIEWER_PARAMETERS = (
-    *("run", "with", "epoch", "view", "picture"),
+    *("run", "key", "with", "epoch", "view", "picture"),
     *DRAWN_BY,
     *("over", "phase", "step"),
 )

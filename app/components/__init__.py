@@ -1,5 +1,6 @@
 """Streamlit components of our own; each is a Python function beside its JavaScript."""
 
+from app.components.control_keys import control_keys
 from app.components.gallery import Gallery, Picture, gallery, portrait
 from app.components.live_plot import live_plot
 from app.components.stepper import stepper
@@ -9,6 +10,7 @@ from app.components.visibility import page_is_hidden
 __all__ = [
     "Gallery",
     "Picture",
+    "control_keys",
     "gallery",
     "live_plot",
     "page_is_hidden",

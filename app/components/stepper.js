@@ -132,8 +132,8 @@ function render(state) {
   state.back.disabled = !target(state, -1);
   state.next.disabled = !target(state, 1);
   for (const asks of [state.inner, state.outer]) {
-    asks.disabled = !state.data.can_step || waits;
-    asks.title = state.data.can_step ? "Trains on for one step, then waits" : "This run does not train";
+    asks.disabled = state.data.why_not !== "" || waits;
+    asks.title = state.data.why_not || "Trains on for one step, then waits";
   }
 }
 

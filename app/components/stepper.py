@@ -34,7 +34,7 @@ def stepper(
     phases: Sequence[str],
     steps: Mapping[int, int],
     newest: int,
-    can_step: bool,
+    why_not: str,
     start: Place,
     on_ask: Callable[[Literal["inner", "outer"]], None],
 ) -> Place:
@@ -45,7 +45,7 @@ def stepper(
         phases: Their names, in order.
         steps: The epoch of each recorded step, by step, rising.
         newest: The step that who follows sees; 0 where none is recorded.
-        can_step: Whether the run can be asked for another step.
+        why_not: Why the run cannot be asked for another step; "" if it can.
         start: Where to begin, if nobody has moved yet; what does not exist is left out.
         on_ask: Called when somebody asks for one, before the script runs again.
     """
@@ -56,7 +56,7 @@ def stepper(
             "phases": list(phases),
             "steps": [list(pair) for pair in steps.items()],
             "newest": newest,
-            "can_step": can_step,
+            "why_not": why_not,
             "phase": place.phase,
             "step": place.step,
         },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import choices, controls, pair, runs_list, state, status, url, views
+from app import access, choices, controls, pair, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
 from app.headline import headline, pair_headline
 from app.state import attempt
@@ -33,6 +33,7 @@ def page() -> None:
         teachers = dict(list_teachers(state.manager().places.teacher_folders()))
         is_idle = snapshot is None or snapshot.has_ended
         config = controls.sidebar(teachers, is_idle=is_idle)
+    access.exchange_keys()
     _buttons(config, snapshot, second)
     with st.container(key="complaints"):  # always there: what comes after it keeps its place
         for complaint in st.session_state["complaints"]:
@@ -100,6 +101,7 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsh
     """All of them, always, enabled as the opened run's state allows."""
     run_state = snapshot.state if snapshot else None
     is_active = snapshot is not None and not snapshot.has_ended
+    refusal = access.refusal(snapshot.folder) if snapshot else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Start",
@@ -111,29 +113,31 @@ def _buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsh
             args=(config,),
             help="Start a new run with the controls of the side bar.",
         )
-        _pause_or_resume(snapshot)
+        _pause_or_resume(snapshot, refusal)
         st.menu_button(
             "Step",
             options=["inner", "outer", "epoch"],
             format_func=_STEPS.__getitem__,
             key="step",
             icon=":material/step:",
-            disabled=run_state not in {"running", "paused", "starting"},
+            disabled=bool(refusal) or run_state not in {"running", "paused", "starting"},
+            help=refusal or None,
             on_click=_step,
         )
         st.button(
             "Stop",
             key="stop",
             icon=":material/stop:",
-            disabled=not is_active,
+            disabled=bool(refusal) or not is_active,
+            help=refusal or None,
             on_click=_steer,
             args=("stop",),
         )
         if st.button("Earlier runs", key="runs", icon=":material/history:"):
             runs_list.dialog()
         if snapshot:
-            this_run(snapshot)
-            tuning(snapshot)
+            this_run(snapshot, refusal)
+            tuning(snapshot, refusal)
             pair.compare(snapshot, second)
     if waiting := st.session_state.pop("to_confirm", None):
         _confirm(*waiting)
@@ -146,7 +150,7 @@ _STEPS = {
 }
 
 
-def _pause_or_resume(snapshot: Snapshot | None) -> None:
+def _pause_or_resume(snapshot: Snapshot | None, refusal: str) -> None:
     """One button: Pause, Resume of a paused run, or Resume of one that ended early."""
     if snapshot is not None and snapshot.can_resume:
         action, label, icon = "resume_from_checkpoint", "Resume", "resume"
@@ -158,7 +162,8 @@ def _pause_or_resume(snapshot: Snapshot | None) -> None:
         label,
         key="pause",
         icon=f":material/{icon}:",
-        disabled=snapshot is None or snapshot.state == "finished",
+        disabled=bool(refusal) or snapshot is None or snapshot.state == "finished",
+        help=refusal or None,
         on_click=_steer,
         args=(action,),
     )
@@ -179,6 +184,7 @@ def _start_now(config: RunConfig) -> None:
     if run_id is not None:
         state.show_run(run_id)
         st.session_state["with"] = st.session_state.pop("cloned", "")
+        attempt(lambda: access.claim(run_id))
 
 
 @st.dialog("Start such a long run?")
@@ -195,13 +201,15 @@ def _confirm(config: RunConfig, seconds: float) -> None:
 def _steer(action: str) -> None:
     state.forget_complaints()
     run_id = st.session_state["run"]
-    attempt(lambda: getattr(state.manager(), action)(run_id))
+    attempt(lambda: getattr(access.manager_for(run_id), action)(run_id))
+    if action == "resume_from_checkpoint" and not st.session_state["complaints"]:
+        attempt(lambda: access.claim(run_id))
 
 
 def _step() -> None:
     state.forget_complaints()
     run_id, level = st.session_state["run"], st.session_state["step"]
-    attempt(lambda: state.manager().step(run_id, level))
+    attempt(lambda: access.manager_for(run_id).step(run_id, level))
 
 
 # The opened run --------------------------------------------------------------------------------

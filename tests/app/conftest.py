@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import state
+from app import access, state
 from tests.app.samples import FakeManager
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -15,6 +15,7 @@ MAIN = Path(__file__).parents[2] / "app" / "main.py"
 def manager(tmp_path, monkeypatch):
     fake = FakeManager(tmp_path)
     monkeypatch.setattr(state, "manager", lambda: fake)
+    monkeypatch.setattr(access, "is_on_this_machine", lambda: True)  # a test has no address
     return fake
 
 
