@@ -49,3 +49,18 @@ def click(
 
     rows = click.measure(num_clicks, data_dir or Places.from_environment().data)
     report.show("Does the page answer while something trains?", rows, as_json=as_json)
+
+
+@app.command
+def lab(
+    *,
+    num_moves: int = 20,
+    data_dir: Annotated[
+        Path | None, Parameter(help="Folder that holds CIFAR-10; without, nothing trains beside.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bytes of a poll, building of figures, the epoch slider, the first paint of a recorded run."""
+    from bikd_core.bench import lab, report
+
+    report.show("What does the Lab cost?", lab.measure(num_moves, data_dir), as_json=as_json)

@@ -1,0 +1,191 @@
+"""What the Lab costs: bytes of a poll, building of figures, the epoch slider, the first paint."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bikd_core.bench.browser import HEADLINE, ROOT, chromium, served_app
+from bikd_core.bench.click import LOAD
+from bikd_core.bench.report import Row
+from bikd_core.bench.synthetic import Synthetic
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+RECORDED = "BiKD lifts the tail"  # of the name of a recorded run
+POLLED_VIEWS = ("Overview", "Weights", "Pictures", "Surface", "Accuracy", "Outer loop")
+POLLS = 3  # a view's bytes are those of the largest
+CHART = ".js-plotly-plot .nsewdrag"
+
+# The page's own clock: from the click until every sentence of the view speaks of the epoch, the
+# figures have been drawn, which keeps the page busy, and a frame has been painted.
+_WATCH_ALL = """
+text => {
+  window.bikdAnswer = new Promise(resolve => {
+    document.addEventListener("click", event => {
+      const look = () => {
+        const sentences = [...document.querySelectorAll("figcaption")]
+          .map(element => element.textContent)
+          .filter(sentence => sentence.startsWith("At epoch"));
+        if (!sentences.length || !sentences.every(said => said.startsWith(text))) return;
+        observer.disconnect();
+        requestIdleCallback(() => requestAnimationFrame(
+          () => setTimeout(() => resolve(performance.now() - event.timeStamp))));
+      };
+      const observer = new MutationObserver(look);
+      observer.observe(document.body, {childList: true, subtree: true, characterData: true});
+    }, {capture: true, once: true});
+  });
+}
+"""
+
+
+def measure(num_moves: int, data_dir: Path | None) -> list[Row]:
+    """Rows of {what, situation, median, largest, unit}.
+
+    Args:
+        num_moves: Of the epoch slider, in each situation.
+        data_dir: Holds CIFAR-10; None: nothing trains beside the slider.
+    """
+    with chromium() as browser, tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        rows = _of_polls(browser, home / "polls")
+        with served_app(home / "lab", home / "lab.log", data_dir) as url:
+            page, link = _recorded(browser, url)
+            rows += [_first_paint(browser, link, num_moves)]
+            rows += [_slider(page, num_moves, "run finished, nothing trains")]
+            if data_dir is not None:
+                busy = browser.new_page()
+                busy.goto(f"{url}/?{LOAD}")
+                busy.get_by_role("button", name="Start", exact=True).click()
+                busy.locator(".bikd-timeline input").wait_for(timeout=120_000)
+                busy.wait_for_timeout(10_000)
+                busy.close()
+                rows += [_slider(page, num_moves, "run finished, a ResNet-8x4 trains")]
+    return rows
+
+
+def _of_polls(browser: Browser, home: Path) -> list[Row]:
+    home.mkdir()
+    runs = home / "runs"
+    runs.mkdir()
+    synthetic = Synthetic(runs)
+    last = synthetic.config.training.epochs
+    with synthetic.folder.hold(1.0):  # so the run is live for the server, as if it trained
+        synthetic.begin()
+        synthetic.train(last - POLLS * 2 * len(POLLED_VIEWS) - 1)
+        with served_app(home, home / "server.log") as url:
+            rows = []
+            for by in ("groups", "classes"):
+                for view in POLLED_VIEWS:
+                    link = f"{url}/?run={synthetic.folder.run_id}&view={view}&by={by}"
+                    sizes = _poll_sizes(browser, link, synthetic)
+                    situation = f"{view}, 100 classes, by {by}"
+                    rows.append(_row("a poll", situation, [size / 1000 for size in sizes], "kB"))
+        synthetic.train(last)
+    environment = os.environ | {"BIKD_HOME": str(home)}
+    command = [sys.executable, "-m", "app.figure_times", str(runs), synthetic.folder.run_id]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    return rows + _of_figures(json.loads(done.stdout))
+
+
+def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
+    """Bytes that each of some new epochs sends to a page that follows the run."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    received: list[int] = []
+    page.on(
+        "websocket", lambda socket: socket.on("framereceived", lambda f: received.append(len(f)))
+    )
+    page.goto(link)
+    page.locator(".bikd-timeline input").wait_for()
+    page.wait_for_timeout(4_000)  # the figures are there, and the estimate
+    sizes = []
+    for _ in range(POLLS):
+        synthetic.train(synthetic.epoch + 1)
+        received.clear()
+        _wait_for_epoch(page, synthetic.epoch)
+        page.wait_for_timeout(300)
+        sizes.append(sum(received))
+    page.close()
+    return sizes
+
+
+def _wait_for_epoch(page: Page, epoch: int) -> None:
+    said = f"epoch {epoch} of"
+    page.locator(".bikd-timeline output").filter(has_text=said).wait_for()
+
+
+def _of_figures(times: dict[str, dict[str, dict[str, float]]]) -> list[Row]:
+    return [
+        {
+            "what": "building the figures of a view",
+            "situation": f"{view}, 100 classes, epoch 200",
+            "median": 1000 * sum(time["median"] for time in figures.values()),
+            "largest": 1000 * sum(time["first"] for time in figures.values()),
+            "unit": "ms",
+        }
+        for view, figures in times.items()
+    ]
+
+
+def _recorded(browser: Browser, url: str) -> tuple[Page, str]:
+    """A page that shows a recorded run, and its link."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto(url)
+    page.get_by_role("button", name=RECORDED).first.click()
+    page.locator(HEADLINE).get_by_text("finished").wait_for()
+    page.locator(CHART).first.wait_for()
+    page.wait_for_url("**run=*")
+    page.wait_for_timeout(3_000)
+    return page, page.url
+
+
+def _first_paint(browser: Browser, link: str, repeats: int) -> Row:
+    """From a link to its first figure, each time in a browser profile that has nothing cached."""
+
+    def once() -> float:
+        context = browser.new_context(viewport={"width": 1280, "height": 720})
+        page = context.new_page()
+        start = time.perf_counter()
+        page.goto(link)
+        page.locator(CHART).first.wait_for()
+        taken = time.perf_counter() - start
+        context.close()
+        return taken
+
+    return _row("first paint", "link to a recorded run", _repeated(once, min(repeats, 10)), "s")
+
+
+def _slider(page: Page, num_moves: int, situation: str) -> Row:
+    """From a press of the slider's button until the Overview of that epoch is painted, whole."""
+    taken = []
+    for number in range(num_moves + 2):
+        is_back = number % 2 == 0
+        page.evaluate(_WATCH_ALL, "At epoch 59 " if is_back else "At epoch 60 ")
+        page.get_by_role("button", name="One epoch back" if is_back else "One epoch on").click()
+        taken.append(page.evaluate("() => window.bikdAnswer"))
+        page.wait_for_timeout(300)
+    return _row("one epoch back or on", situation, taken[2:], "ms")
+
+
+def _repeated(once: Callable[[], float], times: int) -> list[float]:
+    return [once() for _ in range(times)]
+
+
+def _row(what: str, situation: str, values: list[Any], unit: str) -> Row:
+    return {
+        "what": what,
+        "situation": situation,
+        "median": statistics.median(values),
+        "largest": max(values),
+        "unit": unit,
+    }

@@ -1,0 +1,126 @@
+"""A run with 100 classes and 200 epochs that nobody trained: to measure what the page costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from bikd_core.config import RunConfig
+from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.evaluation import saturated_share, shot_groups, weight_histograms
+from bikd_core.events import SURFACE_AXIS, EpochDone, Frame, Panel, RunStarted
+from bikd_core.store import RunFolder, create_run
+
+CONFIG = {"dataset": "cifar100", "imbalance_factor": 100.0, "epochs": 200}
+
+
+class Synthetic:
+    """Its weights drift apart from head to tail, with noise, as a real run's do."""
+
+    def __init__(self, runs: Path) -> None:
+        self.config = RunConfig.from_flat(CONFIG)
+        self.counts = planned_counts(self.config.data)
+        self.labels = np.repeat(np.arange(len(self.counts)), self.counts).astype(np.int16)
+        self.folder: RunFolder = create_run(runs, self.config, "Synthetic: 100 classes")
+        self.epoch = 0
+        self._rng = np.random.default_rng(0)
+
+    def begin(self) -> None:
+        """Write what a run writes before its first epoch."""
+        names = facts_of("cifar100").class_names
+        self.folder.append(
+            RunStarted(
+                class_names=names,
+                class_counts=self.counts,
+                num_val=1000,
+                num_test=10_000,
+                data_fingerprint="synthetic",
+                teacher="nobody",
+                teacher_accuracy_per_class=(0.7,) * len(names),
+                device="cpu",
+                precision="float32",
+                estimator="forward",
+                num_threads=1,
+                versions={},
+            )
+        )
+        indices = np.arange(len(self.labels), dtype=np.int32)
+        self.folder.append(Panel(labels=self.labels, original_indices=indices))
+        self.folder.write_status("running", epoch=0, epochs=self.config.training.epochs)
+
+    def train(self, until: int) -> None:
+        """Write the epochs up to this one."""
+        for item in self._epochs(until):
+            self.folder.append(item)
+            if isinstance(item, EpochDone):
+                total = self.config.training.epochs
+                self.folder.write_status("running", epoch=item.epoch, epochs=total)
+
+    def _epochs(self, until: int) -> Iterator[Frame | EpochDone]:
+        num_classes, num_images = len(self.counts), len(self.labels)
+        rank = np.linspace(0, 1, num_classes)
+        while self.epoch < until:
+            self.epoch += 1
+            share = self.epoch / self.config.training.epochs
+            centre = np.stack([0.5 + 0.4 * share * rank, 0.5 - 0.4 * share * (1 - rank)], axis=1)
+            noise = self._rng.normal(0, 0.08, (num_images, 2))
+            weights = np.clip(centre[self.labels] + noise, 0.0, 1.0).astype(np.float32)
+            accuracy = np.clip(0.3 + 0.5 * share - 0.3 * rank, 0, 1)
+            right = np.round(100 * accuracy).astype(np.int64)
+            confusion = np.stack(
+                [
+                    self._rng.multinomial(100 - hits, np.full(num_classes, 1 / num_classes))
+                    for hits in right
+                ]
+            )
+            confusion[np.arange(num_classes), np.arange(num_classes)] += right
+            losses = self._rng.gamma(2.0, 1.0, (num_images, 2)).astype(np.float32)
+            yield Frame(
+                epoch=self.epoch,
+                ce_student=losses[:, 0],
+                ce_teacher=losses[:, 1],
+                confusion=confusion.astype(np.int32),
+                weights=weights.astype(np.float16),
+                influence=self._rng.normal(0, 1, (num_images, 2)).astype(np.float32),
+                histograms=weight_histograms(weights, self.labels, num_classes),
+                surface=self._surface(share),
+            )
+            yield self._done(weights, accuracy)
+
+    def _surface(self, share: float) -> np.ndarray:
+        student, teacher = np.meshgrid(SURFACE_AXIS, SURFACE_AXIS)
+        hard = 1 / (1 + np.exp(-share * (student - 2)))
+        soft = 1 / (1 + np.exp(share * (teacher - 2)))
+        return np.stack([hard, soft]).astype(np.float16)
+
+    def _done(self, weights: np.ndarray, accuracy: np.ndarray) -> EpochDone:
+        groups = shot_groups(self.counts)
+        means = [
+            [float(weights[self.labels == label, column].mean()) for label in range(len(accuracy))]
+            for column in (0, 1)
+        ]
+        return EpochDone(
+            epoch=self.epoch,
+            step=100 * self.epoch,
+            seconds=1.0,
+            images_per_second=10_000.0,
+            learning_rate=0.1,
+            train_hard_loss=1.0,
+            train_soft_loss=1.0,
+            train_weighted_loss=1.0,
+            val_loss=2.0 + float(self._rng.normal(0, 0.05)),
+            test_loss=2.2 + float(self._rng.normal(0, 0.05)),
+            accuracy=float(accuracy.mean()),
+            accuracy_many=float(accuracy[list(groups.many)].mean()),
+            accuracy_medium=float(accuracy[list(groups.medium)].mean()),
+            accuracy_few=float(accuracy[list(groups.few)].mean()),
+            accuracy_per_class=tuple(accuracy.tolist()),
+            calibration_error=0.1,
+            w_hard_per_class=tuple(means[0]),
+            w_soft_per_class=tuple(means[1]),
+            hypergradient_norm=float(self._rng.gamma(2.0, 0.01)),
+            hypergradient_cosine=float(np.tanh(self._rng.normal(0.2, 0.3))),
+            saturated_share=saturated_share(weights),
+        )
