@@ -17,4 +17,5 @@ from app.pages_ import lab  # noqa: E402
 provide_plotly()
 st.set_page_config("Bilevel Distillation Lab", page_icon="⚖️", layout="wide")
 st.html(Path(__file__).with_name("style.css"))
+st.html(Path(__file__).parent / "components" / "live_plot.css")
 st.navigation([st.Page(lab.page, title="Lab", url_path="lab", default=True)]).run()

@@ -112,39 +112,41 @@ def compare(snapshot: Snapshot, second: Snapshot | None) -> None:
 
 
 def _choose(snapshot: Snapshot, second: Snapshot | None) -> None:
+    """The list of the other runs, and the way back to one run."""
     found = {
         other.run_id: (other.name, differences(snapshot.config, other.config))
         for other in _runs()
-        if other.run_id != snapshot.run_id
+        if other.run_id not in {snapshot.run_id, second.run_id if second else ""}
     }
-    nearest = sorted(found, key=lambda run_id: len(found[run_id][1]))
-    options = ["", *nearest]
-    if second is not None and second.run_id not in found:
-        options.append(second.run_id)
-    chosen = second.run_id if second is not None else ""
-    if st.session_state.get("beside") != chosen:
-        st.session_state["beside"] = chosen
 
     def label(run_id: str) -> str:
-        if run_id not in found:
-            return run_id or "no other run"
         name, between = found[run_id]
         names = ", ".join(difference.name for difference in between[:3])
         return f"{name} · {names or 'the same controls'}{' …' if len(between) > 3 else ''}"
 
-    st.selectbox(
-        "Beside this run (nearest first)",
-        options,
-        index=options.index(chosen),
-        format_func=label,
-        key="beside",
-        on_change=_put_beside,
-    )
+    # A widget of its own for each second run, so that none is ever set: a browser may send what
+    # a widget showed before as if it had been chosen.
+    key = f"beside {st.session_state['with']}"
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.selectbox(
+            "Beside this run (nearest first)",
+            sorted(found, key=lambda run_id: len(found[run_id][1])),
+            index=None,
+            format_func=label,
+            placeholder=f"B is {second.name}" if second else "no other run",
+            key=key,
+            on_change=_put_beside,
+            args=(key,),
+        )
+        st.button("A alone", key="alone", disabled=second is None, on_click=_put_beside, args=("",))
 
 
-def _put_beside() -> None:
+def _put_beside(key: str) -> None:
+    """Show what the widget of that key has chosen as run B; "": nothing."""
     state.forget_complaints()
-    st.session_state["with"] = st.session_state["beside"]
+    chosen = st.session_state[key] if key else ""
+    if chosen is not None:
+        st.session_state["with"] = chosen
 
 
 def _rival(snapshot: Snapshot) -> None:

@@ -1,11 +1,13 @@
 """A Plotly figure that keeps zoom and node while its data change.
 
 `st.plotly_chart` (Streamlit 1.67) makes a new element for new data, which loses both: so this
-component updates one element by `Plotly.react`. plotly.js comes from the app's static folder.
+component updates one element by `Plotly.react`. Its script and plotly.js come from the app's static
+folder, its style is in the page's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -21,12 +23,15 @@ from app.figures import Drawing
 HERE = Path(__file__).parent
 STATIC = HERE.parent / "static"  # beside main.py: Streamlit serves it as app/static
 
-_mount = st.components.v2.component(
-    "bikd_live_plot",
-    css=(HERE / "live_plot.css").read_text(encoding="utf-8"),
-    js=(HERE / "live_plot.js").read_text(encoding="utf-8"),
-    isolate_styles=False,
-)
+
+def _loader() -> str:
+    """A few lines that fetch the script: a component's own text goes along with each draw."""
+    version = hashlib.sha256((STATIC / "live_plot.js").read_bytes()).hexdigest()[:8]
+    text = (HERE / "live_plot.js").read_text(encoding="utf-8")
+    return text.replace("SCRIPT", f"app/static/live_plot.js?v={version}")
+
+
+_mount = st.components.v2.component("bikd_live_plot", js=_loader(), isolate_styles=False)
 
 
 def live_plot(

@@ -115,3 +115,13 @@ def test_axes_are_as_wide_as_both_need_and_keep_their_direction():
     assert first.layout["xaxis"] == second.layout["xaxis"] == {"range": [0, 60], "title": {}}
     assert first.layout["yaxis"]["range"] == second.layout["yaxis"]["range"] == [9.5, -0.5]
     assert first.height == second.height == 400
+
+
+def test_another_run_is_chosen_from_the_list_and_taken_away_again(open_lab, manager, runs):
+    lab = open_lab(run=runs[0])
+    lab.selectbox(key="beside ").select(runs[1]).run()
+    assert lab.query_params["with"] == runs[1]
+    assert runs[1] not in lab.selectbox(key=f"beside {runs[1]}").options
+    lab.button(key="alone").click().run()
+    assert "with" not in lab.query_params
+    assert lab.button(key="alone").disabled

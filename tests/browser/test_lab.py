@@ -105,7 +105,7 @@ def finished_url(server_url, browser):
 
 @pytest.mark.slow
 def test_a_run_is_started_watched_zoomed_shared_and_reloaded(server_url, new_page):
-    page = new_page(f"{server_url}/?epochs=60")
+    page = new_page(f"{server_url}/?epochs=200")
     click(page, "Start")
     wait_for_epoch(page, 2)
     page.locator(f"{WEIGHT_CHART} .nsewdrag").wait_for()
@@ -124,14 +124,14 @@ def test_a_run_is_started_watched_zoomed_shared_and_reloaded(server_url, new_pag
     wait_for_epoch(second, seen)
     wait_for_the_end(page)
     wait_for_the_end(second)
-    assert epoch_of(page) == epoch_of(second) == 60
+    assert epoch_of(page) == epoch_of(second) == 200
     assert x_range(page) == zoomed
 
     sentence = page.locator(".st-key-figure_w_hard figcaption").inner_text()
     page.reload()
     wait_for_the_end(page)
     page.get_by_text(sentence, exact=True).wait_for()
-    assert epoch_of(page) == 60
+    assert epoch_of(page) == 200
 
 
 @pytest.mark.slow
