@@ -31,10 +31,13 @@ SHOWN = 24  # pictures at once
 MAX_POINTS = 400  # epochs of a picture's history; of a longer one every n-th is read, and said
 CACHE_BYTES = 96 * 2**20  # of frames in memory
 #: The columns of `values_at`.
-COLUMNS = ("w_hard", "w_soft", "ce_student", "ce_teacher", "influence_hard", "influence_soft")
+COLUMNS = (
+    *("w_hard", "w_soft", "ce_student", "ce_teacher", "influence_hard", "influence_soft"),
+    "taken_for",  # the label of the student's most probable class
+)
 _LARGEST = 60_000.0  # of what half precision holds
 
-Values = NDArray[np.float16]  # [N, 6] or [epochs, 6], `COLUMNS`; NaN where the method has none
+Values = NDArray[np.float16]  # [N, 7] or [epochs, 7], `COLUMNS`; NaN where the method has none
 
 
 @dataclass(frozen=True)
@@ -46,17 +49,20 @@ class Selection:
     kind: Kind | None = None
     bin: int | None = None  # of the 64 of w_hard or w_soft, as `kind` says
     row: int | None = None  # of the panel: that image alone
+    taken_for: tuple[int, ...] | None = None  # labels: the student believes in one of them most
+    epoch: int | None = None  # when they are that; None: at the epoch looked at
 
     @property
     def title(self) -> str:
-        """With the weights of the bin."""
+        """With the weights of the bin, and the epoch if it is a certain one."""
         if self.kind is None or self.bin is None:
             return self.words
         low, high = self.bin / WEIGHT_BINS, (self.bin + 1) / WEIGHT_BINS
-        return f"{self.words}, w_{self.kind} {low:.3f} to {high:.3f}"
+        when = "" if self.epoch is None else f" at epoch {self.epoch}"
+        return f"{self.words}, w_{self.kind} {low:.3f} to {high:.3f}{when}"
 
     def keeps(self, labels: NDArray[np.integer[Any]], values: Values) -> NDArray[np.bool_]:
-        """Which of the N images belong to it; [N], [N, 6] -> [N]."""
+        """Which of the N images belong to it; [N], [N, 7] -> [N]."""
         kept = np.isin(labels, self.labels)
         if self.row is not None:
             kept &= np.arange(len(labels)) == self.row
@@ -65,6 +71,8 @@ class Selection:
             with np.errstate(invalid="ignore"):  # NaN is in no bin
                 bins = np.minimum(np.floor(weights * WEIGHT_BINS), WEIGHT_BINS - 1)
             kept &= bins == self.bin
+        if self.taken_for is not None:
+            kept &= np.isin(values[:, COLUMNS.index("taken_for")], self.taken_for)
         return kept
 
 
@@ -104,6 +112,55 @@ def selection_of(
     if kind is None or uid == "means":
         return Selection(names[row], members[row])
     return Selection(names[row], members[row], kind, min(max(int(x * WEIGHT_BINS), 0), 63))
+
+
+def selection_of_cell(
+    point: Mapping[str, Any], started: RunStarted, *, by_class: bool
+) -> Selection | None:
+    """What a click on the confusion matrix selects.
+
+    The matrix is of test images, which no run keeps; so it is the training images of the row's
+    class, or third of the classes, that the student took for the column's at their own step.
+    """
+    rows = rows_of(started.class_names, started.class_counts)
+    members = {name: (label,) for name, label in zip(rows.names, rows.labels, strict=True)}
+    words = {name: in_words(name) for name in members}
+    if not by_class:
+        members = shot_groups(started.class_counts)._asdict()
+        words = {name: f"{name}-shot classes" for name in members}
+    true, seen = str(point.get("y")), str(point.get("x"))
+    if true not in members or seen not in members:
+        return None
+    return Selection(
+        f"training pictures of {words[true]} that the student takes for {words[seen]}",
+        members[true],
+        taken_for=members[seen],
+    )
+
+
+def selection_over_time(
+    point: Mapping[str, Any], started: RunStarted, whose: str, num_epochs: int
+) -> Selection | None:
+    """What a click on the weights over time selects: a bin of hard or of soft at an epoch.
+
+    Args:
+        point: Its uid is hard, soft or difference, its x the epoch, its y the weight.
+        started: Names and counts of the classes.
+        whose: Those that are drawn: many, medium, few or a class's label.
+        num_epochs: Done.
+    """
+    kind, x, y = point.get("uid"), point.get("x"), point.get("y")
+    if kind not in ("hard", "soft") or not _is_number(x) or not _is_number(y):
+        return None
+    groups = shot_groups(started.class_counts)._asdict()
+    if whose in groups:
+        words, members = f"{whose}-shot classes", groups[whose]
+    else:
+        label = int(whose) % len(started.class_names)
+        words, members = in_words(started.class_names[label]), (label,)
+    number = min(max(int(y * WEIGHT_BINS), 0), WEIGHT_BINS - 1)
+    epoch = min(max(round(x), 1), num_epochs)
+    return Selection(words, members, "hard" if kind == "hard" else "soft", number, epoch=epoch)
 
 
 def selection_of_image(
@@ -219,6 +276,8 @@ def _values_of(frame: Frame) -> Values:
     made[:, 2] = np.minimum(frame.ce_student, _LARGEST)
     if frame.ce_teacher is not None:
         made[:, 3] = np.minimum(frame.ce_teacher, _LARGEST)
+    if frame.student_top is not None:
+        made[:, 6] = frame.student_top[:, 0]
     return made
 
 
@@ -226,7 +285,7 @@ class History(NamedTuple):
     """One picture over the epochs 1, 1 + every, 1 + 2·every and so on."""
 
     every: int
-    values: Values  # [epochs, 6]
+    values: Values  # [epochs, 7]
 
     def line(self, column: str) -> list[float] | None:
         """The values of one column; None where the method has none."""

@@ -112,7 +112,7 @@ def show(view: str, snapshot: Snapshot, chosen: int, *, by_class: bool) -> None:
             _drawn(snapshot.run_id, snapshot.version, chosen, name, made, _snapshot=snapshot),
             key=f"figure_{name}",
             keep_zoom_of=snapshot.run_id,
-            on_point=partial(pictures_view.select, name, snapshot, by_class)
+            on_point=partial(pictures_view.select, name, snapshot, made)
             if name in pictures_view.CLICKABLE
             else None,
         )

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 WEIGHT_BINS = 64  # of the weight histograms, fixed, over [0, 1]
 SURFACE_AXIS: NDArray[np.float64] = np.geomspace(1e-3, 16.0, 40)  # cross-entropies, nats
+TOP_BELIEFS = 3  # classes whose probabilities are kept for each image
+BELIEF_UNIT = 255  # a kept probability is a whole number of 1/255
 SATURATED_BELOW, SATURATED_ABOVE = 0.05, 0.95  # a weight beyond these counts as saturated
 
 
@@ -155,6 +157,12 @@ class Frame:
     ce_teacher: NDArray[np.float32] | None = None  # [N]
     weights: NDArray[np.float16] | None = None  # [N, 2]: w_hard, w_soft
     influence: NDArray[np.float32] | None = None  # [N, 2]
+    #: [N, 3], fewer columns if there are fewer classes: the most probable classes (uint8, or int16
+    #: beyond 256 classes) at temperature 1, and how probable each is, in 1/255 (uint8).
+    student_top: NDArray[np.integer[Any]] | None = None  # None in runs of earlier versions
+    student_belief: NDArray[np.uint8] | None = None
+    teacher_top: NDArray[np.integer[Any]] | None = None
+    teacher_belief: NDArray[np.uint8] | None = None
     histograms: NDArray[np.int32] | None = None  # [2, C, WEIGHT_BINS]: counts of hard, of soft
     surface: NDArray[np.float16] | None = None  # [2, S, S] over SURFACE_AXIS: [., teacher, student]
 

@@ -10,13 +10,15 @@ import streamlit as st
 
 from app import pictures, state, status
 from app.components import Gallery, gallery
+from app.moment import Choices
 from app.pictures import Order, Section, Selection
 from app.pictures_view import one_picture
-from app.pictures_view.moment import WIDTHS, Moment, moment_of, pictures_of
+from app.pictures_view.moment import NO_BELIEFS, WIDTHS, Moment, moment_of, pictures_of
 from bikd_core.runs import Snapshot
 
 _WITH_IMAGES = ("surface_hard", "surface_soft")  # figures with a point for each image
-CLICKABLE = ("w_hard", "w_soft", "class_accuracy", *_WITH_IMAGES)  # whose points select pictures
+#: Figures whose points select pictures.
+CLICKABLE = ("w_hard", "w_soft", "class_accuracy", "over_time", "confusion", *_WITH_IMAGES)
 STRIP = 12  # pictures under other views' figures
 _COLUMNS = 6
 _NAME = "Pictures"  # of the view
@@ -25,17 +27,28 @@ _NAME = "Pictures"  # of the view
 # What is selected --------------------------------------------------------------------------------
 
 
-def select(figure: str, snapshot: Snapshot, by_class: bool, point: Mapping[str, Any]) -> None:
-    """Somebody clicked on a point of a figure."""
-    if snapshot.resolved is None:
-        return
-    if figure in _WITH_IMAGES:
-        panel = state.attempt(snapshot.folder.panel)
-        selection = panel and pictures.selection_of_image(point, snapshot.resolved, panel)
-    else:
-        selection = pictures.selection_of(figure, point, snapshot.resolved, by_class=by_class)
+def select(figure: str, snapshot: Snapshot, made: Choices, point: Mapping[str, Any]) -> None:
+    """Somebody clicked on a point of a figure that was drawn with these choices."""
+    selection = _selected(figure, snapshot, made, point)
     if selection is not None:
         st.session_state["selection"] = (snapshot.run_id, figure, selection)
+
+
+def _selected(
+    figure: str, snapshot: Snapshot, made: Choices, point: Mapping[str, Any]
+) -> Selection | None:
+    started = snapshot.resolved
+    if started is None:
+        return None
+    if figure in _WITH_IMAGES:
+        panel = state.attempt(snapshot.folder.panel)
+        return None if panel is None else pictures.selection_of_image(point, started, panel)
+    if figure == "confusion":
+        return pictures.selection_of_cell(point, started, by_class=made.by_class)
+    if figure == "over_time":
+        done = len(snapshot.epochs)
+        return pictures.selection_over_time(point, started, made.over_time_of, done)
+    return pictures.selection_of(figure, point, started, by_class=made.by_class)
 
 
 def _selection(snapshot: Snapshot) -> Selection | None:
@@ -148,11 +161,14 @@ def _gallery(
     title = "Which pictures are hard for the student?"
     if order != "loss":
         title = f"Which pictures get {order}-loss weight?"
-    moment = moment_of(_snapshot, chosen)
+    then = (selection.epoch if selection else None) or chosen
+    moment = moment_of(_snapshot, then)
     if isinstance(moment, str):
         return Gallery(title, moment, [("", ())], pictures.SHOWN, _COLUMNS)
     labels = moment.panel.labels
     kept = np.ones(len(labels), dtype=np.bool_)
+    if selection is not None and selection.taken_for is not None and not moment.has_beliefs:
+        return Gallery(title, NO_BELIEFS, [("", ())], pictures.SHOWN, _COLUMNS)
     if selection is not None:
         kept = selection.keeps(labels, moment.values)
     parts = pictures.sections(moment.values, kept, order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -10,12 +10,16 @@ from app import pictures, state
 from app.components import Picture
 from app.figures.classes import rows_of
 from app.figures.drawing import GROUP_COLOURS
+from app.moment import frame_of
 from app.pictures import Values
 from bikd_core.data.pictures import PicturesUnavailable
-from bikd_core.events import Panel, RunStarted
+from bikd_core.events import BELIEF_UNIT, Panel, RunStarted
 from bikd_core.runs import CorruptRunError, Snapshot, StoreError
 
 WIDTHS = (0.46, 0.54)  # of the two columns
+NO_BELIEFS = (
+    "This run is of an earlier version, which did not keep what the student takes each picture for."
+)
 
 
 class Moment(NamedTuple):
@@ -26,6 +30,28 @@ class Moment(NamedTuple):
     epoch: int
     panel: Panel
     values: Values
+
+    @property
+    def has_beliefs(self) -> bool:
+        """Whether the run kept what student and teacher believe of each image."""
+        return not np.isnan(self.values[:, pictures.COLUMNS.index("taken_for")]).all()
+
+    def beliefs(self, row: int, whose: Literal["student", "teacher"]) -> list[tuple[int, float]]:
+        """The most probable classes of an image by label, and how probable; [] if not kept.
+
+        Raises:
+            CorruptRunError, StoreError: The epoch's frame is damaged or gone.
+        """
+        frame = frame_of(self.snapshot, self.epoch)
+        classes, beliefs = (
+            (frame.student_top, frame.student_belief)
+            if whose == "student"
+            else (frame.teacher_top, frame.teacher_belief)
+        )
+        if classes is None or beliefs is None:
+            return []
+        shares = (beliefs[row] / BELIEF_UNIT).tolist()
+        return list(zip(classes[row].tolist(), shares, strict=True))
 
     def name_of(self, row: int) -> str:
         """The class of a training image."""
@@ -64,15 +90,18 @@ def pictures_of(
     groups, column = moment.groups(), pictures.column_of(order)
     values = moment.values[rows, pictures.COLUMNS.index(column)].astype(np.float64).tolist()
     shown = "loss" if order == "loss" else column
+    names = moment.started.class_names
+    taken = moment.values[rows, pictures.COLUMNS.index("taken_for")].tolist()
     made = []
-    for row, index, image, value in zip(rows, indices, images, values, strict=True):
+    for row, index, image, value, label in zip(rows, indices, images, values, taken, strict=True):
         name = moment.name_of(row)
+        seen = "" if np.isnan(label) else f", taken for {pictures.in_words(names[int(label)])}"
         group = groups[int(moment.panel.labels[row])]
         made.append(
             Picture(
                 id=index,
                 image=image,
-                alt=f"{pictures.in_words(name)}, {shown} {value:.2f}",
+                alt=f"{pictures.in_words(name)}, {shown} {value:.2f}{seen}",
                 name=name,
                 value=f"{value:.2f}",
                 group=group,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -14,7 +14,7 @@ from app.components import live_plot, portrait
 from app.figures.drawing import QUESTIONS, Drawing, empty
 from app.figures.picture import PICTURE_HEIGHT
 from app.pictures import History
-from app.pictures_view.moment import WIDTHS, Moment, moment_of, pictures_of
+from app.pictures_view.moment import NO_BELIEFS, WIDTHS, Moment, moment_of, pictures_of
 from bikd_core.data.facts import facts_of
 from bikd_core.runs import CorruptRunError, Snapshot, StoreError
 
@@ -24,6 +24,9 @@ _VALUES = {
     "ce_student": "student's loss",
     "ce_teacher": "teacher's loss",
 }
+
+
+_WHOSE: tuple[Literal["student", "teacher"], ...] = ("student", "teacher")
 
 
 class _Drawings(NamedTuple):
@@ -75,7 +78,25 @@ def _lines(moment: Moment, row: int) -> list[str]:
         f"{name[0].upper()}{name[1:]}, one of {count:,} training pictures",
         f"No. {moment.panel.original_indices[row]} of {title}",
         f"Epoch {moment.epoch}: {' · '.join(words)}",
+        *_beliefs(moment, row),
     ]
+
+
+def _beliefs(moment: Moment, row: int) -> list[str]:
+    """What student and teacher take it for, the most probable class first; the right one marked."""
+    if not moment.has_beliefs:
+        return [NO_BELIEFS]
+    lines = []
+    for whose in _WHOSE:
+        found = moment.beliefs(row, whose)
+        label = int(moment.panel.labels[row])
+        said = [
+            f"{moment.started.class_names[seen]} {100 * share:.0f} %{' ✓' if seen == label else ''}"
+            for seen, share in found
+        ]
+        if said:
+            lines.append(f"{whose.capitalize()} believes: {' · '.join(said)}")
+    return lines
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)

@@ -27,7 +27,10 @@ _MEMBER = re.compile(
     r"(run|status)\.json|events\.jsonl|panel\.npz|frames/\d{4,9}\.npz|"
     r"traces/\d{4,9}-\d{6,12}\.npz|student\.safetensors"
 )
-_PER_IMAGE = ("labels", "original_indices", "ce_student", "ce_teacher", "weights", "influence")
+_PER_IMAGE = (
+    *("labels", "original_indices", "ce_student", "ce_teacher", "weights", "influence"),
+    *("student_top", "student_belief", "teacher_top", "teacher_belief"),
+)
 
 
 def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | None = None) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bikd_core.evaluation import mean_per_class, saturated_share, weight_histograms
-from bikd_core.events import SURFACE_AXIS, StepTrace
+from bikd_core.events import BELIEF_UNIT, SURFACE_AXIS, TOP_BELIEFS, StepTrace
 from bikd_core.losses import hard_loss, soft_loss
 from bikd_core.methods import Batch, StepResult
 
@@ -36,13 +36,24 @@ class EpochRecord:
         self._put("step", indices, torch.full_like(indices, step))
         self._put("ce_student", indices, hard_loss(result.logits, batch.labels))
         self._put("total", indices, result.losses)
+        self._put_beliefs("student", indices, result.logits)
         if batch.teacher_logits is not None:
             self._put("ce_teacher", indices, hard_loss(batch.teacher_logits, batch.labels))
             soft = soft_loss(result.logits, batch.teacher_logits, self.temperature)
             self._put("soft", indices, soft)
+            self._put_beliefs("teacher", indices, batch.teacher_logits)
         if result.weights is not None and result.influence is not None:
             self._put("weights", indices, result.weights)
             self._put("influence", indices, result.influence)
+
+    def _put_beliefs(self, whose: str, indices: Tensor, logits: Tensor) -> None:
+        """The most probable classes, small enough to be kept for every image of every epoch."""
+        num_classes = logits.shape[1]
+        probabilities = logits.detach().float().softmax(dim=1)
+        beliefs, classes = probabilities.topk(min(TOP_BELIEFS, num_classes), dim=1)
+        small = torch.uint8 if num_classes <= 256 else torch.int16
+        self._put(f"{whose}_top", indices, classes.to(small))
+        self._put(f"{whose}_belief", indices, (beliefs * BELIEF_UNIT).round().to(torch.uint8))
 
     def _put(self, name: str, indices: Tensor, values: Tensor) -> None:
         if name not in self._columns:
@@ -136,6 +147,7 @@ def frame_arrays(
 ) -> dict[str, NDArray[Any]]:
     """The arrays of a `Frame`, without the confusion matrix."""
     frame: dict[str, NDArray[Any]] = {"ce_student": arrays["ce_student"].astype(np.float32)}
+    frame |= {name: value for name, value in arrays.items() if name.endswith(("_top", "_belief"))}
     if "ce_teacher" in arrays:
         frame["ce_teacher"] = arrays["ce_teacher"].astype(np.float32)
     if weight_net is not None:
