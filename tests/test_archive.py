@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import zipfile
 
@@ -159,3 +160,14 @@ def test_export_and_replay_from_the_command_line(finished, tmp_path, capsys):
     complaints = capsys.readouterr().err
     assert "There is no file" in complaints
     assert "There is no run '../nothing'" in complaints
+
+
+def test_the_beliefs_of_a_recorded_run_are_those_of_its_panel(finished, tmp_path):
+    top = np.arange(3 * len(LABELS), dtype=np.uint8).reshape(-1, 3)
+    with_beliefs = dataclasses.replace(finished.frame(1), epoch=3, student_top=top)
+    finished.append(with_beliefs)
+    finished.append(epoch_done(3))
+    export_run(finished, tmp_path / "run.zip", max_images=12)
+    again = import_run(tmp_path / "run.zip", tmp_path / "elsewhere")
+    np.testing.assert_array_equal(again.frame(3).student_top, top[panel_rows(LABELS, 12)])
+    assert again.frame(1).student_top is None  # as in runs of earlier versions

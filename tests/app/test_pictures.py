@@ -1,6 +1,7 @@
 """Single training pictures: which, in what order, what they had, and the view of them."""
 
 import base64
+import dataclasses
 import io
 import json
 
@@ -59,7 +60,7 @@ def snapshot(manager):
 
 def values(**columns) -> np.ndarray:
     """[N, 6], the named columns only."""
-    made = np.full((len(next(iter(columns.values()))), 6), np.nan, dtype=np.float16)
+    made = np.full((len(next(iter(columns.values()))), len(COLUMNS)), np.nan, dtype=np.float16)
     for name, column in columns.items():
         made[:, COLUMNS.index(name)] = column
     return made
@@ -394,3 +395,55 @@ def test_a_damaged_frame_is_named(open_lab, manager):
     lab = open_lab(run=run.run_id, view="Pictures")
     assert not lab.exception
     assert "0003" in galleries(lab)[0]["sentence"]
+
+
+def test_a_cell_of_the_confusion_selects_training_pictures_by_what_they_are_taken_for():
+    begun = started(RunConfig())
+    cell = pictures.selection_of_cell({"x": "3", "y": "8"}, begun, by_class=True)
+    labels = np.array([8, 8, 8, 3])
+    kept = cell.keeps(labels, values(taken_for=[3, 8, np.nan, 3]))
+    assert kept.tolist() == [True, False, False, False]
+    assert "training pictures of digit 8 that the student takes for digit 3" in cell.title
+    thirds = pictures.selection_of_cell({"x": "many", "y": "few"}, begun, by_class=False)
+    assert (thirds.labels, thirds.taken_for) == ((7, 8, 9), (0, 1, 2))
+
+
+@pytest.mark.parametrize("point", [{}, {"x": "3"}, {"x": 3, "y": None}, {"x": "few", "y": "many"}])
+def test_junk_for_a_cell_selects_nothing(point):
+    assert pictures.selection_of_cell(point, started(RunConfig()), by_class=True) is None
+
+
+@pytest.mark.parametrize(
+    ("whose", "labels"), [("few", (7, 8, 9)), ("4", (4,)), ("many", (0, 1, 2))]
+)
+def test_a_click_on_the_weights_over_time_selects_the_bin_at_that_epoch(whose, labels):
+    point = {"uid": "soft", "x": 12.0, "y": 10.5 / 64}
+    found = pictures.selection_over_time(point, started(RunConfig()), whose, num_epochs=60)
+    assert (found.labels, found.kind, found.bin, found.epoch) == (labels, "soft", 10, 12)
+    assert found.title.endswith("w_soft 0.156 to 0.172 at epoch 12")
+    beyond = point | {"x": 1e5, "y": 1.0}
+    found = pictures.selection_over_time(beyond, started(RunConfig()), whose, num_epochs=60)
+    assert (found.bin, found.epoch) == (63, 60)
+
+
+@pytest.mark.parametrize("point", [{}, {"uid": "difference", "x": 3, "y": 0.5}, {"uid": "hard"}])
+def test_nothing_is_behind_a_difference_over_time(point):
+    assert pictures.selection_over_time(point, started(RunConfig()), "few", 60) is None
+
+
+def test_a_picture_says_what_student_and_teacher_believe(open_lab, manager):
+    run = make_pictured_run(manager.places.runs)
+    [portrait] = portraits(open_lab(run=run.run_id, view="Pictures", picture="8"))
+    assert any("earlier version" in line for line in portrait["lines"])
+    run = make_pictured_run(manager.places.runs)
+    for epoch in (1, 2, 3):
+        count = len(frame(epoch).ce_student)
+        top = np.tile(np.array([[4, 1, 9]], dtype=np.uint8), (count, 1))
+        belief = np.tile(np.array([[204, 26, 10]], dtype=np.uint8), (count, 1))
+        run.append(dataclasses.replace(frame(epoch), student_top=top, student_belief=belief))
+    [portrait] = portraits(open_lab(run=run.run_id, view="Pictures", picture="8"))
+    assert any(
+        line.startswith("Student believes: 4 80 %") and "1 10 %" in line
+        for line in portrait["lines"]
+    )
+    assert not any(line.startswith("Teacher") for line in portrait["lines"])

@@ -319,3 +319,20 @@ def test_a_slow_run_trains_the_same_and_stays_slow_after_a_resume(places, digits
 def test_a_default_config_names_what_the_issue_asks_for():
     training = RunConfig().training
     assert (training.batch_size, training.learning_rate, training.epochs) == (64, 0.05, 60)
+
+
+@pytest.mark.parametrize("method", ["bikd", "ce"])
+def test_a_frame_keeps_the_most_probable_classes_of_each_image(run, digits, places, method):
+    frames = [event for event in run(digits.changed(method=method)) if isinstance(event, Frame)]
+    frame = frames[-1]
+    labels = load_split(digits.data, places.data).train.labels.numpy()
+    share = frame.student_belief / 255
+    assert frame.student_top.shape == frame.student_belief.shape == (len(labels), 3)
+    assert (np.diff(share, axis=1) <= 0).all()
+    assert (share.sum(axis=1) <= 1 + 3 / 255).all()
+    assert (frame.teacher_top is None) == (method == "ce")
+    # Where the label is among the three, its probability is exp(-CE) of the same step.
+    rows, places_of = np.nonzero(frame.student_top == labels[:, None])
+    assert len(rows) > len(labels) / 2
+    expected = np.exp(-frame.ce_student[rows].astype(np.float64))
+    assert share[rows, places_of] == pytest.approx(expected, abs=0.5 / 255 + 1e-6)
