@@ -1,39 +1,76 @@
 // The epoch slider. While a hand is on it, what the server says waits: the thumb never jumps.
+// It also plays: one epoch after the other, each when the server has answered to the one before.
 
 const timelines = new WeakMap(); // parentElement -> state of one slider
 const SEND_EVERY = 120; // ms, while dragging
 const PATIENCE = 15000; // ms that a busy server may take to answer to the newest choice
+const PLAY_EVERY = 500; // ms for an epoch, at the first speed
+const SPEEDS = [1, 2, 4, 8];
+const ICONS = {
+  play: "M4 2 14 8 4 14Z",
+  pause: "M3 2h4v12H3ZM9 2h4v12H9Z",
+  back: "M10 2 12 4 8 8 12 12 10 14 4 8Z",
+  forward: "M6 2 4 4 8 8 4 12 6 14 12 8Z",
+};
 
-function button(text, label, className) {
+function button(label, className) {
   const element = document.createElement("button");
   element.type = "button";
-  element.textContent = text;
-  element.setAttribute("aria-label", label);
   element.className = className;
+  name(element, label);
   return element;
+}
+
+function name(element, label, key = "") {
+  element.setAttribute("aria-label", label);
+  element.title = key ? `${label} (${key})` : label;
+}
+
+function draw(element, icon) {
+  if (element.dataset.icon === icon) return;
+  element.dataset.icon = icon;
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", "0 0 16 16");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  path.setAttribute("d", ICONS[icon]);
+  svg.append(path);
+  element.replaceChildren(svg);
 }
 
 function make(parentElement) {
   const root = document.createElement("div");
   root.className = "bikd-timeline";
-  const back = button("◀", "One epoch back", "bikd-step");
+  const play = button("", "bikd-play");
+  const speed = button("Playing speed", "bikd-speed");
+  const back = button("One epoch back", "bikd-step");
   const slider = document.createElement("input");
   slider.type = "range";
   slider.min = "0";
   slider.setAttribute("aria-label", "Epoch");
-  const forward = button("▶", "One epoch on", "bikd-step");
+  const forward = button("One epoch on", "bikd-step");
   const output = document.createElement("output");
-  const live = button("", "", "bikd-live");
-  root.append(back, slider, forward, output, live);
+  const live = button("", "bikd-live");
+  name(back, "One epoch back", "left arrow");
+  name(forward, "One epoch on", "right arrow");
+  draw(back, "back");
+  draw(forward, "forward");
+  root.append(play, speed, back, slider, forward, output, live);
   parentElement.append(root);
-  return { root, back, slider, forward, output, live, chosen: null, chosenAt: -Infinity, timer: null };
+  return {
+    ...{ root, play, speed, back, slider, forward, output, live },
+    ...{ chosen: null, chosenAt: -Infinity, timer: null },
+    ...{ isPlaying: false, times: SPEEDS[0], turn: null, turnAt: -Infinity },
+  };
 }
+
+const shownEpoch = ({ chosen, data }) => (chosen === null ? data.done : Math.min(chosen, data.done));
 
 function render(state) {
   const { planned, done, is_live } = state.data;
   const follows = state.chosen === null;
-  const epoch = follows ? done : Math.min(state.chosen, done);
-  const { slider, output, live, back, forward } = state;
+  const epoch = shownEpoch(state);
+  const { slider, output, live, back, forward, play, speed } = state;
   slider.max = String(planned);
   slider.value = String(epoch);
   slider.disabled = done === 0;
@@ -44,10 +81,15 @@ function render(state) {
   back.disabled = epoch <= 1;
   forward.disabled = epoch >= done;
   live.textContent = is_live ? "● Live" : "Last epoch";
-  live.setAttribute("aria-label", is_live ? "Follow live" : "Go to the last epoch");
+  name(live, is_live ? "Follow live" : "Go to the last epoch");
   live.setAttribute("aria-pressed", String(follows));
   live.classList.toggle("bikd-on", follows && is_live);
   live.disabled = done === 0;
+  draw(play, state.isPlaying ? "pause" : "play");
+  name(play, state.isPlaying ? "Pause playing" : "Play the epochs", "space");
+  play.disabled = done < 2;
+  speed.textContent = `${state.times}×`;
+  speed.disabled = done < 2;
 }
 
 function send(state) {
@@ -72,28 +114,153 @@ function choose(state, epoch) {
   else if (!state.timer) state.timer = setTimeout(() => send(state), wait);
 }
 
+// Playing ---------------------------------------------------------------------------------------
+
+function play(state) {
+  state.isPlaying = true;
+  state.turnAt = performance.now();
+  if (shownEpoch(state) >= state.data.done) choose(state, 1);
+  render(state);
+  playOn(state);
+}
+
+// Without settling: a hand on the slider does that itself when it lets go.
+function pause(state) {
+  clearTimeout(state.turn);
+  state.turn = null;
+  state.isPlaying = false;
+  render(state);
+}
+
+function togglePlaying(state) {
+  if (!state.isPlaying) return play(state);
+  pause(state);
+  settle(state);
+}
+
+// Called at each answer; of those that come before an epoch's turn, the first one sets the clock.
+function playOn(state) {
+  const isAnswered = state.data.chosen === state.chosen;
+  if (!state.isPlaying || !isAnswered || state.turn) return;
+  const wait = state.turnAt + PLAY_EVERY / state.times - performance.now();
+  state.turn = setTimeout(() => takeTurn(state), Math.max(0, wait));
+}
+
+function takeTurn(state) {
+  state.turn = null;
+  if (!state.root.isConnected) return;
+  state.turnAt = performance.now();
+  const next = shownEpoch(state) + 1;
+  if (next >= state.data.done) {
+    pause(state);
+    jump(state, null); // the newest, whichever that will be
+    return;
+  }
+  state.chosen = next;
+  state.chosenAt = state.turnAt;
+  render(state);
+  send(state);
+}
+
+function changeSpeed(state) {
+  state.times = SPEEDS[(SPEEDS.indexOf(state.times) + 1) % SPEEDS.length];
+  clearTimeout(state.turn);
+  state.turn = null;
+  render(state);
+  playOn(state);
+}
+
+// By hand ---------------------------------------------------------------------------------------
+
+function jump(state, epoch) {
+  if (state.isPlaying) pause(state);
+  choose(state, epoch);
+  settle(state);
+}
+
+const USES_KEYS = [
+  ...["input", "textarea", "select", "[contenteditable]:not([contenteditable=false])"],
+  ...["slider", "spinbutton", "radio", "checkbox", "switch", "tab", "option", "combobox"].map(
+    (role) => `[role=${role}]`,
+  ),
+  ...["menuitem", "treeitem", "gridcell"].map((role) => `[role=${role}]`),
+].join();
+const USES_SPACE = "button, summary, [role=button]";
+const IS_ABOVE_PAGE = "[role=dialog], [role=menu], [role=listbox], [data-testid=stPopoverBody]";
+
+function isForTimeline(state, { key, target }) {
+  if (!(target instanceof Element)) return true;
+  if (target === state.slider) return key === " "; // its arrows move it already
+  if (target.closest(USES_KEYS) || (key === " " && target.closest(USES_SPACE))) return false;
+  return ![...document.querySelectorAll(IS_ABOVE_PAGE)].some((element) => element.checkVisibility());
+}
+
+// On the whole page, unless the key means something where the focus is.
+function hearKey(state, event) {
+  const { key } = event;
+  const isModified = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+  const { done } = state.data;
+  const epochs = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+  const isOurs = key === " " || key in epochs;
+  if (!isOurs || isModified || event.defaultPrevented || done < 2) return;
+  if (!isForTimeline(state, event)) return;
+  event.preventDefault(); // the page would scroll
+  if (key === " ") {
+    if (!event.repeat) togglePlaying(state);
+    return;
+  }
+  if (state.isPlaying) pause(state);
+  choose(state, key === "End" ? null : shownEpoch(state) + epochs[key]);
+  state.keyDown = key; // settled when it is let go
+}
+
+function hearPage(state) {
+  const hear = (target, type, listener) => {
+    const heard = (event) => {
+      if (state.root.isConnected) listener(event);
+      else target.removeEventListener(type, heard);
+    };
+    target.addEventListener(type, heard);
+  };
+  hear(document, "keydown", (event) => hearKey(state, event));
+  hear(document, "keyup", ({ key }) => {
+    if (state.keyDown !== key) return;
+    state.keyDown = null;
+    settle(state);
+  });
+  // Nothing is sent while nobody looks.
+  hear(document, "visibilitychange", () => {
+    if (document.hidden && state.isPlaying) togglePlaying(state);
+  });
+}
+
+function hearHand(state) {
+  state.slider.addEventListener("input", () => {
+    if (state.isPlaying) pause(state);
+    choose(state, Number(state.slider.value));
+  });
+  state.slider.addEventListener("change", () => settle(state)); // let go
+  state.back.addEventListener("click", () => jump(state, shownEpoch(state) - 1));
+  state.forward.addEventListener("click", () => jump(state, shownEpoch(state) + 1));
+  state.live.addEventListener("click", () => jump(state, null));
+  state.play.addEventListener("click", () => togglePlaying(state));
+  state.speed.addEventListener("click", () => changeSpeed(state));
+}
+
 export default function (component) {
   const { data, parentElement } = component;
   let state = timelines.get(parentElement);
   if (!state || !state.root.isConnected) {
     state = make(parentElement);
     timelines.set(parentElement, state);
-    const now = () => (state.chosen === null ? state.data.done : state.chosen);
-    state.slider.addEventListener("input", () => choose(state, Number(state.slider.value)));
-    state.slider.addEventListener("change", () => settle(state)); // let go
-    const jump = (epoch) => {
-      choose(state, epoch);
-      settle(state);
-    };
-    state.back.addEventListener("click", () => jump(now() - 1));
-    state.forward.addEventListener("click", () => jump(now() + 1));
-    state.live.addEventListener("click", () => jump(null));
+    hearHand(state);
+    hearPage(state);
   }
   state.component = component;
   state.data = data;
   // Answers to older choices are on their way until the newest one comes back.
-  const isAnswered = data.chosen === state.chosen;
-  if (isAnswered) state.chosenAt = -Infinity;
+  if (data.chosen === state.chosen) state.chosenAt = -Infinity;
   else if (performance.now() - state.chosenAt > PATIENCE) state.chosen = data.chosen;
   render(state);
+  playOn(state);
 }

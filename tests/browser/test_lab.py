@@ -37,17 +37,18 @@ def click(page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
-def x_range(page) -> list[float]:
-    return page.locator(WEIGHT_CHART).evaluate("plot => plot._fullLayout.xaxis.range")
+def x_range(page, chart: str = WEIGHT_CHART) -> list[float]:
+    return page.locator(chart).evaluate("plot => plot._fullLayout.xaxis.range")
 
 
-def zoom(page) -> None:
+def zoom(page, chart: str = WEIGHT_CHART) -> None:
     """As a hand does it: a slow drag across the plot, longer than a poll."""
-    page.locator(WEIGHT_CHART).scroll_into_view_if_needed()
-    left, top, width, height = page.locator(WEIGHT_CHART).evaluate(
+    page.locator(chart).scroll_into_view_if_needed()
+    left, top, width, height = page.locator(chart).evaluate(
         """plot => {
-            const {l, t, w, h} = plot._fullLayout._size, box = plot.getBoundingClientRect();
-            return [box.left + l, box.top + t, w, h];
+            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+            const left = box.left + xaxis._offset, top = box.top + yaxis._offset;
+            return [left, top, xaxis._length, yaxis._length];
         }"""
     )
     page.mouse.move(left + 0.2 * width, top + height / 2)

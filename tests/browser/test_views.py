@@ -1,0 +1,76 @@
+"""Views of a recorded run: their figures are there, keep their zoom, come back from the link."""
+
+import pytest
+
+from tests.browser.test_lab import click, wait_for_epoch, x_range, zoom
+from tests.browser.test_timeline import BIKD, LAST
+
+VIEWS = {
+    "Surface": ("surface_hard", "surface_soft"),
+    "Outer loop": (
+        *("outer_losses", "hypergradient_norm"),
+        *("hypergradient_cosine", "saturated_share"),
+    ),
+    "Weights": ("over_time",),
+    "Accuracy": ("confusion",),
+}
+ZOOM_IS_TAKEN_MS = 600  # Plotly waits for a second click first
+
+
+def chart(figure: str) -> str:
+    return f".st-key-figure_{figure} .js-plotly-plot"
+
+
+def sentences(page, figures: tuple[str, ...]) -> list[str]:
+    return [page.locator(f".st-key-figure_{figure} figcaption").inner_text() for figure in figures]
+
+
+def wait_for_figures(page, figures: tuple[str, ...]) -> None:
+    for figure in figures:
+        page.locator(f"{chart(figure)} .nsewdrag").first.wait_for()
+
+
+def numbers_of(page, figure: str) -> int:
+    """How many numbers the figure's traces draw: heights of points, or cells of a map."""
+    return page.locator(chart(figure)).evaluate(
+        """plot => plot._fullData
+            .flatMap(({z, y}) => Array.from(z ?? y).flatMap(row => row?.length ? [...row] : [row]))
+            .filter(value => Number.isFinite(value)).length"""
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_is_drawn_keeps_its_zoom_and_comes_back_from_the_link(server_url, new_page, view):
+    figures = VIEWS[view]
+    page = new_page(server_url)
+    page.get_by_role("button", name=BIKD).first.click()
+    page.wait_for_url("**run=*")
+    wait_for_epoch(page, LAST)
+    page.get_by_role("radio", name=view, exact=True).click()
+    wait_for_figures(page, figures)
+    at_the_end = sentences(page, figures)
+    for figure, sentence in zip(figures, at_the_end, strict=True):
+        assert numbers_of(page, figure) > 20, figure
+        assert len(sentence) > 20, figure
+
+    whole = {figure: x_range(page, chart(figure)) for figure in figures}
+    for figure in figures:
+        zoom(page, chart(figure))
+    page.wait_for_timeout(ZOOM_IS_TAKEN_MS)
+    zoomed = {figure: x_range(page, chart(figure)) for figure in figures}
+    for figure in figures:
+        assert whole[figure][0] < zoomed[figure][0] < zoomed[figure][1] < whole[figure][1], figure
+    click(page, "One epoch back")
+    for figure, sentence in zip(figures, at_the_end, strict=True):
+        caption = page.locator(f".st-key-figure_{figure} figcaption")
+        caption.filter(has_not_text=sentence).wait_for()
+    page.wait_for_timeout(ZOOM_IS_TAKEN_MS)
+    assert {figure: x_range(page, chart(figure)) for figure in figures} == zoomed
+
+    page.wait_for_url(f"**epoch={LAST - 1}*")
+    one_back = sentences(page, figures)
+    page.reload()
+    wait_for_figures(page, figures)
+    assert page.get_by_role("radio", name=view, exact=True).get_attribute("aria-checked") == "true"
+    assert sentences(page, figures) == one_back
