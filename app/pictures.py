@@ -132,7 +132,7 @@ def selection_of_cell(
     if true not in members or seen not in members:
         return None
     return Selection(
-        f"training pictures of {words[true]} that the student takes for {words[seen]}",
+        f"{words[true]}, in training taken for {words[seen]} by the student",
         members[true],
         taken_for=members[seen],
     )

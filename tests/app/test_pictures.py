@@ -403,7 +403,7 @@ def test_a_cell_of_the_confusion_selects_training_pictures_by_what_they_are_take
     labels = np.array([8, 8, 8, 3])
     kept = cell.keeps(labels, values(taken_for=[3, 8, np.nan, 3]))
     assert kept.tolist() == [True, False, False, False]
-    assert "training pictures of digit 8 that the student takes for digit 3" in cell.title
+    assert cell.title == "digit 8, in training taken for digit 3 by the student"
     thirds = pictures.selection_of_cell({"x": "many", "y": "few"}, begun, by_class=False)
     assert (thirds.labels, thirds.taken_for) == ((7, 8, 9), (0, 1, 2))
 
