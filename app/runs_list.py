@@ -12,7 +12,8 @@ from app.recorded import recorded
 from app.state import attempt
 from bikd_core.runs import Snapshot
 
-SHOWN = 12  # newest runs; the others are found by typing
+SHOWN = 12  # runs at first
+FEW = 4  # runs that need no search
 
 
 def welcome() -> None:
@@ -40,25 +41,53 @@ def dialog() -> None:
 
 
 def _rows(runs: tuple[Snapshot, ...], place: str) -> None:
-    for snapshot in runs[:SHOWN]:
+    """A row for each run that is searched for, newest first, some at a time."""
+    if len(runs) > FEW:
+        asked = st.text_input(
+            "Search",
+            key=f"{place} search",
+            icon=":material/search:",
+            placeholder="name, data set, method or state",
+            label_visibility="collapsed",
+        )
+        runs = tuple(run for run in runs if matches(run, asked))
+    key = f"{place} shown"
+    shown = st.session_state.get(key, SHOWN)
+    for snapshot in runs[:shown]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if st.button(
                 "Open", key=f"{place} open {snapshot.run_id}", icon=":material/folder_open:"
             ):
                 _open(snapshot)
             st.markdown(_line(snapshot), width="stretch")
-    if len(runs) > SHOWN:
-        by_id = {snapshot.run_id: snapshot for snapshot in runs[SHOWN:]}
-        chosen = st.selectbox(
-            f"{len(by_id)} older runs",
-            list(by_id),
-            index=None,
-            format_func=lambda run_id: f"{by_id[run_id].name} · {_when(by_id[run_id].created)}",
-            placeholder="type to search",
-            key=f"{place} older",
+    if not runs:
+        st.caption("No run is called so, or is like that.")
+    if len(runs) > shown:
+        st.button(
+            f"{len(runs) - shown} more",
+            key=f"{place} more",
+            icon=":material/expand_more:",
+            on_click=_show_more,
+            args=(key, shown),
         )
-        if chosen is not None:
-            _open(by_id[chosen])
+
+
+def _show_more(key: str, shown: int) -> None:
+    st.session_state[key] = shown + 4 * SHOWN
+
+
+def matches(snapshot: Snapshot, asked: str) -> bool:
+    """Every word that is asked for stands somewhere in what the run is."""
+    about = " ".join(
+        [
+            snapshot.name,
+            snapshot.run_id,
+            snapshot.config.data.dataset,
+            status.method_of(snapshot),
+            *status.headline(snapshot),
+        ]
+    ).casefold()
+    return all(word in about for word in asked.casefold().split())
 
 
 def _open(snapshot: Snapshot) -> None:
@@ -68,12 +97,12 @@ def _open(snapshot: Snapshot) -> None:
 
 
 def _line(snapshot: Snapshot) -> str:
-    """Name, state, accuracy and date; the name is a user's text, so its Markdown is taken off."""
+    """Name, state, accuracy, size and date; Markdown is taken off the name, which a user gave."""
     name, words = status.headline(snapshot)
     accuracy = f" · {percent(snapshot.epochs[-1].accuracy)} balanced" if snapshot.epochs else ""
     return (
         f"**{_plain(snapshot.name)}** :{status.colour_of(snapshot)}-badge[{name}] {words}{accuracy}"
-        f" · {_when(snapshot.created)}"
+        f" · {snapshot.folder.size_bytes() / 1e6:.1f} MB · {_when(snapshot.created)}"
     )
 
 

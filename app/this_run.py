@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
@@ -52,7 +54,40 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
                 icon=":material/download:",
                 help="Its metadata names the run, the architecture and the data set.",
             )
+            st.download_button(
+                "Student's card (.json)",
+                data=lambda: json.dumps(student_card(snapshot), indent=2),
+                file_name=f"{run_id}-student.json",
+                icon=":material/download:",
+                help="What it was trained on and how, and how good it is for whom.",
+            )
         _delete_button(snapshot, refusal)
+
+
+def student_card(snapshot: Snapshot) -> dict[str, Any]:
+    """What there is to know of the student of a run that is finished; accuracies are fractions."""
+    last, started = snapshot.epochs[-1], snapshot.resolved
+    assert started is not None  # a student is stored at the end
+    return {
+        "run": snapshot.run_id,
+        "name": snapshot.name,
+        "trained": snapshot.created.isoformat(),
+        "controls": snapshot.config.flat(),
+        "classes": list(started.class_names),
+        "training_images_per_class": list(started.class_counts),
+        "data_fingerprint": started.data_fingerprint,
+        "teacher": started.teacher,
+        "epochs": last.epoch,
+        "test_accuracy": {
+            "balanced": last.accuracy,
+            "many": last.accuracy_many,
+            "medium": last.accuracy_medium,
+            "few": last.accuracy_few,
+            "per_class": list(last.accuracy_per_class),
+        },
+        "calibration_error": last.calibration_error,
+        "versions": started.versions,
+    }
 
 
 def _links(run_id: str) -> None:

@@ -34,14 +34,15 @@ def seconds_of_run(
 
     Args:
         config: Of a run that is not there yet.
-        runs: Earlier ones, newest first.
+        runs: Earlier ones, newest first; those that came as a zip tell nothing of this machine.
         teachers: Folders of stored teachers.
         measured: Asked where the earlier runs leave something open.
 
     Returns:
         None if nothing is known yet.
     """
-    like_it = [run for run in runs if decisive(run.config) == decisive(config)]
+    here = (run for run in runs if not run.is_imported)
+    like_it = [run for run in here if decisive(run.config) == decisive(config)]
     of_run = next((_speed(run) for run in like_it if run.epochs and run.resolved), None)
     of_teacher = next((_teacher_speed(run) for run in like_it if run.teacher_epochs), None)
     lacks_teacher = not _has_teacher(config, teachers)

@@ -29,6 +29,7 @@ class Snapshot:
     name: str
     created: datetime
     config: RunConfig
+    is_imported: bool  # it may have run on another machine
     folder: RunFolder  # for frames, panel, size
     version: int  # rises at every change while the server lives, not beyond
     state: RunState
@@ -148,6 +149,7 @@ class History:
             name=self._record.name,
             created=self._record.created,
             config=self._record.config,
+            is_imported=self._record.is_imported,
             folder=self.folder,
             version=self._version,
             state=state,

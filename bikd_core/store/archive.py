@@ -151,7 +151,7 @@ def _adopt(unpacked: RunFolder, runs_dir: Path) -> RunFolder:
         if there.log_path.read_bytes() == unpacked.log_path.read_bytes():
             return there
         run_id = new_id(record.config)
-    renamed = record.model_copy(update={"id": run_id})
+    renamed = record.model_copy(update={"id": run_id, "is_imported": True})
     replace_text(unpacked.path / "run.json", renamed.model_dump_json(indent=2))
     target = RunFolder(runs_dir / run_id)
     unpacked.path.rename(target.path)

@@ -76,6 +76,7 @@ class RunRecord(BaseModel):
     created: datetime
     versions: dict[str, str]
     resolved: dict[str, Any] | None = None  # the fields of `RunStarted`
+    is_imported: bool = False  # it came as a zip, perhaps from another machine
 
 
 class Status(BaseModel):

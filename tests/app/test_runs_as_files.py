@@ -1,16 +1,20 @@
 """Recorded runs, uploads, and what can be done with an opened run, on the page."""
 
 import io
+import json
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app import state, this_run
+from app.this_run import student_card
+from bikd_core.config import RunConfig
 from bikd_core.places import ASSETS, Places
 from bikd_core.runs import RunManager
 from bikd_core.store import RunFolder
 from bikd_core.store.archive import read_record
 from tests.app.conftest import MAIN
+from tests.app.samples import make_run
 
 RECORDED = sorted((ASSETS / "runs").glob("*.zip"))
 
@@ -63,3 +67,14 @@ def test_an_opened_run_is_renamed_exported_and_deleted(app, tmp_path):
     assert not app.exception
     assert not folder.path.exists()
     assert app.session_state["run"] == ""
+
+
+def test_the_students_card_says_what_it_was_trained_on_and_how_good_it_is(manager):
+    snapshot = manager.snapshot(make_run(manager.places.runs, done=3).run_id)
+    card = json.loads(json.dumps(student_card(snapshot)))
+    last = snapshot.epochs[-1]
+    assert card["run"] == snapshot.run_id
+    assert RunConfig.from_flat(card["controls"]) == snapshot.config
+    assert sum(card["training_images_per_class"]) == 293
+    assert card["test_accuracy"]["few"] == last.accuracy_few
+    assert len(card["test_accuracy"]["per_class"]) == len(card["classes"]) == 10

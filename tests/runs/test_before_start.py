@@ -1,0 +1,144 @@
+"""Training in the server's own process, and the estimate before Start."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.data.facts import planned_counts
+from bikd_core.events import TeacherEpochDone
+from bikd_core.runs import estimate, job
+from bikd_core.store import create_run
+from tests import fake_training as fake
+from tests.fake_training import config, epoch_done, started, until
+from tests.runs.waiting import LONG, reached, trained
+
+# In the server's own process
+
+
+def test_training_in_the_thread_itself_leaves_the_same(new_manager, monkeypatch):
+    monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
+    inside, outside = new_manager(in_process=True), new_manager()
+    here = reached(inside, inside.start(config(epochs=4)), "finished")
+    there = reached(outside, outside.start(config(epochs=4)), "finished")
+    assert here.epochs == there.epochs
+    names = [{p.name for p in run.folder.path.rglob("*")} for run in (here, there)]
+    assert names[0] | {"worker.log"} == names[1]
+
+
+def test_a_run_in_the_thread_itself_is_steered_and_fails_alike(new_manager, monkeypatch):
+    monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
+    manager = new_manager(in_process=True)
+    run_id = manager.start(config(epochs=LONG))
+    trained(manager, run_id)
+    manager.pause(run_id)
+    reached(manager, run_id, "paused")
+    manager.stop(run_id)
+    reached(manager, run_id, "stopped")
+    failed = reached(manager, manager.start(config(seed=fake.DIVERGES)), "failed")
+    assert failed.reason == "RuntimeError: nan in epoch 3"
+    interrupted = manager.start(config(epochs=LONG))
+    trained(manager, interrupted)
+    manager.shutdown()
+    assert manager.snapshot(interrupted).state == "interrupted"
+
+
+# Before Start
+
+# The default split of the digits: 318 images to train on, 100 + 580 to evaluate on.
+DIGITS = RunConfig.from_flat({"epochs": 10})
+NUM_IMAGES, NUM_EVALUATED = sum(planned_counts(DIGITS.data)), 680
+
+
+def estimated(manager, asked):
+    return until(lambda: manager.estimate(asked))
+
+
+@pytest.fixture(autouse=True)
+def stored_teachers(monkeypatch):
+    """The cards that an estimate sees; none at first."""
+    cards = []
+    monkeypatch.setattr(estimate, "list_teachers", lambda folders: cards)
+    return cards
+
+
+TEACHER_OF_DIGITS = ("one", SimpleNamespace(model="digits_cnn_l", data=DIGITS.data))
+
+
+def earlier_run(places, asked, *items):
+    folder = create_run(places.runs, asked)
+    for item in items:
+        folder.append(item)
+    folder.write_status("stopped", epoch=1, epochs=10)
+    return folder
+
+
+def test_the_estimate_comes_from_the_last_run_like_it(manager, places, stored_teachers):
+    stored_teachers.append(TEACHER_OF_DIGITS)
+    # 145 images at 5 a second take 29 s of the 31; evaluating 100 + 580 takes the other 2.
+    resolved = {"class_counts": tuple(range(10, 20)), "num_val": 100, "num_test": 580}
+    begun = dataclasses.replace(started(), **resolved)
+    earlier_run(places, DIGITS, begun, epoch_done(1, seconds=31.0))
+    assert manager.estimate(DIGITS) == pytest.approx(10 * (NUM_IMAGES / 5 + 2))
+    half = DIGITS.changed(test_per_class=24, epochs=5)  # 340 to evaluate, and more to train on
+    num_images = sum(planned_counts(half.data))
+    teacher = 60 * num_images * 0.2  # none is stored for that split, so it is measured
+    assert estimated(manager, half) == pytest.approx(5 * (num_images / 5 + 1) + teacher)
+
+
+def test_a_run_that_came_as_a_zip_tells_nothing_of_this_machine(manager, places, stored_teachers):
+    stored_teachers.append(TEACHER_OF_DIGITS)
+    begun = dataclasses.replace(started(), class_counts=tuple(range(10, 20)))
+    folder = earlier_run(places, DIGITS, begun, epoch_done(1, seconds=31.0))
+    as_told_by_it = manager.estimate(DIGITS)
+    path = folder.path / "run.json"
+    path.write_text(path.read_text().replace('"is_imported": false', '"is_imported": true'))
+    assert as_told_by_it is not None
+    assert manager.estimate(DIGITS) is None  # steps have to be timed here
+
+
+def test_without_an_earlier_run_a_few_steps_are_timed(manager, stored_teachers):
+    stored_teachers.append(TEACHER_OF_DIGITS)
+    assert manager.estimate(DIGITS) is None
+    seconds = 10 * (NUM_IMAGES * 0.1 + NUM_EVALUATED * 0.01)
+    assert estimated(manager, DIGITS) == pytest.approx(seconds)
+    assert manager.estimate(DIGITS.changed(epochs=20)) == pytest.approx(2 * seconds)
+    assert manager.estimate(DIGITS.changed(seed=9)) == pytest.approx(seconds)
+
+
+def test_a_teacher_that_will_be_trained_first_counts(manager, places):
+    seconds = 10 * (NUM_IMAGES * 0.1 + NUM_EVALUATED * 0.01)
+    teacher = 60 * NUM_IMAGES * 0.2
+    assert estimated(manager, DIGITS) == pytest.approx(seconds + teacher)
+    named = DIGITS.changed(teacher="one-of-mine")
+    assert manager.estimate(named) == pytest.approx(seconds)
+    epoch = TeacherEpochDone(epoch=1, epochs=60, seconds=4.0, accuracy=0.5)
+    earlier_run(places, DIGITS, epoch)
+    assert manager.estimate(DIGITS) == pytest.approx(seconds + 60 * 4)
+
+
+def test_what_cannot_be_measured_has_no_estimate_and_costs_no_child(manager):
+    odd = DIGITS.changed(batch_size=2)
+    assert manager.estimate(odd) is None
+    assert estimated(manager, DIGITS)
+    assert manager.estimate(odd) is None
+    reached(manager, manager.start(config()), "finished")
+    assert len(manager.children) <= 3
+
+
+def test_what_cannot_be_trained_is_refused_before_it_is_measured(manager):
+    with pytest.raises(ConfigError, match="val_per_class"):
+        manager.estimate(config(val_per_class=1000))
+
+
+def test_start_does_not_wait_for_a_measurement(new_manager):
+    manager = new_manager(keeps_spares=True)
+    assert manager.estimate(DIGITS.changed(student="digits_mlp")) is None  # takes for ever
+    run_id = manager.start(config(epochs=LONG))
+    trained(manager, run_id)
+    other = DIGITS.changed(student="digits_cnn_l")
+    assert manager.estimate(other) is None  # not while something trains
+    manager.stop(run_id)
+    reached(manager, run_id, "stopped")
+    assert estimated(manager, other)
