@@ -104,16 +104,17 @@ PLAIN_PHASES = (
 )
 
 
-def show(snapshot: Snapshot, chosen: int) -> None:
+def show(snapshot: Snapshot, chosen: int, *, side: str = "") -> None:
     """The bar of the walk, and the phase where it stands.
 
     Args:
         snapshot: The run.
         chosen: The epoch looked at. Who follows sees the newest step, or the last one that was
             recorded until that epoch.
+        side: A or B, where two runs are shown.
     """
-    with st.container(key="step_view", gap="xxsmall"):
-        _walk(snapshot, chosen)
+    with st.container(key=f"step_view{side}", gap="xxsmall"):
+        _walk(snapshot, chosen, side)
 
 
 def for_link(run_id: str) -> dict[str, str]:
@@ -133,7 +134,7 @@ def _linked() -> Place:
     return Place((phase or 1) - 1, step)
 
 
-def _walk(snapshot: Snapshot, chosen: int) -> None:
+def _walk(snapshot: Snapshot, chosen: int, side: str) -> None:
     files = snapshot.folder.traces()
     steps = {number: int(path.stem.split("-")[0]) for number, path in files.items()}
     phases = PHASES if _has_weight_net(snapshot) else PLAIN_PHASES
@@ -154,7 +155,7 @@ def _walk(snapshot: Snapshot, chosen: int) -> None:
     words.markdown(phase.words.format(method=status.method_of(snapshot)))
     formula.markdown(f"${phase.formula}$")
     step = place.step or newest
-    _figures(snapshot, phase, step, files.get(step))
+    _figures(snapshot, phase, step, files.get(step), side)
 
 
 def _why_no_step(snapshot: Snapshot) -> str:
@@ -184,16 +185,19 @@ def _newest(steps: dict[int, int], chosen: int, *, done: int) -> int:
     return max(until) if until else min(steps)
 
 
-def _figures(snapshot: Snapshot, phase: Phase, number: int, file: Path | None) -> None:
+def _figures(snapshot: Snapshot, phase: Phase, number: int, file: Path | None, side: str) -> None:
+    draw = partial(live_plot, keep_zoom_of=snapshot.run_id)
     if file is None:
-        _draw(snapshot, empty(figures.QUESTIONS[phase.rows[0][0]], _how_to(snapshot)), "step_none")
+        none = empty(figures.QUESTIONS[phase.rows[0][0]], _how_to(snapshot))
+        draw(none, key=f"figure_step_none{side}")
         return
     try:
         changed = file.stat().st_mtime_ns
         step = _step(snapshot.run_id, number, changed, _snapshot=snapshot)
     except (StoreError, FileNotFoundError) as error:
         why = f"Step {number} cannot be shown: {error}"
-        _draw(snapshot, empty(figures.QUESTIONS[phase.rows[0][0]], why), "step_none")
+        none = empty(figures.QUESTIONS[phase.rows[0][0]], why)
+        draw(none, key=f"figure_step_none{side}")
         return
     pictures, complaint = _pictures(snapshot, step)
     for names in phase.rows:
@@ -210,13 +214,9 @@ def _figures(snapshot: Snapshot, phase: Phase, number: int, file: Path | None) -
                 _pictures=pictures,
             )
             with column:
-                _draw(snapshot, drawing, f"step_{name}")
+                draw(drawing, key=f"figure_step_{name}{side}")
     if complaint and phase.name in {"Batch", "Influence"}:
         st.caption(complaint)
-
-
-def _draw(snapshot: Snapshot, drawing: Drawing, key: str) -> None:
-    live_plot(drawing, key=f"figure_{key}", keep_zoom_of=snapshot.run_id)
 
 
 def _how_to(snapshot: Snapshot) -> str:

@@ -136,8 +136,12 @@ def show(view: str, snapshot: Snapshot, chosen: int, *, by_class: bool) -> None:
 def show_pair(view: str, runs: Pair, chosen: tuple[int, int], *, by_class: bool) -> None:
     """Draw a view of run A and of run B side by side, each figure on the same axes."""
     names = [name for row in VIEWS[view] for name in row]
-    if not names:
-        st.info(f"{view} shows one run at a time: open it alone, or choose another view.")
+    if view == "Pictures":
+        pictures_view.show_pair(runs, chosen)
+    if view == "One step":  # each as wide as the page: its figures need that
+        for side, run, epoch in zip("AB", runs, chosen, strict=True):
+            st.markdown(f"##### {side} · {run.name}")
+            step_view.show(run, epoch, side=side)
     for name in names:
         drawings = figures.on_same_axes(
             *(

@@ -107,6 +107,27 @@ def show(snapshot: Snapshot, chosen: int, draw: Callable[[str], None]) -> None:
     one_picture.show(snapshot, chosen, looked_at, right)
 
 
+def show_pair(runs: tuple[Snapshot, Snapshot], chosen: tuple[int, int]) -> None:
+    """The galleries of run A and run B, by the same order; the picture looked at, in both."""
+    has_weights = any(run.epochs and run.epochs[0].w_hard_per_class is not None for run in runs)
+    order = _controls(runs[0], has_weights)
+    looked_at: int | None = st.session_state.get("picture")
+    columns = st.columns(2, gap="medium")
+    for side, run, epoch, column in zip("AB", runs, chosen, columns, strict=True):
+        is_weighed = bool(run.epochs) and run.epochs[0].w_hard_per_class is not None
+        own: Order = order if is_weighed else "loss"
+        shown = _gallery(run.run_id, run.version, epoch, own, None, _snapshot=run)
+        with column:
+            gallery(
+                shown._replace(title=f"{side} · {shown.title}"),
+                key=f"gallery_{side}",
+                selected=looked_at,
+                on_pick=_look_at,
+            )
+            if looked_at is not None:
+                one_picture.show_words(run, epoch, looked_at, side)
+
+
 def _controls(snapshot: Snapshot, has_weights: bool) -> Order:
     """What the gallery is ordered by, and what undoes a choice; always there."""
     selection = _selection(snapshot)

@@ -60,6 +60,17 @@ def show(snapshot: Snapshot, chosen: int, index: int, beside: Any) -> None:
         draw(drawings.influence, key="figure_picture_influence")
 
 
+def show_words(snapshot: Snapshot, chosen: int, index: int, side: str) -> None:
+    """The picture and its words alone, as one of two runs has them."""
+    moment = moment_of(snapshot, chosen)
+    row = None if isinstance(moment, str) else _row_of(moment, index)
+    if isinstance(moment, str) or row is None:
+        st.info(f"Picture {index} is not among this run's training pictures.")
+        return
+    [picture], _ = pictures_of(moment, [row], "loss", is_exact=True)
+    portrait(picture, _lines(moment, row), key=f"portrait_{side}")
+
+
 def _row_of(moment: Moment, index: int) -> int | None:
     found = np.flatnonzero(moment.panel.original_indices == index)
     return int(found[0]) if len(found) else None

@@ -2,13 +2,14 @@
 
 import pytest
 
+from app import views
 from app.figures import on_same_axes
 from app.figures.drawing import Drawing
 from app.pair import gain_over_kd, in_words
 from bikd_core.config import RunConfig
 from bikd_core.difference import differences
 from tests.app.samples import make_run
-from tests.app.shown import drawings
+from tests.app.shown import components, drawings
 from tests.app.test_lab import words
 
 
@@ -125,3 +126,20 @@ def test_another_run_is_chosen_from_the_list_and_taken_away_again(open_lab, mana
     lab.button(key="alone").click().run()
     assert "with" not in lab.query_params
     assert lab.button(key="alone").disabled
+
+
+@pytest.mark.parametrize("view", list(views.VIEWS))
+def test_every_view_shows_both_runs(open_lab, runs, view):
+    lab = open_lab(**{"run": runs[0], "with": runs[1], "view": view})
+    assert not lab.exception
+    assert not lab.warning
+    shown = drawings(lab)
+    if view == "One step":
+        assert {"figure-step-noneA", "figure-step-noneB"} <= set(shown)
+    elif view == "Pictures":
+        titles = [data.get("title", "") for data in components(lab) if isinstance(data, dict)]
+        assert {title[:4] for title in titles if " · " in title} == {"A · ", "B · "}
+    else:
+        names = {name[:-2] for name in shown if name.endswith(("-A", "-B"))}
+        assert all({f"{name}-A", f"{name}-B"} <= set(shown) for name in names)
+        assert names
