@@ -31,7 +31,11 @@ function themeOf(element) {
   };
 }
 
-const PAPER = { text: "#222222", background: "#ffffff", grid: "#dddddd" }; // of an exported file
+// Of an exported file. The page's own font is not in it, and what stands in for it may be wider:
+// a font that is found everywhere, and some room around.
+const PAPER = { text: "#222222", background: "#ffffff", grid: "#dddddd", font: "Arial, Helvetica, sans-serif" };
+const PAPER_ADDS = { l: 16, r: 26, t: 36, b: 0 }; // px to the margins; above, the title
+const PAPER_WIDTH = 600; // px at least: a title takes that
 
 function templateOf(theme) {
   const axis = {
@@ -118,7 +122,8 @@ function exportButton(Plotly, shown) {
     click: (graph) => {
       const { title, sentence, file_name, data, layout } = shown.data;
       const theme = { ...themeOf(shown.figure), ...PAPER };
-      const margin = { ...layout.margin, t: 48 };
+      const margin = { ...layout.margin };
+      for (const [side, added] of Object.entries(PAPER_ADDS)) margin[side] += added;
       const axes = {};
       for (const name of ["xaxis", "yaxis"]) {
         axes[name] = { ...coloured(layout[name], theme), range: graph._fullLayout[name].range.slice() };
@@ -133,15 +138,15 @@ function exportButton(Plotly, shown) {
             ...axes,
             template,
             margin,
-            title: { text: title, x: 0.02, xanchor: "left", font: { size: 18 } },
+            title: { text: title, font: { size: 18 }, x: 0, xanchor: "left", y: 1, yanchor: "top", pad: { l: 14, t: 12 } },
             meta: { sentence },
           },
         },
         {
           format: "svg",
           filename: file_name,
-          width: graph._fullLayout.width,
-          height: graph._fullLayout.height + 36,
+          width: Math.max(PAPER_WIDTH, graph._fullLayout.width + PAPER_ADDS.l + PAPER_ADDS.r),
+          height: graph._fullLayout.height + PAPER_ADDS.t,
         },
       );
     },
