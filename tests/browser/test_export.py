@@ -43,8 +43,8 @@ def clipped_words(page) -> list[str]:
             const {width, height} = document.documentElement.getBoundingClientRect();
             return [...document.querySelectorAll("text")].filter(text => {
                 const {left, top, right, bottom} = text.getBoundingClientRect();
-                return text.textContent && (left < 0 || top < 0 || right > width || bottom > height);
-            }).map(text => text.textContent);
+                return left < 0 || top < 0 || right > width || bottom > height;
+            }).map(text => text.textContent).filter(words => words);
         }"""
     )
 
