@@ -19,7 +19,7 @@ from bikd_core.bench.report import Row
 from bikd_core.bench.synthetic import Synthetic
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, WebSocket
 
 RECORDED = "BiKD lifts the tail"  # of the name of a recorded run
 POLLED_VIEWS = ("Overview", "Weights", "Pictures", "Surface", "Accuracy", "Outer loop")
@@ -99,12 +99,14 @@ def _of_polls(browser: Browser, home: Path) -> list[Row]:
 
 
 def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
-    """Bytes that each of some new epochs sends to a page that follows the run."""
+    """Bytes of the largest poll after each of some new epochs, of a page that follows the run."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
-    received: list[int] = []
-    page.on(
-        "websocket", lambda socket: socket.on("framereceived", lambda f: received.append(len(f)))
-    )
+    received: list[bytes] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: received.append(bytes(frame)))
+
+    page.on("websocket", listen)
     page.goto(link)
     page.locator(".bikd-timeline input").wait_for()
     page.wait_for_timeout(4_000)  # the figures are there, and the estimate
@@ -113,9 +115,21 @@ def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
         synthetic.train(synthetic.epoch + 1)
         received.clear()
         _wait_for_epoch(page, synthetic.epoch)
-        page.wait_for_timeout(300)
-        sizes.append(sum(received))
+        page.wait_for_timeout(1_500)  # another poll or two, with nothing new
+        sizes.append(max(_by_script_run(received)))
     page.close()
+    return sizes
+
+
+def _by_script_run(frames: list[bytes]) -> list[int]:
+    """Bytes of each script run, which begins with a message of its own kind."""
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+    sizes = [0]
+    for frame in frames:
+        if ForwardMsg.FromString(frame).WhichOneof("type") == "new_session":
+            sizes.append(0)
+        sizes[-1] += len(frame)
     return sizes
 
 
