@@ -214,6 +214,11 @@ function hearKey(state, event) {
   state.keyDown = key; // settled when it is let go
 }
 
+function letKeyGo(state) {
+  state.keyDown = null;
+  settle(state);
+}
+
 function hearPage(state) {
   const hear = (target, type, listener) => {
     const heard = (event) => {
@@ -224,9 +229,11 @@ function hearPage(state) {
   };
   hear(document, "keydown", (event) => hearKey(state, event));
   hear(document, "keyup", ({ key }) => {
-    if (state.keyDown !== key) return;
-    state.keyDown = null;
-    settle(state);
+    if (state.keyDown === key) letKeyGo(state);
+  });
+  // Of a key that is let go elsewhere nobody hears.
+  hear(window, "blur", () => {
+    if (state.keyDown) letKeyGo(state);
   });
   // Nothing is sent while nobody looks.
   hear(document, "visibilitychange", () => {

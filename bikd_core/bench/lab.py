@@ -104,7 +104,7 @@ def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
     received: list[bytes] = []
 
     def listen(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda frame: received.append(bytes(frame)))
+        socket.on("framereceived", lambda frame: received.append(_as_bytes(frame)))
 
     page.on("websocket", listen)
     page.goto(link)
@@ -119,6 +119,10 @@ def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
         sizes.append(max(_by_script_run(received)))
     page.close()
     return sizes
+
+
+def _as_bytes(frame: bytes | str) -> bytes:
+    return frame if isinstance(frame, bytes) else frame.encode()
 
 
 def _by_script_run(frames: list[bytes]) -> list[int]:
