@@ -163,6 +163,15 @@ def selection_over_time(
     return Selection(words, members, "hard" if kind == "hard" else "soft", number, epoch=epoch)
 
 
+def selection_of_line(point: Mapping[str, Any], started: RunStarted) -> Selection | None:
+    """What a click on a line over the epochs selects: the third of the classes that it is of."""
+    groups = shot_groups(started.class_counts)._asdict()
+    of_line = {"hard-tail": "few", "soft-tail": "few", "hard-head": "many", "soft-head": "many"}
+    uid = str(point.get("uid"))
+    group = of_line.get(uid, uid)
+    return Selection(f"{group}-shot classes", groups[group]) if group in groups else None
+
+
 def selection_of_image(
     point: Mapping[str, Any], started: RunStarted, panel: Panel
 ) -> Selection | None:

@@ -17,8 +17,13 @@ from app.pictures_view.moment import NO_BELIEFS, WIDTHS, Moment, moment_of, pict
 from bikd_core.runs import Snapshot
 
 _WITH_IMAGES = ("surface_hard", "surface_soft")  # figures with a point for each image
+_WITH_LINES = ("accuracy", "mean_weights")  # figures with lines of thirds of the classes
 #: Figures whose points select pictures.
-CLICKABLE = ("w_hard", "w_soft", "class_accuracy", "over_time", "confusion", *_WITH_IMAGES)
+CLICKABLE = (
+    *("w_hard", "w_soft", "class_accuracy", "over_time", "confusion"),
+    *_WITH_LINES,
+    *_WITH_IMAGES,
+)
 STRIP = 12  # pictures under other views' figures
 _COLUMNS = 6
 _NAME = "Pictures"  # of the view
@@ -43,6 +48,8 @@ def _selected(
     if figure in _WITH_IMAGES:
         panel = state.attempt(snapshot.folder.panel)
         return None if panel is None else pictures.selection_of_image(point, started, panel)
+    if figure in _WITH_LINES:
+        return pictures.selection_of_line(point, started)
     if figure == "confusion":
         return pictures.selection_of_cell(point, started, by_class=made.by_class)
     if figure == "over_time":

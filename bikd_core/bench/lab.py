@@ -60,7 +60,8 @@ def measure(num_moves: int, data_dir: Path | None) -> list[Row]:
         home = Path(folder)
         rows = _of_polls(browser, home / "polls")
         with served_app(home / "lab", home / "lab.log", data_dir) as url:
-            page, link = _recorded(browser, url)
+            page, link, opened = _recorded(browser, url)
+            rows += [_row("opening a recorded run", "a click on its button", [opened], "s")]
             rows += [_first_paint(browser, link, num_moves)]
             rows += [_slider(page, num_moves, "run finished, nothing trains")]
             if data_dir is not None:
@@ -155,16 +156,21 @@ def _of_figures(times: dict[str, dict[str, dict[str, float]]]) -> list[Row]:
     ]
 
 
-def _recorded(browser: Browser, url: str) -> tuple[Page, str]:
-    """A page that shows a recorded run, and its link."""
+def _recorded(browser: Browser, url: str) -> tuple[Page, str, float]:
+    """A page that shows a recorded run, its link, and the seconds from the click to a figure."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto(url)
-    page.get_by_role("button", name=RECORDED).first.click()
+    button = page.get_by_role("button", name=RECORDED).first
+    button.wait_for()
+    page.wait_for_timeout(8_000)  # a reader looks at the page first
+    start = time.perf_counter()
+    button.click()
     page.locator(HEADLINE).get_by_text("finished").wait_for()
     page.locator(CHART).first.wait_for()
+    opened = time.perf_counter() - start
     page.wait_for_url("**run=*")
     page.wait_for_timeout(3_000)
-    return page, page.url
+    return page, page.url, opened
 
 
 def _first_paint(browser: Browser, link: str, repeats: int) -> Row:

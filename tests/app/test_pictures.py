@@ -447,3 +447,29 @@ def test_a_picture_says_what_student_and_teacher_believe(open_lab, manager):
         for line in portrait["lines"]
     )
     assert not any(line.startswith("Teacher") for line in portrait["lines"])
+
+
+@pytest.mark.parametrize(
+    ("uid", "labels"),
+    [("few", (7, 8, 9)), ("many", (0, 1, 2)), ("hard-tail", (7, 8, 9)), ("soft-head", (0, 1, 2))],
+)
+def test_a_click_on_a_line_selects_the_third_of_the_classes_that_it_is_of(uid, labels):
+    point = {"uid": uid, "x": 3, "y": 50}
+    assert pictures.selection_of_line(point, started(RunConfig())).labels == labels
+
+
+@pytest.mark.parametrize("point", [{}, {"uid": "balanced"}, {"uid": ["few"]}])
+def test_a_line_of_all_classes_selects_nothing(point):
+    assert pictures.selection_of_line(point, started(RunConfig())) is None
+
+
+def test_every_line_of_a_third_can_be_clicked_on():
+    epochs = [epoch_done(CONFIG, number) for number in (1, 2)]
+    begun = started(CONFIG)
+    drawn = (
+        figures.accuracy_over_epochs(epochs, [], 2, 3),
+        figures.mean_weights(epochs, begun, 2, 3),
+    )
+    uids = [trace["uid"] for drawing in drawn for trace in drawing.data]
+    found = [uid for uid in uids if pictures.selection_of_line({"uid": uid}, begun)]
+    assert found == [uid for uid in uids if uid != "balanced"]
