@@ -164,9 +164,18 @@ function configOf(Plotly, shown) {
   };
 }
 
-function tell(shown, points) {
-  // Of what lies upon each other, a point is meant, not the surface under it.
-  const point = points.find(({ fullData }) => fullData.type === "scatter") ?? points[0];
+// Of what lies upon each other, a point is meant, not the surface under it; of several lines whose
+// hover text is one, the nearest.
+function meant(shown, points, event) {
+  const scattered = points.filter(({ fullData }) => fullData.type === "scatter");
+  if (scattered.length < 2 || !event) return scattered[0] ?? points[0];
+  const at = event.clientY - shown.plot.getBoundingClientRect().top;
+  const distance = ({ yaxis, y }) => Math.abs(yaxis._offset + yaxis.l2p(y) - at);
+  return scattered.reduce((best, point) => (distance(point) < distance(best) ? point : best));
+}
+
+function tell(shown, { points, event }) {
+  const point = meant(shown, points, event);
   const value = { uid: point.fullData.uid, x: point.x, y: point.y, customdata: point.customdata };
   shown.component.setTriggerValue("point", value);
 }
@@ -187,7 +196,7 @@ async function draw(shown) {
   await Plotly.react(shown.plot, coloured(data.data, theme), layout, shown.config);
   if (data.is_clickable && !shown.hearsClicks) {
     shown.hearsClicks = true;
-    shown.plot.on("plotly_click", ({ points }) => tell(shown, points));
+    shown.plot.on("plotly_click", (click) => tell(shown, click));
   }
 }
 
