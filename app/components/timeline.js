@@ -138,7 +138,7 @@ function togglePlaying(state) {
   settle(state);
 }
 
-// Called at each answer; of those that come before an epoch's turn, the first one sets the clock.
+// Called at each answer: the next epoch has its turn when it is time, and never before the answer.
 function playOn(state) {
   const isAnswered = state.data.chosen === state.chosen;
   if (!state.isPlaying || !isAnswered || state.turn) return;
@@ -151,11 +151,7 @@ function takeTurn(state) {
   if (!state.root.isConnected) return;
   state.turnAt = performance.now();
   const next = shownEpoch(state) + 1;
-  if (next >= state.data.done) {
-    pause(state);
-    jump(state, null); // the newest, whichever that will be
-    return;
-  }
+  if (next >= state.data.done) return jump(state, null); // the newest, whichever that will be
   state.chosen = next;
   state.chosenAt = state.turnAt;
   render(state);
@@ -209,6 +205,7 @@ function hearKey(state, event) {
     if (!event.repeat) togglePlaying(state);
     return;
   }
+  if (key === "ArrowRight" && shownEpoch(state) >= done) return; // goes on following
   if (state.isPlaying) pause(state);
   choose(state, key === "End" ? null : shownEpoch(state) + epochs[key]);
   state.keyDown = key; // settled when it is let go
