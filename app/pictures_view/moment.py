@@ -51,8 +51,7 @@ class Moment(NamedTuple):
         if classes is None or beliefs is None:
             return []
         shares = (beliefs[row] / BELIEF_UNIT).tolist()
-        pairs = zip(classes[row].tolist(), shares, strict=True)
-        return [pair for pair in pairs if 0 <= pair[0] < len(self.started.class_names)]
+        return list(zip(classes[row].tolist(), shares, strict=True))
 
     def name_of(self, row: int) -> str:
         """The class of a training image."""
@@ -96,8 +95,7 @@ def pictures_of(
     made = []
     for row, index, image, value, label in zip(rows, indices, images, values, taken, strict=True):
         name = moment.name_of(row)
-        is_class = 0 <= label < len(names)  # NaN is none; of a zip, a label may be anything
-        seen = f", taken for {pictures.in_words(names[int(label)])}" if is_class else ""
+        seen = "" if np.isnan(label) else f", taken for {pictures.in_words(names[int(label)])}"
         group = groups[int(moment.panel.labels[row])]
         made.append(
             Picture(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RECORDED = "BiKD lifts the tail"  # of the name of a recorded run
 POLLED_VIEWS = ("Overview", "Weights", "Pictures", "Surface", "Accuracy", "Outer loop")
+SILENCE_S = 0.15  # in a page that polls every 0.5 s
 POLLS = 3  # a view's bytes are those of the largest
 CHART = ".js-plotly-plot .nsewdrag"
 
@@ -102,10 +103,10 @@ def _of_polls(browser: Browser, home: Path) -> list[Row]:
 def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
     """Bytes of the largest poll after each of some new epochs, of a page that follows the run."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
-    received: list[bytes] = []
+    received: list[tuple[float, int]] = []
 
     def listen(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda frame: received.append(_as_bytes(frame)))
+        socket.on("framereceived", lambda frame: received.append((time.perf_counter(), len(frame))))
 
     page.on("websocket", listen)
     page.goto(link)
@@ -117,24 +118,19 @@ def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
         received.clear()
         _wait_for_epoch(page, synthetic.epoch)
         page.wait_for_timeout(1_500)  # another poll or two, with nothing new
-        sizes.append(max(_by_script_run(received)))
+        sizes.append(max(_by_poll(received)))
     page.close()
     return sizes
 
 
-def _as_bytes(frame: bytes | str) -> bytes:
-    return frame if isinstance(frame, bytes) else frame.encode()
-
-
-def _by_script_run(frames: list[bytes]) -> list[int]:
-    """Bytes of each script run, which begins with a message of its own kind."""
-    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-
-    sizes = [0]
-    for frame in frames:
-        if ForwardMsg.FromString(frame).WhichOneof("type") == "new_session":
+def _by_poll(frames: list[tuple[float, int]]) -> list[int]:
+    """Bytes of each burst of frames: between two polls there is silence."""
+    sizes, last = [0], float("-inf")
+    for at, size in frames:
+        if at - last > SILENCE_S:
             sizes.append(0)
-        sizes[-1] += len(frame)
+        sizes[-1] += size
+        last = at
     return sizes
 
 

@@ -16,7 +16,7 @@ from filelock import Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from bikd_core.events import Frame, Panel, StepTrace, arrays
+from bikd_core.events import TOP_BELIEFS, Frame, Panel, StepTrace, arrays
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _Arrays = TypeVar("_Arrays", Panel, Frame, StepTrace)
@@ -115,6 +115,29 @@ def read_arrays(path: Path, kind: type[_Arrays], **values: Any) -> _Arrays:
         raise StoreError(f"The run has no {path.name} yet.") from error
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise CorruptRunError(f"{path}: {error}") from error
+
+
+def check_beliefs(frame: Frame, path: Path) -> None:
+    """Look whether beliefs are those of the frame's images and classes: a zip may hold anything.
+
+    Raises:
+        CorruptRunError: They are not; the message names the file.
+    """
+    num_classes = len(frame.confusion)
+    shape = (len(frame.ce_student), min(TOP_BELIEFS, num_classes))
+    pairs = {
+        "student": (frame.student_top, frame.student_belief),
+        "teacher": (frame.teacher_top, frame.teacher_belief),
+    }
+    for whose, pair in pairs.items():
+        fits = all(
+            part is None or (part.shape, part.dtype.kind in "iu") == (shape, True) for part in pair
+        )
+        top = pair[0]
+        if not fits or (top is not None and bool(((top < 0) | (top >= num_classes)).any())):
+            raise CorruptRunError(
+                f"{path}: the beliefs of the {whose} are not of this run's images."
+            )
 
 
 def tensor_bytes(

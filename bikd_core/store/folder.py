@@ -37,6 +37,7 @@ from bikd_core.store import checkpoint
 from bikd_core.store.files import (
     CorruptRunError,
     StoreError,
+    check_beliefs,
     force_to_disk,
     read_arrays,
     read_model,
@@ -172,7 +173,10 @@ class RunFolder:
 
     def frame(self, epoch: int) -> Frame:
         """The arrays of an epoch; raises as `panel`."""
-        return read_arrays(self._frame_path(epoch), Frame, epoch=epoch)
+        path = self._frame_path(epoch)
+        frame = read_arrays(path, Frame, epoch=epoch)
+        check_beliefs(frame, path)
+        return frame
 
     @property
     def frames_available(self) -> tuple[int, ...]:

@@ -473,3 +473,24 @@ def test_every_line_of_a_third_can_be_clicked_on():
     uids = [trace["uid"] for drawing in drawn for trace in drawing.data]
     found = [uid for uid in uids if pictures.selection_of_line({"uid": uid}, begun)]
     assert found == [uid for uid in uids if uid != "balanced"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"student_top": np.full((293, 3), 10, np.uint8)},  # no such class
+        {"student_top": np.zeros((292, 3), np.uint8)},
+        {"student_top": np.zeros((293, 0), np.uint8)},
+        {"student_top": np.full((293, 3), -1, np.int16)},
+        {"student_belief": np.zeros((293, 2), np.uint8)},
+        {"teacher_top": np.zeros(293, np.uint8), "teacher_belief": np.zeros(293, np.uint8)},
+    ],
+)
+def test_beliefs_that_cannot_be_of_this_run_are_named_and_break_nothing(open_lab, manager, damage):
+    run = make_pictured_run(manager.places.runs)
+    fitting = {name: np.zeros((293, 3), np.uint8) for name in ("student_top", "student_belief")}
+    with run.lock():
+        run.append(dataclasses.replace(frame(3), **fitting | damage))
+    lab = open_lab(run=run.run_id, view="Pictures", picture="8")
+    assert not lab.exception
+    assert "0003.npz: the beliefs of the" in galleries(lab)[0]["sentence"]

@@ -120,3 +120,33 @@ def test_a_click_on_a_ridge_shows_its_pictures_below_and_these_open_the_view(ser
     page.locator(".bikd-portrait").wait_for()
     page.wait_for_url("**view=Pictures*")
     wait_for_names(page, {"9"})
+
+
+@pytest.mark.slow
+def test_a_click_on_the_weights_over_time_shows_the_pictures_of_that_epoch(server_url, new_page):
+    page = new_page(f"{server_url}/?epochs=3&view=Weights")
+    click(page, "Start")
+    page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    plot = page.locator(".st-key-figure_over_time .js-plotly-plot")
+    plot.locator(".nsewdrag").first.wait_for()
+    plot.scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)  # the figures above may still take their place
+    x, y = plot.evaluate(
+        """plot => {
+            const box = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout;
+            const column = Array.from(plot._fullData[0].z, row => row[1]);  // of epoch 2
+            const bin = column.indexOf(Math.max(...column));
+            const weight = (bin + 0.5) / column.length;
+            return [box.left + xaxis._offset + xaxis.l2p(2),
+                    box.top + yaxis._offset + yaxis.l2p(weight)];
+        }"""
+    )
+    page.mouse.move(x - 2, y)
+    page.mouse.move(x, y)
+    page.wait_for_timeout(200)
+    page.mouse.click(x, y)
+    words = re.compile(r"few-shot classes, w_hard 0\.\d+ to 0\.\d+ at epoch 2$")
+    page.get_by_text(words).first.wait_for()
+    strip = page.locator(".st-key-strip .bikd-picture:not(.bikd-blank)")
+    strip.first.wait_for()
+    assert set(strip.locator(".bikd-name").all_inner_texts()) <= {"7", "8", "9"}
