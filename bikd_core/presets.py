@@ -26,18 +26,18 @@ PRESETS: dict[str, Preset] = {
         "Quick (digits)", "Real digits, factor 50: a whole BiKD run in about 7 seconds.", {}
     ),
     "classroom": Preset(
-        "Classroom (digits, slowly)",
+        "Classroom (digits)",
         "Factor 100, so that the last class has one image; 200 epochs, about half a minute.",
         {"imbalance_factor": 100.0, "epochs": 200},
     ),
     "cifar10": Preset(
-        "Published recipe, CIFAR-10-LT",
-        "ResNet-32x4 teaches ResNet-8x4 at factor 50; hours on a CPU, meant for a GPU.",
+        "CIFAR-10-LT (paper)",
+        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 50. Hours on a CPU.",
         {"dataset": "cifar10", "imbalance_factor": 50.0},
     ),
     "cifar100": Preset(
-        "Published recipe, CIFAR-100-LT",
-        "ResNet-32x4 teaches ResNet-8x4 at factor 100, k = 5; hours on a CPU, meant for a GPU.",
+        "CIFAR-100-LT (paper)",
+        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 100, k = 5. Days on a CPU.",
         {"dataset": "cifar100", "imbalance_factor": 100.0},
     ),
 }
