@@ -32,12 +32,12 @@ PRESETS: dict[str, Preset] = {
     ),
     "cifar10": Preset(
         "CIFAR-10-LT (paper)",
-        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 50. A day on 2 cores.",
+        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 50. A day on two cores.",
         {"dataset": "cifar10", "imbalance_factor": 50.0},
     ),
     "cifar100": Preset(
         "CIFAR-100-LT (paper)",
-        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 100, k = 5. A day on 2 cores.",
+        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 100. A day on two cores.",
         {"dataset": "cifar100", "imbalance_factor": 100.0},
     ),
 }
