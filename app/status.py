@@ -121,5 +121,5 @@ def summary(snapshot: Snapshot) -> str:
     words.append(f"{flat['teacher_model']} → {flat['student']}" if has_teacher else flat["student"])
     words.append(f"seed {flat['seed']}")
     if resolved is not None:
-        words.append(resolved.device)
+        words.append(f"{resolved.device}, {resolved.precision}")
     return " · ".join(words)

@@ -40,6 +40,7 @@ class RunStarted:
     estimator: str  # "" for a method without a weight net
     num_threads: int
     versions: dict[str, str]
+    memory_format: str = "contiguous"  # of images and parameters; earlier versions' only one
     warnings: tuple[str, ...] = ()
 
 

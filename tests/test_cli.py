@@ -122,6 +122,8 @@ OTHERS = {
     "augmentation": "crop",
     "seed": 9,
     "device": "cpu",
+    "precision": "bfloat16",
+    "memory_format": "channels_last",
 }
 
 

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 else:
     Method = Literal[tuple(METHOD_FACTS)]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
+Precision = Literal["float32", "bfloat16"]
+MemoryFormat = Literal["contiguous", "channels_last"]
 MAX_SEED = 2**31 - 1
 
 
@@ -214,6 +216,18 @@ class TrainingConfig(Part):
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", title="Device", description="auto: CUDA where there is a device, else the CPU."
+    )
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32",
+        title="Precision",
+        description="Of the networks' layers. auto: bfloat16 where a short check at Start finds it "
+        "faster here and close enough. Losses, weights and finite differences stay float32.",
+    )
+    memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
+        "auto",
+        title="Memory format",
+        description="Order of an image's values in memory. auto: channels_last for the ResNets, "
+        "which is faster; it changes the last digits of their results.",
     )
 
 

@@ -28,13 +28,18 @@ class DeviceSet:
         device: torch.device | str,
         augmentation: Augmentation = "none",
         dtype: torch.dtype = torch.float32,
+        memory_format: torch.memory_format = torch.preserve_format,
     ) -> None:
-        """Move the set to the device. The split gives the mean and standard deviation."""
+        """Move the set to the device. The split gives the mean and standard deviation.
+
+        `memory_format` is that of the batches.
+        """
         self.device = torch.device(device)
         self.images = images.images.to(self.device)  # uint8 [N, c, H, W]
         self.labels = images.labels.to(self.device)  # int64 [N]
         self.augmentation = augmentation
         self.dtype = dtype
+        self.memory_format = memory_format
         mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (split.mean, split.std))
         self._scale = (1 / (255 * std)).to(self.device)
         self._shift = (-mean / std).to(self.device)
@@ -52,7 +57,8 @@ class DeviceSet:
         pixels = self.images[to_device(indices, self.device)]
         if generator is not None and self.augmentation != "none":
             pixels = crop_and_flip(pixels, generator, flip=self.augmentation == "crop_flip")
-        return (pixels * self._scale + self._shift).to(self.dtype)
+        normalised = pixels * self._scale + self._shift
+        return normalised.to(self.dtype, memory_format=self.memory_format)
 
 
 def crop_and_flip(pixels: Tensor, generator: torch.Generator, *, flip: bool) -> Tensor:

@@ -20,6 +20,7 @@ from bikd_core.evaluation import Evaluation, evaluate, shot_groups
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.methods import METHODS, Batch, Setting, StepResult
 from bikd_core.models import build
+from bikd_core.training.compute import prepare, resolve
 from bikd_core.training.record import (
     EpochRecord,
     NonFiniteLoss,
@@ -63,14 +64,7 @@ class Loop:
         self.config, self.split, self.teacher, self.device = config, split, teacher, device
         names = ("student", "weight_net", "order", "augmentation", "val_order", "val_augmentation")
         self.generators = {name: generator_for(training.seed, name) for name in names}
-        self.train_set, self.val_set, self.test_set = (
-            DeviceSet(part, split, device, training.augmentation)
-            for part in (split.train, split.val, split.test)
-        )
-        self.val_batches = Endless(
-            len(split.val), training.batch_size, self.generators["val_order"]
-        )
-        channels, size = split.train.images.shape[1], split.train.images.shape[2]
+        channels, size = split.train.images.shape[1:3]
         self.student = build(
             config.models.student,
             len(split.class_names),
@@ -78,6 +72,17 @@ class Loop:
             size,
             self.generators["student"],
         ).to(device)
+        self.compute = resolve(training, self.student, split.train.images.shape[1:])
+        for net in (self.student, teacher):
+            if net is not None:
+                prepare(net, self.compute, device)
+        self.train_set, self.val_set, self.test_set = (
+            DeviceSet(part, split, device, training.augmentation, memory_format=self.compute.layout)
+            for part in (split.train, split.val, split.test)
+        )
+        self.val_batches = Endless(
+            len(split.val), training.batch_size, self.generators["val_order"]
+        )
         self.method = METHODS[config.method.method](
             Setting(
                 config=config.method,

@@ -97,7 +97,6 @@ class Training:
             teacher = yield from self._teacher(split, device)
             if teacher is None:
                 return  # stopped while one was trained
-            teacher.model.to(device)
         loop = Loop(self.config, split, teacher.model if teacher else None, device)
         if self._resume_from is not None:
             loop.load_state(self._resume_from)
@@ -193,7 +192,8 @@ def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
         teacher=teacher.name if teacher else "",
         teacher_accuracy_per_class=accuracy,
         device=str(loop.device),
-        precision="float32",
+        precision=loop.compute.precision,
+        memory_format=loop.compute.memory_format,
         estimator=config.method.estimator if loop.method.weight_net is not None else "",
         num_threads=torch.get_num_threads(),
         versions=versions(),
