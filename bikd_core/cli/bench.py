@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -25,6 +25,22 @@ def weights(*, num_seeds: int = 5, as_json: Json = False) -> None:
     with tempfile.TemporaryDirectory() as home:
         rows = weights.measure(tuple(range(num_seeds)), Places.at(Path(home)))
     report.show("Does the weight net favour the tail?", rows, as_json=as_json)
+
+
+@app.command
+def step(
+    *,
+    pair: Annotated[
+        Literal["32x4-8x4", "56-20"], Parameter(help="Teacher and student.")
+    ] = "32x4-8x4",
+    repeats: int = 3,
+    as_json: Json = False,
+) -> None:
+    """One student step: published, each estimator in each precision, KD; time and peak memory."""
+    from bikd_core.bench import report, step
+
+    rows = step.measure(pair, repeats)
+    report.show("What does a step cost?", rows, as_json=as_json)
 
 
 @app.command

@@ -87,7 +87,7 @@ class Loop:
             Setting(
                 config=config.method,
                 student=self.student,
-                next_val_batch=self._next_val_batch,
+                next_val_batch=self.next_val_batch,
                 class_counts=split.class_counts,
                 device=device,
                 generator=self.generators["weight_net"],
@@ -116,7 +116,12 @@ class Loop:
                 teacher_logits = self.teacher(images)
         return Batch(images, of.labels[indices], teacher_logits)
 
-    def _next_val_batch(self) -> Batch:
+    def train_batch(self, indices: Tensor) -> Batch:
+        """The training images at these positions, augmented; teacher logits if there is one."""
+        return self._batch(self.train_set, indices, self.generators["augmentation"])
+
+    def next_val_batch(self) -> Batch:
+        """The next images of D_val, endlessly; teacher logits if the meta loss reads them."""
         indices = self.val_batches.next_batch().to(self.device)
         if self.config.method.meta_loss == "hard":  # which needs no teacher
             images = self.val_set.batch(indices, self.generators["val_augmentation"])
@@ -140,7 +145,7 @@ class Loop:
             is_last = number == len(batches)
             is_watched = control.is_stepping
             rows = indices.to(self.device)
-            result = self._step(rows, record, epoch, under_lens=is_watched)
+            result = self.step(rows, record, epoch, under_lens=is_watched)
             if number % CHECK_EVERY == 0 or is_last:
                 record.check(epoch)
             if is_watched:
@@ -158,15 +163,16 @@ class Loop:
             ends = self._ended_by(result, is_watched)
             yield from self._obey(control, epoch, ends | _EPOCH, len(batches))
 
-    def _step(
+    def step(
         self, indices: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
     ) -> StepResult:
+        """One step of the student on the training images at these positions, on the device."""
         self._step_began = time.monotonic()
         start = time.perf_counter()
         rate = self.learning_rate(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = self._batch(self.train_set, indices, self.generators["augmentation"])
+        batch = self.train_batch(indices)
         result = self.method.step(batch, rate, under_lens=under_lens)
         self.optimizer.step()
         self.num_steps += 1

@@ -65,7 +65,7 @@ def _time(
     is_cancelled: Callable[[], bool],
 ) -> Speed | None:
     batch_size = config.training.batch_size
-    loop = Loop(config, _random_split(config), teacher, device)
+    loop = Loop(config, random_split(config), teacher, device)
     control = Control()
     control.step("epoch")  # whoever steps gets an event after each step
     ends = []
@@ -83,7 +83,8 @@ def _time(
     return Speed(step / batch_size, evaluation / len(loop.test_set))
 
 
-def _random_split(config: RunConfig) -> LongTailSplit:
+def random_split(config: RunConfig) -> LongTailSplit:
+    """Pictures of noise in the shape of a config's data set, a few batches of them."""
     facts, batch_size = facts_of(config.data.dataset), config.training.batch_size
     generator = torch.Generator().manual_seed(0)
 
