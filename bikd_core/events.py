@@ -56,6 +56,15 @@ class TeacherEpochDone:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TeacherViewsDone:
+    """So many of the fixed views of the training images have the teacher's logits by now."""
+
+    kind: Literal["teacher_views"] = "teacher_views"
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StepDone:
     """One student step; sent only while somebody steps, since reading it stalls the device."""
 
@@ -121,10 +130,19 @@ class RunFailed:
 
 
 #: What goes to one line of a run's log. Training yields these, one `Panel` and the `Frame`s.
-Event = RunStarted | TeacherEpochDone | StepDone | EpochDone | ControlChanged | RunFailed
+Event = (
+    RunStarted
+    | TeacherEpochDone
+    | TeacherViewsDone
+    | StepDone
+    | EpochDone
+    | ControlChanged
+    | RunFailed
+)
 _TYPES: dict[str, type[Any]] = {
     "started": RunStarted,
     "teacher_epoch": TeacherEpochDone,
+    "teacher_views": TeacherViewsDone,
     "step": StepDone,
     "epoch": EpochDone,
     "control": ControlChanged,

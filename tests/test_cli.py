@@ -122,6 +122,7 @@ OTHERS = {
     "augmentation": "crop",
     "seed": 9,
     "device": "cpu",
+    "teacher_views": 2,
     "precision": "bfloat16",
     "memory_format": "channels_last",
 }

@@ -207,6 +207,14 @@ class TrainingConfig(Part):
         title="Augmentation",
         description="Random crop after padding by an eighth of the width, and horizontal flip.",
     )
+    teacher_views: int = Field(
+        0,
+        ge=0,
+        le=64,
+        title="Kept teacher views",
+        description="0: every epoch draws new views of the images. Else an approximation that is "
+        "faster: so many fixed views of each, the teacher's logits of them kept on the disk.",
+    )
     seed: int = Field(
         0,
         ge=0,

@@ -6,7 +6,7 @@ Letters for shapes: B batch, c channels, H height, W width.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -57,8 +57,32 @@ class DeviceSet:
         pixels = self.images[to_device(indices, self.device)]
         if generator is not None and self.augmentation != "none":
             pixels = crop_and_flip(pixels, generator, flip=self.augmentation == "crop_flip")
+        return self._normalised(pixels)
+
+    def cut(self, indices: Tensor, crops: Crops) -> Tensor:
+        """As `batch`, each image cut as said, if this set is augmented at all."""
+        pixels = self.images[to_device(indices, self.device)]
+        return self._normalised(cut(pixels, crops) if self.augmentation != "none" else pixels)
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
         normalised = pixels * self._scale + self._shift
         return normalised.to(self.dtype, memory_format=self.memory_format)
+
+
+class Crops(NamedTuple):
+    """How each of B images is cut: offsets (B, 2), rows then columns, and is_flipped (B, 1)."""
+
+    offsets: Tensor
+    is_flipped: Tensor
+
+
+def draw_crops(count: int, height: int, generator: torch.Generator, *, flip: bool) -> Crops:
+    """Random cuts of images padded by H // 8, half of them mirrored if `flip`; on the CPU."""
+    pad = height // 8
+    offsets = torch.randint(2 * pad + 1, (count, 2), generator=generator)
+    if not flip:
+        return Crops(offsets, torch.zeros(count, 1, dtype=torch.bool))
+    return Crops(offsets, torch.rand(count, 1, generator=generator) < 0.5)
 
 
 def crop_and_flip(pixels: Tensor, generator: torch.Generator, *, flip: bool) -> Tensor:
@@ -69,14 +93,17 @@ def crop_and_flip(pixels: Tensor, generator: torch.Generator, *, flip: bool) -> 
         generator: On the CPU.
         flip: Mirror half of the images left to right.
     """
+    return cut(pixels, draw_crops(len(pixels), pixels.shape[2], generator, flip=flip))
+
+
+def cut(pixels: Tensor, crops: Crops) -> Tensor:
+    """Each image padded with zeros by H // 8 and cut as said; (B, c, H, W) with H = W."""
     (batch, _, height, width), device = pixels.shape, pixels.device
     pad = height // 8
-    offsets = torch.randint(2 * pad + 1, (batch, 2), generator=generator)
-    rows = offsets[:, :1] + torch.arange(height)  # (B, H): the padded image's row at each place
-    columns = offsets[:, 1:] + torch.arange(width)
-    if flip:
-        is_flipped = torch.rand(batch, 1, generator=generator) < 0.5
-        columns = torch.where(is_flipped, columns.flip(1), columns)
+    offsets, is_flipped = crops
+    rows = offsets[:, :1] + torch.arange(height, device=offsets.device)  # (B, H), padded image's
+    columns = offsets[:, 1:] + torch.arange(width, device=offsets.device)
+    columns = torch.where(is_flipped, columns.flip(1), columns)
     rows, columns = to_device(rows, device), to_device(columns, device)
     image = torch.arange(batch, device=device)
     padded = F.pad(pixels, (pad, pad, pad, pad))

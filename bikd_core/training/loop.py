@@ -20,6 +20,7 @@ from bikd_core.evaluation import Evaluation, evaluate, shot_groups
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.methods import METHODS, Batch, Setting, StepResult
 from bikd_core.models import build
+from bikd_core.teacher_views import TeacherViews
 from bikd_core.training.compute import prepare, resolve
 from bikd_core.training.record import (
     EpochRecord,
@@ -80,6 +81,7 @@ class Loop:
             DeviceSet(part, split, device, training.augmentation, memory_format=self.compute.layout)
             for part in (split.train, split.val, split.test)
         )
+        self.views: TeacherViews | None = None  # set once they are filled
         self.val_batches = Endless(
             len(split.val), training.batch_size, self.generators["val_order"]
         )
@@ -118,6 +120,9 @@ class Loop:
 
     def train_batch(self, indices: Tensor) -> Batch:
         """The training images at these positions, augmented; teacher logits if there is one."""
+        if self.views is not None:
+            images, logits = self.views.draw(indices, self.generators["augmentation"])
+            return Batch(images, self.train_set.labels[indices], logits)
         return self._batch(self.train_set, indices, self.generators["augmentation"])
 
     def next_val_batch(self) -> Batch:

@@ -23,6 +23,7 @@ from bikd_core.events import (
     RunStarted,
     StepTrace,
     TeacherEpochDone,
+    TeacherViewsDone,
 )
 from bikd_core.methods import METHODS
 from bikd_core.places import Places
@@ -34,8 +35,10 @@ from bikd_core.teacher import (
     make_card,
     save_teacher,
     teacher_name,
+    train_fingerprint,
 )
-from bikd_core.training.loop import Loop, State
+from bikd_core.teacher_views import TeacherViews
+from bikd_core.training.loop import Loop, State, generator_for
 
 
 def train(
@@ -46,6 +49,7 @@ def train(
     ::
 
         TeacherEpochDone …                          no stored teacher fits: one is trained first
+        TeacherViewsDone …                          only with teacher_views: its logits, kept
         RunStarted, Panel
         for epoch in 1 … epochs:
             for batch in the epoch's order:
@@ -100,6 +104,10 @@ class Training:
         loop = Loop(self.config, split, teacher.model if teacher else None, device)
         if self._resume_from is not None:
             loop.load_state(self._resume_from)
+        if teacher is not None and self.config.training.teacher_views:
+            loop.views = yield from self._views(loop, teacher.model)
+            if loop.views is None:
+                return  # stopped while they were filled
         self._loop = loop
         yield started(loop, teacher)
         yield Panel(
@@ -108,6 +116,21 @@ class Training:
         )
         while loop.epoch < self.config.training.epochs and not self.control.is_stopped:
             yield from loop.run_epoch(self.control)
+
+    def _views(self, loop: Loop, teacher: nn.Module) -> Generator[Event, None, TeacherViews | None]:
+        """The fixed views of the training images, from the disk or filled now; None: stopped."""
+        draw = generator_for(self.config.data.split_seed, "teacher_views")
+        views = TeacherViews(loop.train_set, self.config.training.teacher_views, draw)
+        key = views.key(teacher, train_fingerprint(loop.split))
+        path = self.places.teachers / "views" / f"{key}.safetensors"
+        if views.load(path, len(loop.split.class_names)):
+            return views
+        for filled in views.fill(teacher):
+            yield TeacherViewsDone(done=filled.done, total=filled.total)
+            if self.control.is_stopped:
+                return None
+        views.save(path)
+        return views
 
     def _teacher(
         self, split: LongTailSplit, device: torch.device
@@ -197,8 +220,18 @@ def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
         estimator=config.method.estimator if loop.method.weight_net is not None else "",
         num_threads=torch.get_num_threads(),
         versions=versions(),
-        warnings=(teacher.caution,) if teacher and teacher.caution else (),
+        warnings=_warnings(loop, teacher),
     )
+
+
+def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
+    found = [teacher.caution] if teacher and teacher.caution else []
+    if loop.views is not None and loop.train_set.augmentation != "none":
+        found.append(
+            f"An approximation: teacher_views = {loop.views.num_views}, so the student sees only "
+            "so many fixed views of each training image."
+        )
+    return tuple(found)
 
 
 def versions() -> dict[str, str]:
