@@ -19,7 +19,7 @@ from bikd_core import __version__
 from bikd_core.cli import compare as comparing
 from bikd_core.cli import recorded
 from bikd_core.cli.bench import app as bench
-from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Training
+from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Protocol, Training
 from bikd_core.cli.driver import Driven, drive, store_teacher
 from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
@@ -27,6 +27,7 @@ from bikd_core.config import (
     MethodConfig,
     ModelConfig,
     ModelName,
+    ProtocolConfig,
     RunConfig,
     TrainingConfig,
     explain,
@@ -77,6 +78,7 @@ def run(
     models: Models = ModelConfig(),  # noqa: B008
     method: Method = MethodConfig(),  # noqa: B008
     training: Training = TrainingConfig(),  # noqa: B008
+    protocol: Protocol = ProtocolConfig(),  # noqa: B008
     name: Name = "",
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
@@ -86,7 +88,9 @@ def run(
 
     Ctrl-C stops it after the current step, and the page can resume it; a second one ends at once.
     """
-    config = RunConfig(data=data, models=models, method=method, training=training)
+    config = RunConfig(
+        data=data, models=models, method=method, training=training, protocol=protocol
+    )
     driven = drive(config, _places(runs_dir, data_dir), name, as_json=as_json)
     return _conclude(driven, as_json=as_json)
 
