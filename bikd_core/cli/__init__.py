@@ -129,14 +129,12 @@ def teacher(
 @app.command(name="compare")
 def compare_methods(
     *,
-    methods: comparing.Methods = "ce,kd,bikd",
-    seeds: comparing.Seeds = "0,1,2",
-    reference: comparing.Reference = "",
-    epoch: comparing.ChosenEpoch = "last",
+    question: comparing.Asked = comparing.Question(),  # noqa: B008
     data: Data = DataConfig(),  # noqa: B008
     models: Models = ModelConfig(),  # noqa: B008
     method: Method = MethodConfig(),  # noqa: B008
     training: Training = TrainingConfig(),  # noqa: B008
+    protocol: Protocol = ProtocolConfig(),  # noqa: B008
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -146,16 +144,9 @@ def compare_methods(
     A run that is there already is not trained again; Ctrl-C and the same command go on later.
     --method and --seed have no meaning here.
     """
-    base = RunConfig(data=data, models=models, method=method, training=training)
-    is_whole = comparing.compare(
-        base,
-        _places(runs_dir, data_dir),
-        methods=methods,
-        seeds=seeds,
-        reference=reference,
-        epoch=epoch,
-        as_json=as_json,
-    )
+    base = RunConfig(data=data, models=models, method=method, training=training, protocol=protocol)
+    places = _places(runs_dir, data_dir)
+    is_whole = comparing.compare(base, places, question, as_json=as_json)
     return FINISHED if is_whole else FAILED
 
 
