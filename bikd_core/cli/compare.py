@@ -181,11 +181,12 @@ def _show(reports: Sequence[Report], file: Path | None, *, as_json: bool) -> Non
 
 def _print(report: Report) -> None:
     head, *body = table(report)
-    shown = Table(title=" ".join(protocol_sentences(report.comparison)))
+    shown = Table()
     for name in head:
         shown.add_column(name, justify="left" if name == "method" else "right")
     for line in body:
         shown.add_row(*line)
-    console = Console()
+    console = Console(highlight=False)
+    console.print(" ".join(protocol_sentences(report.comparison)))
     console.print(shown)
     console.print(notes(report)[0])

@@ -23,13 +23,13 @@ from bikd_core.studies.report import (
 if TYPE_CHECKING:
     import pandas as pd
 
-#: What a metric is called in a table, and in which unit.
+#: What a metric is called in a table.
 TITLES: dict[str, str] = {
     "accuracy": "balanced",
     "accuracy_many": "many",
     "accuracy_medium": "medium",
     "accuracy_few": "few",
-    "calibration_error": "calibration error",
+    "calibration_error": "ECE",
 }
 _LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}"})
 
@@ -131,14 +131,13 @@ def table(report: Report) -> list[list[str]]:
     A lead that the interval around it tells from 0 has a star.
     """
     reference = label_of(report.comparison.reference)
-    head = ["method", "seeds", *TITLES.values(), f"lead over {reference}", "few: lead"]
+    head = ["method", "seeds", *TITLES.values(), f"lead over {reference}"]
     body = [
         [
             line.label,
             str(len(line.seeds)),
             *[in_percent(line.values[name]) for name in TITLES],
-            _lead(line, "accuracy"),
-            _lead(line, "accuracy_few"),
+            _lead(line),
             f"{line.seconds_per_epoch:.2g}",
             "–" if line.cost is None else f"{line.cost:.2g} ×",
         ]
@@ -147,8 +146,8 @@ def table(report: Report) -> list[list[str]]:
     return [[*head, "s/epoch", "cost over KD"], *body]
 
 
-def _lead(line: Line, metric: str) -> str:
-    lead = line.lead.get(metric)
+def _lead(line: Line) -> str:
+    lead = line.lead.get("accuracy")
     if lead is None:
         return "–"
     return in_percent(lead, signed=True) + (" *" if lead.excludes_zero else "")
@@ -157,8 +156,8 @@ def _lead(line: Line, metric: str) -> str:
 def notes(report: Report) -> list[str]:
     """What a reader of the table must know."""
     said = [
-        "In %, ± half of the 95 % interval over seeds; leads are paired by seed, * where that "
-        "interval excludes 0."
+        "In %, ± half of the 95 % interval over seeds; the lead is paired by seed, * where its "
+        "interval excludes 0. ECE: expected calibration error."
     ]
     return said + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
 
