@@ -7,7 +7,7 @@ import pytest
 
 from bikd_core.cli import main
 from bikd_core.evaluation import weight_histograms
-from bikd_core.events import Frame, Panel
+from bikd_core.events import Frame, Panel, StepTrace
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from bikd_core.store import CorruptRunError, StoreError, create_run
@@ -94,6 +94,29 @@ def test_a_recorded_run_keeps_a_stratified_panel_and_all_histograms(finished, tm
     np.testing.assert_array_equal(again.frame(1).weights, finished.frame(1).weights[rows])
     np.testing.assert_array_equal(again.frame(1).histograms, finished.frame(1).histograms)
     assert again.size_bytes() < finished.size_bytes()
+
+
+def test_a_recorded_run_keeps_the_steps_under_the_lens_and_all_images_of_their_batches(
+    finished, tmp_path
+):
+    batch = np.array([38, 3, 29, 31], dtype=np.int32)
+    finished.append(
+        StepTrace(
+            epoch=2,
+            step=7,
+            rows=batch,
+            ce_student=np.array([0.1, 0.2, 0.3, 0.4], dtype=np.float32),
+            losses=np.zeros(4, dtype=np.float32),
+        )
+    )
+    export_run(finished, tmp_path / "run.zip", max_images=6)
+    again = import_run(tmp_path / "run.zip", tmp_path / "elsewhere")
+    trace, panel = again.trace(7), again.panel()
+    np.testing.assert_array_equal(panel.original_indices[trace.rows], batch)
+    np.testing.assert_array_equal(trace.ce_student, finished.trace(7).ce_student)
+    expected = sorted({*panel_rows(LABELS, 6).tolist(), *batch.tolist()})
+    assert panel.original_indices.tolist() == expected
+    np.testing.assert_array_equal(again.frame(1).weights, finished.frame(1).weights[expected])
 
 
 @pytest.mark.parametrize(

@@ -316,3 +316,31 @@ def test_a_reader_that_has_seen_enough_stops_the_run(home):
     assert "Traceback" not in err
     assert "BrokenPipe" not in err
     assert the_run(home).status().state == "stopped"
+
+
+# Under the lens ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["bikd", "ce"])
+def test_steps_are_recorded_in_the_epochs_asked_for_and_change_nothing(home, method):
+    given = ["run", *SMALL, "--method", method, "--epochs", "4", "--inner-steps", "2"]
+    assert main(given) == 0
+    plain = the_run(home)
+    assert not plain.traces()
+    assert main([*given, "--name", "lens", "--lens-epochs", "1", "3"]) == 0
+    (watched,) = [folder for folder in list_runs(home.runs) if folder.record().name == "lens"]
+    num_steps = plain.events()[-1].step // 4  # an epoch's
+    first = 2 * num_steps + 1  # of epoch 3; no window is under way then
+    assert list(watched.traces()) == ([1, 2, first, first + 1] if method == "bikd" else [1, first])
+    clock = {"seconds": 0.0, "images_per_second": 0.0}
+    assert [dataclasses.replace(epoch, **clock) for epoch in epochs_of(watched)] == [
+        dataclasses.replace(epoch, **clock) for epoch in epochs_of(plain)
+    ]
+
+
+def test_an_epoch_under_the_lens_that_is_not_planned_is_refused(home, capsys):
+    assert main(["run", "--epochs", "4", "--lens-epochs", "5"]) == 2
+    assert "lens_epochs = 5 is not possible: it must be an epoch from 1 to 4." in (
+        capsys.readouterr().err
+    )
+    assert not list_runs(home.runs)

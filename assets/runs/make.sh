@@ -19,7 +19,8 @@ record() { # FILE NAME OPTIONS...: train a run and keep it with a panel of 120 i
 
 mkdir -p "$BIKD_HOME"
 touch "$BIKD_HOME/mark"
-record 1-digits-bikd "Digits, factor 50: BiKD lifts the tail's weights"
+record 1-digits-bikd "Digits, factor 50: BiKD lifts the tail's weights" \
+  --lens-epochs 2 30
 record 2-digits-kd "Digits, factor 50: plain distillation, same seed" --method kd
 record 3-digits-balanced "Digits, factor 1: nothing is rare, and BiKD finds little to lift" \
   --imbalance-factor 1 --epochs 40
@@ -28,4 +29,4 @@ cifar=(--dataset cifar10 --imbalance-factor 50 --head-count 500 --val-per-class 
 bikd teacher "${cifar[@]}" >/dev/null
 touch "$BIKD_HOME/mark"
 record 4-cifar10-bikd "CIFAR-10-LT, factor 50: ResNet-14 teaches ResNet-8" "${cifar[@]}" \
-  --student resnet8
+  --student resnet8 --lens-epochs 2

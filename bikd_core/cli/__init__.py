@@ -48,6 +48,15 @@ TeacherModel = Annotated[ModelName | None, Parameter(group="Models", help="Its a
 Output = Annotated[
     Path | None, Parameter(help="Folder to store it in; else 'teachers' in BIKD_HOME.")
 ]
+LensEpochs = Annotated[
+    tuple[int, ...],
+    Parameter(
+        consume_multiple=True,
+        negative=(),
+        show_default=False,
+        help="Epochs whose first weight-net step is recorded, for the page's view One step.",
+    ),
+]
 AsJson = Annotated[
     bool,
     Parameter(
@@ -78,6 +87,7 @@ def run(
     method: Method = MethodConfig(),  # noqa: B008
     training: Training = TrainingConfig(),  # noqa: B008
     name: Name = "",
+    lens_epochs: LensEpochs = (),
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -87,7 +97,9 @@ def run(
     Ctrl-C stops it after the current step, and the page can resume it; a second one ends at once.
     """
     config = RunConfig(data=data, models=models, method=method, training=training)
-    driven = drive(config, _places(runs_dir, data_dir), name, as_json=as_json)
+    places = _places(runs_dir, data_dir)
+    lens = frozenset(lens_epochs)
+    driven = drive(config, places, name, as_json=as_json, lens_epochs=lens)
     return _conclude(driven, as_json=as_json)
 
 

@@ -17,7 +17,7 @@ from bikd_core.cli.progress import Reporter
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.control import Control
 from bikd_core.data.facts import DATASETS
-from bikd_core.events import EpochDone, Event
+from bikd_core.events import EpochDone, Event, RunStarted, StepDone
 from bikd_core.places import Places
 from bikd_core.recording import Outcome, record
 from bikd_core.store import RunFolder, create_run
@@ -33,15 +33,31 @@ class Driven(NamedTuple):
     last: EpochDone | None
 
 
-def drive(config: RunConfig, places: Places, name: str, *, as_json: bool) -> Driven:
+def drive(
+    config: RunConfig,
+    places: Places,
+    name: str,
+    *,
+    as_json: bool,
+    lens_epochs: frozenset[int] = frozenset(),
+) -> Driven:
     """Train a new run, shown on the screen.
 
+    Args:
+        config: What is asked.
+        places: Where runs, teachers and data sets lie.
+        name: What the run is called on the page.
+        as_json: One JSON object a line instead of a progress line.
+        lens_epochs: In these the steps up to the first one of the weight net are recorded.
+
     Raises:
-        ValueError: Config, data set or teacher cannot be used; no run is left.
+        ValueError: Config, data set or teacher cannot be used, or there is no such epoch; no run
+            is left.
         StoreError: The run cannot be written.
         KeyboardInterrupt: Ctrl-C before the training began, or a second one.
     """
     check(config)
+    _check_lens(lens_epochs, config.training.epochs)
     # A failure is told in one sentence; its traceback is in the run's folder.
     logging.getLogger("bikd_core.recording").addHandler(logging.NullHandler())
     with Reporter(config.training.epochs, as_json=as_json) as reporter:
@@ -49,21 +65,34 @@ def drive(config: RunConfig, places: Places, name: str, *, as_json: bool) -> Dri
         refusals = _refusals()  # which takes its time: it imports torch
         folder = create_run(places.runs, config, name)
         try:
-            outcome = _record(folder, places, reporter, refusals)
+            outcome = _record(folder, places, reporter, refusals, lens_epochs)
         except refusals:
             folder.delete()
             raise
     return Driven(folder, outcome, reporter.last)
 
 
+def _check_lens(epochs: frozenset[int], planned: int) -> None:
+    for epoch in sorted(epochs):
+        if not 1 <= epoch <= planned:
+            raise ConfigError(
+                f"lens_epochs = {epoch} is not possible: it must be an epoch from 1 to {planned}."
+            )
+
+
 def _record(
-    folder: RunFolder, places: Places, reporter: Reporter, refusals: tuple[type[ValueError], ...]
+    folder: RunFolder,
+    places: Places,
+    reporter: Reporter,
+    refusals: tuple[type[ValueError], ...],
+    lens_epochs: frozenset[int],
 ) -> Outcome:
     import torch
 
     control = Control()
 
     def emit(event: Event) -> None:
+        _use_lens(control, event, lens_epochs)
         try:
             reporter.show(event)
         except BrokenPipeError:  # whoever read our output has seen enough
@@ -81,6 +110,17 @@ def _record(
             emit=emit,
             refusals=refusals,
         )
+
+
+def _use_lens(control: Control, event: Event, epochs: frozenset[int]) -> None:
+    """Ask for steps as a viewer does, and let the training go on before it pauses after them."""
+    if isinstance(event, StepDone) and (event.weight_step or event.outer_loss is None):
+        control.resume()
+    begins = 1 if isinstance(event, RunStarted) else 0
+    if isinstance(event, EpochDone):
+        begins = event.epoch + 1
+    if begins in epochs:
+        control.step("outer")
 
 
 def _refusals() -> tuple[type[ValueError], ...]:

@@ -39,9 +39,9 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
     Args:
         folder: The run.
         target: The zip, replaced if it is there.
-        max_images: Keep the per-image arrays of a panel of that many images only, drawn evenly
-            from each class, and leave out student and traces. Histograms stay those of all
-            images. None keeps everything.
+        max_images: Keep the per-image arrays of a panel only: of that many images, drawn evenly
+            from each class, and of those in the batches under the lens. Leave the student out.
+            Histograms stay those of all images. None keeps everything.
 
     Raises:
         StoreError: The run has not ended, or the zip cannot be written.
@@ -51,7 +51,7 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
         raise StoreError(
             f"The run {folder.run_id} is {status.state}: it can be exported at its end."
         )
-    rows = None if max_images is None else panel_rows(folder.panel().labels, max_images)
+    rows = None if max_images is None else _kept_rows(folder, max_images)
     with (
         writing(target if isinstance(target, Path) else folder.path),
         zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
@@ -62,10 +62,17 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
                 continue
             if rows is None:
                 archive.write(path, name)
-            elif name.endswith(".npz") and not name.startswith("traces"):
+            elif name.endswith(".npz"):
                 archive.writestr(name, _thinned(folder, name, rows), zipfile.ZIP_STORED)
             elif name.endswith((".json", ".jsonl")):
                 archive.write(path, name)
+
+
+def _kept_rows(folder: RunFolder, max_images: int) -> NDArray[np.int64]:
+    """The rows of the panel that a thinned run keeps, rising."""
+    rows = [panel_rows(folder.panel().labels, max_images)]
+    rows += [folder.trace(step).rows.astype(np.int64) for step in folder.traces()]
+    return np.unique(np.concatenate(rows))
 
 
 def panel_rows(labels: NDArray[Any], max_images: int) -> NDArray[np.int64]:
@@ -84,9 +91,14 @@ def panel_rows(labels: NDArray[Any], max_images: int) -> NDArray[np.int64]:
 
 
 def _thinned(folder: RunFolder, name: str, rows: NDArray[np.int64]) -> bytes:
-    is_panel = name == "panel.npz"
-    whole = arrays(folder.panel() if is_panel else folder.frame(int(Path(name).stem)))
-    kept = {key: value[rows] if key in _PER_IMAGE else value for key, value in whole.items()}
+    """The file of a panel, a frame or a trace, for these rows of the panel alone."""
+    if name.startswith("traces/"):
+        kept = arrays(folder.trace(int(Path(name).stem.split("-")[1])))
+        kept["rows"] = np.searchsorted(rows, kept["rows"]).astype(np.int32)
+    else:
+        is_panel = name == "panel.npz"
+        whole = arrays(folder.panel() if is_panel else folder.frame(int(Path(name).stem)))
+        kept = {key: value[rows] if key in _PER_IMAGE else value for key, value in whole.items()}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **kept)
     return buffer.getvalue()

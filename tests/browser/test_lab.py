@@ -5,6 +5,7 @@ import re
 import pytest
 
 from app.estimate import ASK_EVERY_S
+from bikd_core.bench.browser import HEADLINE
 
 POLL_MS = 500
 RUN_LIMIT_MS = 240_000  # of a short digits run, its teacher included, on a busy machine
@@ -29,7 +30,7 @@ def wait_for_the_end(page) -> None:
 
 
 def wait_for_state(page, state: str) -> None:
-    badge = page.locator(".stMarkdownBadge", has_text=state)
+    badge = page.locator(HEADLINE).get_by_text(state, exact=True)
     badge.wait_for(timeout=RUN_LIMIT_MS)
 
 
