@@ -127,6 +127,7 @@ def _runs(places: Sequence[Place]) -> None:
                 "run": st.column_config.LinkColumn("Run", display_text="open in the Lab"),
             },
             hide_index=True,
+            placeholder="–",
             key="compared_runs",
         )
 
@@ -165,6 +166,7 @@ def _table(results: Results) -> None:
         [row_of(results, line) for line in results.lines],
         column_config=columns,
         hide_index=True,
+        placeholder="–",
         key="compared_methods",
     )
     st.caption(
