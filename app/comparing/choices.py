@@ -85,6 +85,14 @@ def asked() -> Asked:
     return held
 
 
+def set_quick() -> Comparison:
+    """Choose the quick comparison, every control at its default; returns it."""
+    quick, base = Asked(), RunConfig()
+    st.session_state["asked"] = quick
+    state.take_controls_of(base)
+    return Comparison(base, quick.methods, read_seeds(quick.seeds), quick.reference)
+
+
 def for_link() -> dict[str, str]:
     """The parameters that `take_link` and `url.read_controls` need."""
     values, now = state.controls(), asked()
@@ -117,7 +125,7 @@ def sidebar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
         help="The last one, or that of the lowest loss on D_val: the test set never chooses.",
         width="stretch",
     )
-    st.divider()
+    st.markdown("##### The same for all")
     names = [name.partition(":")[0] for name in now.methods]
     first = [name for name in FIRST if name in fields()]
     base = controls.common_controls(teachers, names, first)

@@ -68,6 +68,15 @@ def test_the_whole_state_is_in_the_link(open_page):
     assert start(other).label == "Start 6 runs"
 
 
+def test_the_quick_comparison_is_one_click(open_page, manager):
+    page = open_page("compare", methods="dkd", epochs="9", counts="val")
+    page.button(key="quick").click().run()
+    assert not page.exception
+    assert len(manager.asked) == 12
+    assert {config.training.epochs for _, config in manager.asked} == {60}
+    assert page.query_params == {"methods": "ce,kd,balanced_softmax,bikd", "seeds": "0-2"}
+
+
 @pytest.mark.parametrize(
     ("name", "junk"),
     [

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from app.figures.classes import Rows, rows_of
-from app.figures.comparison.results import Results
+from app.figures.comparison.results import NAME_AT, Results, row_axis, row_names
 from app.figures.confusion import DIFFERENCE_COLOURS
 from app.figures.drawing import FONT_SIZE, QUESTIONS, Drawing, base_layout, empty, signed
 from bikd_core.studies import Interval, Line, interval
 
+_CELLS_TOP = 2 * NAME_AT - 0.5  # of a row's cells, so that its name is in the middle above
 _LARGEST = 40  # points; beyond, the colour stays the same
-_ROW = 40  # px for a method
-_MAX_NAME = 22  # letters of a method beside its row
+_ROW = 52  # px for a method: its name, and its cells under it
 
 
 def class_differences(results: Results) -> Drawing:
@@ -26,21 +26,13 @@ def class_differences(results: Results) -> Drawing:
         return empty(QUESTIONS["class_differences"], why)
     rows = rows_of(results.class_names, results.class_counts)
     table = [_of_line(results, line, rows) for line in lines]
-    names = [_short(results.name(line)) for line in lines]
     means = [[100 * cell.mean for cell in cells] for cells in table]
     last = len(rows.labels) - 1
     layout = base_layout(
-        margin={"l": 34 + 7 * max(map(len, names)), "r": 12, "t": 12, "b": 78},
+        margin={"l": 34, "r": 12, "t": 12, "b": 78},
         xaxis=_class_axis(rows) | {"range": [-0.5, last + 0.5]},
-        yaxis={
-            "tickmode": "array",
-            "tickvals": list(range(len(names))),
-            "ticktext": names,
-            "range": [len(names) - 0.5, -0.5],
-            "title": {"text": "method", "standoff": 8},
-            "showgrid": False,
-            "zeroline": False,
-        },
+        yaxis=row_axis(len(lines)),
+        annotations=row_names([results.name(line) for line in lines], []),
     )
     sentence = _read(results, lines, table, rows)
     spelt = " ".join(
@@ -54,7 +46,7 @@ def class_differences(results: Results) -> Drawing:
         f"{spelt}"
     )
     heat = _heat(results, lines, table, rows)
-    height = 100 + _ROW * max(3, len(names))
+    height = 90 + _ROW * len(lines)
     return Drawing(QUESTIONS["class_differences"], sentence, alt, [heat], layout, height)
 
 
@@ -95,30 +87,40 @@ def _heat(
         "type": "heatmap",
         "uid": "class-differences",
         "x": list(range(len(rows.labels))),
-        "y": list(range(len(lines))),
-        "z": np.round(points, 1).tolist(),
+        # Edges from the top: a row's name has the place above its cells.
+        "y": [edge - row for row in range(len(lines)) for edge in (0.5, _CELLS_TOP)]
+        + [0.5 - len(lines)],
+        "z": _with_gaps(np.round(points, 1).tolist()),
         "zmin": -_LARGEST,
         "zmax": _LARGEST,
         "colorscale": DIFFERENCE_COLOURS,
         "showscale": False,
         "xgap": 1,
         "ygap": 2,
-        "customdata": [
+        "hoverongaps": False,
+        "customdata": _with_gaps(
             [
-                f"{results.name(line)}, {name} ({count:,} images)<br>{_in_words(cell)}"
-                for name, count, cell in zip(rows.names, rows.counts, cells, strict=True)
+                [
+                    f"{results.name(line)}, {name} ({count:,} images)<br>{_in_words(cell)}"
+                    for name, count, cell in zip(rows.names, rows.counts, cells, strict=True)
+                ]
+                for line, cells in zip(lines, table, strict=True)
             ]
-            for line, cells in zip(lines, table, strict=True)
-        ],
+        ),
         "hovertemplate": "%{customdata}<extra></extra>",
     }
     if rows.are_named:
         heat |= {
-            "text": [[_number(cell) for cell in cells] for cells in table],
+            "text": _with_gaps([[_number(cell) for cell in cells] for cells in table]),
             "texttemplate": "%{text}",
             "textfont": {"size": FONT_SIZE},
         }
     return heat
+
+
+def _with_gaps(rows: list[list[Any]]) -> list[list[Any]]:
+    """A row of nothing above each."""
+    return [line for row in rows for line in ([None] * len(row), row)]
 
 
 def _number(cell: Interval) -> str:
@@ -150,7 +152,3 @@ def _read(results: Results, lines: list[Line], table: list[list[Interval]], rows
         f"the interval excludes 0 for {sure} of {len(cells)} classes"
     )
     return sentence + (", in bold." if rows.are_named else ".")
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _MAX_NAME else f"{name[: _MAX_NAME - 1]}…"

@@ -73,7 +73,7 @@ def row_axis(number: int) -> dict[str, Any]:
 
 
 def row_names(names: Sequence[str], values: Sequence[str]) -> list[dict[str, Any]]:
-    """Each row's name at the left and its number at the right, above its lanes."""
+    """Each row's name at the left and its number, if any, at the right, above its lanes."""
     return [
         {
             "text": text,
