@@ -18,9 +18,16 @@ from rich.table import Table
 from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
-from bikd_core.studies import Comparison, Report, read_faults, run_missing, split_entries
+from bikd_core.studies import (
+    Comparison,
+    Report,
+    read_faults,
+    read_seeds,
+    run_missing,
+    split_entries,
+)
 from bikd_core.studies.export import check_ending, export, notes, table
-from bikd_core.studies.report import as_data, protocol_sentences
+from bikd_core.studies.report import as_data, protocol_sentences, report_of
 
 POLL_S = 0.5
 
@@ -92,8 +99,7 @@ def compare(base: RunConfig, places: Places, question: Question, *, as_json: boo
         for comparison in comparisons:
             queued = run_missing(comparison, manager, lambda _config, _run_id: None)
             follow(manager, queued, "comparing")
-            ended = manager.list()
-            reports.append(Report(comparison, comparison.answer(ended), comparison.missing(ended)))
+            reports.append(report_of(comparison, manager.list()))
     finally:
         manager.shutdown()
     _show(reports, question.export, as_json=as_json)
@@ -130,24 +136,6 @@ def comparison_of(base: RunConfig, question: Question) -> Comparison:
         question.epoch,  # type: ignore[arg-type]  # checked there
         read_faults(question.fairness, question.faults),
     )
-
-
-def read_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from "0,1,2" or "0-9" or both.
-
-    Raises:
-        ConfigError: It is neither.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if not (first.isdigit() and (last or first).isdigit()) or int(last or first) < int(first):
-            raise ConfigError(
-                f"seeds = {text[:80]!r} is not possible: whole numbers from 0 on, separated by "
-                "commas, or ranges as 0-9."
-            )
-        seeds += range(int(first), int(last or first) + 1)
-    return tuple(seeds)
 
 
 def follow(manager: RunManager, queued: Sequence[str], doing: str) -> None:

@@ -117,33 +117,21 @@ class Comparison:
             run = next((run for run in finished if is_run_of(run, config)), None)
             if run is None:
                 continue
-            chosen[entry.text][config.training.seed] = self._epoch_of(entry, run)
+            chosen[entry.text][config.training.seed] = self.epoch_of(run)
             seconds[entry.text].append(fmean(epoch.seconds for epoch in run.epochs))
         means = {text: fmean(values) for text, values in seconds.items() if values}
         return answer(chosen, means, self.reference)
 
-    def _epoch_of(self, entry: Entry, run: Snapshot) -> EpochDone:
+    def epoch_of(self, run: Snapshot) -> EpochDone:
+        """The epoch of a finished run that counts."""
         chosen = self.chosen
         if "test_chosen_epoch" in self.faults:
-            chosen = "test" if is_chosen_by_test(entry.method) else "val"
+            chosen = "test" if is_chosen_by_test(run.config.method.method) else "val"
         if chosen == "val":
             return min(run.epochs, key=lambda epoch: epoch.val_loss)
         if chosen == "test":
             return max(run.epochs, key=lambda epoch: epoch.accuracy)
         return run.epochs[-1]
-
-    def missing(self, runs: Iterable[Snapshot]) -> dict[str, str]:
-        """Each asked run that does not count, by entry and seed, and why not."""
-        there = list(runs)
-        missing = {}
-        for entry, config in self.runs_asked():
-            like_it = [run for run in there if is_run_of(run, config)]
-            if any(counts(run) for run in like_it):
-                continue
-            newest = like_it[0] if like_it else None
-            why = "not run" if newest is None else f"{newest.state}: {newest.reason}".rstrip(": ")
-            missing[f"{entry.label}, seed {config.training.seed}"] = why
-        return missing
 
 
 def counts(run: Snapshot) -> bool:

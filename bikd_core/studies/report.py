@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from bikd_core.config import METHOD_FACTS
 from bikd_core.data.facts import facts_of
+from bikd_core.runs import Snapshot
 from bikd_core.studies.answer import Line
 from bikd_core.studies.comparison import EPOCH_WORDS, Comparison
-from bikd_core.studies.entries import Entry
+from bikd_core.studies.entries import Entry, label_of
 from bikd_core.studies.faults import FAULTS, changes
+from bikd_core.studies.standing import standing
 
 _TRAINED = {
     "no": "is not trained on",
@@ -25,6 +27,18 @@ class Report(NamedTuple):
     comparison: Comparison
     lines: Sequence[Line]
     missing: Mapping[str, str]  # runs that were asked for and do not count, and why
+
+
+def report_of(comparison: Comparison, runs: Sequence[Snapshot]) -> Report:
+    """What these runs, newest first, say, and which of those asked for are not among them."""
+    places = standing(comparison, runs)
+    missing = {}
+    for place in places:
+        if not place.is_done:
+            run = place.run
+            why = "not run" if run is None else f"{run.state}: {run.reason}".rstrip(": ")
+            missing[f"{label_of(place.method)}, seed {place.seed}"] = why
+    return Report(comparison, comparison.answer(runs), missing)
 
 
 def league_of(comparison: Comparison) -> int:
