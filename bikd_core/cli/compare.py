@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
+from bikd_core.config import METHOD_FACTS, RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import RunManager, Snapshot
-from bikd_core.studies import METRICS, Comparison, Interval, Line, run_missing
+from bikd_core.studies import METRICS, Comparison, Interval, Line, read_seeds, run_missing
 
 POLL_S = 0.5
 Methods = Annotated[str, Parameter(help="Names, separated by commas.", group="Comparison")]
@@ -69,24 +69,6 @@ def compare(
     for run in failed:
         print(f"{run.name} failed and does not count: {run.reason}", file=sys.stderr)
     return sum(len(line.seeds) for line in lines) == len(comparison.configs())
-
-
-def read_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from "0,1,2" or "0-9" or both.
-
-    Raises:
-        ConfigError: It is neither.
-    """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        if not (first.isdigit() and (last or first).isdigit()) or int(last or first) < int(first):
-            raise ConfigError(
-                f"seeds = {text[:80]!r} is not possible: whole numbers from 0 on, separated by "
-                "commas, or ranges as 0-9."
-            )
-        seeds += range(int(first), int(last or first) + 1)
-    return tuple(seeds)
 
 
 def _run(comparison: Comparison, manager: RunManager) -> tuple[Snapshot, ...]:

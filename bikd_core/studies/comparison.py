@@ -77,12 +77,13 @@ class Comparison:
             if run is None:
                 continue
             method = config.method.method
-            chosen[method][config.training.seed] = self._epoch_of(run)
+            chosen[method][config.training.seed] = self.epoch_of(run)
             seconds[method].append(fmean(epoch.seconds for epoch in run.epochs))
         means = {method: fmean(values) for method, values in seconds.items() if values}
         return answer(chosen, means, self.reference)
 
-    def _epoch_of(self, run: Snapshot) -> EpochDone:
+    def epoch_of(self, run: Snapshot) -> EpochDone:
+        """The epoch of a finished run that counts."""
         if self.chosen == "val":
             return min(run.epochs, key=lambda epoch: epoch.val_loss)
         return run.epochs[-1]
