@@ -39,6 +39,8 @@ MAIN = (
     "dataset imbalance imbalance_factor teacher student method inner_steps meta_loss temperature "
     "epochs seed"
 ).split()
+#: What a comparison varies by itself.
+OF_ONE_RUN = ("method", "seed")
 LABELS: dict[str, dict[Any, str]] = {
     "dataset": {name: facts.title for name, facts in DATASETS.items()},
     "method": {name: f"{facts.title} – {facts.words}" for name, facts in METHOD_FACTS.items()},
@@ -53,24 +55,65 @@ def sidebar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig 
         is_idle: The opened run, if any, has ended: there is time to estimate the next one.
     """
     values = state.controls()
+    methods = (values["method"],)
     _presets(values)
+    config = _data(values)
+    if config is not None:
+        estimate(config, is_idle=is_idle)
+    _others(values, teachers, methods, MAIN[3:-1])
+    _seed(values)
+    _advanced(values, teachers, methods, MAIN)
+    return config
+
+
+def common_controls(
+    teachers: Mapping[str, TeacherCard], methods: Sequence[str], first: Sequence[str]
+) -> RunConfig | None:
+    """The same controls for several methods, without those of one run: its method and its seed.
+
+    Args:
+        teachers: As for `sidebar`.
+        methods: A control that none of them reads is disabled.
+        first: What stands above the others.
+    """
+    values = state.controls()
+    _others(values, teachers, methods, first)
+    config = _data(values)
+    shown = [name for name in MAIN[3:] if name not in OF_ONE_RUN]
+    _others(values, teachers, methods, shown)
+    _advanced(values, teachers, methods, (*MAIN, *first))
+    return config
+
+
+def _data(values: Mapping[str, Any]) -> RunConfig | None:
+    """What is trained on, and whether all controls go together."""
     _widget("dataset", values)
     _widget("imbalance", values)
     st.fragment(_imbalance_factor, key="factor and counts")()
-    config = _valid(values)
-    if config is not None:
-        estimate(config, is_idle=is_idle)
-    for name in MAIN[3:-1]:
+    return _valid(values)
+
+
+def _others(
+    values: Mapping[str, Any],
+    teachers: Mapping[str, TeacherCard],
+    methods: Sequence[str],
+    names: Sequence[str],
+) -> None:
+    for name in names:
         if name == "teacher":
-            _teacher(values, teachers)
+            _teacher(values, teachers, methods)
         else:
-            _widget(name, values)
-    _seed(values)
+            _widget(name, values, methods)
+
+
+def _advanced(
+    values: Mapping[str, Any],
+    teachers: Mapping[str, TeacherCard],
+    methods: Sequence[str],
+    shown: Sequence[str],
+) -> None:
     with st.expander("Advanced"):
-        for name in fields():
-            if name not in MAIN:
-                _widget(name, values)
-    return config
+        _others(values, teachers, methods, [name for name in fields() if name not in shown])
 
 
 def _presets(values: Mapping[str, Any]) -> None:
@@ -85,7 +128,7 @@ def _presets(values: Mapping[str, Any]) -> None:
             list(PRESETS),
             index=list(PRESETS).index(made_from),
             format_func=lambda name: PRESETS[name].title,
-            key=_shown("preset", made_from),
+            key=shown("preset", made_from),
             on_change=_take_preset,
             help=preset.words,
         )
@@ -116,26 +159,26 @@ def _valid(values: Mapping[str, Any]) -> RunConfig | None:
     return config
 
 
-def _widget(name: str, values: Mapping[str, Any]) -> None:
+def _widget(name: str, values: Mapping[str, Any], methods: Sequence[str] = ()) -> None:
     """The widget that fits a control's type."""
-    common = _common(name, values)
+    common = _common(name, methods)
     if name in {"student", "teacher_model"}:
         _choice(name, MODELS_FOR[values["dataset"]], values, common, is_short=False)
     elif choices(name):
         _choice(name, choices(name), values, common)
     elif fields()[name].annotation is bool:
-        key = _shown(name, values[name])
+        key = shown(name, values[name])
         st.toggle(value=values[name], key=key, on_change=_take, args=(name,), **common)
     else:
         _number(name, values, common)
 
 
-def _common(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _common(name: str, methods: Sequence[str]) -> dict[str, Any]:
     field = fields()[name]
     return {
         "label": field.title,
         "help": field.description,
-        "disabled": not is_read_by(name, values["method"]),
+        "disabled": bool(methods) and not any(is_read_by(name, method) for method in methods),
     }
 
 
@@ -153,7 +196,7 @@ def _choice(
     common |= {
         "options": options,
         "format_func": lambda option: labels.get(option, str(option)),
-        "key": _shown(name, values[name]),
+        "key": shown(name, values[name]),
         "on_change": _take,
         "args": (name,),
     }
@@ -163,7 +206,9 @@ def _choice(
         st.selectbox(**common, index=_index(options, values[name]))
 
 
-def _teacher(values: Mapping[str, Any], teachers: Mapping[str, TeacherCard]) -> None:
+def _teacher(
+    values: Mapping[str, Any], teachers: Mapping[str, TeacherCard], methods: Sequence[str]
+) -> None:
     """A stored teacher of this data set, or a text of one's own: the path of a file."""
     fitting = {
         name: card for name, card in teachers.items() if card.data.dataset == values["dataset"]
@@ -177,10 +222,10 @@ def _teacher(values: Mapping[str, Any], teachers: Mapping[str, TeacherCard]) -> 
         index=options.index(values["teacher"]),
         format_func=lambda name: labels.get(name, name),
         accept_new_options=True,
-        key=_shown("teacher", values["teacher"]),
+        key=shown("teacher", values["teacher"]),
         on_change=_take_teacher,
         args=(fitting,),
-        **_common("teacher", values),
+        **_common("teacher", methods),
     )
 
 
@@ -207,7 +252,7 @@ def _number(name: str, values: Mapping[str, Any], common: dict[str, Any]) -> Non
         "step": 1 if is_whole else _step_of(values[name]),
         "format": "%d" if is_whole else "%.6g",
         "placeholder": "all there are" if is_optional else None,
-        "key": _shown(name, value),
+        "key": shown(name, value),
         "on_change": _take,
         "args": (name,),
     }
@@ -280,7 +325,7 @@ def _index(options: Sequence[Any], value: Any) -> int | None:
     return options.index(value) if value in options else None
 
 
-def _shown(name: str, value: Any) -> str:
+def shown(name: str, value: Any) -> str:
     """The key of a control's widget, which is made to show `value` if it does not.
 
     The widget's default must be `value` too: a browser that gets two script runs' elements at

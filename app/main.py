@@ -12,10 +12,15 @@ if ROOT not in sys.path:  # Streamlit puts only this file's own folder there
 import streamlit as st  # noqa: E402
 
 from app.components.live_plot import provide_plotly  # noqa: E402
-from app.pages_ import lab  # noqa: E402
+from app.pages_ import compare, lab  # noqa: E402
 
 provide_plotly()
 st.set_page_config("Bilevel Distillation Lab", page_icon="⚖️", layout="wide")
 st.html(Path(__file__).with_name("style.css"))
 st.html(Path(__file__).parent / "components" / "live_plot.css")
-st.navigation([st.Page(lab.page, title="Lab", url_path="lab", default=True)]).run()
+pages = {
+    "lab": st.Page(lab.page, title="Lab", url_path="lab", default=True),
+    "compare": st.Page(compare.page, title="Compare", url_path="compare"),
+}
+st.session_state["pages"] = pages  # for links between them
+st.navigation(list(pages.values()), position="hidden").run()

@@ -24,6 +24,7 @@ VIEWER_PARAMETERS = (
     *("run", "key", "with", "epoch", "view", "picture"),
     *DRAWN_BY,
     *("over", "phase", "step"),
+    *("methods", "seeds", "reference", "counts"),  # of a comparison
 )
 
 

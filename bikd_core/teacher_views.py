@@ -76,13 +76,13 @@ class TeacherViews:
 
     # On the disk --------------------------------------------------------------------------------
 
-    def key(self, teacher: nn.Module, data_fingerprint: str) -> str:
+    def key(self, teacher: nn.Module) -> str:
         """16 hex digits, other for other images, views, teachers or ways to compute."""
         digest = hashlib.sha256(
-            f"{data_fingerprint} {self.num_views} {self.images.augmentation} "
+            f"{self.num_views} {self.images.augmentation} "
             f"{precision_of(teacher)} {self.images.memory_format}".encode()
         )
-        for tensor in (*teacher.state_dict().values(), *self._crops):
+        for tensor in (self.images.images, *teacher.state_dict().values(), *self._crops):
             digest.update(tensor.cpu().contiguous().numpy().data)
         return digest.hexdigest()[:16]
 

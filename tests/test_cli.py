@@ -114,6 +114,9 @@ OTHERS = {
     "estimator": "finite_difference",
     "weight_net_layers": 1,
     "weight_net_learning_rate": 0.01,
+    "weight_net_inputs": "plain",
+    "warm_up": 1,
+    "cross_fit": True,
     "epochs": 2,
     "batch_size": 32,
     "learning_rate": 0.2,
@@ -125,6 +128,10 @@ OTHERS = {
     "teacher_views": 2,
     "precision": "bfloat16",
     "memory_format": "channels_last",
+    "train_on_val": "mixed",
+    "hold_out_half": True,
+    "teacher_batch_statistics": True,
+    "drop_window": True,
 }
 
 

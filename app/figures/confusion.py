@@ -21,6 +21,7 @@ from app.figures.drawing import (
     base_layout,
     packed,
     percent,
+    signed,
 )
 from bikd_core.evaluation import shot_groups
 from bikd_core.events import RunStarted
@@ -45,7 +46,7 @@ _COLOURS = [
 
 _LARGEST_DIFFERENCE = 50  # percentage points; beyond, the colour stays the same
 # Orange is less in B, blue is more; grey in the middle shows on a light and on a dark page.
-_DIFFERENCE_COLOURS = [
+DIFFERENCE_COLOURS = [
     [0, "#B35806"],
     [0.35, "#F1A340"],
     [0.5, "#E8E8E8"],
@@ -127,7 +128,7 @@ def confusion_difference(
         "z": np.round(points, 1).tolist(),
         "zmin": -_LARGEST_DIFFERENCE,
         "zmax": _LARGEST_DIFFERENCE,
-        "colorscale": _DIFFERENCE_COLOURS,
+        "colorscale": DIFFERENCE_COLOURS,
         "colorbar": {
             "title": {"text": "B − A, points", "font": {"size": FONT_SIZE}},
             "thickness": 14,
@@ -138,7 +139,7 @@ def confusion_difference(
         "<extra></extra>",
     }
     if are_all_named:
-        written = [[_signed(p, 0) if abs(p) >= 0.5 else "" for p in row] for row in points]
+        written = [[signed(p, 0) if abs(p) >= 0.5 else "" for p in row] for row in points]
         heat |= {
             "xgap": 1,
             "ygap": 1,
@@ -169,7 +170,7 @@ def _read_difference(
 ) -> str:
     right = np.diagonal(points)
     few, many = (
-        _signed(right[[member == group for member in groups]].mean()) for group in ("few", "many")
+        signed(right[[member == group for member in groups]].mean()) for group in ("few", "many")
     )
     when = f"epoch {epochs[0]}" if epochs[0] == epochs[1] else f"epochs {epochs[0]} and {epochs[1]}"
     sentence = (
@@ -182,16 +183,12 @@ def _read_difference(
         return sentence
     return (
         f"{sentence} Largest change of an error: {names[true]} taken for {names[seen]}, "
-        f"{_signed(wrong[true, seen])} points."
+        f"{signed(wrong[true, seen])} points."
     )
 
 
 def _listed_points(names: list[str], points: NDArray[np.float64]) -> str:
-    return ", ".join(f"{name} {_signed(p)}" for name, p in zip(names, points, strict=True))
-
-
-def _signed(points: float, digits: int = 1) -> str:
-    return f"{points:+.{digits}f}".replace("-", "−")
+    return ", ".join(f"{name} {signed(p)}" for name, p in zip(names, points, strict=True))
 
 
 def _grouped(counts: NDArray[np.integer[Any]], started: RunStarted) -> NDArray[np.integer[Any]]:

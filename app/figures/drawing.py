@@ -17,6 +17,7 @@ GROUP_COLOURS: dict[str, str] = {"many": "#009E73", "medium": "#E69F00", "few": 
 GROUP_DASHES: dict[str, str] = {"many": "solid", "medium": "dash", "few": "dot"}
 KIND_COLOURS: dict[str, str] = {"hard": "#D55E00", "soft": "#0072B2"}
 THEME_TEXT = "theme:text"  # replaced by the theme's text colour where the figure is drawn
+THEME_BACKGROUND = "theme:background"
 FONT_SIZE = 14  # px: readable from the back row
 ROW_HEIGHT = 31  # px for one class
 HEIGHT = 334  # px of a figure over epochs
@@ -40,6 +41,10 @@ QUESTIONS: dict[str, str] = {
     "confusion_difference": "What does B take for what, and A not?",
     "surface_hard": "What did the weight net learn for the hard loss?",
     "surface_soft": "… and what for the soft loss?",
+    "who_wins": "Who wins, and for whom?",
+    "differences": "Whose lead is more than chance?",
+    "class_differences": "Which classes gain, which lose?",
+    "cost": "What does it cost?",
 }
 
 
@@ -168,3 +173,8 @@ def packed(values: NDArray[np.integer[Any]]) -> dict[str, str]:
 def percent(fraction: float) -> str:
     """As text, with one decimal."""
     return f"{100 * fraction:.1f} %"
+
+
+def signed(points: float, digits: int = 1) -> str:
+    """A difference as text, with its sign."""
+    return f"{points:+.{digits}f}".replace("-", "−")

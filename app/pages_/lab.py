@@ -7,6 +7,7 @@ import streamlit as st
 from app import access, choices, controls, pair, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
 from app.headline import headline, pair_headline
+from app.navigation import links
 from app.state import attempt
 from app.this_run import this_run
 from app.tuning import tuning
@@ -29,7 +30,7 @@ def page() -> None:
     start = _linked_epoch(snapshot)
     _take_linked_view()
     with st.sidebar:
-        st.markdown("#### Bilevel Distillation Lab")
+        links()
         teachers = dict(list_teachers(state.manager().places.teacher_folders()))
         is_idle = snapshot is None or snapshot.has_ended
         config = controls.sidebar(teachers, is_idle=is_idle)

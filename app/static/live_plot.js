@@ -66,9 +66,10 @@ function isDark(colour) {
   return parts !== null && parts.slice(1).every((part) => parseInt(part, 16) < 100);
 }
 
-// "theme:text" anywhere in the figure becomes the theme's colour.
+// "theme:text" and "theme:background" anywhere in the figure become the theme's colours.
 function coloured(value, theme) {
   if (value === "theme:text") return theme.text;
+  if (value === "theme:background") return theme.background;
   if (typeof value === "string" && isDark(theme.background)) return value.replace(BLUE, SKY_BLUE);
   if (Array.isArray(value)) return value.map((item) => coloured(item, theme));
   if (value && typeof value === "object") {

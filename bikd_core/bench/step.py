@@ -22,6 +22,7 @@ from bikd_core.bench.published import Published
 from bikd_core.bench.report import Row
 from bikd_core.config import Precision, RunConfig
 from bikd_core.hypergradient import InnerBatch, OuterBatch, weight_hypergradient
+from bikd_core.methods import Batch
 from bikd_core.models import build
 from bikd_core.models.network import computing_in
 from bikd_core.training.loop import Loop
@@ -79,7 +80,7 @@ class Timed:
         self.loop = Loop(config, split, teacher, self.device)
         self.loop.student.train()
         self.record = EpochRecord(len(split.train), config.method.temperature, self.device)
-        self.rows = torch.arange(config.training.batch_size, device=self.device)
+        self.rows = torch.arange(config.training.batch_size)
         self.published = Published(
             self.loop.student,
             teacher,
@@ -107,8 +108,11 @@ class Timed:
         self.loop.step(self.rows, self.record, 1, under_lens=False)
 
     def _published_step(self) -> None:
-        train = self.loop.train_batch(self.rows)
-        self.published.step(train._replace(teacher_logits=None), self.loop.next_val_batch())
+        feed = self.loop.feed
+        indices, augmentation = self.rows.to(self.device), feed.generators["augmentation"]
+        images = feed.train_set.batch(indices, augmentation)
+        train = Batch(images, feed.train_set.labels[indices], None)  # it asks the teacher itself
+        self.published.step(train, feed.next_guide(0))
 
 
 def measure(pair: str, repeats: int) -> list[Row]:
@@ -160,7 +164,7 @@ def _error(timed: Timed) -> float | None:
     if timed.variant.is_kd or timed.variant.name == PUBLISHED:
         return None
     loop = timed.loop
-    train, val = loop.train_batch(timed.rows), loop.next_val_batch()
+    train, val = loop.feed.training_batch(timed.rows, 0)[0], loop.feed.next_guide(0)
     assert train.teacher_logits is not None
     inner = InnerBatch(train.images, train.labels, train.teacher_logits, 4.0)
     outer = OuterBatch(val.images, val.labels, None, 4.0, "hard")

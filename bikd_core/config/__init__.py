@@ -31,6 +31,7 @@ from bikd_core.config.parts import (
     Precision,
     TrainingConfig,
 )
+from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.run import DATASET_DEFAULTS, RunConfig
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "ModelConfig",
     "ModelName",
     "Precision",
+    "ProtocolConfig",
     "RunConfig",
     "TrainingConfig",
     "allowed",

@@ -35,10 +35,10 @@ from bikd_core.teacher import (
     make_card,
     save_teacher,
     teacher_name,
-    train_fingerprint,
 )
 from bikd_core.teacher_views import TeacherViews
-from bikd_core.training.loop import Loop, State, generator_for
+from bikd_core.training.feed import generator_for
+from bikd_core.training.loop import Loop, State
 
 
 def train(
@@ -105,8 +105,8 @@ class Training:
         if self._resume_from is not None:
             loop.load_state(self._resume_from)
         if teacher is not None and self.config.training.teacher_views:
-            loop.views = yield from self._views(loop, teacher.model)
-            if loop.views is None:
+            loop.feed.views = yield from self._views(loop, teacher.model)
+            if loop.feed.views is None:
                 return  # stopped while they were filled
         self._loop = loop
         yield started(loop, teacher)
@@ -119,10 +119,14 @@ class Training:
 
     def _views(self, loop: Loop, teacher: nn.Module) -> Generator[Event, None, TeacherViews | None]:
         """The fixed views of the training images, from the disk or filled now; None: stopped."""
+        if self.config.protocol.teacher_batch_statistics:
+            raise ConfigError(
+                f"teacher_views = {self.config.training.teacher_views} is not possible with "
+                "teacher_batch_statistics: its logits would depend on the batch; one must be off."
+            )
         draw = generator_for(self.config.data.split_seed, "teacher_views")
-        views = TeacherViews(loop.train_set, self.config.training.teacher_views, draw)
-        key = views.key(teacher, train_fingerprint(loop.split))
-        path = self.places.teachers / "views" / f"{key}.safetensors"
+        views = TeacherViews(loop.feed.train_set, self.config.training.teacher_views, draw)
+        path = self.places.teachers / "views" / f"{views.key(teacher)}.safetensors"
         if views.load(path, len(loop.split.class_names)):
             return views
         for filled in views.fill(teacher):
@@ -156,9 +160,10 @@ def teacher_config(config: RunConfig) -> RunConfig:
     """The ordinary `ce` run whose student is a run's teacher.
 
     It takes the data set's own defaults and seed 0, so that all runs of a split, whatever their
-    method, seed and length, have the same teacher.
+    method, seed, length and use of D_val, have the same teacher, which saw D_tr alone.
     """
-    defaults = RunConfig.from_flat({"dataset": config.data.dataset}).training.model_dump()
+    own = RunConfig.from_flat({"dataset": config.data.dataset})
+    defaults = own.training.model_dump() | own.protocol.model_dump()
     defaults["device"] = config.training.device
     return config.changed(student=config.models.teacher_model, method="ce", **defaults)
 
@@ -226,9 +231,10 @@ def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
 
 def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
     found = [teacher.caution] if teacher and teacher.caution else []
-    if loop.views is not None and loop.train_set.augmentation != "none":
+    views = loop.feed.views
+    if views is not None and views.images.augmentation != "none":
         found.append(
-            f"An approximation: teacher_views = {loop.views.num_views}, so the student sees only "
+            f"An approximation: teacher_views = {views.num_views}, so the student sees only "
             "so many fixed views of each training image."
         )
     return tuple(found)

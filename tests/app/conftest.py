@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from app import access, state
 from tests.app.samples import FakeManager
@@ -28,5 +29,19 @@ def open_lab(manager):
         for name, value in parameters.items():
             lab.query_params[name] = value
         return lab.run()
+
+    return opened
+
+
+@pytest.fixture
+def open_page(manager):
+    """Opens another page than the Lab by a link: its path and parameters."""
+
+    def opened(path: str, **parameters: str) -> AppTest:
+        page = AppTest.from_file(str(MAIN), default_timeout=60)
+        page._page_hash = calc_hash(path)  # 1.67: `switch_page` knows no pages made of functions
+        for name, value in parameters.items():
+            page.query_params[name] = value
+        return page.run()
 
     return opened

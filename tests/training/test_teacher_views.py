@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from bikd_core.config import ConfigError
 from bikd_core.data.batches import DeviceSet
 from bikd_core.data.long_tail import load_split
 from bikd_core.events import EpochDone, RunStarted, TeacherViewsDone
@@ -73,18 +74,20 @@ def test_what_was_saved_is_loaded_and_what_is_damaged_is_not(images, teacher, tm
     assert not again.load(tmp_path / "nothing", 10)
 
 
-def test_the_key_tells_teachers_views_and_data_apart(images, teacher):
+def test_the_key_tells_teachers_views_and_data_apart(images, teacher, digits, places):
     other = build("digits_cnn_s", 10, 1, 8, torch.Generator().manual_seed(4)).eval()
     views = filled(images, teacher)
+    split = load_split(digits.data, places.data)
+    other_images = DeviceSet(split.val, split, "cpu", "crop_flip")
     keys = {
-        views.key(teacher, "data"),
-        views.key(teacher, "other data"),
-        views.key(other, "data"),
-        filled(images, teacher, num_views=2).key(teacher, "data"),
-        filled(images, teacher, seed=1).key(teacher, "data"),
+        views.key(teacher),
+        views.key(other),
+        filled(images, teacher, num_views=2).key(teacher),
+        filled(images, teacher, seed=1).key(teacher),
+        filled(other_images, teacher).key(teacher),
     }
     assert len(keys) == 5
-    assert filled(images, teacher).key(teacher, "data") in keys
+    assert filled(images, teacher).key(teacher) in keys
 
 
 def test_a_run_fills_its_views_once_and_says_that_it_approximates(run, digits, places):
@@ -105,3 +108,9 @@ def test_a_run_fills_its_views_once_and_says_that_it_approximates(run, digits, p
     third = run(config)
     assert [event for event in third if isinstance(event, TeacherViewsDone)]
     assert losses_of(third) == losses_of(first)
+
+
+def test_kept_views_are_refused_with_a_teacher_of_batch_statistics(run, digits):
+    config = digits.changed(teacher_views=2, teacher_batch_statistics=True)
+    with pytest.raises(ConfigError, match="teacher_views = 2.*teacher_batch_statistics"):
+        run(config)

@@ -1,0 +1,17 @@
+"""The figures of a comparison of methods over seeds."""
+
+from app.figures.comparison.ahead import claim, differences
+from app.figures.comparison.by_class import class_differences
+from app.figures.comparison.cost import cost
+from app.figures.comparison.results import Results, plus_minus
+from app.figures.comparison.who_wins import who_wins
+
+__all__ = [
+    "Results",
+    "claim",
+    "class_differences",
+    "cost",
+    "differences",
+    "plus_minus",
+    "who_wins",
+]

@@ -1,0 +1,153 @@
+"""Each method's lead over the reference, paired by seed, with its interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.figures.comparison.results import (
+    BETTER,
+    BOTTOM,
+    MEAN_AT,
+    ROW,
+    SEEDS_AT,
+    TOP,
+    WORSE,
+    Results,
+    error_bars,
+    legend,
+    listed,
+    plus_minus,
+    row_axis,
+    row_borders,
+    row_names,
+)
+from app.figures.drawing import QUESTIONS, THEME_TEXT, Drawing, base_layout, empty
+from bikd_core.studies import Line
+
+#: A claim's name, colour and symbol: never told apart by colour alone.
+_CLAIMS = {
+    "ahead": (BETTER, "triangle-right"),
+    "behind": (WORSE, "triangle-left"),
+    "undecided": (THEME_TEXT, "circle-open"),
+}
+_MIN_REACH = 2.0  # points to each side of zero
+
+
+def claim(line: Line) -> str:
+    """What the interval of a line's lead in balanced accuracy allows to say."""
+    lead = line.lead["accuracy"]
+    if not lead.excludes_zero:
+        return "undecided"
+    return "ahead" if lead.mean > 0 else "behind"
+
+
+def differences(results: Results) -> Drawing:
+    """Rows of methods: the lead over the reference with its interval, and that of each seed."""
+    lines = [line for line in results.lines if line.lead]
+    if not lines:
+        why = f"Here as soon as {results.reference_name} and another method have finished one seed."
+        return empty(QUESTIONS["differences"], why)
+    leads = [line.lead["accuracy"] for line in lines]
+    dots = _by_seed(results, lines)
+    data = [_dots(dots), *(_means(results, lines, name) for name in _CLAIMS)]
+    reach = [*(x for x, *_ in dots), -_MIN_REACH, _MIN_REACH]
+    reach += [100 * end for lead in leads for end in (lead.low, lead.high) if end is not None]
+    room = 0.06 * (max(reach) - min(reach))
+    layout = base_layout(
+        margin={"l": 34, "r": 14, "t": TOP, "b": BOTTOM},
+        showlegend=True,
+        legend=legend(),
+        xaxis={
+            "title": {"text": f"balanced accuracy − {results.reference_name}'s (points)"},
+            "range": [min(reach) - room, max(reach) + room],
+            "zeroline": True,
+            "zerolinewidth": 2,
+            "zerolinecolor": THEME_TEXT,
+        },
+        yaxis=row_axis(len(lines)),
+        shapes=row_borders(len(lines)),
+        annotations=row_names(
+            [results.name(line) for line in lines],
+            [plus_minus(lead, is_difference=True) for lead in leads],
+        ),
+    )
+    sentence = _read(results, lines)
+    alt = f"Dot chart of differences in balanced accuracy, in points. {sentence}"
+    height = TOP + BOTTOM + ROW * len(lines)
+    return Drawing(QUESTIONS["differences"], sentence, alt, data, layout, height)
+
+
+def _by_seed(results: Results, lines: list[Line]) -> list[tuple[float, float, str]]:
+    """Difference in points, place and words of each seed that a method and the reference share."""
+    base = results.epochs[results.reference]
+    return [
+        (
+            round(100 * (epoch.accuracy - base[seed].accuracy), 2),
+            SEEDS_AT - row,
+            f"{results.name(line)}, seed {seed}",
+        )
+        for row, line in enumerate(lines)
+        for seed, epoch in sorted(results.epochs[line.method].items())
+        if seed in base
+    ]
+
+
+def _dots(dots: list[tuple[float, float, str]]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "uid": "seeds",
+        "name": "single seeds",
+        "mode": "markers",
+        "x": [x for x, _, _ in dots],
+        "y": [y for _, y, _ in dots],
+        "text": [words for *_, words in dots],
+        "marker": {"symbol": "circle-open", "size": 7, "color": THEME_TEXT},
+        "opacity": 0.7,
+        "hovertemplate": "%{text}: %{x:+.1f} points<extra></extra>",
+    }
+
+
+def _means(results: Results, lines: list[Line], name: str) -> dict[str, Any]:
+    rows = [(row, line) for row, line in enumerate(lines) if claim(line) == name]
+    leads = [line.lead["accuracy"] for _, line in rows]
+    colour, symbol = _CLAIMS[name]
+    return {
+        "type": "scatter",
+        "uid": name,
+        "name": {"undecided": "no claim"}.get(name, name),
+        "mode": "markers",
+        "x": [round(100 * lead.mean, 2) for lead in leads],
+        "y": [MEAN_AT - row for row, _ in rows],
+        "error_x": error_bars(leads, color=colour, thickness=3, width=7),
+        "text": [
+            f"{results.name(line)}: {plus_minus(line.lead['accuracy'], is_difference=True)} points"
+            for _, line in rows
+        ],
+        "marker": {"symbol": symbol, "size": 13, "color": colour, "line": {"width": 2}},
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": bool(rows),
+    }
+
+
+def _read(results: Results, lines: list[Line]) -> str:
+    """In words what may be claimed, and of whom nothing may."""
+    said = {name: [line for line in lines if claim(line) == name] for name in _CLAIMS}
+    parts = []
+    for name, words in (("ahead", "Ahead of"), ("behind", "Behind")):
+        if said[name]:
+            named = [
+                f"{results.name(line)} ({plus_minus(line.lead['accuracy'], is_difference=True)})"
+                for line in said[name]
+            ]
+            parts.append(f"{words} {results.reference_name}: {listed(named)}.")
+    if said["undecided"]:
+        alone = [line for line in said["undecided"] if line.lead["accuracy"].low is None]
+        named = [results.name(line) for line in said["undecided"] if line not in alone]
+        if named:
+            parts.append(f"No claim about {listed(named)}: the interval includes 0.")
+        if alone:
+            parts.append(
+                f"One common seed has no interval, so no claim about "
+                f"{listed([results.name(line) for line in alone])}."
+            )
+    return " ".join(parts)

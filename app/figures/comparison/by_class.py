@@ -1,0 +1,154 @@
+"""Which classes each method gets better or worse right than the reference."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from app.figures.classes import Rows, rows_of
+from app.figures.comparison.results import NAME_AT, Results, row_axis, row_names
+from app.figures.confusion import DIFFERENCE_COLOURS
+from app.figures.drawing import FONT_SIZE, QUESTIONS, Drawing, base_layout, empty, signed
+from bikd_core.studies import Interval, Line, interval
+
+_CELLS_TOP = 2 * NAME_AT - 0.5  # of a row's cells, so that its name is in the middle above
+_LARGEST = 40  # points; beyond, the colour stays the same
+_ROW = 52  # px for a method: its name, and its cells under it
+
+
+def class_differences(results: Results) -> Drawing:
+    """A row for each method, a column for each class, head to tail: points over the reference."""
+    lines = [line for line in results.lines if line.lead]
+    if not lines:
+        why = f"Here as soon as {results.reference_name} and another method have finished one seed."
+        return empty(QUESTIONS["class_differences"], why)
+    rows = rows_of(results.class_names, results.class_counts)
+    table = [_of_line(results, line, rows) for line in lines]
+    means = [[100 * cell.mean for cell in cells] for cells in table]
+    last = len(rows.labels) - 1
+    layout = base_layout(
+        margin={"l": 34, "r": 12, "t": 12, "b": 78},
+        xaxis=_class_axis(rows) | {"range": [-0.5, last + 0.5]},
+        yaxis=row_axis(len(lines)),
+        annotations=row_names([results.name(line) for line in lines], []),
+    )
+    sentence = _read(results, lines, table, rows)
+    spelt = " ".join(
+        f"{results.name(line)}: "
+        + ", ".join(f"{name} {signed(p)}" for name, p in zip(rows.names, points, strict=True))
+        + "."
+        for line, points in zip(lines, means, strict=True)
+    )
+    alt = (
+        f"Heat map of differences in test accuracy by class, head to tail, in points. {sentence} "
+        f"{spelt}"
+    )
+    heat = _heat(results, lines, table, rows)
+    height = 90 + _ROW * len(lines)
+    return Drawing(QUESTIONS["class_differences"], sentence, alt, [heat], layout, height)
+
+
+def _of_line(results: Results, line: Line, rows: Rows) -> list[Interval]:
+    """The paired differences of each class, head to tail."""
+    mine, base = results.epochs[line.method], results.epochs[results.reference]
+    common = sorted(set(mine) & set(base))
+    return [
+        interval(
+            [
+                mine[seed].accuracy_per_class[label] - base[seed].accuracy_per_class[label]
+                for seed in common
+            ]
+        )
+        for label in rows.labels
+    ]
+
+
+def _class_axis(rows: Rows) -> dict[str, Any]:
+    starts = [rows.groups.index(group) for group in ("many", "medium", "few")]
+    ticks = [label.replace(" · ", "<br>") for label in rows.tick_labels]
+    return {
+        "tickmode": "array",
+        "tickvals": list(range(len(rows.labels))) if rows.are_named else starts,
+        "ticktext": ticks,
+        "tickangle": 0,
+        "title": {"text": "class, head → tail · training images", "standoff": 8},
+        "showgrid": False,
+        "zeroline": False,
+    }
+
+
+def _heat(
+    results: Results, lines: list[Line], table: list[list[Interval]], rows: Rows
+) -> dict[str, Any]:
+    points = np.array([[100 * cell.mean for cell in cells] for cells in table])
+    heat = {
+        "type": "heatmap",
+        "uid": "class-differences",
+        "x": list(range(len(rows.labels))),
+        # Edges from the top: a row's name has the place above its cells.
+        "y": [edge - row for row in range(len(lines)) for edge in (0.5, _CELLS_TOP)]
+        + [0.5 - len(lines)],
+        "z": _with_gaps(np.round(points, 1).tolist()),
+        "zmin": -_LARGEST,
+        "zmax": _LARGEST,
+        "colorscale": DIFFERENCE_COLOURS,
+        "showscale": False,
+        "xgap": 1,
+        "ygap": 2,
+        "hoverongaps": False,
+        "customdata": _with_gaps(
+            [
+                [
+                    f"{results.name(line)}, {name} ({count:,} images)<br>{_in_words(cell)}"
+                    for name, count, cell in zip(rows.names, rows.counts, cells, strict=True)
+                ]
+                for line, cells in zip(lines, table, strict=True)
+            ]
+        ),
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    if rows.are_named:
+        heat |= {
+            "text": _with_gaps([[_number(cell) for cell in cells] for cells in table]),
+            "texttemplate": "%{text}",
+            "textfont": {"size": FONT_SIZE},
+        }
+    return heat
+
+
+def _with_gaps(rows: list[list[Any]]) -> list[list[Any]]:
+    """A row of nothing above each."""
+    return [line for row in rows for line in ([None] * len(row), row)]
+
+
+def _number(cell: Interval) -> str:
+    """Bold where the interval excludes 0."""
+    text = signed(100 * cell.mean, 0)
+    return f"<b>{text}</b>" if cell.excludes_zero else text
+
+
+def _in_words(cell: Interval) -> str:
+    if cell.low is None or cell.high is None:
+        return f"{signed(100 * cell.mean)} points (one seed)"
+    return (
+        f"{signed(100 * cell.mean)} points, 95 %: {signed(100 * cell.low)} to "
+        f"{signed(100 * cell.high)}"
+    )
+
+
+def _read(results: Results, lines: list[Line], table: list[list[Interval]], rows: Rows) -> str:
+    """What the best of the others changes at the two ends."""
+    line, cells = lines[0], table[0]
+    head, tail = (
+        fmean(cell.mean for cell, of in zip(cells, rows.groups, strict=True) if of == group)
+        for group in ("many", "few")
+    )
+    sure = sum(cell.excludes_zero for cell in cells)
+    sentence = (
+        f"{results.name(line)} against {results.reference_name}: {signed(100 * tail)} points on "
+        f"the few-shot classes, {signed(100 * head)} on the many-shot ones; "
+        f"the interval excludes 0 for {sure} of {len(cells)} classes"
+    )
+    return sentence + (", in bold." if rows.are_named else ".")

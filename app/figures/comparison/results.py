@@ -1,0 +1,130 @@
+"""What the figures of a comparison are drawn from, and how its methods stand in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.figures.drawing import FONT_SIZE, THEME_BACKGROUND, THEME_TEXT, signed
+from bikd_core.events import EpochDone
+from bikd_core.studies import Interval, Line
+
+ROW = 66  # px for one method: its name, then two lanes
+TOP, BOTTOM = 58, 52  # px: the legend, the axis
+NAME_AT, MEAN_AT, SEEDS_AT, GROUPS_AT = 0.34, 0.06, -0.13, -0.33  # in rows above the row's line
+BETTER, WORSE = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion
+
+
+@dataclass(frozen=True)
+class Results:
+    """A comparison as far as its runs are finished."""
+
+    lines: tuple[Line, ...]  # best first
+    names: Mapping[str, str]  # of all methods asked for, as figures and tables say them
+    reference: str
+    epochs: Mapping[str, Mapping[int, EpochDone]]  # the one that counts, by method and seed
+    run_ids: Mapping[str, Mapping[int, str]]
+    class_names: tuple[str, ...]
+    class_counts: tuple[int, ...]  # training images, label order
+
+    def name(self, line: Line) -> str:
+        return self.names[line.method]
+
+    @property
+    def reference_name(self) -> str:
+        return self.names[self.reference]
+
+
+def plus_minus(value: Interval, *, is_difference: bool = False) -> str:
+    """Mean and half the interval in percent or points: "76.7 ± 1.1"; of one seed the mean alone."""
+    mean = signed(100 * value.mean) if is_difference else f"{100 * value.mean:.1f}"
+    if value.high is None:
+        return mean
+    return f"{mean} ± {100 * (value.high - value.mean):.1f}"
+
+
+def error_bars(values: Sequence[Interval], **more: Any) -> dict[str, Any]:
+    """Horizontal bars over the 95 % intervals."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": [_half(value.high, value.mean) for value in values],
+        "arrayminus": [_half(value.mean, value.low) for value in values],
+        "thickness": 2,
+        "width": 5,
+    } | more
+
+
+def _half(high: float | None, low: float | None) -> float:
+    return 0.0 if high is None or low is None else round(100 * (high - low), 3)
+
+
+def row_axis(number: int) -> dict[str, Any]:
+    """The y axis: row r is at −r. Names stand above their lanes, so that a phone has room."""
+    return {
+        "range": [0.5 - number, 0.5],
+        "showticklabels": False,
+        "showgrid": False,
+        "zeroline": False,
+        "fixedrange": True,
+        "title": {"text": "method, best first", "standoff": 6},
+    }
+
+
+def row_names(names: Sequence[str], values: Sequence[str]) -> list[dict[str, Any]]:
+    """Each row's name at the left and its number, if any, at the right, above its lanes."""
+    return [
+        {
+            "text": text,
+            "x": x,
+            "xref": "paper",
+            "xanchor": anchor,
+            "y": NAME_AT - row,
+            "yanchor": "middle",
+            "showarrow": False,
+            "font": {"size": FONT_SIZE, "color": THEME_TEXT},
+            "bgcolor": THEME_BACKGROUND,
+            "borderpad": 0,
+        }
+        for texts, x, anchor in (
+            ([f"<b>{name}</b>" for name in names], 0, "left"),
+            (values, 1, "right"),
+        )
+        for row, text in enumerate(texts)
+    ]
+
+
+def row_borders(number: int) -> list[dict[str, Any]]:
+    """Thin lines between the rows."""
+    return [
+        {
+            "type": "line",
+            "xref": "paper",
+            "x0": 0,
+            "x1": 1,
+            "y0": -row - 0.5,
+            "y1": -row - 0.5,
+            "opacity": 0.25,
+            "line": {"color": THEME_TEXT, "width": 1},
+        }
+        for row in range(number - 1)
+    ]
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Words as a sentence has them: "a, b and c"."""
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def legend() -> dict[str, Any]:
+    """Above the plot, in as many lines as the width needs."""
+    return {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": 1,
+        "yanchor": "bottom",
+        "font": {"size": FONT_SIZE - 1},
+        "itemsizing": "trace",
+    }

@@ -1,0 +1,141 @@
+"""Balanced accuracy of every method with its interval, and that of many, medium and few."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.figures.comparison.results import (
+    BOTTOM,
+    GROUPS_AT,
+    MEAN_AT,
+    ROW,
+    SEEDS_AT,
+    TOP,
+    Results,
+    error_bars,
+    legend,
+    plus_minus,
+    row_axis,
+    row_borders,
+    row_names,
+)
+from app.figures.drawing import GROUP_COLOURS, QUESTIONS, THEME_TEXT, Drawing, base_layout, empty
+
+_SYMBOLS = {"many": "triangle-up", "medium": "square", "few": "triangle-down"}
+
+
+def who_wins(results: Results) -> Drawing:
+    """Rows of methods, best mean first: mean and interval, single seeds, groups of classes."""
+    lines = results.lines
+    if not lines:
+        return empty(QUESTIONS["who_wins"], "Here as soon as the first run is finished.")
+    names = [results.name(line) for line in lines]
+    balanced = [line.values["accuracy"] for line in lines]
+    layout = base_layout(
+        margin={"l": 34, "r": 14, "t": TOP, "b": BOTTOM},
+        showlegend=True,
+        legend=legend(),
+        xaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
+        yaxis=row_axis(len(lines)),
+        shapes=row_borders(len(lines)),
+        annotations=row_names(names, [f"{plus_minus(value)} %" for value in balanced]),
+    )
+    data = [_means(results), _seeds(results), *(_group(results, name) for name in _SYMBOLS)]
+    sentence = _read(results)
+    alt = f"Dot chart of test accuracy of {len(lines)} methods, best first. {sentence} " + " ".join(
+        _spelt(results, row) for row in range(len(lines))
+    )
+    return Drawing(
+        QUESTIONS["who_wins"], sentence, alt, data, layout, TOP + BOTTOM + ROW * len(lines)
+    )
+
+
+def _means(results: Results) -> dict[str, Any]:
+    values = [line.values["accuracy"] for line in results.lines]
+    return {
+        "type": "scatter",
+        "uid": "balanced",
+        "name": "balanced, 95 %",
+        "mode": "markers",
+        "x": [round(100 * value.mean, 2) for value in values],
+        "y": [MEAN_AT - row for row in range(len(values))],
+        "error_x": error_bars(values, color=THEME_TEXT, thickness=3, width=7),
+        "text": [
+            f"{results.name(line)}: {plus_minus(line.values['accuracy'])} % balanced"
+            for line in results.lines
+        ],
+        "marker": {"symbol": "diamond", "size": 12, "color": THEME_TEXT},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _seeds(results: Results) -> dict[str, Any]:
+    """One dot a run, which knows the run's id."""
+    dots = [
+        (row, seed, epoch, results.run_ids[line.method][seed])
+        for row, line in enumerate(results.lines)
+        for seed, epoch in sorted(results.epochs[line.method].items())
+    ]
+    return {
+        "type": "scatter",
+        "uid": "seeds",
+        "name": "single seeds",
+        "mode": "markers",
+        "x": [round(100 * epoch.accuracy, 2) for _, _, epoch, _ in dots],
+        "y": [SEEDS_AT - row for row, *_ in dots],
+        "customdata": [run_id for *_, run_id in dots],
+        "text": [
+            f"{results.name(results.lines[row])}, seed {seed}: {100 * epoch.accuracy:.1f} %"
+            "<br>click: open the run in the Lab"
+            for row, seed, epoch, _ in dots
+        ],
+        "marker": {"symbol": "circle-open", "size": 9, "color": THEME_TEXT, "line": {"width": 2}},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _group(results: Results, group: str) -> dict[str, Any]:
+    values = [line.values[f"accuracy_{group}"] for line in results.lines]
+    return {
+        "type": "scatter",
+        "uid": group,
+        "name": group,
+        "mode": "markers",
+        "x": [round(100 * value.mean, 2) for value in values],
+        "y": [GROUPS_AT - row for row in range(len(values))],
+        "error_x": error_bars(values, color=GROUP_COLOURS[group]),
+        "text": [
+            f"{results.name(line)}: {plus_minus(line.values[f'accuracy_{group}'])} % {group}"
+            for line in results.lines
+        ],
+        "marker": {"symbol": _SYMBOLS[group], "size": 10, "color": GROUP_COLOURS[group]},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _read(results: Results) -> str:
+    """The best on average, overall and on the tail; means alone claim nothing."""
+    best = results.lines[0]
+    tail = max(results.lines, key=lambda line: line.values["accuracy_few"].mean)
+    few = f"{plus_minus(tail.values['accuracy_few'])} %"
+    where = f"it is the best there too, {few}" if tail is best else f"{results.name(tail)}, {few}"
+    sentence = (
+        f"Highest mean: {results.name(best)}, {plus_minus(best.values['accuracy'])} % balanced "
+        f"({_seeds_of(len(best.seeds))}); on the few-shot classes {where}."
+    )
+    alone = [results.name(line) for line in results.lines if len(line.seeds) == 1]
+    if alone:
+        sentence += f" One seed alone has no interval: {', '.join(alone)}."
+    return sentence
+
+
+def _seeds_of(number: int) -> str:
+    return f"{number} seed" if number == 1 else f"{number} seeds"
+
+
+def _spelt(results: Results, row: int) -> str:
+    line = results.lines[row]
+    groups = ", ".join(
+        f"{group} {plus_minus(line.values[f'accuracy_{group}'])}" for group in _SYMBOLS
+    )
+    return f"{results.name(line)}: {plus_minus(line.values['accuracy'])}; {groups}."

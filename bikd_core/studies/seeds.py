@@ -1,0 +1,46 @@
+"""Seeds as people write them: "0,1,2", "0-9", or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bikd_core.config import MAX_SEED, ConfigError
+
+MAX_SEEDS = 200  # of one comparison
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """Seeds from "0,1,2" or "0-9" or both.
+
+    Raises:
+        ConfigError: It is neither, or more than `MAX_SEEDS`.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        low, high = _whole(first), _whole(last or first)
+        if low is None or high is None or high < low or high - low >= MAX_SEEDS - len(seeds):
+            raise ConfigError(
+                f"seeds = {text[:80]!r} is not possible: whole numbers from 0 to {MAX_SEED}, "
+                f"separated by commas, or ranges as 0-9; at most {MAX_SEEDS}."
+            )
+        seeds += range(low, high + 1)
+    return tuple(seeds)
+
+
+def _whole(text: str) -> int | None:
+    is_whole = text.isascii() and text.isdigit() and len(text) <= 10
+    return int(text) if is_whole and int(text) <= MAX_SEED else None
+
+
+def write_seeds(seeds: Sequence[int]) -> str:
+    """What `read_seeds` reads: three and more in a row as a range."""
+    parts: list[list[int]] = []
+    for seed in seeds:
+        if parts and seed == parts[-1][-1] + 1:
+            parts[-1].append(seed)
+        else:
+            parts.append([seed])
+    return ",".join(
+        f"{part[0]}-{part[-1]}" if len(part) > 2 else ",".join(map(str, part)) for part in parts
+    )

@@ -1,0 +1,141 @@
+"""The figures of a comparison by value."""
+
+import dataclasses
+import json
+
+import pytest
+
+from app.figures import comparison as figures
+from app.figures.comparison import Results
+from bikd_core.config import RunConfig
+from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.studies.answer import answer
+from tests.app.samples import epoch_done
+
+NAMES = {"kd": "KD", "bikd": "BiKD", "ce": "CE"}
+
+
+def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_class=None):
+    """Balanced accuracies by method and seed; the classes are as the samples have them."""
+    config = RunConfig.from_flat({"dataset": dataset, "epochs": 1})
+    made = epoch_done(config, 1)
+    epochs = {
+        method: {
+            seed: dataclasses.replace(
+                made,
+                accuracy=accuracy,
+                accuracy_per_class=(per_class or {}).get(method, made.accuracy_per_class),
+            )
+            for seed, accuracy in enumerate(by_seed)
+        }
+        for method, by_seed in by_method.items()
+    }
+    lines = answer(epochs, seconds or dict.fromkeys(epochs, 0.1), reference)
+    return Results(
+        lines=tuple(lines),
+        names={name: NAMES[name] for name in by_method} | {reference: NAMES[reference]},
+        reference=reference,
+        epochs=epochs,
+        run_ids={
+            method: {seed: f"{method}-{seed}" for seed in by_seed}
+            for method, by_seed in epochs.items()
+        },
+        class_names=facts_of(dataset).class_names,
+        class_counts=planned_counts(config.data),
+    )
+
+
+THREE = {"kd": [0.50, 0.52, 0.54], "bikd": [0.61, 0.62, 0.66], "ce": [0.50, 0.53, 0.53]}
+
+
+def traces(drawing):
+    return {trace["uid"]: trace for trace in drawing.data}
+
+
+def test_methods_stand_best_first_with_their_interval_and_their_seeds():
+    drawing = figures.who_wins(results(THREE))
+    drawn = traces(drawing)
+    assert drawn["balanced"]["x"] == [63.0, 52.0, 52.0]
+    # By hand: the deviations of 0.61, 0.62, 0.66 are -2, -1, 3 points; t(0.975, 2) = 4.3027.
+    assert drawn["balanced"]["error_x"]["array"][0] == pytest.approx(4.3027 * (7 / 3) ** 0.5, 1e-3)
+    assert drawn["seeds"]["x"] == [61.0, 62.0, 66.0, 50.0, 52.0, 54.0, 50.0, 53.0, 53.0]
+    assert drawn["seeds"]["customdata"][:2] == ["bikd-0", "bikd-1"]
+    assert "Highest mean: BiKD, 63.0 ± 6.6 % balanced (3 seeds)" in drawing.sentence
+    assert "BiKD: 63.0 ± 6.6; many" in drawing.alt
+
+
+def test_one_seed_alone_says_that_it_has_no_interval():
+    drawing = figures.who_wins(results({"kd": [0.5], "bikd": [0.6]}))
+    assert traces(drawing)["balanced"]["error_x"]["array"] == [0.0, 0.0]
+    assert "One seed alone has no interval: BiKD, KD." in drawing.sentence
+    compared = figures.differences(results({"kd": [0.5], "bikd": [0.6]}))
+    assert "One common seed has no interval, so no claim about BiKD." in compared.sentence
+    assert [trace["uid"] for trace in compared.data if trace["x"]] == ["seeds", "undecided"]
+
+
+def test_a_lead_is_claimed_only_where_its_interval_excludes_zero():
+    drawing = figures.differences(results(THREE))
+    drawn = traces(drawing)
+    assert drawn["ahead"]["x"] == [11.0]
+    assert drawn["undecided"]["x"] == [0.0]
+    assert drawn["behind"]["x"] == []
+    assert "Ahead of KD: BiKD (+11.0 ± 2.5)." in drawing.sentence
+    assert "No claim about CE: the interval includes 0." in drawing.sentence
+    behind = figures.differences(results(THREE, reference="bikd"))
+    assert "Behind BiKD: KD (−11.0 ± 2.5)" in behind.sentence
+
+
+def test_differences_are_paired_by_seed_and_zero_is_in_sight():
+    drawing = figures.differences(results({"kd": [0.5, 0.6], "bikd": [0.6, 0.71]}))
+    assert traces(drawing)["seeds"]["x"] == [10.0, 11.0]
+    low, high = drawing.layout["xaxis"]["range"]
+    assert low < 0 < 11 < high
+
+
+def test_the_reference_alone_says_what_is_missing():
+    for draw in (figures.differences, figures.class_differences):
+        drawing = draw(results({"kd": [0.5]}))
+        assert drawing.data == []
+        assert "KD and another method" in drawing.sentence
+
+
+def test_class_differences_are_sorted_head_to_tail_and_bold_where_sure():
+    config = RunConfig.from_flat({"epochs": 1})
+    counts = planned_counts(config.data)
+    base = tuple(0.5 for _ in counts)
+    gained = tuple(0.5 + 0.01 * label for label in range(10))
+    made = results({"kd": [0.5, 0.5], "bikd": [0.6, 0.6]}, per_class={"kd": base, "bikd": gained})
+    [heat] = figures.class_differences(made).data
+    order = sorted(range(10), key=lambda label: -counts[label])
+    assert heat["z"][1] == pytest.approx([float(label) for label in order])
+    assert heat["text"][1][-1] == "<b>+9</b>"
+    assert heat["text"][1][0] == "+0"
+    assert "the interval excludes 0 for 9 of 10 classes" in figures.class_differences(made).sentence
+
+
+def test_a_hundred_classes_have_no_numbers_in_their_cells():
+    [heat] = figures.class_differences(results(THREE, dataset="cifar100")).data
+    assert "text" not in heat
+    assert len(heat["z"][1]) == 100
+
+
+def test_cost_is_relative_to_kd_whatever_the_reference():
+    seconds = {"kd": 0.2, "bikd": 0.5, "ce": 0.1}
+    drawing = figures.cost(results(THREE, seconds=seconds, reference="ce"))
+    [points] = drawing.data
+    assert points["x"] == [2.5, 1.0, 0.5]
+    assert "Dearest: BiKD, 2.5 times KD" in drawing.sentence
+    without = {method: THREE[method] for method in ("bikd", "ce")}
+    [points] = figures.cost(results(without, seconds=seconds, reference="ce")).data
+    assert points["x"] == [5.0, 1.0]
+
+
+@pytest.mark.parametrize("name", ["who_wins", "differences", "class_differences", "cost"])
+def test_every_figure_is_json_with_a_question_an_answer_and_titled_axes(name):
+    drawing = getattr(figures, name)(results(THREE))
+    json.dumps(drawing)
+    assert drawing.title.endswith("?")
+    assert drawing.sentence in drawing.alt
+    assert drawing.layout["xaxis"]["title"]["text"]
+    assert drawing.layout["yaxis"]["title"]["text"]
+    assert figures.who_wins(results({"kd": []})).data == []

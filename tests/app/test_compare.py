@@ -1,0 +1,139 @@
+"""The Compare page without a browser, over a manager that trains nothing."""
+
+import pytest
+
+from tests.app.samples import make_run
+from tests.app.shown import drawings
+from tests.app.test_lab import words
+
+TWO = {"methods": "kd,bikd", "seeds": "0,1", "epochs": "3"}
+
+
+def start(page):
+    return page.button(key="start")
+
+
+def test_opens_clean_and_says_what_to_do(open_page):
+    page = open_page("compare")
+    assert not page.exception
+    assert "press Start" in words(page)
+    assert start(page).label == "Start 12 runs"
+    assert not page.warning
+
+
+def test_the_protocol_says_what_is_the_same_and_what_d_val_is_used_for(open_page):
+    said = words(open_page("compare", epochs="7", learning_rate="0.03"))
+    assert "Digits 8×8" in said
+    assert "learning rate 0.03" in said
+    assert "7 epochs" in said
+    assert "trains the weight net of BiKD" in said
+    assert "is used for nothing with CE, KD and Balanced Softmax" in said
+    assert "chooses the epoch" in words(open_page("compare", counts="val"))
+
+
+def test_start_queues_only_what_is_missing(open_page, manager):
+    make_run(manager.places.runs, method="kd", seed=0, epochs=3)
+    page = open_page("compare", **TWO)
+    assert start(page).label == "Start 3 runs"
+    start(page).click().run()
+    asked = [(config.method.method, config.training.seed) for _, config in manager.asked]
+    assert asked == [("bikd", 0), ("kd", 1), ("bikd", 1)]
+    assert not page.exception
+    assert start(page).disabled
+    assert set(drawings(page)) >= {
+        f"figure-{name}" for name in ("who-wins", "differences", "class-differences", "cost")
+    }
+
+
+def test_a_long_comparison_is_confirmed_first(open_page, manager):
+    manager.seconds = 1000.0
+    page = open_page("compare", **TWO)
+    start(page).click().run()
+    assert not manager.asked
+    page.button(key="confirm_start").click().run()
+    assert len(manager.asked) == 4
+
+
+def test_the_whole_state_is_in_the_link(open_page):
+    page = open_page("compare", **TWO)
+    page.multiselect(key="control_methods").set_value(["ce", "kd"]).run()
+    page.text_input(key="control_seeds").set_value("0, 1,2").run()
+    page.selectbox(key="control_reference").select("ce").run()
+    page.number_input(key="control_epochs").set_value(9).run()
+    link = dict(page.query_params)
+    assert link == {"methods": "ce,kd", "seeds": "0-2", "reference": "ce", "epochs": "9"}
+    other = open_page("compare", **link)
+    assert other.multiselect(key="control_methods").value == ["ce", "kd"]
+    assert other.selectbox(key="control_reference").value == "ce"
+    assert start(other).label == "Start 6 runs"
+
+
+def test_the_quick_comparison_is_one_click(open_page, manager):
+    page = open_page("compare", methods="dkd", epochs="9", counts="val")
+    page.button(key="quick").click().run()
+    assert not page.exception
+    assert len(manager.asked) == 12
+    assert {config.training.epochs for _, config in manager.asked} == {60}
+    assert page.query_params == {"methods": "ce,kd,balanced_softmax,bikd", "seeds": "0-2"}
+
+
+@pytest.mark.parametrize(
+    ("name", "junk"),
+    [
+        ("methods", "kd,<script>"),
+        ("seeds", "0-99999999999"),
+        ("seeds", "-1"),
+        ("reference", "dkd"),
+        ("counts", "test"),
+        ("epochs", "nan"),
+        ("colour", "red"),
+    ],
+)
+def test_junk_in_a_link_is_named_and_replaced(open_page, name, junk):
+    page = open_page("compare", **{name: junk})
+    assert not page.exception
+    [warning] = page.warning
+    assert name in warning.value
+    assert not start(page).disabled
+
+
+def test_no_method_and_impossible_seeds_are_said_beside_the_controls(open_page):
+    page = open_page("compare")
+    page.multiselect(key="control_methods").set_value([]).run()
+    assert "at least one method" in words(page)
+    assert start(page).disabled
+    page = open_page("compare")
+    page.text_input(key="control_seeds").set_value("some").run()
+    assert "seeds = 'some' is not possible" in words(page)
+    assert not page.exception
+
+
+def test_a_failed_run_is_named_with_its_reason_and_does_not_count(open_page, manager):
+    make_run(manager.places.runs, method="kd", seed=0, epochs=3)
+    make_run(
+        manager.places.runs, method="bikd", seed=0, epochs=3, done=1, state="failed", reason="boom."
+    )
+    page = open_page("compare", **TWO)
+    assert "BiKD, seed 0, failed and does not count: boom." in words(page)
+    assert "1 of 4 runs" in str(page.get("progress")[0].proto)
+    assert len(page.dataframe[0].value) == 1  # one method has an answer
+
+
+def test_stop_ends_the_waiting_runs_first(open_page, manager):
+    trains = make_run(manager.places.runs, method="kd", seed=0, epochs=3, done=1, state="running")
+    waits = make_run(manager.places.runs, method="bikd", seed=0, epochs=3, done=0, state="queued")
+    page = open_page("compare", **TWO)
+    page.button(key="stop").click().run()
+    assert manager.asked == [("stop", waits.run_id), ("stop", trains.run_id)]
+
+
+def test_the_lab_is_not_disturbed_by_a_comparison_s_parameters(open_lab):
+    lab = open_lab(**TWO, reference="kd", counts="val")
+    assert not lab.warning
+    assert lab.number_input(key="control_epochs").value == 3
+
+
+def test_a_control_that_no_compared_method_reads_is_disabled(open_page):
+    page = open_page("compare", methods="ce,balanced_softmax")
+    assert page.selectbox(key="control_teacher").disabled
+    assert not open_page("compare", methods="ce,kd").selectbox(key="control_teacher").disabled
