@@ -25,6 +25,7 @@ from bikd_core.hypergradient import InnerBatch, OuterBatch, weight_hypergradient
 from bikd_core.methods import Batch
 from bikd_core.models import build
 from bikd_core.models.network import computing_in
+from bikd_core.teacher_views import TeacherViews
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
 from bikd_core.training.record import EpochRecord
@@ -59,6 +60,9 @@ def _variants() -> list[Variant]:
             for name in ("forward", "finite_difference", "unrolled")
         ]
         found.append(Variant("KD", precision, {"method": "kd"}))
+    for precision in precisions:
+        kept = {"estimator": "finite_difference", "teacher_views": 4}
+        found.append(Variant("finite_difference, kept views", precision, kept))
     return found
 
 
@@ -79,6 +83,11 @@ class Timed:
         teacher = build(config.models.teacher_model, *shape, draw).eval().requires_grad_(False)
         self.loop = Loop(config, split, teacher, self.device)
         self.loop.student.train()
+        if config.training.teacher_views:
+            self.loop.feed.views = views = TeacherViews(
+                self.loop.feed.train_set, config.training.teacher_views, draw
+            )
+            views.logits = torch.randn(len(split.train) * views.num_views, shape[0]).to(self.device)
         self.record = EpochRecord(len(split.train), config.method.temperature, self.device)
         self.rows = torch.arange(config.training.batch_size)
         self.published = Published(

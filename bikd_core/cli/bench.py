@@ -43,6 +43,40 @@ def step(
     report.show("What does a step cost?", rows, as_json=as_json)
 
 
+@app.command(name="input")
+def input_(*, repeats: int = 5, as_json: Json = False) -> None:
+    """Augmented batches: ours against torchvision's transforms and DataLoader."""
+    from bikd_core.bench import input as input_bench
+    from bikd_core.bench import report
+
+    rows = input_bench.measure(repeats)
+    report.show("How fast do augmented images come?", rows, as_json=as_json)
+
+
+@app.command
+def epoch(
+    *,
+    repeats: int = 3,
+    data_dir: Annotated[
+        Path | None, Parameter(help="Folder that holds CIFAR-10; without, the digits only.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """A digits run of 60 epochs; one epoch of CIFAR-10-LT at factor 100."""
+    from bikd_core.bench import epoch, report
+
+    rows = epoch.measure(repeats, data_dir)
+    report.show("How long does an epoch take?", rows, as_json=as_json)
+
+
+@app.command
+def growth(*, repeats: int = 3, as_json: Json = False) -> None:
+    """Epoch time as images, classes and inner steps grow."""
+    from bikd_core.bench import growth, report
+
+    report.show("How does an epoch's time grow?", growth.measure(repeats), as_json=as_json)
+
+
 @app.command
 def start(*, num_runs: int = 5, as_json: Json = False) -> None:
     """Import, first paint, and Start to first chart, in a headless Chromium."""

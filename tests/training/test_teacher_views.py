@@ -112,5 +112,5 @@ def test_a_run_fills_its_views_once_and_says_that_it_approximates(run, digits, p
 
 def test_kept_views_are_refused_with_a_teacher_of_batch_statistics(run, digits):
     config = digits.changed(teacher_views=2, teacher_batch_statistics=True)
-    with pytest.raises(ConfigError, match="teacher_views = 2.*teacher_batch_statistics"):
+    with pytest.raises(ConfigError, match=r"teacher_views = 2.*teacher_batch_statistics"):
         run(config)
