@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -51,11 +52,11 @@ def measure(repeats: int) -> list[Row]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     ours = DeviceSet(split.train, split, device, "crop_flip")
     theirs = _PerImage(split.train.images, split.mean, split.std)
-    ways = {"batches on the device": lambda: _ours(ours)}
+    ways: dict[str, Callable[[], Iterator[Tensor]]] = {"batches on the device": lambda: _ours(ours)}
     for workers in WORKERS:
         name = f"torchvision and DataLoader, {workers} workers"
         loader = DataLoader(theirs, BATCH, shuffle=True, num_workers=workers)
-        ways[name] = lambda loader=loader: iter(loader)  # type: ignore[misc]
+        ways[name] = partial(iter, loader)
     speeds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, batches in ways.items():
