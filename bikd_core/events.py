@@ -41,6 +41,7 @@ class RunStarted:
     num_threads: int
     versions: dict[str, str]
     memory_format: str = "contiguous"  # of images and parameters; earlier versions' only one
+    is_compiled: bool = False  # the teacher, by torch.compile
     warnings: tuple[str, ...] = ()
 
 

@@ -220,6 +220,7 @@ def _as_resolved(config: RunConfig, resolved: dict[str, Any]) -> tuple[RunConfig
     names = ("device", "estimator", "precision")
     given = {name: resolved[name] for name in names if resolved[name]}
     given["memory_format"] = resolved.get("memory_format", "contiguous")  # what there was before
+    given["compile_teacher"] = resolved.get("is_compiled", False)
     return config.changed(**given), resolved["num_threads"]
 
 

@@ -126,6 +126,7 @@ OTHERS = {
     "seed": 9,
     "device": "cpu",
     "teacher_views": 2,
+    "compile_teacher": True,
     "precision": "bfloat16",
     "memory_format": "channels_last",
     "train_on_val": "mixed",

@@ -78,6 +78,14 @@ def growth(*, repeats: int = 3, as_json: Json = False) -> None:
 
 
 @app.command
+def page(*, as_json: Json = False) -> None:
+    """1 to 30 viewers of one training run: what they cost it, and how long they wait."""
+    from bikd_core.bench import page, report
+
+    report.show("What do viewers cost?", page.measure(), as_json=as_json)
+
+
+@app.command
 def start(*, num_runs: int = 5, as_json: Json = False) -> None:
     """Import, first paint, and Start to first chart, in a headless Chromium."""
     from bikd_core.bench import report, start

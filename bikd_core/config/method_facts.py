@@ -18,6 +18,7 @@ _WITH_TEACHER = (
     "teacher_model",
     "temperature",
     "teacher_views",
+    "compile_teacher",
     "teacher_batch_statistics",
 )
 _WITH_WEIGHT_NET = (

@@ -214,6 +214,12 @@ class TrainingConfig(Part):
         title="Augmentation",
         description="Random crop after padding by an eighth of the width, and horizontal flip.",
     )
+    compile_teacher: bool = Field(
+        False,
+        title="Compile the teacher",
+        description="With torch.compile, which takes a while at Start; where it is not possible "
+        "the run says why and goes on without.",
+    )
     teacher_views: int = Field(
         0,
         ge=0,

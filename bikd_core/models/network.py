@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -18,13 +18,15 @@ class Network(nn.Module):
     """
 
     precision: Precision = "float32"
+    compiled: Callable[[Tensor], Tensor] | None = None  # takes the place of `layers_forward`
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits; (B, channels, H, W) -> (B, C)."""
+        layers = self.compiled or self.layers_forward
         if self.precision == "float32":
-            return self.layers_forward(images)
+            return layers(images)
         with torch.autocast(images.device.type, torch.bfloat16):
-            return self.layers_forward(images).float()
+            return layers(images).float()
 
     def layers_forward(self, images: Tensor) -> Tensor:
         """Logits, in the precision that is set around this."""

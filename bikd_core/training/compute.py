@@ -72,6 +72,24 @@ def prepare(net: nn.Module, compute: Compute, device: torch.device) -> nn.Module
     return net
 
 
+def compile_for(net: Network, image_shape: torch.Size, compute: Compute) -> str:
+    """Let torch.compile make the network's forward pass; "" if it did, else why it could not.
+
+    For a network that is only asked, as a teacher is: it is tried on two images here.
+    """
+    device = next(net.parameters()).device
+    images = torch.zeros(2, *image_shape, device=device).to(memory_format=compute.layout)
+    try:
+        net.compiled = torch.compile(net.layers_forward, dynamic=True)
+        with torch.no_grad():
+            net(images)
+    except Exception as error:  # a compiler that is not there, a kernel it cannot make, …
+        net.compiled = None
+        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        return f"torch.compile is not possible here, the teacher runs without it: {first[0][:200]}"
+    return ""
+
+
 def _checked(student: nn.Module, image_shape: torch.Size, layout: torch.memory_format) -> Precision:
     """bfloat16 if this machine trains the student faster with it, at logits close enough."""
     device = next(student.parameters()).device

@@ -19,7 +19,8 @@ from bikd_core.evaluation import Evaluation, evaluate, shot_groups
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.methods import METHODS, Setting, StepResult
 from bikd_core.models import build
-from bikd_core.training.compute import prepare, resolve
+from bikd_core.models.network import Network
+from bikd_core.training.compute import compile_for, prepare, resolve
 from bikd_core.training.feed import Feed, generator_for
 from bikd_core.training.record import (
     EpochRecord,
@@ -82,6 +83,9 @@ class Loop:
         for net in (self.student, teacher):
             if net is not None:
                 prepare(net, self.compute, device)
+        self.not_compiled = ""  # why, where it was asked for and could not be
+        if training.compile_teacher and isinstance(teacher, Network):
+            self.not_compiled = compile_for(teacher, split.train.images.shape[1:], self.compute)
         self.feed = Feed(config, split, teacher, device, self.compute.layout)
         self.measured_set, self.test_set = (
             DeviceSet(part, split, device, memory_format=self.compute.layout)

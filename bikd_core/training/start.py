@@ -225,12 +225,15 @@ def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
         estimator=config.method.estimator if loop.method.weight_net is not None else "",
         num_threads=torch.get_num_threads(),
         versions=versions(),
+        is_compiled=config.training.compile_teacher and not loop.not_compiled,
         warnings=_warnings(loop, teacher),
     )
 
 
 def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
     found = [teacher.caution] if teacher and teacher.caution else []
+    if loop.not_compiled:
+        found.append(loop.not_compiled)
     views = loop.feed.views
     if views is not None and views.images.augmentation != "none":
         found.append(

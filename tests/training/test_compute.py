@@ -98,3 +98,29 @@ def test_a_resumed_run_takes_what_was_resolved_not_what_was_asked(digits):
     resolved |= {"precision": "bfloat16", "memory_format": "channels_last"}
     new, _ = _as_resolved(asked, resolved)
     assert (new.training.precision, new.training.memory_format) == ("bfloat16", "channels_last")
+
+
+def test_where_torch_compile_fails_the_run_says_why_and_goes_on(run, digits, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("no compiler\nand a long story")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    plain, asked = run(digits), run(digits.changed(compile_teacher=True))
+    assert not started(asked).is_compiled
+    [warning] = started(asked).warnings
+    assert "torch.compile is not possible" in warning
+    assert warning.endswith("no compiler")
+    assert [e.test_loss for e in asked if isinstance(e, EpochDone)] == [
+        e.test_loss for e in plain if isinstance(e, EpochDone)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_teacher_says_the_same(device):
+    net = resnet().eval().requires_grad_(False).to(device)
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
+    expected = net(images)
+    resolved = compute.Compute("float32", "contiguous")
+    assert compute.compile_for(net, IMAGE, resolved) == ""
+    torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-4)
