@@ -83,7 +83,7 @@ def compile_for(net: Network, image_shape: torch.Size, compute: Compute) -> str:
         net.compiled = torch.compile(net.layers_forward, dynamic=True)
         with torch.no_grad():
             net(images)
-    except Exception as error:  # a compiler that is not there, a kernel it cannot make, …
+    except (RuntimeError, ImportError, OSError) as error:  # no compiler, a kernel it cannot make
         net.compiled = None
         first = str(error).strip().splitlines()[:1] or [type(error).__name__]
         return f"torch.compile is not possible here, the teacher runs without it: {first[0][:200]}"
