@@ -111,16 +111,16 @@ def _heat(
     }
     if rows.are_named:
         heat |= {
-            "text": _with_gaps([[_number(cell) for cell in cells] for cells in table]),
+            "text": _with_gaps([[_number(cell) for cell in cells] for cells in table], ""),
             "texttemplate": "%{text}",
             "textfont": {"size": FONT_SIZE},
         }
     return heat
 
 
-def _with_gaps(rows: list[list[Any]]) -> list[list[Any]]:
+def _with_gaps(rows: list[list[Any]], nothing: Any = None) -> list[list[Any]]:
     """A row of nothing above each."""
-    return [line for row in rows for line in ([None] * len(row), row)]
+    return [line for row in rows for line in ([nothing] * len(row), row)]
 
 
 def _number(cell: Interval) -> str:

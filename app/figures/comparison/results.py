@@ -65,6 +65,7 @@ def row_axis(number: int) -> dict[str, Any]:
     return {
         "range": [0.5 - number, 0.5],
         "showticklabels": False,
+        "ticks": "",
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,
