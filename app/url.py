@@ -25,6 +25,7 @@ VIEWER_PARAMETERS = (
     *DRAWN_BY,
     *("over", "phase", "step"),
     *("methods", "seeds", "reference", "counts"),  # of a comparison
+    "shown",  # a stored teacher
 )
 
 
