@@ -24,7 +24,7 @@ VIEWER_PARAMETERS = (
     *("run", "key", "with", "epoch", "view", "picture"),
     *DRAWN_BY,
     *("over", "phase", "step"),
-    *("methods", "seeds", "reference", "counts"),  # of a comparison
+    *("methods", "seeds", "reference", "counts", "faults"),  # of a comparison
     "shown",  # a stored teacher
 )
 
@@ -188,20 +188,6 @@ def read_count(name: str, text: str | None) -> int | None:
         f"{name} = {text[:40]!r} is not possible: it must be a whole number from 1 on. It is left "
         "out."
     )
-
-
-def split_entries(text: str) -> list[str]:
-    """The methods of a link: separated by commas; one may have options of its own after a colon.
-
-    "ce,bikd:prior=both,meta_loss=hard" is ce and one configuration of bikd.
-    """
-    entries: list[str] = []
-    for part in text.split(","):
-        if entries and "=" in part and ":" not in part:
-            entries[-1] += f",{part.strip()}"
-        else:
-            entries.append(part.strip())
-    return [entry for entry in entries if entry]
 
 
 def _is_whole(text: str) -> bool:

@@ -25,12 +25,12 @@ class ShotGroups(NamedTuple):
     few: tuple[int, ...]
 
 
-def head_to_tail(class_counts: tuple[int, ...]) -> tuple[int, ...]:
+def head_to_tail(class_counts: tuple[float, ...]) -> tuple[int, ...]:
     """Class labels by falling count; equal counts in label order."""
     return tuple(sorted(range(len(class_counts)), key=lambda label: -class_counts[label]))
 
 
-def shot_groups(class_counts: tuple[int, ...]) -> ShotGroups:
+def shot_groups(class_counts: tuple[float, ...]) -> ShotGroups:
     """Many, medium and few: thirds of the classes by count, 33/34/33 %; 3/4/3 of ten.
 
     Raises:

@@ -29,7 +29,7 @@ class RunStarted:
 
     kind: Literal["started"] = "started"
     class_names: tuple[str, ...]
-    class_counts: tuple[int, ...]  # training images per class
+    class_counts: tuple[int, ...]  # images of D_tr per class, the frames' rows
     num_val: int
     num_test: int
     data_fingerprint: str
@@ -79,7 +79,7 @@ class EpochDone:
     train_hard_loss: float
     train_soft_loss: float | None  # None without a teacher
     train_weighted_loss: float
-    val_loss: float  # mean CE
+    val_loss: float  # mean CE on D_val, or on its held-out half
     test_loss: float  # mean CE
     accuracy: float  # balanced: the mean of accuracy_per_class
     accuracy_many: float
@@ -87,6 +87,7 @@ class EpochDone:
     accuracy_few: float
     accuracy_per_class: tuple[float, ...]
     calibration_error: float  # 15 equal bins of confidence
+    val_accuracy: float | None = None  # balanced, of the same images; None in earlier versions
     w_hard_per_class: tuple[float, ...] | None = None  # None without a weight net, as all below
     w_soft_per_class: tuple[float, ...] | None = None
     hypergradient_norm: float | None = None  # of the window-averaged dL_val/dφ, mean of the epoch
@@ -141,7 +142,9 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
-    """The arrays of one epoch; N training images in the panel's order, C classes in label order.
+    """The arrays of one epoch; N images of D_tr in the panel's order, C classes in label order.
+
+    Images of D_val that are trained on too are no rows.
 
     Each per-image value is taken at that image's own training step of the epoch. Arrays that a
     method does not have are None: weights, influence and surface need a weight net, the

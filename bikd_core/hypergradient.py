@@ -8,6 +8,7 @@ and since w enters linearly, with v = ∇L_val(θ'),
 
     ∂L_val/∂w_ij = -η/B · v·∇_θ l_ij(θ) = -η/B · ⟨ ∂l_ij/∂z_i , ż_i ⟩,    ż = J_θ z · v.
 
+where an image's share of the inner loss stands for 1/B if the images do not all count the same.
 So all 2B inner products need one directional derivative of the logits z. `forward` gets it by
 forward-mode differentiation, `finite_difference` by one more forward pass; `unrolled`
 differentiates the definition, as the published code does, and stays as the slow reference.
@@ -42,13 +43,17 @@ FINITE_STEP = 1e-2
 
 
 class InnerBatch(NamedTuple):
-    """A training batch: images (B, …), labels (B,), teacher logits (B, C); how its losses are."""
+    """A training batch: images (B, …), labels (B,), teacher logits (B, C); how its losses are.
+
+    Each image counts 1/B in the inner loss, or its share where there are shares (B,).
+    """
 
     images: Tensor
     labels: Tensor
     teacher_logits: Tensor
     temperature: float
     shift: Shift = NO_SHIFT
+    shares: Tensor | None = None
 
 
 class OuterBatch(NamedTuple):
@@ -89,8 +94,11 @@ def logits_at(student: nn.Module, params: Params, images: Tensor) -> Tensor:
 
 
 def inner_loss(logits: Tensor, batch: InnerBatch, weights: Tensor) -> Tensor:
-    """1/B · Σ w_hard·L_hard + w_soft·L_soft; -> (), in nats."""
-    return (weights * losses_of(logits, batch)).sum() / len(weights)
+    """1/B · Σ w_hard·L_hard + w_soft·L_soft, or with shares for 1/B; -> (), in nats."""
+    weighted = weights * losses_of(logits, batch)
+    if batch.shares is None:
+        return weighted.sum() / len(weights)
+    return (batch.shares * weighted.sum(dim=1)).sum()
 
 
 def losses_of(logits: Tensor, batch: InnerBatch) -> Tensor:
@@ -156,7 +164,10 @@ def weight_hypergradient(
         known.logits, inner.teacher_logits, inner.labels, inner.temperature, inner.shift
     )
     alignment = torch.einsum("bjc,bc->bj", slopes, change)
-    return Hypergradient(-learning_rate / len(weights) * alignment, outer_loss.detach())
+    scale: Tensor | float = learning_rate / len(weights)
+    if inner.shares is not None:
+        scale = learning_rate * inner.shares[:, None]
+    return Hypergradient(-scale * alignment, outer_loss.detach())
 
 
 def outer_loss_at(student: nn.Module, params: Params, outer: OuterBatch) -> Tensor:

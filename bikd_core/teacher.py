@@ -126,9 +126,14 @@ def make_card(
     """The card of the student that a run of the method `ce` trained, as a teacher.
 
     Raises:
-        TeacherError: The run had another method; one that learns from D_val, or from a teacher,
-            saw more images than its training set.
+        TeacherError: The run had another method, or trained on D_val; one that learns from D_val,
+            or from a teacher, saw more images than its training set.
     """
+    if config.protocol.train_on_val != "no":
+        raise TeacherError(
+            f"A student with train_on_val = {config.protocol.train_on_val!r} cannot become a "
+            "teacher: it saw D_val."
+        )
     if config.method.method != "ce":
         raise TeacherError(
             f"A student of the method {config.method.method!r} cannot become a teacher: "

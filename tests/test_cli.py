@@ -114,6 +114,9 @@ OTHERS = {
     "estimator": "finite_difference",
     "weight_net_layers": 1,
     "weight_net_learning_rate": 0.01,
+    "weight_net_inputs": "plain",
+    "warm_up": 1,
+    "cross_fit": True,
     "epochs": 2,
     "batch_size": 32,
     "learning_rate": 0.2,
@@ -122,6 +125,10 @@ OTHERS = {
     "augmentation": "crop",
     "seed": 9,
     "device": "cpu",
+    "train_on_val": "mixed",
+    "hold_out_half": True,
+    "teacher_batch_statistics": True,
+    "drop_window": True,
 }
 
 

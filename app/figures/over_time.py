@@ -23,12 +23,14 @@ from app.figures.drawing import (
 )
 from bikd_core.events import WEIGHT_BINS
 
-HEIGHT = 340  # px
+HEIGHT = 386  # px
+_TOP, _BOTTOM = 30, 112  # px: the panels' names; the epochs, and under them the colours
+_COLOURS_BELOW = 52 / (HEIGHT - _TOP - _BOTTOM)  # of the panels' height
 MAX_COLUMNS = 120  # of longer runs a column is the mean of several epochs, and it is said
 SHARE_LIMIT = 250  # per mille of the images, as it is drawn: the end of the colours
 DIFFERENCE_LIMIT = 125  # per mille
 _PANELS = ("w_hard", "w_soft", "hard − soft")
-_DOMAINS = ((0.0, 0.265), (0.3, 0.565), (0.695, 0.96))
+_DOMAINS = ((0.0, 0.28), (0.33, 0.61), (0.72, 1.0))
 # Hard and soft have the colours that they have elsewhere; no difference is no colour at all.
 _DIFFERENCE_COLOURS = [
     [0, "rgba(0, 114, 178, 1)"],
@@ -86,7 +88,6 @@ def _heat(panel: int, parts: NDArray[np.integer[Any]], every: int) -> dict[str, 
     """One panel; `parts` [64, columns] per mille."""
     is_difference = panel == 2
     limit = DIFFERENCE_LIMIT if is_difference else SHARE_LIMIT
-    ticks = [-limit, 0, limit] if is_difference else [0, 50, 100, 150, 200, limit]
     name = _PANELS[panel]
     words = "hard minus soft: %{z} in 1,000" if is_difference else f"{name}: %{{z}} in 1,000 images"
     return {
@@ -104,24 +105,33 @@ def _heat(panel: int, parts: NDArray[np.integer[Any]], every: int) -> dict[str, 
         "zmax": limit,
         "colorscale": _DIFFERENCE_COLOURS if is_difference else "Cividis",
         "showscale": panel > 0,
-        "colorbar": {
-            "title": {"text": "images", "font": {"size": FONT_SIZE}},
-            "thickness": 12,
-            "x": _DOMAINS[panel][1] + 0.008,
-            "xpad": 2,
-            "tickvals": ticks,
-            "ticktext": _tick_texts(ticks),
-        },
+        "colorbar": _colour_bar(panel, limit),
         "hovertemplate": f"epoch %{{x:d}}, weight near %{{y:.2f}}<br>{words}<extra></extra>",
     }
 
 
-def _tick_texts(ticks: list[int]) -> list[str]:
-    texts = [f"{tick / 10:g} %".replace("-", "−") for tick in ticks]
-    texts[-1] = f"≥ {texts[-1]}"
-    if ticks[0] < 0:
-        texts[0] = f"≤ {texts[0]}"
-    return texts
+def _colour_bar(panel: int, limit: int) -> dict[str, Any]:
+    """Below the panels that it is of: beside them it would run into the next in a narrow figure."""
+    is_difference = panel == 2
+    left = _DOMAINS[2][0] if is_difference else _DOMAINS[0][0]
+    ticks = [-limit, 0, limit] if is_difference else [0, 50, 100, 150, 200, limit]
+    texts = [f"{tick / 10:g}".replace("-", "−") for tick in ticks]
+    texts[-1] += "+"
+    what = "hard − soft" if is_difference else "share of the images"
+    return {
+        "orientation": "h",
+        "title": {"text": f"{what} (%)", "font": {"size": FONT_SIZE}, "side": "bottom"},
+        "thickness": 10,
+        "len": _DOMAINS[panel][1] - left,
+        "x": left,
+        "xanchor": "left",
+        "xpad": 0,
+        "y": -_COLOURS_BELOW,
+        "yanchor": "top",
+        "ypad": 0,
+        "tickvals": ticks,
+        "ticktext": texts,
+    }
 
 
 def _axis_name(letter: str, panel: int) -> str:
@@ -159,7 +169,7 @@ def _layout(chosen: int, planned: int) -> dict[str, Any]:
     marker = epoch_marker(chosen)
     on_map = {"line": marker["line"] | {"color": "#FFFFFF"}}  # dark text would not show on it
     return base_layout(
-        margin={"l": 62, "r": 12, "t": 30, "b": 48},
+        margin={"l": 62, "r": 18, "t": _TOP, "b": _BOTTOM},
         **axes,
         shapes=[
             marker | {"xref": _axis_name("x", panel)} | (on_map if panel < 2 else {})

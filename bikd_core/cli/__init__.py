@@ -19,7 +19,7 @@ from bikd_core import __version__
 from bikd_core.cli import compare as comparing
 from bikd_core.cli import recorded
 from bikd_core.cli.bench import app as bench
-from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Training
+from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Protocol, Training
 from bikd_core.cli.driver import Driven, drive
 from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
@@ -27,6 +27,7 @@ from bikd_core.config import (
     MethodConfig,
     ModelConfig,
     ModelName,
+    ProtocolConfig,
     RunConfig,
     TrainingConfig,
     explain,
@@ -86,6 +87,7 @@ def run(
     models: Models = ModelConfig(),  # noqa: B008
     method: Method = MethodConfig(),  # noqa: B008
     training: Training = TrainingConfig(),  # noqa: B008
+    protocol: Protocol = ProtocolConfig(),  # noqa: B008
     name: Name = "",
     lens_epochs: LensEpochs = (),
     runs_dir: RunsDir = None,
@@ -96,7 +98,9 @@ def run(
 
     Ctrl-C stops it after the current step, and the page can resume it; a second one ends at once.
     """
-    config = RunConfig(data=data, models=models, method=method, training=training)
+    config = RunConfig(
+        data=data, models=models, method=method, training=training, protocol=protocol
+    )
     places = _places(runs_dir, data_dir)
     lens = frozenset(lens_epochs)
     driven = drive(config, places, name, as_json=as_json, lens_epochs=lens)
@@ -139,14 +143,12 @@ def teacher(
 @app.command(name="compare")
 def compare_methods(
     *,
-    methods: comparing.Methods = "ce,kd,bikd",
-    seeds: comparing.Seeds = "0,1,2",
-    reference: comparing.Reference = "",
-    epoch: comparing.ChosenEpoch = "last",
+    question: comparing.Asked = comparing.Question(),  # noqa: B008
     data: Data = DataConfig(),  # noqa: B008
     models: Models = ModelConfig(),  # noqa: B008
     method: Method = MethodConfig(),  # noqa: B008
     training: Training = TrainingConfig(),  # noqa: B008
+    protocol: Protocol = ProtocolConfig(),  # noqa: B008
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -156,16 +158,9 @@ def compare_methods(
     A run that is there already is not trained again; Ctrl-C and the same command go on later.
     --method and --seed have no meaning here.
     """
-    base = RunConfig(data=data, models=models, method=method, training=training)
-    is_whole = comparing.compare(
-        base,
-        _places(runs_dir, data_dir),
-        methods=methods,
-        seeds=seeds,
-        reference=reference,
-        epoch=epoch,
-        as_json=as_json,
-    )
+    base = RunConfig(data=data, models=models, method=method, training=training, protocol=protocol)
+    places = _places(runs_dir, data_dir)
+    is_whole = comparing.compare(base, places, question, as_json=as_json)
     return FINISHED if is_whole else FAILED
 
 

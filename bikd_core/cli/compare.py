@@ -5,78 +5,144 @@ from __future__ import annotations
 import json
 import sys
 import time
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bikd_core.config import METHOD_FACTS, RunConfig
+from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
 from bikd_core.places import Places
-from bikd_core.runs import RunManager, Snapshot
-from bikd_core.studies import METRICS, Comparison, Interval, Line, read_seeds, run_missing
+from bikd_core.runs import RunManager
+from bikd_core.studies import (
+    Comparison,
+    Report,
+    read_faults,
+    read_seeds,
+    run_missing,
+    split_entries,
+)
+from bikd_core.studies.export import check_ending, export, notes, table
+from bikd_core.studies.report import as_data, protocol_sentences, report_of
 
 POLL_S = 0.5
-Methods = Annotated[str, Parameter(help="Names, separated by commas.", group="Comparison")]
-Seeds = Annotated[
-    str,
-    Parameter(help="Whole numbers, separated by commas, or a range as 0-9.", group="Comparison"),
-]
-Reference = Annotated[
-    str, Parameter(help="The method that leads are over; else kd or the first.", group="Comparison")
-]
-ChosenEpoch = Annotated[
-    str,
-    Parameter(help="Which epoch counts: last, or val: lowest D_val loss.", group="Comparison"),
-]
 
 
-def compare(
-    base: RunConfig,
-    places: Places,
-    *,
-    methods: str,
-    seeds: str,
-    reference: str,
-    epoch: str,
-    as_json: bool,
-) -> bool:
+@dataclass(frozen=True)
+class Question:
+    """What is compared, and what counts."""
+
+    methods: Annotated[
+        str,
+        Parameter(
+            help="Separated by commas; one with options of its own as bikd:prior=both,warm_up=5."
+        ),
+    ] = "ce,kd,bikd"
+    seeds: Annotated[
+        str, Parameter(help="Whole numbers, separated by commas, or a range as 0-9.")
+    ] = "0,1,2"
+    reference: Annotated[
+        str, Parameter(help="The entry that leads are over; else kd or the first.")
+    ] = ""
+    epoch: Annotated[
+        str,
+        Parameter(
+            help="Which epoch counts: last; val: lowest D_val loss; test: best on the test set, "
+            "a fault of the published comparison."
+        ),
+    ] = "last"
+    league: Annotated[
+        str,
+        Parameter(
+            help="1: D_val is not trained on. 2: it is, as --train-on-val says, else as a batch "
+            "of equal weight. both: one table each. Else --train-on-val decides."
+        ),
+    ] = ""
+    fairness: Annotated[
+        str,
+        Parameter(
+            name="--protocol",
+            help="fair, or as_published: with every fault of the published comparison.",
+        ),
+    ] = "fair"
+    faults: Annotated[
+        str,
+        Parameter(
+            help="Single faults, separated by commas: teacher_batch_statistics, drop_window, "
+            "test_chosen_epoch, unequal_recipes."
+        ),
+    ] = ""
+    export: Annotated[
+        Path | None, Parameter(help="A file for the answer: .csv, .parquet, .md, .tex or .json.")
+    ] = None
+
+
+Asked = Annotated[Question, Parameter(name="*", group="Comparison")]
+
+
+def compare(base: RunConfig, places: Places, question: Question, *, as_json: bool) -> bool:
     """Run what is missing, then print the answer; returns whether every run finished.
 
     Raises:
         ConfigError: Something that is asked for is not possible.
     """
-    names = tuple(name.strip() for name in methods.split(","))
-    comparison = Comparison(
-        base,
-        names,
-        read_seeds(seeds),
-        reference or ("kd" if "kd" in names else names[0]),
-        epoch,  # type: ignore[arg-type]  # checked there
-    )
+    if question.export is not None:
+        check_ending(question.export)
+    comparisons = [comparison_of(league, question) for league in leagues(base, question.league)]
+    reports = []
     manager = RunManager(places)
     try:
-        ended = _run(comparison, manager)
+        for comparison in comparisons:
+            queued = run_missing(comparison, manager, lambda _config, _run_id: None)
+            follow(manager, queued, "comparing")
+            reports.append(report_of(comparison, manager.list()))
     finally:
         manager.shutdown()
-    lines = comparison.answer(ended)
-    failed = [run for run in ended if run.state == "failed"]
-    if as_json:
-        print(json.dumps(as_data(comparison, lines, failed)))
-    else:
-        _print(comparison, lines)
-    for run in failed:
-        print(f"{run.name} failed and does not count: {run.reason}", file=sys.stderr)
-    return sum(len(line.seeds) for line in lines) == len(comparison.configs())
+    _show(reports, question.export, as_json=as_json)
+    return not any(report.missing for report in reports)
 
 
-def _run(comparison: Comparison, manager: RunManager) -> tuple[Snapshot, ...]:
-    """Train what is missing, with a progress line; returns all runs of the folder."""
-    queued = run_missing(comparison, manager, lambda _config, _run_id: None)
+def leagues(base: RunConfig, league: str) -> list[RunConfig]:
+    """The base of each league that is asked for.
+
+    Raises:
+        ConfigError: There is no such league.
+    """
+    trained = base.protocol.train_on_val
+    first = base.changed(train_on_val="no") if league in {"1", "both"} else base
+    second = base.changed(train_on_val="batch" if trained == "no" else trained)
+    found = {"": [base], "1": [first], "2": [second], "both": [first, second]}
+    if league not in found:
+        raise ConfigError(f"league = {league[:80]!r} is not possible: it must be 1, 2 or both.")
+    return found[league]
+
+
+def comparison_of(base: RunConfig, question: Question) -> Comparison:
+    """What a question asks of a base.
+
+    Raises:
+        ConfigError: It cannot be asked.
+    """
+    names = split_entries(question.methods)
+    return Comparison(
+        base,
+        names,
+        read_seeds(question.seeds),
+        question.reference or ("kd" if "kd" in names else names[0]),
+        question.epoch,  # type: ignore[arg-type]  # checked there
+        read_faults(question.fairness, question.faults),
+    )
+
+
+def follow(manager: RunManager, queued: Sequence[str], doing: str) -> None:
+    """Wait for these runs, in order, with a progress line."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task("comparing", total=len(queued))
+        task = progress.add_task(doing, total=len(queued))
         for number, run_id in enumerate(queued):
             while not (run := manager.snapshot(run_id)).has_ended:
                 method = METHOD_FACTS[run.config.method.method].title
@@ -84,60 +150,31 @@ def _run(comparison: Comparison, manager: RunManager) -> tuple[Snapshot, ...]:
                 said = f"{method}, seed {run.config.training.seed}: epoch {done} of {planned}"
                 progress.update(task, completed=number, description=said)
                 time.sleep(POLL_S)
-        progress.update(task, completed=len(queued), description="compared")
-    return manager.list()
+        progress.update(task, completed=len(queued), description="done")
 
 
-def as_data(comparison: Comparison, lines: list[Line], failed: list[Snapshot]) -> dict[str, Any]:
-    """The answer, the protocol it was got under and what failed, as JSON has it."""
-    return {
-        "protocol": {
-            "controls": {
-                name: value
-                for name, value in comparison.base.flat().items()
-                if name not in {"method", "seed"}
-            },
-            "methods": comparison.methods,
-            "seeds": comparison.seeds,
-            "reference": comparison.reference,
-            "epoch": comparison.chosen,
-        },
-        "lines": [
-            line._asdict()
-            | {
-                "values": {name: value._asdict() for name, value in line.values.items()},
-                "lead": {name: value._asdict() for name, value in line.lead.items()},
-            }
-            for line in lines
-        ],
-        "failed": {run.run_id: run.reason for run in failed},
-    }
+def _show(reports: Sequence[Report], file: Path | None, *, as_json: bool) -> None:
+    if file is not None:
+        export(reports, file)
+    if as_json:
+        data = [as_data(report) for report in reports]
+        print(json.dumps(data[0] if len(data) == 1 else data))
+    else:
+        for report in reports:
+            _print(report)
+    for report in reports:
+        for run, why in report.missing.items():
+            print(f"{run} does not count: {why}", file=sys.stderr)
 
 
-def _print(comparison: Comparison, lines: list[Line]) -> None:
-    base, title = comparison.base.data, METHOD_FACTS[comparison.reference].title
-    epoch = "last epoch" if comparison.chosen == "last" else "epoch of the lowest D_val loss"
-    table = Table(title=f"{base.dataset}, factor {base.imbalance_factor:g}, {epoch}; % ± 95 %")
-    for name in ("method", "seeds", *METRICS, f"lead over {title}", "s/epoch"):
-        table.add_column(name.removeprefix("accuracy_"), justify="right")
-    for line in lines:
-        lead = line.lead.get("accuracy")
-        mark = " *" if lead and lead.excludes_zero else ""
-        table.add_row(
-            METHOD_FACTS[line.method].title,
-            str(len(line.seeds)),
-            *(in_percent(line.values[name]) for name in METRICS),
-            f"{in_percent(lead, signed=True)}{mark}" if lead else "–",
-            f"{line.seconds_per_epoch:.2g}",
-        )
-    console = Console()
-    console.print(table)
-    console.print("* the 95 % interval of the difference, paired by seed, excludes 0")
-
-
-def in_percent(value: Interval, *, signed: bool = False) -> str:
-    """A mean in percent with half its interval: "61.2 ± 1.4"."""
-    mean = f"{100 * value.mean:+.1f}" if signed else f"{100 * value.mean:.1f}"
-    if value.high is None:
-        return mean
-    return f"{mean} ± {100 * (value.high - value.mean):.1f}"
+def _print(report: Report) -> None:
+    head, *body = table(report)
+    shown = Table()
+    for name in head:
+        shown.add_column(name, justify="left" if name == "method" else "right")
+    for line in body:
+        shown.add_row(*line)
+    console = Console(highlight=False)
+    console.print(" ".join(protocol_sentences(report.comparison)))
+    console.print(shown)
+    console.print(notes(report)[0])

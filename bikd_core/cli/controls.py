@@ -15,6 +15,7 @@ from bikd_core.config import (
     DataConfig,
     MethodConfig,
     ModelConfig,
+    ProtocolConfig,
     RunConfig,
     TrainingConfig,
     bounds,
@@ -29,6 +30,7 @@ Data = Annotated[DataConfig, Parameter(name="*", group="Data")]
 Models = Annotated[ModelConfig, Parameter(name="*", group="Models")]
 Method = Annotated[MethodConfig, Parameter(name="*", group="Method")]
 Training = Annotated[TrainingConfig, Parameter(name="*", group="Training")]
+Protocol = Annotated[ProtocolConfig, Parameter(name="*", group="Protocol")]
 
 
 class ControlsHelp(DefaultFormatter):

@@ -29,6 +29,7 @@ from bikd_core.config.parts import (
     ModelName,
     TrainingConfig,
 )
+from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.run import DATASET_DEFAULTS, RunConfig
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "MethodFacts",
     "ModelConfig",
     "ModelName",
+    "ProtocolConfig",
     "RunConfig",
     "TrainingConfig",
     "allowed",

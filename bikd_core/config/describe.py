@@ -8,7 +8,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bikd_core.config.parts import PARTS, options_of
+from bikd_core.config.part import options_of
+from bikd_core.config.parts import PARTS
 
 
 class ConfigError(ValueError):
@@ -54,6 +55,8 @@ def _limits(name: str, keys: Iterable[str]) -> dict[str, float]:
 def explain(error: ValidationError) -> str:
     """The first complaint of a failed validation as one sentence: field, value, what is right."""
     first = error.errors()[0]
+    if not first["loc"] and "error" in first.get("ctx", {}):
+        return str(first["ctx"]["error"])  # of controls that do not go together
     name = str(first["loc"][-1]) if first["loc"] else "config"
     if first["type"] == "extra_forbidden":
         return no_control(name)

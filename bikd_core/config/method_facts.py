@@ -13,8 +13,16 @@ from typing import Any, NamedTuple
 FOLDER = Path(__file__).parents[1] / "methods"
 NO_METHODS = ("__init__", "protocol", "prior")  # files there that hold none
 FIRST = ("bikd", "ce", "kd")  # in lists; the others follow by name
-_WITH_TEACHER = ("teacher", "teacher_model", "temperature")
-_WITH_WEIGHT_NET = ("inner_steps", "estimator", "weight_net_layers", "weight_net_learning_rate")
+_WITH_TEACHER = ("teacher", "teacher_model", "temperature", "teacher_batch_statistics")
+_WITH_WEIGHT_NET = (
+    "inner_steps",
+    "estimator",
+    "weight_net_layers",
+    "weight_net_learning_rate",
+    "warm_up",
+    "cross_fit",
+    "drop_window",
+)
 
 
 class MethodFacts(NamedTuple):

@@ -1,13 +1,14 @@
-"""The controls, in the four parts of a config: each with its range, unit and one line of help."""
+"""The controls, in the five parts of a config: each with its range, unit and one line of help."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field
 
 from bikd_core.config.method_facts import METHOD_FACTS
+from bikd_core.config.part import Part
+from bikd_core.config.protocol import ProtocolConfig
 
 Dataset = Literal["digits", "fashion_mnist", "kmnist", "svhn", "cifar10", "cifar100"]
 ModelName = Literal[
@@ -36,19 +37,6 @@ else:
     Method = Literal[tuple(METHOD_FACTS)]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
 MAX_SEED = 2**31 - 1
-
-
-class Part(BaseModel):
-    """What all parts have in common: frozen, nothing unknown, no infinity."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _read_choice(cls, value: Any, info: ValidationInfo) -> Any:
-        # pydantic reads a string as a number where a number is due, but not where a Literal is.
-        options = options_of(cls.model_fields[str(info.field_name)])
-        return next((option for option in options if str(option) == value), value)
 
 
 class DataConfig(Part):
@@ -178,6 +166,25 @@ class MethodConfig(Part):
     weight_net_learning_rate: float = Field(
         1e-3, gt=0, le=1, title="Weight-net learning rate", description="Of Adam."
     )
+    weight_net_inputs: Literal["shifted", "plain"] = Field(
+        "shifted",
+        title="Weight-net inputs",
+        description="The student's cross-entropy that the weight net sees: with the class prior "
+        "where the hard loss has it, or always of the plain logits.",
+    )
+    warm_up: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        title="Warm-up",
+        description="Epochs in which every weight is 1/2 and the weight net does not learn yet.",
+    )
+    cross_fit: bool = Field(
+        False,
+        title="Cross-fitted halves",
+        description="D_val used twice: one half is trained on, the other guides the weight net; "
+        "they swap each epoch.",
+    )
 
 
 class TrainingConfig(Part):
@@ -222,9 +229,5 @@ PARTS: dict[str, type[Part]] = {
     "models": ModelConfig,
     "method": MethodConfig,
     "training": TrainingConfig,
+    "protocol": ProtocolConfig,
 }
-
-
-def options_of(info: FieldInfo) -> tuple[Any, ...]:
-    """What a field with a fixed set of values can be; empty for the others."""
-    return get_args(info.annotation) if get_origin(info.annotation) is Literal else ()

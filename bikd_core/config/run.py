@@ -1,4 +1,4 @@
-"""One run, whole: the four parts, and what a data set changes of their defaults."""
+"""One run, whole: the five parts, and what a data set changes of their defaults."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from bikd_core.config.describe import ConfigError, explain, fields, no_control, part_of
-from bikd_core.config.parts import (
-    PARTS,
-    DataConfig,
-    MethodConfig,
-    ModelConfig,
-    Part,
-    TrainingConfig,
-)
+from bikd_core.config.method_facts import METHOD_FACTS
+from bikd_core.config.part import Part
+from bikd_core.config.parts import PARTS, DataConfig, MethodConfig, ModelConfig, TrainingConfig
+from bikd_core.config.protocol import ProtocolConfig
 
 # What differs from the field defaults, per data set; a caller's own values come on top.
 _CIFAR = {
@@ -55,6 +51,7 @@ class RunConfig(Part):
     models: ModelConfig = Field(default_factory=ModelConfig)
     method: MethodConfig = Field(default_factory=MethodConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
+    protocol: ProtocolConfig = Field(default_factory=ProtocolConfig)
 
     @model_validator(mode="before")
     @classmethod
@@ -68,6 +65,31 @@ class RunConfig(Part):
             if isinstance(part, dict):
                 part.setdefault(name, default)
         return {**values, **parts}
+
+    @model_validator(mode="after")
+    def _check_the_use_of_d_val(self) -> Self:
+        num_val, halved = self.data.val_per_class, self._halved()
+        if self.cross_fits and self.protocol.train_on_val == "no":
+            raise ValueError(
+                "cross_fit = True is not possible with train_on_val = 'no': one half of D_val is "
+                "trained on, so train_on_val must be mixed or batch."
+            )
+        if num_val <= len(halved):
+            raise ValueError(
+                f"val_per_class = {num_val} is not possible with {' and '.join(halved)}: at least "
+                f"{len(halved) + 1}, so that no part of D_val is without a class."
+            )
+        return self
+
+    @property
+    def cross_fits(self) -> bool:
+        """D_val's halves take turns in training and in guiding the weight net."""
+        return self.method.cross_fit and "cross_fit" in METHOD_FACTS[self.method.method].reads
+
+    def _halved(self) -> tuple[str, ...]:
+        """The controls by which D_val is halved."""
+        asked = {"hold_out_half": self.protocol.hold_out_half, "cross_fit": self.cross_fits}
+        return tuple(name for name, is_asked in asked.items() if is_asked)
 
     def flat(self) -> dict[str, Any]:
         """All controls by their own name, in the order of the parts: what a URL holds."""

@@ -38,18 +38,19 @@ class BiKD:
 
     Variants, by `weight_form` and `prior`: one weight for both losses, or two that sum to 1; the
     hard loss, or both, on z + log π, so that the plain z is the classifier of balanced data.
-    L_val is always of the plain z. With a shift "soft" and "mix" would match it to a biased
-    teacher, so `meta_loss` is best left at "hard" there.
+    L_val is always of the plain z, and always on D_val; where D_val is trained on as well, its
+    images there have weights from the net like all others. With a shift "soft" and "mix" would
+    match it to a biased teacher, so `meta_loss` is best left at "hard" there.
 
-    Source: arXiv:2605.17839 and its published code, which instead drops such a window. The
-        shifted variants are this project's own.
+    Source: arXiv:2605.17839 and its published code, which instead drops such a window (as
+        `drop_window` does). The shifted variants and the warm-up are this project's own.
     """
 
     title: ClassVar[str] = "BiKD"
     words: ClassVar[str] = "weights learned on D_val"
     needs_teacher: ClassVar[bool] = True
     has_weight_net: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("weight_form", "prior")
+    reads: ClassVar[tuple[str, ...]] = ("weight_form", "prior", "weight_net_inputs")
 
     def __init__(self, setting: Setting) -> None:
         self.config = setting.config
@@ -63,17 +64,27 @@ class BiKD:
             weight_decay=1e-4,
         )
         self.window = _Window(self.weight_net)
+        self.drop_window = setting.drop_window
+        self.epoch = 0  # from 0
+        soft = 0.5 if self.needs_teacher else 0.0
+        self.warm_up_weights = torch.tensor([0.5, soft], device=setting.device)
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)
         inner = self._inner_batch(batch, logits)
-        inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels, inner.shift)
+        shift = inner.shift if self.config.weight_net_inputs == "shifted" else NO_SHIFT
+        inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels, shift)
         weights = self.weight_net(inputs)
+        is_warming_up = self.epoch < self.config.warm_up
+        if is_warming_up:
+            weights = self.warm_up_weights.to(weights).expand_as(weights)
         weights_before = weights.detach()
         gradient = self._student_gradient(logits, inner, weights_before)
 
         val = self.next_val_batch()
-        outer = OuterBatch(*val, self.config.temperature, self.meta_loss)
+        outer = OuterBatch(
+            val.images, val.labels, val.teacher_logits, self.config.temperature, self.meta_loss
+        )
         hypergradient = weight_hypergradient(
             self.config.estimator,
             self.student,
@@ -83,8 +94,10 @@ class BiKD:
             learning_rate,
             InnerGradient(logits.detach(), gradient),
         )
-        weights.backward(hypergradient.weights / self.config.inner_steps)
-        is_full = self.window.count() == self.config.inner_steps
+        is_full = False
+        if not is_warming_up:
+            weights.backward(hypergradient.weights / self.config.inner_steps)
+            is_full = self.window.count() == self.config.inner_steps
         if is_full:
             self.window.close()
             self.optimizer.step()
@@ -100,7 +113,7 @@ class BiKD:
             logits,
             losses=(weights * losses_of(logits, inner)).sum(dim=1),
             weights=weights,
-            influence=hypergradient.weights * (len(weights) / learning_rate),
+            influence=_influence(hypergradient.weights, inner, learning_rate),
             outer_loss=hypergradient.outer_loss,
             weight_step=is_full,
             weights_before=weights_before,
@@ -124,8 +137,9 @@ class BiKD:
 
     def _inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
         assert batch.teacher_logits is not None  # needs_teacher
+        temperature, shares = self.config.temperature, batch.shares
         return InnerBatch(
-            batch.images, batch.labels, batch.teacher_logits, self.config.temperature, self.shift
+            batch.images, batch.labels, batch.teacher_logits, temperature, self.shift, shares
         )
 
     def predict(self, logits: Tensor) -> Tensor:
@@ -147,6 +161,9 @@ class BiKD:
     def end_epoch(self, decay: float) -> dict[str, Any]:
         for group in self.optimizer.param_groups:
             group["lr"] *= decay
+        self.epoch += 1
+        if self.drop_window:
+            self.window.drop()
         return self.window.end_epoch()
 
     def state(self) -> dict[str, Tensor]:
@@ -156,6 +173,7 @@ class BiKD:
         state["learning_rate"] = torch.tensor(
             self.optimizer.param_groups[0]["lr"], dtype=torch.float64
         )
+        state["epoch"] = torch.tensor(self.epoch)
         return state | self.window.state()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
@@ -167,7 +185,15 @@ class BiKD:
             number, slot = name.split(".")
             slots.setdefault(int(number), {})[slot] = value
         self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+        self.epoch = int(state.get("epoch", 0))  # checkpoints of earlier versions have none
         self.window.load_state(state)
+
+
+def _influence(hypergradient: Tensor, inner: InnerBatch, learning_rate: float) -> Tensor:
+    """-v·∇L of each image and loss, (B, 2): what does not fall with learning rate and share."""
+    if inner.shares is None:
+        return hypergradient * (len(hypergradient) / learning_rate)
+    return hypergradient / (learning_rate * inner.shares[:, None])
 
 
 class _Window:
@@ -194,6 +220,11 @@ class _Window:
             self.cosines.append(F.cosine_similarity(gradient, self.last, dim=0))
         self.last = gradient
         self.num_gathered = 0
+
+    def drop(self) -> None:
+        """Forget what an unfinished window has gathered."""
+        self.num_gathered = 0
+        self.weight_net.zero_grad()
 
     def end_epoch(self) -> dict[str, Any]:
         """Means over the windows that closed in this epoch; nothing where none did."""

@@ -45,4 +45,5 @@ class MetaWeightNet(BiKD):
 
     def _inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
         nobody = torch.zeros_like(logits).detach()  # its loss has weight 0
-        return InnerBatch(batch.images, batch.labels, nobody, self.config.temperature)
+        temperature, shares = self.config.temperature, batch.shares
+        return InnerBatch(batch.images, batch.labels, nobody, temperature, shares=shares)

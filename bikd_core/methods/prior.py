@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 
-def log_prior(class_counts: tuple[int, ...], device: torch.device) -> Tensor:
+def log_prior(class_counts: tuple[float, ...], device: torch.device) -> Tensor:
     """The logarithm of π, π_c = n_c / Σ n; -> (C,), in nats, in float64.
 
     Raises:
         ValueError: A class has no image, so its prior has no logarithm.
     """
-    if min(class_counts) < 1:
+    if min(class_counts) <= 0:
         raise ValueError(
             f"class_counts = {class_counts!r} is not possible: each class needs an image."
         )

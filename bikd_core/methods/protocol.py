@@ -14,11 +14,16 @@ from bikd_core.methods.prior import log_prior
 
 
 class Batch(NamedTuple):
-    """Images (B, …) as floats, labels (B,), and teacher logits (B, C) where a teacher is there."""
+    """Images (B, …) as floats, labels (B,), and teacher logits (B, C) where a teacher is there.
+
+    The student descends Σ_i share_i · loss_i. Without shares that is the mean; with a D_val batch
+    of equal weight behind the D_tr batch it is the sum of both means.
+    """
 
     images: Tensor
     labels: Tensor
     teacher_logits: Tensor | None
+    shares: Tensor | None = None  # (B,)
 
 
 @dataclass(frozen=True)
@@ -28,9 +33,10 @@ class Setting:
     config: MethodConfig
     student: nn.Module
     next_val_batch: Callable[[], Batch]  # of D_val, endlessly; teacher logits if the method needs
-    class_counts: tuple[int, ...]
+    class_counts: tuple[float, ...]  # of what the student trains on, D_val included where it is
     device: torch.device
     generator: torch.Generator  # for what the method initialises; on the CPU
+    drop_window: bool = False  # the published fault
 
 
 class StepResult(NamedTuple):
@@ -108,7 +114,8 @@ class PlainMethod:
         logits = self.student(batch.images)
         losses = self.losses(logits, batch)
         self.student.zero_grad()
-        losses.mean().backward()  # type: ignore[no-untyped-call]
+        total = losses.mean() if batch.shares is None else (batch.shares * losses).sum()
+        total.backward()  # type: ignore[no-untyped-call]
         return StepResult(logits.detach(), losses.detach())
 
     def predict(self, logits: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from bikd_core.events import EpochDone
+from bikd_core.studies.entries import label_of
 
 CONFIDENCE = 0.95
 #: What is compared, by name: a number of an epoch. Accuracies are fractions.
@@ -33,15 +34,19 @@ class Interval(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One method's answer."""
+    """One entry's answer. Per-class fields are in label order."""
 
-    method: str
+    method: str  # the entry as text
     seeds: tuple[int, ...]  # of the runs that count
     values: dict[str, Interval]  # by metric
     #: By metric, less the reference's on the same seeds; empty for the reference itself, and where
     #: no seed is common.
     lead: dict[str, Interval]
     seconds_per_epoch: float
+    label: str  # for people
+    cost: float | None  # its seconds per epoch over plain KD's; None without KD in the comparison
+    per_class: tuple[Interval, ...]
+    per_class_lead: tuple[Interval, ...]  # paired by seed; empty where `lead` is
 
 
 def answer(
@@ -52,27 +57,54 @@ def answer(
     """The comparison's lines, best mean balanced accuracy first.
 
     Args:
-        chosen: The epoch that counts, by method and seed. Only what ran is in here.
-        seconds: Mean seconds of an epoch by method.
-        reference: The method that the others' leads are over; it may be missing.
+        chosen: The epoch that counts, by entry and seed. Only what ran is in here.
+        seconds: Mean seconds of an epoch by entry.
+        reference: The entry that the others' leads are over; it may be missing.
     """
-    lines = []
-    for method, by_seed in chosen.items():
-        if not by_seed:
-            continue
-        values = {
-            name: interval([of(epoch) for epoch in by_seed.values()])
-            for name, of in METRICS.items()
-        }
-        others = chosen.get(reference, {})
-        common = sorted(set(by_seed) & set(others)) if method != reference else []
-        lead = {
-            name: interval([of(by_seed[seed]) - of(others[seed]) for seed in common])
-            for name, of in METRICS.items()
-            if common
-        }
-        lines.append(Line(method, tuple(sorted(by_seed)), values, lead, seconds[method]))
+    kd = seconds.get("kd")
+    lines = [
+        _line(
+            method,
+            by_seed,
+            chosen.get(reference, {}) if method != reference else {},
+            seconds[method],
+            seconds[method] / kd if kd else None,
+        )
+        for method, by_seed in chosen.items()
+        if by_seed
+    ]
     return sorted(lines, key=lambda line: -line.values["accuracy"].mean)
+
+
+def _line(
+    method: str,
+    by_seed: Mapping[int, EpochDone],
+    others: Mapping[int, EpochDone],
+    seconds: float,
+    cost: float | None,
+) -> Line:
+    epochs = list(by_seed.values())
+    pairs = [(by_seed[seed], others[seed]) for seed in sorted(set(by_seed) & set(others))]
+    classes = range(len(epochs[0].accuracy_per_class))
+    return Line(
+        method=method,
+        seeds=tuple(sorted(by_seed)),
+        values={name: interval([of(epoch) for epoch in epochs]) for name, of in METRICS.items()},
+        lead={
+            name: interval([of(this) - of(other) for this, other in pairs])
+            for name, of in METRICS.items()
+            if pairs
+        },
+        seconds_per_epoch=seconds,
+        label=label_of(method),
+        cost=cost,
+        per_class=tuple(interval([e.accuracy_per_class[c] for e in epochs]) for c in classes),
+        per_class_lead=tuple(
+            interval([a.accuracy_per_class[c] - b.accuracy_per_class[c] for a, b in pairs])
+            for c in classes
+            if pairs
+        ),
+    )
 
 
 def interval(values: list[float]) -> Interval:

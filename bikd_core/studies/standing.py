@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from bikd_core.config import RunConfig, fields
+from bikd_core.config import RunConfig
 from bikd_core.difference import is_read_by
 from bikd_core.runs import RunManager, Snapshot
 from bikd_core.runs.estimate import decisive
 from bikd_core.studies.comparison import Comparison, counts
+from bikd_core.studies.entries import asked
 
 
 class Place(NamedTuple):
@@ -49,20 +49,12 @@ def standing(comparison: Comparison, runs: Iterable[Snapshot]) -> list[Place]:
     by_question: dict[tuple[Any, ...], list[Snapshot]] = {}
     for run in runs:
         if run.state != "finished" or counts(run):
-            by_question.setdefault(_asked(run.config), []).append(run)
+            by_question.setdefault(asked(run.config), []).append(run)
     questions = ((seed, method) for seed in comparison.seeds for method in comparison.methods)
     return [
-        Place(method, seed, config, _best(by_question.get(_asked(config), [])))
+        Place(method, seed, config, _best(by_question.get(asked(config), [])))
         for (seed, method), config in zip(questions, comparison.configs(), strict=True)
     ]
-
-
-@lru_cache(maxsize=10_000)
-def _asked(config: RunConfig) -> tuple[Any, ...]:
-    """What a run was asked, in all that its method reads: equal for runs of one place."""
-    values = config.flat()
-    method = values["method"]
-    return tuple(values[name] if is_read_by(name, method) else None for name in fields())
 
 
 def _best(like_it: list[Snapshot]) -> Snapshot | None:

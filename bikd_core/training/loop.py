@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Iterator
@@ -14,19 +13,22 @@ from torch import Tensor, nn
 
 from bikd_core.config import RunConfig
 from bikd_core.control import Control, StepLevel
-from bikd_core.data.batches import DeviceSet, Endless, epoch_order
+from bikd_core.data.batches import DeviceSet, to_device
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.evaluation import Evaluation, evaluate, shot_groups
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
-from bikd_core.methods import METHODS, Batch, Setting, StepResult
+from bikd_core.methods import METHODS, Setting, StepResult
 from bikd_core.models import build
+from bikd_core.training.feed import Feed, generator_for
 from bikd_core.training.record import (
     EpochRecord,
     NonFiniteLoss,
     frame_arrays,
     not_finite,
+    of_rows,
     weight_summary,
 )
+from bikd_core.training.val_roles import trained_counts
 
 MILESTONES = (2 / 3, 5 / 6)  # of the epochs, as 80 and 100 of the published 120
 DECAY, WEIGHT_NET_DECAY = 0.1, 0.8  # of the learning rates at each milestone
@@ -43,10 +45,12 @@ class State(NamedTuple):
     values: dict[str, Any]
 
 
-def generator_for(seed: int, purpose: str) -> torch.Generator:
-    """A CPU generator of its own for each purpose, so that none disturbs another."""
-    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+class Taken(NamedTuple):
+    """A step that was taken. Of the images trained on, those of D_tr are rows of the frames."""
+
+    rows: Tensor  # on the device
+    result: StepResult  # of the rows alone
+    weighted_loss: Tensor  # () what the student descended, D_val's images included
 
 
 class Loop:
@@ -61,14 +65,14 @@ class Loop:
     ) -> None:
         training = config.training
         self.config, self.split, self.teacher, self.device = config, split, teacher, device
-        names = ("student", "weight_net", "order", "augmentation", "val_order", "val_augmentation")
+        if teacher is not None:
+            teacher.train(config.protocol.teacher_batch_statistics)
+        self.feed = Feed(config, split, teacher, device)
+        names = ("student", "weight_net")
         self.generators = {name: generator_for(training.seed, name) for name in names}
-        self.train_set, self.val_set, self.test_set = (
-            DeviceSet(part, split, device, training.augmentation)
-            for part in (split.train, split.val, split.test)
-        )
-        self.val_batches = Endless(
-            len(split.val), training.batch_size, self.generators["val_order"]
+        self.measured_set, self.test_set = (
+            DeviceSet(part, split, device)
+            for part in (split.val[self.feed.roles.measure], split.test)
         )
         channels, size = split.train.images.shape[1], split.train.images.shape[2]
         self.student = build(
@@ -82,10 +86,11 @@ class Loop:
             Setting(
                 config=config.method,
                 student=self.student,
-                next_val_batch=self._next_val_batch,
-                class_counts=split.class_counts,
+                next_val_batch=lambda: self.feed.next_guide(self.epoch),
+                class_counts=trained_counts(config, split, self.feed.roles),
                 device=device,
                 generator=self.generators["weight_net"],
+                drop_window=config.protocol.drop_window,
             )
         )
         self.optimizer = torch.optim.SGD(
@@ -101,23 +106,6 @@ class Loop:
         self._seconds = 0.0  # of work in this epoch: pauses and readers do not count
         self._step_began = 0.0  # by time.monotonic
 
-    # Batches ------------------------------------------------------------------------------------
-
-    def _batch(self, of: DeviceSet, indices: Tensor, augmentation: torch.Generator) -> Batch:
-        images = of.batch(indices, augmentation)
-        teacher_logits = None
-        if self.teacher is not None:
-            with torch.no_grad():
-                teacher_logits = self.teacher(images)
-        return Batch(images, of.labels[indices], teacher_logits)
-
-    def _next_val_batch(self) -> Batch:
-        indices = self.val_batches.next_batch().to(self.device)
-        if self.config.method.meta_loss == "hard":  # which needs no teacher
-            images = self.val_set.batch(indices, self.generators["val_augmentation"])
-            return Batch(images, self.val_set.labels[indices], None)
-        return self._batch(self.val_set, indices, self.generators["val_augmentation"])
-
     # One epoch ----------------------------------------------------------------------------------
 
     def run_epoch(
@@ -127,20 +115,18 @@ class Loop:
         epoch = self.epoch + 1
         self._seconds = 0.0
         self.student.train()
-        record = EpochRecord(len(self.train_set), self.config.method.temperature, self.device)
-        batches = epoch_order(
-            len(self.train_set), self.config.training.batch_size, self.generators["order"]
-        )
-        for number, indices in enumerate(batches, 1):
+        record = EpochRecord(len(self.split.train), self.config.method.temperature, self.device)
+        batches = self.feed.epoch_batches(self.epoch)
+        for number, positions in enumerate(batches, 1):
             is_last = number == len(batches)
             is_watched = control.is_stepping
-            rows = indices.to(self.device)
-            result = self._step(rows, record, epoch, under_lens=is_watched)
+            taken = self._step(positions, record, epoch, under_lens=is_watched)
+            result = taken.result
             if number % CHECK_EVERY == 0 or is_last:
                 record.check(epoch)
             if is_watched:
-                yield record.trace(epoch, rows, result)
-                yield self._step_done(epoch, result)
+                yield record.trace(epoch, self.num_steps, taken.rows, result)
+                yield self._step_done(epoch, taken)
             if not is_last:
                 yield from self._obey(
                     control, epoch, self._ended_by(result, is_watched), len(batches)
@@ -154,20 +140,27 @@ class Loop:
             yield from self._obey(control, epoch, ends | _EPOCH, len(batches))
 
     def _step(
-        self, indices: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
-    ) -> StepResult:
+        self, positions: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
+    ) -> Taken:
         self._step_began = time.monotonic()
         start = time.perf_counter()
         rate = self.learning_rate(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = self._batch(self.train_set, indices, self.generators["augmentation"])
+        batch, positions = self.feed.training_batch(positions, self.epoch)
         result = self.method.step(batch, rate, under_lens=under_lens)
         self.optimizer.step()
         self.num_steps += 1
-        record.add(indices, self.num_steps, batch, result)
+        losses, shares = result.losses, batch.shares
+        weighted_loss = losses.mean() if shares is None else (shares * losses).sum()
+        if self.feed.train_on_val != "no":
+            kept = self.feed.rows_among(positions)
+            batch, result = of_rows(batch, result, to_device(kept, self.device))
+            positions = positions[kept]
+        rows = positions.to(self.device)
+        record.add(rows, self.num_steps, batch, result)
         self._seconds += time.perf_counter() - start
-        return result
+        return Taken(rows, result, weighted_loss)
 
     def learning_rate(self, epoch: int) -> float:
         """Of the student in an epoch, counted from 1."""
@@ -199,14 +192,14 @@ class Loop:
                 self.speed = change.value
             yield change
 
-    def _step_done(self, epoch: int, result: StepResult) -> StepDone:
-        outer = result.outer_loss
+    def _step_done(self, epoch: int, taken: Taken) -> StepDone:
+        outer = taken.result.outer_loss
         return StepDone(
             epoch=epoch,
             step=self.num_steps,
-            weighted_loss=float(result.losses.mean()),
+            weighted_loss=float(taken.weighted_loss),
             outer_loss=None if outer is None else float(outer),
-            weight_step=result.weight_step,
+            weight_step=taken.result.weight_step,
         )
 
     # Its end ------------------------------------------------------------------------------------
@@ -216,7 +209,8 @@ class Loop:
     ) -> Iterator[Frame | EpochDone]:
         start = time.perf_counter()
         test = evaluate(self._predicted(self.test_set), self.split.test.labels.numpy())
-        val = evaluate(self._predicted(self.val_set), self.split.val.labels.numpy())
+        measured = self.split.val.labels[self.feed.roles.measure].numpy()
+        val = evaluate(self._predicted(self.measured_set), measured)
         arrays = record.arrays()
         soft = float(arrays["soft"].mean()) if "soft" in arrays else None
         if not math.isfinite(test.loss + val.loss):
@@ -239,6 +233,7 @@ class Loop:
             train_soft_loss=soft,
             train_weighted_loss=float(arrays["total"].mean()),
             val_loss=val.loss,
+            val_accuracy=val.accuracy,
             **self._accuracies(test),
             **weight_summary(arrays, labels, num_classes),
             **numbers,
@@ -283,9 +278,7 @@ class Loop:
         tensors |= {f"method.{name}": value for name, value in self.method.state().items()}
         for name, generator in self.generators.items():
             tensors[f"generator.{name}"] = generator.get_state()
-        tensors |= {
-            f"val.{name}": torch.as_tensor(v) for name, v in self.val_batches.state().items()
-        }
+        tensors |= self.feed.state()
         values = {
             "epoch": self.epoch,
             "step": self.num_steps,
@@ -301,16 +294,17 @@ class Loop:
         parts: dict[str, dict[str, Tensor]] = {}
         for name, value in state.tensors.items():
             part, rest = name.split(".", 1)
-            moved = value if part in ("generator", "val") else value.to(self.device)
+            stays = part == "generator" or part in self.feed.loaders
+            moved = value if stays else value.to(self.device)
             parts.setdefault(part, {})[rest] = moved
         self.student.load_state_dict(parts["student"])
         groups = self.optimizer.state_dict()["param_groups"]
         momentum = {int(n): {"momentum_buffer": v} for n, v in parts.get("momentum", {}).items()}
         self.optimizer.load_state_dict({"state": momentum, "param_groups": groups})
         self.method.load_state(parts.get("method", {}))
-        for name, value in parts["generator"].items():
-            self.generators[name].set_state(value)
-        self.val_batches.load_state({**parts["val"]})
+        for name, generator in self.generators.items():
+            generator.set_state(parts["generator"][name])
+        self.feed.load_state(parts)
         self.epoch, self.num_steps = state.values["epoch"], state.values["step"]
         self.base_learning_rate = state.values["base_learning_rate"]
         self.speed = state.values.get("speed")  # checkpoints of earlier versions have none

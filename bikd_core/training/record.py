@@ -76,7 +76,7 @@ class EpochRecord:
         soft = float(self._columns["soft"][members].mean()) if "soft" in self._columns else None
         raise NonFiniteLoss(not_finite(epoch, step, hard, soft))
 
-    def trace(self, epoch: int, indices: Tensor, result: StepResult) -> StepTrace:
+    def trace(self, epoch: int, step: int, indices: Tensor, result: StepResult) -> StepTrace:
         """The step just added, whole; stalls the device."""
 
         def column(name: str) -> NDArray[Any] | None:
@@ -89,7 +89,7 @@ class EpochRecord:
         before = result.weights_before
         return StepTrace(
             epoch=epoch,
-            step=int(self._columns["step"][indices[0]]),
+            step=step,
             rows=indices.cpu().numpy().astype(np.int32),
             ce_student=self._columns["ce_student"][indices].cpu().numpy(),
             losses=result.losses.cpu().numpy(),
@@ -104,6 +104,22 @@ class EpochRecord:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All columns by name, [N] or [N, 2], on the CPU."""
         return {name: values.cpu().numpy() for name, values in self._columns.items()}
+
+
+def of_rows(batch: Batch, result: StepResult, kept: Tensor) -> tuple[Batch, StepResult]:
+    """A step's batch and result, of the images at these places in it alone."""
+
+    def pick(values: Tensor | None) -> Tensor | None:
+        return None if values is None else values[kept]
+
+    cut = Batch(batch.images[kept], batch.labels[kept], pick(batch.teacher_logits))
+    return cut, result._replace(
+        logits=result.logits[kept],
+        losses=result.losses[kept],
+        weights=pick(result.weights),
+        influence=pick(result.influence),
+        weights_before=pick(result.weights_before),
+    )
 
 
 def not_finite(epoch: int, step: int, hard: float, soft: float | None) -> str:

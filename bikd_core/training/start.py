@@ -134,9 +134,10 @@ def teacher_config(config: RunConfig) -> RunConfig:
     """The ordinary `ce` run whose student is a run's teacher.
 
     It takes the data set's own defaults and seed 0, so that all runs of a split, whatever their
-    method, seed and length, have the same teacher.
+    method, seed, length and use of D_val, have the same teacher, which saw D_tr alone.
     """
-    defaults = RunConfig.from_flat({"dataset": config.data.dataset}).training.model_dump()
+    own = RunConfig.from_flat({"dataset": config.data.dataset})
+    defaults = own.training.model_dump() | own.protocol.model_dump()
     defaults["device"] = config.training.device
     return config.changed(student=config.models.teacher_model, method="ce", **defaults)
 

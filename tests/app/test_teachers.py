@@ -39,11 +39,9 @@ def test_the_project_s_own_teacher_cannot_be_deleted_and_one_s_own_is_asked_twic
 ):
     add(manager, "mine")
     page = open_page("teachers", shown=SHIPPED)
-    assert access.teacher_refusal  # the page's popover is disabled by it
-    assert (
-        not [button for button in page.button if button.key == "delete_teacher"]
-        or page.button(key="delete_teacher").disabled
-    )
+    page.checkbox(key=f"sure teacher {SHIPPED}").check().run()
+    page.button(key="delete_teacher").click().run()
+    assert "came with the project and stays" in page.warning[0].value
     page = open_page("teachers", shown="mine")
     assert page.button(key="delete_teacher").disabled
     page.checkbox(key="sure teacher mine").check().run()

@@ -80,7 +80,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(manager):
         ({"seeds": ()}, "seeds = ''"),
         ({"seeds": (1, 1)}, "seeds = '1, 1'"),
         ({"reference": "dkd"}, "reference = 'dkd' is not possible: it must be one of .* ce, kd"),
-        ({"chosen": "test"}, "epoch = 'test' is not possible: it must be last or val"),
+        ({"chosen": "best"}, "epoch = 'best' is not possible: it must be last, val or test"),
     ],
 )
 def test_what_cannot_be_compared_is_named(change, said):
@@ -131,7 +131,7 @@ def test_a_table_names_the_methods_and_what_failed(bikd):
     code, printed = bikd("--methods", "ce,kd", "--seeds", f"0,{fake.DIVERGES}", "--epochs", "4")
     assert code == 1
     assert "lead over KD" in printed.out
-    assert "failed and does not count" in printed.err
+    assert f"KD, seed {fake.DIVERGES} does not count: failed: " in printed.err
 
 
 @pytest.mark.parametrize("seeds", ["", "a", "1.5", "-1", "3-1", "0,,1"])

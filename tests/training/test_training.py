@@ -24,7 +24,8 @@ from bikd_core.events import (
 )
 from bikd_core.models.weight_net import WeightNet
 from bikd_core.training import NonFiniteLoss, Training, train
-from bikd_core.training.loop import Loop, generator_for
+from bikd_core.training.feed import generator_for
+from bikd_core.training.loop import Loop
 
 
 def epochs(events):

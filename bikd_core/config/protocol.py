@@ -1,0 +1,37 @@
+"""What D_val may be used for, and the faults of the published comparison, each by name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from bikd_core.config.part import Part
+
+
+class ProtocolConfig(Part):
+    """What D_val is used for beside the weight net, and which published faults are restored."""
+
+    train_on_val: Literal["no", "mixed", "batch"] = Field(
+        "no",
+        title="D_val in training",
+        description="no; mixed evenly among the training images; or as a batch of equal weight in "
+        "every step. The teacher never sees D_val.",
+    )
+    hold_out_half: bool = Field(
+        False,
+        title="Hold half of D_val out",
+        description="Use one fixed half of D_val and measure D_val's loss and accuracy on the "
+        "other: to choose configurations by.",
+    )
+    teacher_batch_statistics: bool = Field(
+        False,
+        title="Teacher in train mode",
+        description="A published fault: the teacher normalises by the batch's statistics.",
+    )
+    drop_window: bool = Field(
+        False,
+        title="Drop left-over windows",
+        description="A published fault: hypergradients of a window that the epoch leaves "
+        "unfinished are thrown away.",
+    )

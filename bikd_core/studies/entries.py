@@ -1,0 +1,111 @@
+"""What is compared: a method, with values of its own where it is not the comparison's: its options.
+
+As text: `kd`, or `bikd:prior=both,meta_loss=hard`. A list of entries is separated by commas too;
+what has "=" and no ":" before it belongs to the entry before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from bikd_core.config import METHOD_FACTS, ConfigError, DataConfig, RunConfig, fields
+from bikd_core.difference import is_read_by
+
+#: What decides which images are trained and tested on, and so is the same for all entries.
+_SHARED = tuple(name for name in DataConfig.model_fields if name != "val_per_class")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a comparison."""
+
+    text: str
+    method: str
+    options: tuple[tuple[str, str], ...] = ()  # control and value, as given
+
+    @property
+    def label(self) -> str:
+        """For people: "BiKD (class prior both, meta loss hard)"."""
+        title = METHOD_FACTS[self.method].title
+        words = ", ".join(_words(name, value) for name, value in self.options)
+        return f"{title} ({words})" if words else title
+
+    def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
+        """The run of this entry with a seed.
+
+        Raises:
+            ConfigError: An option has a value that it cannot take.
+        """
+        return base.changed(method=self.method, seed=seed, **(faults | dict(self.options)))
+
+
+def split_entries(text: str) -> tuple[str, ...]:
+    """The entries of a list, as texts."""
+    entries: list[str] = []
+    for piece in text.split(","):
+        if entries and "=" in piece and ":" not in piece.partition("=")[0]:
+            entries[-1] += f",{piece.strip()}"
+        else:
+            entries.append(piece.strip())
+    return tuple(entries)
+
+
+def read_entry(text: str) -> Entry:
+    """The entry of one text.
+
+    Raises:
+        ConfigError: The method or an option is unknown, or cannot be an entry's own.
+    """
+    method, _, rest = text.partition(":")
+    if method not in METHOD_FACTS:
+        raise ConfigError(
+            f"methods = {method[:80]!r} is not possible: each must be one of "
+            f"{', '.join(METHOD_FACTS)}."
+        )
+    options = tuple(_option(text, method, piece) for piece in rest.split(",") if rest)
+    return Entry(text, method, options)
+
+
+def label_of(text: str) -> str:
+    """An entry's label for people.
+
+    Raises:
+        ConfigError: As `read_entry`.
+    """
+    return read_entry(text).label
+
+
+def _option(text: str, method: str, piece: str) -> tuple[str, str]:
+    name, has_value, value = (part.strip() for part in piece.partition("="))
+    refusal = f"methods = {text[:80]!r} is not possible: "
+    if not has_value or name not in fields():
+        raise ConfigError(
+            f"{refusal}after the colon come controls as prior=both; {name[:80]!r} is none."
+        )
+    if name in {"method", "seed", *_SHARED}:
+        raise ConfigError(f"{refusal}{name} is the same for all that is compared.")
+    if not is_read_by(name, method):
+        raise ConfigError(f"{refusal}{METHOD_FACTS[method].title} does not read {name}.")
+    return name, value
+
+
+def _words(name: str, value: str) -> str:
+    title = (fields()[name].title or name).lower()
+    if fields()[name].annotation is bool:
+        return title if value.lower() in {"true", "1", "yes", "on"} else f"no {title}"
+    return f"{title} {value}"
+
+
+@lru_cache(maxsize=10_000)
+def asked(config: RunConfig) -> tuple[Any, ...]:
+    """What a run was asked, in all that its method reads: equal for configs of the same run."""
+    values = config.flat()
+    method = values["method"]
+    return tuple(values[name] if is_read_by(name, method) else None for name in fields())
+
+
+def is_same_run(first: RunConfig, second: RunConfig) -> bool:
+    """They ask the same, in all that their method reads."""
+    return asked(first) == asked(second)

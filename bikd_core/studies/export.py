@@ -1,0 +1,207 @@
+"""A comparison as CSV, Parquet, LaTeX, Markdown or JSON, its protocol with it; pure functions."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bikd_core.config import ConfigError
+from bikd_core.studies.answer import METRICS, Interval, Line
+from bikd_core.studies.entries import label_of
+from bikd_core.studies.report import (
+    Report,
+    as_data,
+    league_of,
+    protocol_of,
+    protocol_sentences,
+    use_of_d_val,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What a metric is called in a table.
+TITLES: dict[str, str] = {
+    "accuracy": "balanced",
+    "accuracy_many": "many",
+    "accuracy_medium": "medium",
+    "accuracy_few": "few",
+    "calibration_error": "ECE",
+}
+_LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}"})
+
+
+def rows(reports: Sequence[Report]) -> list[dict[str, Any]]:
+    """One flat row for each line: fractions, seconds, and the whole protocol as JSON."""
+    return [_row(report, line) for report in reports for line in report.lines]
+
+
+def _row(report: Report, line: Line) -> dict[str, Any]:
+    comparison = report.comparison
+    entry = next(entry for entry in comparison.entries if entry.text == line.method)
+    row: dict[str, Any] = {
+        "method": line.method,
+        "label": line.label,
+        "league": league_of(comparison),
+        "num_seeds": len(line.seeds),
+        "use_of_d_val": use_of_d_val(comparison, entry),
+        "epoch": comparison.chosen,
+        "faults": ", ".join(comparison.faults),
+    }
+    for prefix, values in (("", line.values), (f"lead_over_{comparison.reference}_", line.lead)):
+        for name in METRICS:
+            value = values.get(name, Interval(None, None, None))  # type: ignore[arg-type]
+            row |= {f"{prefix}{name}_{end}": bound for end, bound in value._asdict().items()}
+    row |= {"seconds_per_epoch": line.seconds_per_epoch, "cost_over_kd": line.cost}
+    return row | {"protocol": json.dumps(protocol_of(comparison))}
+
+
+def frame(reports: Sequence[Report]) -> pd.DataFrame:
+    """The rows as a table."""
+    import pandas as pd
+
+    return pd.DataFrame(rows(reports))
+
+
+def to_csv(reports: Sequence[Report]) -> bytes:
+    """Comma-separated, one row for each line."""
+    text: str = frame(reports).to_csv(index=False)
+    return text.encode()
+
+
+def to_parquet(reports: Sequence[Report]) -> bytes:
+    """The same table as Parquet."""
+    buffer = io.BytesIO()
+    frame(reports).to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def to_json(reports: Sequence[Report]) -> bytes:
+    """All there is, per class too: one object for each report."""
+    return json.dumps([as_data(report) for report in reports], indent=1).encode() + b"\n"
+
+
+def to_markdown(reports: Sequence[Report]) -> bytes:
+    """A table for each report, its protocol above it."""
+    parts = []
+    for report in reports:
+        head, *body = table(report)
+        lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+        parts += [*protocol_sentences(report.comparison), ""]
+        parts += [
+            f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines
+        ]
+        parts += ["", *notes(report), ""]
+    return "\n".join(parts).encode()
+
+
+def to_latex(reports: Sequence[Report]) -> bytes:
+    """A `table` for each report (needs booktabs), its protocol in the caption."""
+    parts = []
+    for report in reports:
+        head, *body = ([_latex(cell) for cell in line] for line in table(report))
+        caption = " ".join([*protocol_sentences(report.comparison), *notes(report)])
+        parts += [
+            r"\begin{table}",
+            rf"\caption{{{_latex(caption)}}}",
+            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+            r"\toprule",
+            rf"{' & '.join(head)} \\",
+            r"\midrule",
+            *[rf"{' & '.join(line)} \\" for line in body],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    return "\n".join(parts).encode()
+
+
+def _latex(text: str) -> str:
+    replaced = text.translate(_LATEX).replace("±", r"$\pm$").replace("×", r"$\times$")
+    return replaced.replace("−", "$-$").replace("–", "--")
+
+
+def table(report: Report) -> list[list[str]]:
+    """Heading and cells, for people: accuracies and calibration error in %, ± half the interval.
+
+    A lead that the interval around it tells from 0 has a star.
+    """
+    reference = label_of(report.comparison.reference)
+    head = ["method", "seeds", *TITLES.values(), f"lead over {reference}"]
+    body = [
+        [
+            line.label,
+            str(len(line.seeds)),
+            *[in_percent(line.values[name]) for name in TITLES],
+            _lead(line),
+            f"{line.seconds_per_epoch:.2g}",
+            "–" if line.cost is None else f"{line.cost:.2g} ×",
+        ]
+        for line in report.lines
+    ]
+    return [[*head, "s/epoch", "cost over KD"], *body]
+
+
+def _lead(line: Line) -> str:
+    lead = line.lead.get("accuracy")
+    if lead is None:
+        return "–"
+    return in_percent(lead, signed=True) + (" *" if lead.excludes_zero else "")
+
+
+def notes(report: Report) -> list[str]:
+    """What a reader of the table must know."""
+    said = [
+        "In %, ± half of the 95 % interval over seeds; the lead is paired by seed, * where its "
+        "interval excludes 0. ECE: expected calibration error."
+    ]
+    return said + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
+
+
+def in_percent(value: Interval, *, signed: bool = False) -> str:
+    """A mean in percent with half its interval: "61.2 ± 1.4"."""
+    mean = f"{100 * value.mean:+.1f}" if signed else f"{100 * value.mean:.1f}"
+    if value.high is None:
+        return mean
+    return f"{mean} ± {100 * (value.high - value.mean):.1f}"
+
+
+#: By the file's ending.
+FORMATS: dict[str, Callable[[Sequence[Report]], bytes]] = {
+    ".csv": to_csv,
+    ".parquet": to_parquet,
+    ".md": to_markdown,
+    ".tex": to_latex,
+    ".json": to_json,
+}
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file whose ending is none of `FORMATS`, before hours are spent.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigError(
+            f"export = {str(path)!r} is not possible: the file must end in {', '.join(FORMATS)}."
+        )
+
+
+def export(reports: Sequence[Report], path: Path) -> None:
+    """Write the reports in the format of the file's ending.
+
+    Raises:
+        ConfigError: As `check_ending`, or the file cannot be written.
+    """
+    check_ending(path)
+    content = FORMATS[path.suffix.lower()](reports)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise ConfigError(f"export = {str(path)!r} cannot be written: {error.strerror}.") from error

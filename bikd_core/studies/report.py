@@ -1,0 +1,121 @@
+"""A comparison's answer with the protocol that it was got under, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from bikd_core.config import METHOD_FACTS
+from bikd_core.data.facts import facts_of
+from bikd_core.runs import Snapshot
+from bikd_core.studies.answer import Line
+from bikd_core.studies.comparison import EPOCH_WORDS, Comparison
+from bikd_core.studies.entries import Entry, label_of
+from bikd_core.studies.faults import FAULTS, changes
+from bikd_core.studies.standing import standing
+
+_TRAINED = {
+    "no": "is not trained on",
+    "mixed": "is mixed evenly into training",
+    "batch": "is trained on as a batch of equal weight in every step",
+}
+
+
+class Report(NamedTuple):
+    """One comparison, answered as far as it has run."""
+
+    comparison: Comparison
+    lines: Sequence[Line]
+    missing: Mapping[str, str]  # runs that were asked for and do not count, and why
+
+
+def report_of(comparison: Comparison, runs: Sequence[Snapshot]) -> Report:
+    """What these runs, newest first, say, and which of those asked for are not among them."""
+    places = standing(comparison, runs)
+    missing = {}
+    for place in places:
+        if not place.is_done:
+            run = place.run
+            why = "not run" if run is None else f"{run.state}: {run.reason}".rstrip(": ")
+            missing[f"{label_of(place.method)}, seed {place.seed}"] = why
+    return Report(comparison, comparison.answer(runs), missing)
+
+
+def league_of(comparison: Comparison) -> int:
+    """1: D_val is not trained on; 2: it is. An entry may differ by an option of its own."""
+    return 1 if comparison.base.protocol.train_on_val == "no" else 2
+
+
+def use_of_d_val(comparison: Comparison, entry: Entry) -> str:
+    """What an entry uses D_val for, in words."""
+    config = comparison.config_of(entry, comparison.seeds[0])
+    uses = []
+    if METHOD_FACTS[entry.method].has_weight_net:
+        uses.append("the weight net")
+    if config.protocol.train_on_val != "no":
+        uses.append("training")
+    if comparison.chooses_by_val(entry):
+        uses.append("choosing the epoch")
+    return ", ".join(uses) or "nothing"
+
+
+def protocol_of(comparison: Comparison) -> dict[str, Any]:
+    """What all were treated alike in, and in what not, as JSON has it."""
+    flat, entries = comparison.base.flat(), comparison.entries
+    return {
+        "league": league_of(comparison),
+        "controls": {k: v for k, v in flat.items() if k not in {"method", "seed"}},
+        "methods": list(comparison.methods),
+        "seeds": list(comparison.seeds),
+        "reference": comparison.reference,
+        "epoch": comparison.chosen,
+        "faults": {name: FAULTS[name] for name in comparison.faults},
+        "own_controls": {
+            entry.text: changes(entry.method, comparison.faults) | dict(entry.options)
+            for entry in entries
+        },
+        "use_of_d_val": {entry.text: use_of_d_val(comparison, entry) for entry in entries},
+    }
+
+
+def protocol_sentences(comparison: Comparison) -> list[str]:
+    """The protocol for people."""
+    base, seeds = comparison.base, comparison.seeds
+    data, training, protocol = base.data, base.training, base.protocol
+    held_out = "; one half of it only measures" if protocol.hold_out_half else ""
+    faults = "; ".join(FAULTS[name] for name in comparison.faults)
+    words = EPOCH_WORDS[comparison.chosen]
+    epoch = f"{words[0].upper()}{words[1:]}."
+    if "test_chosen_epoch" in comparison.faults:
+        epoch = "Each entry's best epoch."
+    return [
+        f"{facts_of(data.dataset).title}, imbalance factor {data.imbalance_factor:g}, "
+        f"{base.models.teacher_model} teaches {base.models.student}; {training.epochs} epochs, "
+        f"batch {training.batch_size}, learning rate {training.learning_rate:g}, temperature "
+        f"{base.method.temperature:g}; seeds {', '.join(map(str, seeds))}.",
+        f"League {league_of(comparison)}: D_val, {data.val_per_class} images of each class, "
+        f"{_TRAINED[protocol.train_on_val]}{held_out}; the teacher never saw it.",
+        epoch,
+        f"Faults of the published comparison: {faults}."
+        if faults
+        else "Same data, teacher, optimiser, batch and epochs for all.",
+    ]
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """The whole answer, as JSON has it."""
+    comparison = report.comparison
+    return {
+        "protocol": protocol_of(comparison),
+        "lines": [
+            line._asdict()
+            | {
+                "values": {name: value._asdict() for name, value in line.values.items()},
+                "lead": {name: value._asdict() for name, value in line.lead.items()},
+                "per_class": [value._asdict() for value in line.per_class],
+                "per_class_lead": [value._asdict() for value in line.per_class_lead],
+            }
+            for line in report.lines
+        ],
+        "failed": dict(report.missing),
+    }
