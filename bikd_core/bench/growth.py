@@ -23,16 +23,17 @@ BASE = {
     "student": "resnet8",
     "meta_loss": "hard",
     "val_per_class": 1,
+    "batch_size": 50,
 }
 BATCHES = (2, 4, 8, 16, 32)  # images ×1 … ×16
 CLASSES = (10, 20, 50, 100)
 INNER_STEPS = (1, 5, 20)
-MANY = 20  # batches of an epoch whose classes or inner steps grow
+MANY = 12  # batches of an epoch whose classes or inner steps grow
 
 
 def measure(repeats: int) -> list[Row]:
     """Seconds of an epoch, evaluation included, medians of turns; ratio to the smallest."""
-    rows = _rows("images", repeats, {100 * n: _epoch(num_batches=n) for n in BATCHES})
+    rows = _rows("images", repeats, {50 * n: _epoch(num_batches=n) for n in BATCHES})
     fit = _r_squared([row["value"] for row in rows], [row["seconds"] for row in rows])
     for row in rows:
         row["r_squared"] = fit

@@ -70,7 +70,7 @@ def epoch(
 
 
 @app.command
-def growth(*, repeats: int = 3, as_json: Json = False) -> None:
+def growth(*, repeats: int = 2, as_json: Json = False) -> None:
     """Epoch time as images, classes and inner steps grow."""
     from bikd_core.bench import growth, report
 
