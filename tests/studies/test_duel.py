@@ -14,7 +14,7 @@ COMPARISON = Comparison(RunConfig(), ("bikd", "ce"), (0, 1, 2), "ce")
 @pytest.mark.parametrize(
     ("bikd", "said"),
     [
-        ((0.70, 0.71, 0.72), "BiKD leads CE: +10.0 points .* the goal of a point is reached"),
+        ((0.70, 0.71, 0.72), r"BiKD leads CE: \+10.0 points .* the goal of a point is reached"),
         ((0.605, 0.616, 0.624), "BiKD leads CE: .* the goal of a point is missed"),
         ((0.50, 0.51, 0.52), "CE leads BiKD: -10.0 points"),
         ((0.40, 0.80, 0.70), "No lead: BiKD against CE .* the interval holds 0"),
