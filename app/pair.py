@@ -94,7 +94,7 @@ def _runs() -> tuple[Snapshot, ...]:
 
 def compare(snapshot: Snapshot, second: Snapshot | None) -> None:
     """A popover: put a run beside the opened one, make the one that is missing, or clone."""
-    with st.popover("Compare", icon=":material/compare:"):
+    with st.popover("Two runs", icon=":material/compare:"):
         st.caption(
             "Two runs side by side on the same axes and colours: A is the opened run, B the other."
         )

@@ -19,7 +19,7 @@ def test_two_runs_go_through_time_together_and_come_back_from_the_link(server_ur
     page.goto(server_url)
     page.get_by_role("button", name=BIKD).first.click()
     page.get_by_text("vs KD, same seed").wait_for()
-    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Two runs").click()
     page.get_by_role("button", name="Show it").click()
     page.wait_for_url("**with=*")
     page.keyboard.press("Escape")
