@@ -30,6 +30,7 @@ from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
 
 POLL_S = 0.5
+_WIDTH = 160  # characters
 
 
 League = Annotated[
@@ -179,10 +180,16 @@ def _print(report: Report) -> None:
     head, *body = table(report)
     shown = Table()
     for name in head:
-        shown.add_column(name, justify="left" if name == "method" else "right")
+        is_name = name == "method"
+        shown.add_column(name, justify="left" if is_name else "right", overflow="fold")
     for line in body:
         shown.add_row(*line)
-    console = Console(highlight=False)
+    console = wide_console()
     console.print(" ".join(protocol_sentences(report.comparison)))
     console.print(shown)
     console.print(notes(report)[0])
+
+
+def wide_console() -> Console:
+    """Standard output; into a file or a pipe as wide as the tables are."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 from rich.table import Table
 
-from bikd_core.cli.compare import Jobs, League, follow, leagues, show
+from bikd_core.cli.compare import Jobs, League, follow, leagues, show, wide_console
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
@@ -125,7 +124,7 @@ def _write(found: Sequence[tuple[Search, Ranked]], data: Sequence[object], path:
 
 
 def _print(each: Search, ranked: Ranked) -> None:
-    console = Console(highlight=False)
+    console = wide_console()
     judged = "a held-out half of D_val" if each.judged_base.protocol.hold_out_half else "D_val"
     console.print(
         f"{each.num_trials} trials of each method, ranked by {each.by} on {judged} at the last "
@@ -133,7 +132,7 @@ def _print(each: Search, ranked: Ranked) -> None:
     )
     for method, trials in ranked.items():
         table = Table()
-        table.add_column(f"{label_of(method)}: entry")
+        table.add_column(f"{label_of(method)}: entry", overflow="fold")
         for name in ("D_val accuracy %", "D_val loss"):
             table.add_column(name, justify="right")
         for found in trials[:_SHOWN]:
