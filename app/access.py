@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -17,6 +18,8 @@ from app import state
 from app.components import control_keys
 from bikd_core.runs import CorruptRunError, RunError, RunFolder, RunManager, UnknownRun
 from bikd_core.store import control_key, open_run
+from bikd_core.store.files import writing
+from bikd_core.teacher_card import TeacherError, check_name
 
 VIEWER = (
     "You follow this run by a viewer's link; only the browser that started it, or one that has "
@@ -25,6 +28,10 @@ VIEWER = (
 KEYLESS = (
     "This run was not started from this page, so it has no control link; it can be steered only "
     "on the server's own machine, in a browser that opens the page as localhost."
+)
+KEYLESS_TEACHER = (
+    "It was not made from this page: it can be deleted only on the server's own machine, in a "
+    "browser that opens the page as localhost."
 )
 MAX_KEYS = 500
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
@@ -67,9 +74,53 @@ def claim(run_id: str) -> None:
 def delete(run_id: str) -> None:
     """Delete a run and forget its key; raises as `manager_for` and `RunManager.delete`."""
     manager_for(run_id).delete(run_id)
-    if _keys().pop(run_id, None) is not None:
-        st.session_state["gained_keys"].pop(run_id, None)
-        st.session_state["lost_keys"].append(run_id)
+    _lose(run_id)
+
+
+def teacher_refusal(name: str) -> str:
+    """Why this browser may not delete a stored teacher, for its user; "" if it may."""
+    if not state.shelf().is_own(name):
+        return "It came with the project and stays."
+    path = _teacher_key(name)
+    if not control_key.has_key(path):
+        return "" if is_on_this_machine() else KEYLESS_TEACHER
+    try:
+        is_mine = control_key.is_key(path, _keys().get(f"teacher {name}", ""))
+    except CorruptRunError as error:
+        return str(error)
+    return "" if is_mine else "Only the browser that trained or uploaded it can delete it."
+
+
+def claim_teacher(name: str) -> None:
+    """Give a teacher that is new, or that is going to be made, to this browser alone.
+
+    Raises:
+        TeacherError: The name is not a plain one.
+        StoreError: Its key cannot be written.
+    """
+    path = _teacher_key(name)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # of one that was never finished
+    if (key := control_key.make_key(path)) is not None:
+        _gain(f"teacher {name}", key)
+
+
+def delete_teacher(name: str) -> None:
+    """Delete a teacher and forget its key.
+
+    Raises:
+        TeacherError: This browser may not, or a run needs it.
+    """
+    if reason := teacher_refusal(name):
+        raise TeacherError(reason)
+    state.shelf().delete(name)
+    _lose(f"teacher {name}")
+
+
+def _teacher_key(name: str) -> Path:
+    check_name(name)
+    return state.manager().places.teachers / f"{name}.key"
 
 
 def exchange_keys() -> None:
@@ -161,6 +212,12 @@ def _keys() -> dict[str, str]:
 def _gain(run_id: str, key: str) -> None:
     _keys()[run_id] = key
     st.session_state["gained_keys"][run_id] = key
+
+
+def _lose(run_id: str) -> None:
+    if _keys().pop(run_id, None) is not None:
+        st.session_state["gained_keys"].pop(run_id, None)
+        st.session_state["lost_keys"].append(run_id)
 
 
 def _take_told(told: object) -> None:

@@ -24,7 +24,9 @@ from bikd_core.config import (
     METHOD_FACTS,
     MODELS_FOR,
     ConfigError,
+    DataConfig,
     RunConfig,
+    TrainingConfig,
     bounds,
     choices,
     fields,
@@ -82,6 +84,18 @@ def common_controls(
     shown = [name for name in MAIN[3:] if name not in OF_ONE_RUN]
     _others(values, teachers, methods, shown)
     _advanced(values, teachers, methods, (*MAIN, *first))
+    return config
+
+
+def teacher_controls() -> RunConfig | None:
+    """Those of a teacher's training: its data, its architecture, its optimiser."""
+    values = state.controls()
+    config = _data(values)
+    _others(values, {}, (), ["teacher_model", "epochs"])
+    _seed(values)
+    with st.expander("Advanced"):
+        own = [*DataConfig.model_fields, *TrainingConfig.model_fields]
+        _others(values, {}, (), [name for name in own if name not in MAIN])
     return config
 
 

@@ -12,7 +12,7 @@ if ROOT not in sys.path:  # Streamlit puts only this file's own folder there
 import streamlit as st  # noqa: E402
 
 from app.components.live_plot import provide_plotly  # noqa: E402
-from app.pages_ import compare, lab  # noqa: E402
+from app.pages_ import compare, lab, teachers  # noqa: E402
 
 provide_plotly()
 st.set_page_config("Bilevel Distillation Lab", page_icon="⚖️", layout="wide")
@@ -21,6 +21,7 @@ st.html(Path(__file__).parent / "components" / "live_plot.css")
 pages = {
     "lab": st.Page(lab.page, title="Lab", url_path="lab", default=True),
     "compare": st.Page(compare.page, title="Compare", url_path="compare"),
+    "teachers": st.Page(teachers.page, title="Teachers", url_path="teachers"),
 }
 st.session_state["pages"] = pages  # for links between them
 st.navigation(list(pages.values()), position="hidden").run()

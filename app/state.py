@@ -14,9 +14,13 @@ from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
 from bikd_core.presets import nearest
 from bikd_core.runs import CorruptRunError, RunError, RunManager, Snapshot, StoreError, UnknownRun
+from bikd_core.teacher_card import TeacherError
+from bikd_core.teacher_shelf import TeacherShelf
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+# What is refused with a sentence for people.
+_SAID = (ConfigError, StoreError, RunError, TeacherError, UnknownRun, CorruptRunError)
 FIRST_PAINT_S = 2.5  # a page is painted in about that time; until then both cores are its own
 
 
@@ -26,6 +30,16 @@ def manager() -> RunManager:
     manager = RunManager(Places.from_environment(), warm_up_delay_s=FIRST_PAINT_S)
     atexit.register(manager.shutdown)
     return manager
+
+
+def shelf() -> TeacherShelf:
+    """The stored teachers of this server."""
+    return _shelf(str(manager().places.teachers), _manager=manager())
+
+
+@st.cache_resource(show_spinner=False)
+def _shelf(folder: str, *, _manager: RunManager) -> TeacherShelf:
+    return TeacherShelf(_manager)
 
 
 # A browser's session ---------------------------------------------------------------------------
@@ -143,7 +157,7 @@ def attempt(ask: Callable[[], T]) -> T | None:
     """Ask the run manager for something; what it refuses becomes a sentence on the page."""
     try:
         return ask()
-    except (ConfigError, StoreError, RunError, UnknownRun, CorruptRunError) as error:
+    except _SAID as error:
         complain(_sentence(error))
     except Exception as error:
         log.exception("the run manager failed")

@@ -24,7 +24,8 @@ VIEWER_PARAMETERS = (
     *("run", "key", "with", "epoch", "view", "picture"),
     *DRAWN_BY,
     *("over", "phase", "step"),
-    *("methods", "seeds", "reference", "counts"),  # of a comparison
+    *("methods", "seeds", "reference", "counts", "faults"),  # of a comparison
+    "shown",  # a stored teacher
 )
 
 

@@ -77,8 +77,13 @@ def load_teacher(
     model = build(model_name, num_classes, channels, size, torch.Generator())
     load_parameters(model, read_parameters(path), path, model_name)
     model.eval().requires_grad_(False)
-    unknown = f"Teacher {path.stem!r} has no card: it may have seen images of D_val or of the test."
-    return Teacher(path.stem, model, card, caution="" if card else unknown)
+    caution = ""
+    if card is None or card.is_uploaded:
+        caution = (
+            f"What teacher {path.stem!r} was trained on is unknown: it may have seen images of "
+            "D_val or of the test."
+        )
+    return Teacher(path.stem, model, card, caution)
 
 
 def find_teacher(split: LongTailSplit, model_name: str, folders: Sequence[Path]) -> Teacher | None:

@@ -36,12 +36,12 @@ class TeacherCard(BaseModel):
 
     model: ModelName
     num_classes: int = Field(ge=2)
-    data: DataConfig  # of the run that trained it
-    training: TrainingConfig
-    seen: str  # the original indices of its training images, by `pack_indices`
-    train_fingerprint: str  # of those images, by `teacher.train_fingerprint`
-    accuracy_per_class: tuple[float, ...]  # on the test set of its own run, label order
-    made_by: str  # the command that made it
+    data: DataConfig  # of the run that trained it; of an uploaded one only its test set was used
+    training: TrainingConfig | None  # None, as the next two: it was uploaded, nobody knows
+    seen: str | None  # the original indices of its training images, by `pack_indices`
+    train_fingerprint: str | None  # of those images, by `teacher.train_fingerprint`
+    accuracy_per_class: tuple[float, ...]  # on the test set of `data`, label order
+    made_by: str  # the command that made it, or the file that it came from
     versions: dict[str, str]
 
     @model_validator(mode="after")
@@ -51,7 +51,8 @@ class TeacherCard(BaseModel):
                 f"accuracy_per_class has {len(self.accuracy_per_class)} values "
                 f"for {self.num_classes} classes"
             )
-        unpack_indices(self.seen)
+        if self.seen is not None:
+            unpack_indices(self.seen)
         return self
 
     @property
@@ -64,8 +65,15 @@ class TeacherCard(BaseModel):
         """Balanced: the mean of `accuracy_per_class`, in [0, 1]."""
         return float(np.mean(self.accuracy_per_class))
 
+    @property
+    def is_uploaded(self) -> bool:
+        """Whether nobody here knows what it was trained on."""
+        return self.seen is None
+
     def num_seen(self, original_indices: ArrayLike) -> int:
-        """How many of these images of its data set the teacher was trained on."""
+        """How many of these images of its data set it is known to have been trained on."""
+        if self.seen is None:
+            return 0
         return int(np.isin(original_indices, unpack_indices(self.seen)).sum())
 
 

@@ -83,7 +83,9 @@ def test_a_teacher_without_a_card_is_loaded_with_a_caution(tmp_path, suffix):
     torch.save({"model": model.state_dict()}, tmp_path / "mine.pth")
     teacher = load_teacher(str(tmp_path / f"mine{suffix}"), NAME, split(), [])
     assert teacher.card is None
-    assert teacher.caution.startswith("Teacher 'mine' has no card: it may have seen")
+    assert teacher.caution.startswith(
+        "What teacher 'mine' was trained on is unknown: it may have seen"
+    )
 
 
 def test_a_pth_is_not_judged_by_a_json_of_its_name(tmp_path):

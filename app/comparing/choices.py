@@ -11,9 +11,11 @@ import streamlit as st
 from app import controls, state, url
 from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig, fields
 from bikd_core.studies import (
+    FAULTS,
     Comparison,
     label_of,
     read_entry,
+    read_faults,
     read_seeds,
     split_entries,
     write_seeds,
@@ -33,6 +35,7 @@ class Asked(NamedTuple):
     seeds: str = "0-2"
     reference: str = "kd"
     counts: str = "last"
+    faults: tuple[str, ...] = ()
 
     @property
     def effective_reference(self) -> str:
@@ -64,6 +67,9 @@ def take_link(parameters: Mapping[str, str]) -> None:
                 f"counts = {parameters['counts'][:40]!r} is not possible: it must be one of "
                 f"{', '.join(_COUNTS)}. last is used."
             )
+    if "faults" in parameters:
+        faults = state.attempt(partial(read_faults, "fair", parameters["faults"]))
+        asked = asked._replace(faults=faults or ())
     st.session_state["asked"] = asked
 
 
@@ -110,6 +116,8 @@ def for_link() -> dict[str, str]:
         parameters["reference"] = now.effective_reference
     if now.counts != Asked().counts:
         parameters["counts"] = now.counts
+    if now.faults:
+        parameters["faults"] = ",".join(now.faults)
     return parameters
 
 
@@ -131,8 +139,19 @@ def sidebar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
         help="The last one, or that of the lowest loss on D_val: the test set never chooses.",
         width="stretch",
     )
+    st.multiselect(
+        "Faults of the published comparison",
+        list(FAULTS),
+        default=list(now.faults),
+        format_func=FAULTS.__getitem__,
+        key=controls.shown("faults", list(now.faults)),
+        on_change=_take,
+        args=("faults",),
+        placeholder="none: it is fair",
+        help="What each of them is worth can be seen by choosing it.",
+    )
     st.markdown("##### The same for all")
-    names = [name.partition(":")[0] for name in now.methods]
+    names = [name for name in map(_method_of, now.methods) if name in METHOD_FACTS]
     first = [name for name in FIRST if name in fields()]
     base = controls.common_controls(teachers, names, first)
     return _comparison(base, now)
@@ -149,6 +168,8 @@ def _methods_widget(now: Asked) -> None:
         on_change=_take,
         args=("methods",),
         placeholder="at least one",
+        accept_new_options=True,
+        help="One with options of its own is typed as bikd:prior=both,meta_loss=mix.",
     )
 
 
@@ -182,14 +203,24 @@ def _reference_widget(now: Asked) -> None:
 def _take(name: str) -> None:
     state.forget_complaints()
     value: Any = st.session_state[f"control_{name}"]
-    if name == "methods":
+    if name in {"methods", "faults"}:
         value = tuple(value)
     st.session_state["asked"] = asked()._replace(**{name: value})
 
 
+def _method_of(entry: str) -> str:
+    return entry.partition(":")[0]
+
+
 def title_of(method: str) -> str:
-    """A method's usual name, with the options that an entry has of its own."""
-    return label_of(method)
+    """A method's usual name, with the options that an entry has of its own.
+
+    What was typed and is none stays as it is: the sentence about it names it.
+    """
+    try:
+        return label_of(method)
+    except ConfigError:
+        return method
 
 
 def _comparison(base: RunConfig | None, now: Asked) -> Comparison | None:
@@ -202,7 +233,9 @@ def _comparison(base: RunConfig | None, now: Asked) -> Comparison | None:
     assert counts in get_args(ChosenEpoch)
     try:
         seeds = read_seeds(now.seeds)
-        comparison = Comparison(base, now.methods, seeds, now.effective_reference, counts)
+        comparison = Comparison(
+            base, now.methods, seeds, now.effective_reference, counts, now.faults
+        )
     except ConfigError as error:
         st.error(str(error))
         return None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from app.comparing.choices import title_of
 from app.figures.comparison.results import listed
-from bikd_core.config import METHOD_FACTS
 from bikd_core.data.facts import facts_of, num_test_per_class, planned_counts
 from bikd_core.difference import is_read_by
-from bikd_core.studies import Comparison, write_seeds
+from bikd_core.studies import EPOCH_WORDS, FAULTS, Comparison, write_seeds
+from bikd_core.studies.report import use_of_d_val
 
 _AUGMENTATION = {"none": "none", "crop": "random crop", "crop_flip": "random crop and flip"}
 
@@ -23,8 +22,7 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
     teacher = f"{models.teacher_model}, {'trained' if models.teacher == 'auto' else models.teacher}"
     if models.teacher == "auto":
         teacher += " on the same training images"
-    with_teacher = [name for name in comparison.methods if is_read_by("teacher", _method(name))]
-    if not with_teacher:
+    if not any(is_read_by("teacher", entry.method) for entry in comparison.entries):
         teacher = "none of these methods has one"
     return [
         (
@@ -36,7 +34,7 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
         (
             "Split",
             f"seed {data.split_seed}; D_val {data.val_per_class} and test "
-            f"{num_test_per_class(data)} images of each class, neither trained on",
+            f"{num_test_per_class(data)} images of each class; {_league(comparison)}",
         ),
         ("Teacher", f"{teacher}; the same for all"),
         ("Student", f"{models.student}, seeds {write_seeds(comparison.seeds)}, the same for all"),
@@ -47,29 +45,36 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
             f"{training.batch_size}, augmentation {_AUGMENTATION[training.augmentation]}, "
             f"{training.epochs} epochs",
         ),
-        ("D_val", _use_of_val(comparison)),
-        (
-            "Epoch that counts",
-            "the last epoch"
-            if comparison.chosen == "last"
-            else "the epoch whose loss on D_val is lowest; the test set never chooses",
-        ),
+        ("D_val is used by", _use_of_val(comparison)),
+        ("Epoch that counts", _epoch(comparison)),
+        ("Faults of the published comparison", _faults(comparison)),
     ]
 
 
+def _league(comparison: Comparison) -> str:
+    """Whether D_val is trained on, and what is held out of it."""
+    protocol = comparison.base.protocol
+    words = {
+        "no": "D_val is not trained on",
+        "mixed": "D_val is mixed evenly into training",
+        "batch": "D_val is trained on as a batch of equal weight in every step",
+    }[protocol.train_on_val]
+    return words + ("; half of it only measures" if protocol.hold_out_half else "")
+
+
+def _epoch(comparison: Comparison) -> str:
+    if "test_chosen_epoch" in comparison.faults:
+        return "each method's best, as the fault says"
+    return EPOCH_WORDS[comparison.chosen]
+
+
+def _faults(comparison: Comparison) -> str:
+    return "; ".join(FAULTS[name] for name in comparison.faults) or "none"
+
+
 def _use_of_val(comparison: Comparison) -> str:
-    """Which methods use D_val for what."""
-    chooses = comparison.chosen == "val"
-    learn = [name for name in comparison.methods if METHOD_FACTS[_method(name)].has_weight_net]
-    others = [name for name in comparison.methods if name not in learn]
-    parts = []
-    if learn:
-        parts.append(f"trains the weight net of {listed([title_of(name) for name in learn])}")
-    if others:
-        what = "only chooses the epoch" if chooses else "is used for nothing"
-        parts.append(f"{what} with {listed([title_of(name) for name in others])}")
-    return "; ".join(parts) + ("; chooses the epoch of all" if chooses and learn else "")
-
-
-def _method(entry: str) -> str:
-    return entry.partition(":")[0]
+    """What each method uses D_val for; those with the same use together."""
+    entries: dict[str, list[str]] = {}
+    for entry in comparison.entries:
+        entries.setdefault(use_of_d_val(comparison, entry), []).append(entry.label)
+    return "; ".join(f"{listed(labels)} for {use}" for use, labels in entries.items())

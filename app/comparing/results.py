@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
@@ -15,7 +16,9 @@ from app.figures import comparison as figures
 from app.figures.comparison import Results
 from app.figures.drawing import Drawing
 from bikd_core.data.facts import facts_of, planned_counts
-from bikd_core.studies import Comparison, Interval, Line, Place
+from bikd_core.runs import Snapshot
+from bikd_core.studies import Comparison, Interval, Line, Place, report_of
+from bikd_core.studies.export import FORMATS
 
 _ROWS = (("who_wins", "differences"), ("class_differences",), ("cost",))
 _DRAW = {
@@ -41,13 +44,13 @@ def show(comparison: Comparison, places: Sequence[Place]) -> None:
                     on_point=_open_point if name == "who_wins" else None,
                 )
     _table(results)
+    _downloads(comparison, places, results)
     _runs(places)
 
 
 def _identity(comparison: Comparison) -> str:
     """Equal for equal comparisons."""
-    asked = (comparison.methods, comparison.seeds, comparison.reference, comparison.chosen)
-    return f"{comparison.base.model_dump_json()} {asked}"
+    return f"{comparison.base.model_dump_json()} {comparison!r}"
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
@@ -73,8 +76,8 @@ def results_of(comparison: Comparison, places: Sequence[Place]) -> Results:
     data = comparison.base.data
     return Results(
         lines=tuple(comparison.answer([run for _, run in done])),
-        names={method: title_of(method) for method in comparison.methods},
         reference=comparison.reference,
+        reference_name=title_of(comparison.reference),
         epochs={
             method: {place.seed: comparison.epoch_of(run) for place, run in done_of}
             for method, done_of in by_method.items()
@@ -158,12 +161,13 @@ def _table(results: Results) -> None:
         "lead": number(f"Lead over {results.reference_name}", format="%+.1f", help=_PAIRED),
         "lead_half": number("± ", format="%.1f", help="Half the 95 % interval of the lead."),
         "seconds": number("s / epoch", format="%.2g"),
+        "cost": number("× KD", format="%.2f", help="Seconds of an epoch as a multiple of KD's."),
     }
     for name, title in _METRICS.items():
         columns[name] = number(title, format="%.1f %%")
         columns[f"{name}_half"] = number("±", format="%.1f", help=f"{title}: half its interval.")
     st.dataframe(
-        [row_of(results, line) for line in results.lines],
+        [row_of(line) for line in results.lines],
         column_config=columns,
         hide_index=True,
         placeholder="–",
@@ -175,19 +179,46 @@ def _table(results: Results) -> None:
     )
 
 
+# Files -----------------------------------------------------------------------------------------
+
+_FILES = {"CSV": ".csv", "Parquet": ".parquet", "LaTeX": ".tex", "Markdown": ".md"}
+
+
+def _downloads(comparison: Comparison, places: Sequence[Place], results: Results) -> None:
+    """The table as files, each with its protocol; made when they are asked for."""
+    if not results.lines:
+        return
+    runs = [place.run for place in places if place.run is not None]
+    with st.container(horizontal=True, gap="small", key="downloads"):
+        for name, ending in _FILES.items():
+            st.download_button(
+                name,
+                data=partial(_file, comparison, runs, ending),
+                file_name=f"comparison-{comparison.base.data.dataset}{ending}",
+                icon=":material/download:",
+                key=f"download {name}",
+                on_click="ignore",
+                help="The table with the protocol that it was got under.",
+            )
+
+
+def _file(comparison: Comparison, runs: Sequence[Snapshot], ending: str) -> bytes:
+    return FORMATS[ending]([report_of(comparison, runs)])
+
+
 _PAIRED = "Points of balanced accuracy, paired by seed."
 
 
-def row_of(results: Results, line: Line) -> dict[str, Any]:
+def row_of(line: Line) -> dict[str, Any]:
     """A method's row: percent and points, not fractions."""
-    row: dict[str, Any] = {"method": results.name(line), "seeds": len(line.seeds)}
+    row: dict[str, Any] = {"method": line.label, "seeds": len(line.seeds)}
     for name in _METRICS:
         row[name] = 100 * line.values[name].mean
         row[f"{name}_half"] = _half(line.values[name])
     lead = line.lead.get("accuracy")
     row["lead"] = None if lead is None else 100 * lead.mean
     row["lead_half"] = None if lead is None else _half(lead)
-    row["seconds"] = line.seconds_per_epoch
+    row |= {"seconds": line.seconds_per_epoch, "cost": line.cost}
     return row
 
 

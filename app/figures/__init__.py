@@ -17,6 +17,7 @@ from app.figures.over_time import weights_over_time
 from app.figures.picture import picture_influence, picture_losses, picture_weights
 from app.figures.same_axes import on_same_axes
 from app.figures.surface import response_surface
+from app.figures.teacher import teacher_accuracy
 from app.figures.weights import mean_weights, weight_distribution
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "picture_weights",
     "response_surface",
     "saturated_share",
+    "teacher_accuracy",
     "weight_distribution",
     "weights_over_time",
 ]

@@ -145,7 +145,7 @@ def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
     """Bars of the test accuracy of each class, head to tail, and the teacher's as diamonds."""
     rows = rows_of(started.class_names, started.class_counts)
     accuracy = [epoch.accuracy_per_class[label] for label in rows.labels]
-    data = [_bars(rows, accuracy)]
+    data = [accuracy_bars(rows, accuracy, "student")]
     teacher_words = ""
     if teacher := started.teacher_accuracy_per_class:
         data.append(_diamonds(rows, [teacher[label] for label in rows.labels]))
@@ -172,11 +172,12 @@ def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
     return Drawing(QUESTIONS["class_accuracy"], sentence, alt, data, layout, rows.height)
 
 
-def _bars(rows: Rows, accuracy: list[float]) -> dict[str, Any]:
+def accuracy_bars(rows: Rows, accuracy: list[float], who: str) -> dict[str, Any]:
+    """A bar for each class, head to tail, in its group's colour."""
     return {
         "type": "bar",
-        "uid": "student",
-        "name": "student",
+        "uid": who,
+        "name": who,
         "orientation": "h",
         "x": [round(100 * value, 1) for value in accuracy],
         "y": [-row for row in range(len(accuracy))],
@@ -185,7 +186,7 @@ def _bars(rows: Rows, accuracy: list[float]) -> dict[str, Any]:
             for name, count in zip(rows.names, rows.counts, strict=True)
         ],
         "marker": {"color": [GROUP_COLOURS[group] for group in rows.groups]},
-        "hovertemplate": "%{customdata}<br>student %{x} %<extra></extra>",
+        "hovertemplate": f"%{{customdata}}<br>{who} %{{x}} %<extra></extra>",
     }
 
 

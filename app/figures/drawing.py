@@ -45,6 +45,7 @@ QUESTIONS: dict[str, str] = {
     "differences": "Whose lead is more than chance?",
     "class_differences": "Which classes gain, which lose?",
     "cost": "What does it cost?",
+    "teacher_accuracy": "Whom does this teacher know?",
 }
 
 

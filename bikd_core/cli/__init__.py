@@ -20,7 +20,7 @@ from bikd_core.cli import compare as comparing
 from bikd_core.cli import recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Protocol, Training
-from bikd_core.cli.driver import Driven, drive, store_teacher
+from bikd_core.cli.driver import Driven, drive
 from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
     DataConfig,
@@ -133,7 +133,9 @@ def teacher(
     if code == FINISHED:
         given = _options(data) + _options(training)
         command = " ".join(["bikd teacher", f"--teacher-model={model}", *given])
-        path = store_teacher(driven, places.data, output or places.teachers, name, command)
+        from bikd_core.teacher_making import store_run  # which imports torch
+
+        path = store_run(driven.folder, places.data, output or places.teachers, name, command)
         print(f"Teacher {path.stem}: {path}")
     return code
 

@@ -8,7 +8,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
@@ -136,32 +135,6 @@ def _fetch(config: RunConfig, places: Places, reporter: Reporter) -> None:
         from bikd_core.data.sources import load_source
 
         load_source(config.data.dataset, places.data, on_progress=reporter.download)
-
-
-def store_teacher(driven: Driven, data_dir: Path, folder: Path, name: str, command: str) -> Path:
-    """Export the student of a finished `ce` run as a teacher; returns the file of its weights.
-
-    Raises:
-        TeacherError: It cannot be stored so.
-    """
-    import safetensors.torch
-    import torch
-
-    from bikd_core.data.long_tail import load_split
-    from bikd_core.models import build
-    from bikd_core.teacher import make_card, save_teacher, teacher_name
-    from bikd_core.training.start import versions
-
-    assert driven.last is not None
-    config = driven.folder.record().config
-    split = load_split(config.data, data_dir)
-    channels, size = split.train.images.shape[1:3]
-    num_classes = len(split.class_names)
-    model = build(config.models.student, num_classes, channels, size, torch.Generator())
-    model.load_state_dict(safetensors.torch.load_file(driven.folder.path / "student.safetensors"))
-    accuracies = driven.last.accuracy_per_class
-    card = make_card(config, split, accuracies, made_by=command, versions=versions())
-    return save_teacher(folder, name or teacher_name(split, config.models.student), model, card)
 
 
 @contextmanager

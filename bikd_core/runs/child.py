@@ -20,6 +20,12 @@ WORKER = (sys.executable, "-P", "-m", "bikd_core.worker")
 _LAST_WORDS_BYTES = 4000
 
 
+def environment() -> dict[str, str]:
+    """Of a child process, which finds this package wherever it is started."""
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
 class Child:
     """A process that imports torch at once and then waits for its run.
 
@@ -29,13 +35,12 @@ class Child:
     def __init__(self, command: Sequence[str] = WORKER) -> None:
         # A file and not a pipe: nobody has to read it, and it is still there if the child is not.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (`close` closes it)
-        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)},
+            env=environment(),
             start_new_session=True,  # Ctrl-C in the terminal is for the server alone
         )
         self._sending = threading.Lock()

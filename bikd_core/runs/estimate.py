@@ -77,6 +77,8 @@ def _teacher_speed(run: Snapshot) -> Speed:
 def _has_teacher(config: RunConfig, teachers: Sequence[Path]) -> bool:
     """Whether no teacher has to be trained, judged by the cards alone."""
     return config.models.teacher != "auto" or any(
-        card.model == config.models.teacher_model and card.data == config.data
+        not card.is_uploaded
+        and card.model == config.models.teacher_model
+        and card.data == config.data
         for _, card in list_teachers(teachers)
     )

@@ -18,8 +18,10 @@ MAX_LENGTH = 64
 _NUM_BYTES = 16
 
 
-def make_key(folder: RunFolder) -> str | None:
+def make_key(folder: RunFolder | Path) -> str | None:
     """Give a run a key, readable by this user only; None if it has one, which is not told.
+
+    What is no run has its key in a file of its own: its path stands for the folder, here and below.
 
     Raises:
         StoreError: It cannot be written; the run has none then.
@@ -39,12 +41,12 @@ def make_key(folder: RunFolder) -> str | None:
     return key
 
 
-def has_key(folder: RunFolder) -> bool:
+def has_key(folder: RunFolder | Path) -> bool:
     """Whether somebody has control of the run."""
     return _path(folder).is_file()
 
 
-def is_key(folder: RunFolder, claimed: str) -> bool:
+def is_key(folder: RunFolder | Path, claimed: str) -> bool:
     """Whether a text, which may be anything, is the run's key; false if it has none.
 
     Raises:
@@ -60,5 +62,5 @@ def is_key(folder: RunFolder, claimed: str) -> bool:
     return bool(key) and hmac.compare_digest(key, claimed.encode("utf-8", "replace"))
 
 
-def _path(folder: RunFolder) -> Path:
-    return folder.path / "control.key"
+def _path(folder: RunFolder | Path) -> Path:
+    return folder if isinstance(folder, Path) else folder.path / "control.key"

@@ -26,9 +26,33 @@ def test_the_protocol_says_what_is_the_same_and_what_d_val_is_used_for(open_page
     assert "Digits 8×8" in said
     assert "learning rate 0.03" in said
     assert "7 epochs" in said
-    assert "trains the weight net of BiKD" in said
-    assert "is used for nothing with CE, KD and Balanced Softmax" in said
-    assert "chooses the epoch" in words(open_page("compare", counts="val"))
+    assert "BiKD for the weight net" in said
+    assert "CE, KD and Balanced Softmax for nothing" in said
+    assert "D_val is not trained on" in said
+    assert "for choosing the epoch" in words(open_page("compare", counts="val"))
+
+
+def test_leagues_entries_and_faults_are_said_and_in_the_link(open_page):
+    link = {
+        "methods": "kd,bikd:prior=both,meta_loss=mix",
+        "train_on_val": "batch",
+        "faults": "drop_window",
+    }
+    page = open_page("compare", **link)
+    said = words(page)
+    assert not page.warning
+    assert "as a batch of equal weight in every step" in said
+    assert "BiKD (class prior both, meta loss mix) for the weight net, training" in said
+    assert "throws an epoch's left-over window away" in said
+    assert page.query_params == link | {"seeds": "0-2"}
+
+
+def test_an_entry_that_is_none_is_named_beside_the_controls(open_page):
+    page = open_page("compare")
+    page.multiselect(key="control_methods").set_value(["kd", "bikd:colour=red"]).run()
+    assert not page.exception
+    assert "colour" in page.error[0].value
+    assert start(page).disabled
 
 
 def test_start_queues_only_what_is_missing(open_page, manager):
@@ -85,6 +109,7 @@ def test_the_quick_comparison_is_one_click(open_page, manager):
         ("seeds", "-1"),
         ("reference", "dkd"),
         ("counts", "test"),
+        ("faults", "none"),
         ("epochs", "nan"),
         ("colour", "red"),
     ],

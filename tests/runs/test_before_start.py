@@ -63,7 +63,10 @@ def stored_teachers(monkeypatch):
     return cards
 
 
-TEACHER_OF_DIGITS = ("one", SimpleNamespace(model="digits_cnn_l", data=DIGITS.data))
+TEACHER_OF_DIGITS = (
+    "one",
+    SimpleNamespace(is_uploaded=False, model="digits_cnn_l", data=DIGITS.data),
+)
 
 
 def earlier_run(places, asked, *items):

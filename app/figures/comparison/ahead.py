@@ -67,7 +67,7 @@ def differences(results: Results) -> Drawing:
         yaxis=row_axis(len(lines)),
         shapes=row_borders(len(lines)),
         annotations=row_names(
-            [results.name(line) for line in lines],
+            [line.label for line in lines],
             [plus_minus(lead, is_difference=True) for lead in leads],
         ),
     )
@@ -84,7 +84,7 @@ def _by_seed(results: Results, lines: list[Line]) -> list[tuple[float, float, st
         (
             round(100 * (epoch.accuracy - base[seed].accuracy), 2),
             SEEDS_AT - row,
-            f"{results.name(line)}, seed {seed}",
+            f"{line.label}, seed {seed}",
         )
         for row, line in enumerate(lines)
         for seed, epoch in sorted(results.epochs[line.method].items())
@@ -120,7 +120,7 @@ def _means(results: Results, lines: list[Line], name: str) -> dict[str, Any]:
         "y": [MEAN_AT - row for row, _ in rows],
         "error_x": error_bars(leads, color=colour, thickness=3, width=7),
         "text": [
-            f"{results.name(line)}: {plus_minus(line.lead['accuracy'], is_difference=True)} points"
+            f"{line.label}: {plus_minus(line.lead['accuracy'], is_difference=True)} points"
             for _, line in rows
         ],
         "marker": {"symbol": symbol, "size": 13, "color": colour, "line": {"width": 2}},
@@ -136,18 +136,18 @@ def _read(results: Results, lines: list[Line]) -> str:
     for name, words in (("ahead", "Ahead of"), ("behind", "Behind")):
         if said[name]:
             named = [
-                f"{results.name(line)} ({plus_minus(line.lead['accuracy'], is_difference=True)})"
+                f"{line.label} ({plus_minus(line.lead['accuracy'], is_difference=True)})"
                 for line in said[name]
             ]
             parts.append(f"{words} {results.reference_name}: {listed(named)}.")
     if said["undecided"]:
         alone = [line for line in said["undecided"] if line.lead["accuracy"].low is None]
-        named = [results.name(line) for line in said["undecided"] if line not in alone]
+        named = [line.label for line in said["undecided"] if line not in alone]
         if named:
             parts.append(f"No claim about {listed(named)}: the interval includes 0.")
         if alone:
             parts.append(
                 f"One common seed has no interval, so no claim about "
-                f"{listed([results.name(line) for line in alone])}."
+                f"{listed([line.label for line in alone])}."
             )
     return " ".join(parts)

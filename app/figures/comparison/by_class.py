@@ -11,7 +11,7 @@ from app.figures.classes import Rows, rows_of
 from app.figures.comparison.results import NAME_AT, Results, row_axis, row_names
 from app.figures.confusion import DIFFERENCE_COLOURS
 from app.figures.drawing import FONT_SIZE, QUESTIONS, Drawing, base_layout, empty, signed
-from bikd_core.studies import Interval, Line, interval
+from bikd_core.studies import Interval, Line
 
 _CELLS_TOP = 2 * NAME_AT - 0.5  # of a row's cells, so that its name is in the middle above
 _LARGEST = 40  # points; beyond, the colour stays the same
@@ -25,18 +25,18 @@ def class_differences(results: Results) -> Drawing:
         why = f"Here as soon as {results.reference_name} and another method have finished one seed."
         return empty(QUESTIONS["class_differences"], why)
     rows = rows_of(results.class_names, results.class_counts)
-    table = [_of_line(results, line, rows) for line in lines]
+    table = [[line.per_class_lead[label] for label in rows.labels] for line in lines]
     means = [[100 * cell.mean for cell in cells] for cells in table]
     last = len(rows.labels) - 1
     layout = base_layout(
         margin={"l": 34, "r": 12, "t": 12, "b": 78},
         xaxis=_class_axis(rows) | {"range": [-0.5, last + 0.5]},
         yaxis=row_axis(len(lines)),
-        annotations=row_names([results.name(line) for line in lines], []),
+        annotations=row_names([line.label for line in lines], []),
     )
     sentence = _read(results, lines, table, rows)
     spelt = " ".join(
-        f"{results.name(line)}: "
+        f"{line.label}: "
         + ", ".join(f"{name} {signed(p)}" for name, p in zip(rows.names, points, strict=True))
         + "."
         for line, points in zip(lines, means, strict=True)
@@ -48,21 +48,6 @@ def class_differences(results: Results) -> Drawing:
     heat = _heat(results, lines, table, rows)
     height = 90 + _ROW * len(lines)
     return Drawing(QUESTIONS["class_differences"], sentence, alt, [heat], layout, height)
-
-
-def _of_line(results: Results, line: Line, rows: Rows) -> list[Interval]:
-    """The paired differences of each class, head to tail."""
-    mine, base = results.epochs[line.method], results.epochs[results.reference]
-    common = sorted(set(mine) & set(base))
-    return [
-        interval(
-            [
-                mine[seed].accuracy_per_class[label] - base[seed].accuracy_per_class[label]
-                for seed in common
-            ]
-        )
-        for label in rows.labels
-    ]
 
 
 def _class_axis(rows: Rows) -> dict[str, Any]:
@@ -101,7 +86,7 @@ def _heat(
         "customdata": _with_gaps(
             [
                 [
-                    f"{results.name(line)}, {name} ({count:,} images)<br>{_in_words(cell)}"
+                    f"{line.label}, {name} ({count:,} images)<br>{_in_words(cell)}"
                     for name, count, cell in zip(rows.names, rows.counts, cells, strict=True)
                 ]
                 for line, cells in zip(lines, table, strict=True)
@@ -111,16 +96,16 @@ def _heat(
     }
     if rows.are_named:
         heat |= {
-            "text": _with_gaps([[_number(cell) for cell in cells] for cells in table]),
+            "text": _with_gaps([[_number(cell) for cell in cells] for cells in table], ""),
             "texttemplate": "%{text}",
             "textfont": {"size": FONT_SIZE},
         }
     return heat
 
 
-def _with_gaps(rows: list[list[Any]]) -> list[list[Any]]:
+def _with_gaps(rows: list[list[Any]], nothing: Any = None) -> list[list[Any]]:
     """A row of nothing above each."""
-    return [line for row in rows for line in ([None] * len(row), row)]
+    return [line for row in rows for line in ([nothing] * len(row), row)]
 
 
 def _number(cell: Interval) -> str:
@@ -147,7 +132,7 @@ def _read(results: Results, lines: list[Line], table: list[list[Interval]], rows
     )
     sure = sum(cell.excludes_zero for cell in cells)
     sentence = (
-        f"{results.name(line)} against {results.reference_name}: {signed(100 * tail)} points on "
+        f"{line.label} against {results.reference_name}: {signed(100 * tail)} points on "
         f"the few-shot classes, {signed(100 * head)} on the many-shot ones; "
         f"the interval excludes 0 for {sure} of {len(cells)} classes"
     )

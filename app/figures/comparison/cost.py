@@ -31,7 +31,7 @@ def cost(results: Results) -> Drawing:
     if base is None:
         why = f"Here as soon as {results.reference_name} has finished one seed."
         return empty(QUESTIONS["cost"], why, HEIGHT)
-    of = results.name(base)
+    of = base.label
     times = [line.seconds_per_epoch / base.seconds_per_epoch for line in lines]
     values = [100 * line.values["accuracy"].mean for line in lines]
     ends = [
@@ -60,7 +60,7 @@ def cost(results: Results) -> Drawing:
     )
     sentence = _read(results, times, of, base)
     spelt = " ".join(
-        f"{results.name(line)}: {time:.2f} times, {value:.1f} %."
+        f"{line.label}: {time:.2f} times, {value:.1f} %."
         for line, time, value in zip(lines, times, values, strict=True)
     )
     alt = f"Scatter chart of balanced accuracy against time of an epoch. {sentence} {spelt}"
@@ -87,7 +87,7 @@ def _points(results: Results, times: list[float]) -> dict[str, Any]:
             "width": 4,
         },
         "text": [
-            f"{results.name(line)}<br>{plus_minus(line.values['accuracy'])} % balanced<br>"
+            f"{line.label}<br>{plus_minus(line.values['accuracy'])} % balanced<br>"
             f"{line.seconds_per_epoch:.2g} s per epoch"
             for line in results.lines
         ],
@@ -104,7 +104,7 @@ def _labels(
     placed = spread(values, _LABEL_GAP / per_point)
     return [
         {
-            "text": results.name(line),
+            "text": line.label,
             "x": time,
             "y": value,
             "ax": 26,
@@ -127,8 +127,8 @@ def _read(results: Results, times: list[float], of: str, base: Line) -> str:
     cheap = next(row for row in range(len(times)) if times[row] <= _CHEAP)
     cheapest_best = results.lines[cheap]
     return (
-        f"Dearest: {results.name(results.lines[dearest])}, {times[dearest]:.1f} times {of} "
+        f"Dearest: {results.lines[dearest].label}, {times[dearest]:.1f} times {of} "
         f"({base.seconds_per_epoch:.2g} s an epoch). Best of those at most {_CHEAP:g} times "
-        f"as dear as {of}: {results.name(cheapest_best)}, "
+        f"as dear as {of}: {cheapest_best.label}, "
         f"{plus_minus(cheapest_best.values['accuracy'])} %."
     )

@@ -21,19 +21,12 @@ class Results:
     """A comparison as far as its runs are finished."""
 
     lines: tuple[Line, ...]  # best first
-    names: Mapping[str, str]  # of all methods asked for, as figures and tables say them
     reference: str
+    reference_name: str  # for people
     epochs: Mapping[str, Mapping[int, EpochDone]]  # the one that counts, by method and seed
     run_ids: Mapping[str, Mapping[int, str]]
     class_names: tuple[str, ...]
     class_counts: tuple[int, ...]  # training images, label order
-
-    def name(self, line: Line) -> str:
-        return self.names[line.method]
-
-    @property
-    def reference_name(self) -> str:
-        return self.names[self.reference]
 
 
 def plus_minus(value: Interval, *, is_difference: bool = False) -> str:
@@ -65,6 +58,7 @@ def row_axis(number: int) -> dict[str, Any]:
     return {
         "range": [0.5 - number, 0.5],
         "showticklabels": False,
+        "ticks": "",
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,

@@ -29,7 +29,7 @@ def who_wins(results: Results) -> Drawing:
     lines = results.lines
     if not lines:
         return empty(QUESTIONS["who_wins"], "Here as soon as the first run is finished.")
-    names = [results.name(line) for line in lines]
+    names = [line.label for line in lines]
     balanced = [line.values["accuracy"] for line in lines]
     layout = base_layout(
         margin={"l": 34, "r": 14, "t": TOP, "b": BOTTOM},
@@ -61,7 +61,7 @@ def _means(results: Results) -> dict[str, Any]:
         "y": [MEAN_AT - row for row in range(len(values))],
         "error_x": error_bars(values, color=THEME_TEXT, thickness=3, width=7),
         "text": [
-            f"{results.name(line)}: {plus_minus(line.values['accuracy'])} % balanced"
+            f"{line.label}: {plus_minus(line.values['accuracy'])} % balanced"
             for line in results.lines
         ],
         "marker": {"symbol": "diamond", "size": 12, "color": THEME_TEXT},
@@ -85,7 +85,7 @@ def _seeds(results: Results) -> dict[str, Any]:
         "y": [SEEDS_AT - row for row, *_ in dots],
         "customdata": [run_id for *_, run_id in dots],
         "text": [
-            f"{results.name(results.lines[row])}, seed {seed}: {100 * epoch.accuracy:.1f} %"
+            f"{results.lines[row].label}, seed {seed}: {100 * epoch.accuracy:.1f} %"
             "<br>click: open the run in the Lab"
             for row, seed, epoch, _ in dots
         ],
@@ -105,7 +105,7 @@ def _group(results: Results, group: str) -> dict[str, Any]:
         "y": [GROUPS_AT - row for row in range(len(values))],
         "error_x": error_bars(values, color=GROUP_COLOURS[group]),
         "text": [
-            f"{results.name(line)}: {plus_minus(line.values[f'accuracy_{group}'])} % {group}"
+            f"{line.label}: {plus_minus(line.values[f'accuracy_{group}'])} % {group}"
             for line in results.lines
         ],
         "marker": {"symbol": _SYMBOLS[group], "size": 10, "color": GROUP_COLOURS[group]},
@@ -118,12 +118,12 @@ def _read(results: Results) -> str:
     best = results.lines[0]
     tail = max(results.lines, key=lambda line: line.values["accuracy_few"].mean)
     few = f"{plus_minus(tail.values['accuracy_few'])} %"
-    where = f"it is the best there too, {few}" if tail is best else f"{results.name(tail)}, {few}"
+    where = f"it is the best there too, {few}" if tail is best else f"{tail.label}, {few}"
     sentence = (
-        f"Highest mean: {results.name(best)}, {plus_minus(best.values['accuracy'])} % balanced "
+        f"Highest mean: {best.label}, {plus_minus(best.values['accuracy'])} % balanced "
         f"({_seeds_of(len(best.seeds))}); on the few-shot classes {where}."
     )
-    alone = [results.name(line) for line in results.lines if len(line.seeds) == 1]
+    alone = [line.label for line in results.lines if len(line.seeds) == 1]
     if alone:
         sentence += f" One seed alone has no interval: {', '.join(alone)}."
     return sentence
@@ -138,4 +138,4 @@ def _spelt(results: Results, row: int) -> str:
     groups = ", ".join(
         f"{group} {plus_minus(line.values[f'accuracy_{group}'])}" for group in _SYMBOLS
     )
-    return f"{results.name(line)}: {plus_minus(line.values['accuracy'])}; {groups}."
+    return f"{line.label}: {plus_minus(line.values['accuracy'])}; {groups}."

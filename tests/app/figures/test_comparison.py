@@ -33,8 +33,8 @@ def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_cl
     lines = answer(epochs, seconds or dict.fromkeys(epochs, 0.1), reference)
     return Results(
         lines=tuple(lines),
-        names={name: NAMES[name] for name in by_method} | {reference: NAMES[reference]},
         reference=reference,
+        reference_name=NAMES[reference],
         epochs=epochs,
         run_ids={
             method: {seed: f"{method}-{seed}" for seed in by_seed}
