@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 import bikd_core
@@ -39,6 +41,8 @@ from bikd_core.teacher import (
 from bikd_core.teacher_views import TeacherViews
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop, State
+
+TEACHER_POLL_S = 0.5  # between looks whether another run has trained the teacher
 
 
 def train(
@@ -146,14 +150,32 @@ class Training:
         if stored is not None:
             return stored
         name = teacher_name(split, models.teacher_model)
-        made_by = "a run that found no stored teacher for its split"
-        trained = yield from train_teacher(
-            teacher_config(self.config), split, device, self.control, made_by
-        )
-        if trained is None:
+        self.places.teachers.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.places.teachers / f".{name}.lock")
+        if not self._wait_for(lock):
             return None
-        save_teacher(self.places.teachers, name, *trained)
+        try:  # another run may have trained it meanwhile
+            stored = find_teacher(split, models.teacher_model, folders)
+            if stored is not None:
+                return stored
+            made_by = "a run that found no stored teacher for its split"
+            trained = yield from train_teacher(
+                teacher_config(self.config), split, device, self.control, made_by
+            )
+            if trained is None:
+                return None
+            save_teacher(self.places.teachers, name, *trained)
+        finally:
+            lock.release()
         return load_teacher(name, models.teacher_model, split, folders)
+
+    def _wait_for(self, lock: FileLock) -> bool:
+        """Until no other run trains this teacher; False if this one is stopped before."""
+        while not self.control.is_stopped:
+            with suppress(Timeout):
+                lock.acquire(timeout=TEACHER_POLL_S)
+                return True
+        return False
 
 
 def teacher_config(config: RunConfig) -> RunConfig:
