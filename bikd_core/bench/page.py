@@ -13,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 from bikd_core.bench.browser import ROOT, chromium, served_app
 from bikd_core.bench.report import Row
 
-VIEWERS = (1, 5, 10, 20, 30)
+VIEWERS = (1, 10, 30)
 #: A digits run with a larger student, so that an epoch takes about as long as a poll.
 LOAD = "student=digits_cnn_l&batch_size=16&epochs=10000"
-WATCH_S = 20
+WATCH_S = 15
 
 
 def measure() -> list[Row]:

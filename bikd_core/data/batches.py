@@ -65,7 +65,7 @@ class DeviceSet:
         return self._normalised(cut(pixels, crops) if self.augmentation != "none" else pixels)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
-        normalised = pixels * self._scale + self._shift
+        normalised = (pixels * self._scale).add_(self._shift)
         return normalised.to(self.dtype, memory_format=self.memory_format)
 
 
