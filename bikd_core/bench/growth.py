@@ -22,12 +22,12 @@ BASE = {
     "teacher_model": "resnet8",
     "student": "resnet8",
     "meta_loss": "hard",
-    "val_per_class": 1,
     "batch_size": 50,
 }
 BATCHES = (2, 4, 8, 16, 32)  # images ×1 … ×16
 CLASSES = (10, 20, 50, 100)
 INNER_STEPS = (1, 5, 20)
+NUM_VAL = 100
 MANY = 12  # batches of an epoch whose classes or inner steps grow
 
 
@@ -45,7 +45,8 @@ def measure(repeats: int) -> list[Row]:
 def _epoch(
     num_batches: int = MANY, num_classes: int = 100, inner_steps: int = 1
 ) -> Callable[[], float]:
-    config = RunConfig.from_flat(BASE | {"inner_steps": inner_steps, "epochs": 10_000})
+    val = {"val_per_class": NUM_VAL // num_classes}  # so that D_val does not grow with the classes
+    config = RunConfig.from_flat(BASE | val | {"inner_steps": inner_steps, "epochs": 10_000})
     split = random_split(config, num_batches=num_batches, num_classes=num_classes)
     draw = torch.Generator().manual_seed(0)
     teacher = build(config.models.teacher_model, num_classes, 3, 32, draw).eval()

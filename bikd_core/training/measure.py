@@ -104,7 +104,7 @@ def random_split(
         class_names=facts.class_names[:num_classes],
         train=images(num_batches * batch_size),
         val=images(config.data.val_per_class * num_classes),
-        test=images(batch_size),
+        test=images(max(batch_size, num_classes)),
         class_counts=(1,) * num_classes,
         mean=(0.5,) * facts.channels,
         std=(0.25,) * facts.channels,
