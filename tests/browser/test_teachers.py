@@ -45,6 +45,7 @@ def test_an_upload_is_shown_used_in_the_lab_and_deleted(server_url, new_page):
     page.get_by_text("84.7 % balanced. How biased it is cannot be told").wait_for()
     page.get_by_text("unknown images").wait_for()
     link = page.url
+    page.keyboard.press("Escape")  # the panel is still open
     page.get_by_role("button", name="Use it in the Lab").click()
     page.wait_for_url("**teacher=digits-digits_cnn_l-uploaded*")
     page.get_by_role("button", name="Start", exact=True).wait_for()
