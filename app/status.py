@@ -31,6 +31,9 @@ def headline(snapshot: Snapshot) -> tuple[str, str]:
         case "queued":
             words = "it begins when the runs before it, paused ones too, have ended"
             return f"queued{_place(snapshot.queue_position)}", words
+        case "starting" if snapshot.teacher_views is not None:
+            views = snapshot.teacher_views
+            return "asking the teacher about each view", f"{views.done:,} of {views.total:,}"
         case "starting" | "running" if not done and snapshot.teacher_epochs:
             teacher = snapshot.teacher_epochs[-1]
             if teacher.epoch < teacher.epochs:
@@ -121,5 +124,5 @@ def summary(snapshot: Snapshot) -> str:
     words.append(f"{flat['teacher_model']} → {flat['student']}" if has_teacher else flat["student"])
     words.append(f"seed {flat['seed']}")
     if resolved is not None:
-        words.append(resolved.device)
+        words.append(f"{resolved.device}, {resolved.precision}")
     return " · ".join(words)

@@ -40,6 +40,8 @@ class RunStarted:
     estimator: str  # "" for a method without a weight net
     num_threads: int
     versions: dict[str, str]
+    memory_format: str = "contiguous"  # of images and parameters; earlier versions' only one
+    is_compiled: bool = False  # the teacher, by torch.compile
     warnings: tuple[str, ...] = ()
 
 
@@ -52,6 +54,15 @@ class TeacherEpochDone:
     epochs: int
     seconds: float
     accuracy: float  # balanced, on the test set
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TeacherViewsDone:
+    """So many of the fixed views of the training images have the teacher's logits by now."""
+
+    kind: Literal["teacher_views"] = "teacher_views"
+    done: int
+    total: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,10 +132,19 @@ class RunFailed:
 
 
 #: What goes to one line of a run's log. Training yields these, one `Panel` and the `Frame`s.
-Event = RunStarted | TeacherEpochDone | StepDone | EpochDone | ControlChanged | RunFailed
+Event = (
+    RunStarted
+    | TeacherEpochDone
+    | TeacherViewsDone
+    | StepDone
+    | EpochDone
+    | ControlChanged
+    | RunFailed
+)
 _TYPES: dict[str, type[Any]] = {
     "started": RunStarted,
     "teacher_epoch": TeacherEpochDone,
+    "teacher_views": TeacherViewsDone,
     "step": StepDone,
     "epoch": EpochDone,
     "control": ControlChanged,

@@ -31,6 +31,7 @@ from torch.func import functional_call, jvp
 
 from bikd_core.config import Estimator
 from bikd_core.losses import NO_SHIFT, Shift, loss_gradients, meta_loss, student_losses
+from bikd_core.models.network import computing_in, precision_of
 
 # torch 2.14: the first forward-mode derivative in a process warns of torch's own code.
 for _category in (FutureWarning, DeprecationWarning):
@@ -88,7 +89,10 @@ def parameters(student: nn.Module) -> Params:
 def logits_at(student: nn.Module, params: Params, images: Tensor) -> Tensor:
     """The student's logits at `params`, its running statistics untouched; -> (B, C)."""
     # Cloned in here, not by the caller: torch.func forbids writing to a captured tensor.
-    buffers = {name: buffer.clone() for name, buffer in student.named_buffers()}
+    buffers = {
+        name: buffer.to(images.dtype if buffer.is_floating_point() else buffer.dtype, copy=True)
+        for name, buffer in student.named_buffers()
+    }
     logits: Tensor = functional_call(student, params | buffers, (images,))
     return logits
 
@@ -179,8 +183,17 @@ def outer_loss_at(student: nn.Module, params: Params, outer: OuterBatch) -> Tens
 def _forward_mode(
     student: nn.Module, theta: Params, direction: Params, images: Tensor, logits: Tensor
 ) -> Tensor:
-    change: Tensor = jvp(lambda at: logits_at(student, at, images), (theta,), (direction,))[1]
-    return change
+    """ż = J_θ z · v in the student's precision, its tangents float32 outside of the layers."""
+    if precision_of(student) == "float32":
+        change: Tensor = jvp(lambda at: logits_at(student, at, images), (theta,), (direction,))[1]
+        return change
+    # torch 2.14: batch norm under autocast gives bfloat16 values float32 tangents, which the next
+    # convolution refuses. So everything that enters is bfloat16 itself.
+    point, tangent = ({name: v.bfloat16() for name, v in at.items()} for at in (theta, direction))
+    with computing_in(student, "float32"):
+        coarse = images.bfloat16()
+        change = jvp(lambda at: logits_at(student, at, coarse), (point,), (tangent,))[1]
+    return change.float()
 
 
 def _finite_difference(
@@ -191,9 +204,8 @@ def _finite_difference(
     # No branch on `norm`: reading it would stall a GPU once a step.
     step = FINITE_STEP / norm.clamp_min(torch.finfo(norm.dtype).tiny ** 0.5)
     moved = {name: theta[name] + step * direction[name] for name in theta}
-    kind = images.device.type
-    is_coarse = torch.is_autocast_enabled(kind)  # then `logits` are too coarse for a difference
-    with torch.no_grad(), torch.autocast(kind, enabled=False):
+    is_coarse = precision_of(student) != "float32"  # `logits` are too coarse for a difference
+    with torch.no_grad(), computing_in(student, "float32"):
         start = logits_at(student, theta, images) if is_coarse else logits
         change = (logits_at(student, moved, images) - start) / step
     return torch.where(norm > 0, change, torch.zeros_like(change))

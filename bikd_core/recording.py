@@ -217,8 +217,10 @@ class _Recording:
 
 def _as_resolved(config: RunConfig, resolved: dict[str, Any]) -> tuple[RunConfig, int]:
     """Config and threads as they were at Start: elsewhere the numbers would come out different."""
-    names = ("device", "estimator")
+    names = ("device", "estimator", "precision")
     given = {name: resolved[name] for name in names if resolved[name]}
+    given["memory_format"] = resolved.get("memory_format", "contiguous")  # what there was before
+    given["compile_teacher"] = resolved.get("is_compiled", False)
     return config.changed(**given), resolved["num_threads"]
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "save_teacher",
     "teacher_name",
     "train_fingerprint",
+    "write_whole",
 ]
 
 
@@ -167,8 +168,8 @@ def save_teacher(folder: Path, name: str, model: nn.Module, card: TeacherCard) -
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".json").unlink(missing_ok=True)
-        _write(path, safetensors.torch.save(tensors))
-        _write(path.with_suffix(".json"), card.model_dump_json(indent=2).encode() + b"\n")
+        write_whole(path, safetensors.torch.save(tensors))
+        write_whole(path.with_suffix(".json"), card.model_dump_json(indent=2).encode() + b"\n")
     except OSError as error:
         raise TeacherError(
             f"The teacher cannot be stored in {folder}: {error.strerror}."
@@ -176,7 +177,7 @@ def save_teacher(folder: Path, name: str, model: nn.Module, card: TeacherCard) -
     return path
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file that is whole as soon as it has its name."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:

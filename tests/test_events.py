@@ -14,6 +14,7 @@ from bikd_core.events import (
     RunStarted,
     StepDone,
     TeacherEpochDone,
+    TeacherViewsDone,
     arrays,
     from_json,
     to_json,
@@ -59,6 +60,7 @@ STARTED = RunStarted(
 )
 EVENTS = [
     STARTED,
+    TeacherViewsDone(done=500, total=1200),
     TeacherEpochDone(epoch=1, epochs=60, seconds=0.5, accuracy=0.75),
     StepDone(epoch=1, step=3, weighted_loss=1.5, outer_loss=2.0, weight_step=True),
     StepDone(epoch=1, step=4, weighted_loss=1.5, outer_loss=None, weight_step=False),

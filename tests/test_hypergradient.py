@@ -173,14 +173,34 @@ def test_finite_difference_is_zero_where_the_validation_loss_is_flat(device):
     assert torch.equal(found.weights, torch.zeros_like(weights))
 
 
-def test_finite_difference_stays_in_float32_under_autocast(device):
+#: Of the hypergradient from a student in bfloat16, relative to the exact one: measured 2e-3 … 7e-3.
+BFLOAT16_LIMIT = 2e-2
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("estimator", ["forward", "finite_difference", "unrolled"])
+def test_a_student_in_bfloat16_gives_nearly_the_same_float32_gradient(device, estimator, layout):
+    net = build("resnet8", NUM_CLASSES, 3, 32, torch.Generator().manual_seed(0)).train()
+    net, inner, outer, weights = problem(net, (3, 32, 32), torch.float32, device, "mix")
+    expected = weight_hypergradient("unrolled", net, inner, outer, weights, LR).weights
+    net.to(memory_format=layout)
+    inner = inner._replace(images=inner.images.contiguous(memory_format=layout))
+    net.precision = "bfloat16"
+    found = weight_hypergradient(estimator, net, inner, outer, weights, LR).weights
+    assert found.dtype == torch.float32
+    assert 1e-5 < relative_difference(found, expected) < BFLOAT16_LIMIT
+    assert net.precision == "bfloat16"
+
+
+def test_finite_difference_stays_in_float32_with_a_student_in_bfloat16(device):
     net = build("resnet8", NUM_CLASSES, 3, 32, torch.Generator().manual_seed(0)).train()
     net, inner, outer, weights = problem(net, (3, 32, 32), torch.float32, device, "hard")
+    outer = outer._replace(images=inner.images, labels=inner.labels)  # v is then nearly the same
     known = inner_gradient(net, inner, weights)
     plain = weight_hypergradient("finite_difference", net, inner, outer, weights, LR, known)
-    with torch.autocast(torch.device(device).type, dtype=torch.bfloat16):
-        mixed = weight_hypergradient("finite_difference", net, inner, outer, weights, LR, known)
-    assert relative_difference(mixed.weights, plain.weights) < 0.1
+    net.precision = "bfloat16"
+    mixed = weight_hypergradient("finite_difference", net, inner, outer, weights, LR, known)
+    assert relative_difference(mixed.weights, plain.weights) < BFLOAT16_LIMIT
 
 
 def test_influence_is_negative_where_an_image_pulls_with_the_validation_set(device):

@@ -8,8 +8,8 @@ import pytest
 CORE = Path(__file__).parents[1] / "bikd_core"
 ORDER = (
     "config difference presets events control places teacher_card data speed models losses "
-    "hypergradient evaluation methods teacher training store teacher_making recording worker runs "
-    "teacher_shelf cluster studies bench cli"
+    "hypergradient evaluation methods teacher teacher_views training store teacher_making "
+    "recording worker runs teacher_shelf cluster studies bench cli"
 ).split()
 TORCH_FREE = (
     "__init__ config difference presets events control places teacher_card speed store recording "

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
 from bikd_core.cli import compare as comparing
-from bikd_core.cli import recorded
+from bikd_core.cli import recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Protocol, Training
 from bikd_core.cli.driver import Driven, drive
@@ -162,6 +162,50 @@ def compare_methods(
     places = _places(runs_dir, data_dir)
     is_whole = comparing.compare(base, places, question, as_json=as_json)
     return FINISHED if is_whole else FAILED
+
+
+@app.command(name="search")
+def search_options(
+    *,
+    asked: study.AskedSearch = study.Searched(),  # noqa: B008
+    data: Data = DataConfig(),  # noqa: B008
+    models: Models = ModelConfig(),  # noqa: B008
+    method: Method = MethodConfig(),  # noqa: B008
+    training: Training = TrainingConfig(),  # noqa: B008
+    protocol: Protocol = ProtocolConfig(),  # noqa: B008
+    runs_dir: RunsDir = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Try as many random configurations of each method; D_val alone says which is best.
+
+    A trial that is there already is not trained again; Ctrl-C and the same command go on later.
+    """
+    base = RunConfig(data=data, models=models, method=method, training=training, protocol=protocol)
+    places = _places(runs_dir, data_dir)
+    return FINISHED if study.run_search(base, places, asked, as_json=as_json) else FAILED
+
+
+@app.command
+def duel(
+    *,
+    asked: study.AskedDuel = study.Duel(),  # noqa: B008
+    data: Data = DataConfig(),  # noqa: B008
+    models: Models = ModelConfig(),  # noqa: B008
+    method: Method = MethodConfig(),  # noqa: B008
+    training: Training = TrainingConfig(),  # noqa: B008
+    protocol: Protocol = ProtocolConfig(),  # noqa: B008
+    runs_dir: RunsDir = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Two configurations over seeds: who leads by how much, and whether that may be claimed.
+
+    A run that is there already is not trained again; Ctrl-C and the same command go on later.
+    """
+    base = RunConfig(data=data, models=models, method=method, training=training, protocol=protocol)
+    places = _places(runs_dir, data_dir)
+    return FINISHED if study.run_duel(base, places, asked, as_json=as_json) else FAILED
 
 
 def _options(part: BaseModel) -> list[str]:

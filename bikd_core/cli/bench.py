@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
@@ -25,6 +25,64 @@ def weights(*, num_seeds: int = 5, as_json: Json = False) -> None:
     with tempfile.TemporaryDirectory() as home:
         rows = weights.measure(tuple(range(num_seeds)), Places.at(Path(home)))
     report.show("Does the weight net favour the tail?", rows, as_json=as_json)
+
+
+@app.command
+def step(
+    *,
+    pair: Annotated[
+        Literal["32x4-8x4", "56-20"], Parameter(help="Teacher and student.")
+    ] = "32x4-8x4",
+    repeats: int = 3,
+    as_json: Json = False,
+) -> None:
+    """One student step: published, each estimator in each precision, KD; time and peak memory."""
+    from bikd_core.bench import report, step
+
+    rows = step.measure(pair, repeats)
+    report.show("What does a step cost?", rows, as_json=as_json)
+
+
+@app.command(name="input")
+def input_(*, repeats: int = 5, as_json: Json = False) -> None:
+    """Augmented batches: ours against torchvision's transforms and DataLoader."""
+    from bikd_core.bench import input as input_bench
+    from bikd_core.bench import report
+
+    rows = input_bench.measure(repeats)
+    report.show("How fast do augmented images come?", rows, as_json=as_json)
+
+
+@app.command
+def epoch(
+    *,
+    repeats: int = 3,
+    data_dir: Annotated[
+        Path | None, Parameter(help="Folder that holds CIFAR-10; without, the digits only.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """A digits run of 60 epochs; one epoch of CIFAR-10-LT at factor 100."""
+    from bikd_core.bench import epoch, report
+
+    rows = epoch.measure(repeats, data_dir)
+    report.show("How long does an epoch take?", rows, as_json=as_json)
+
+
+@app.command
+def growth(*, repeats: int = 2, as_json: Json = False) -> None:
+    """Epoch time as images, classes and inner steps grow."""
+    from bikd_core.bench import growth, report
+
+    report.show("How does an epoch's time grow?", growth.measure(repeats), as_json=as_json)
+
+
+@app.command
+def page(*, as_json: Json = False) -> None:
+    """1 to 30 viewers of one training run: what they cost it, and how long they wait."""
+    from bikd_core.bench import page, report
+
+    report.show("What do viewers cost?", page.measure(), as_json=as_json)
 
 
 @app.command

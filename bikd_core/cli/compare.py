@@ -26,10 +26,21 @@ from bikd_core.studies import (
     run_missing,
     split_entries,
 )
-from bikd_core.studies.export import check_ending, export, notes, table
+from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
 
 POLL_S = 0.5
+_WIDTH = 160  # characters
+
+
+League = Annotated[
+    str,
+    Parameter(
+        help="1: D_val is not trained on. 2: it is, as --train-on-val says, else as a batch of "
+        "equal weight. both: one after the other. Else --train-on-val decides."
+    ),
+]
+Jobs = Annotated[int, Parameter(help="Runs that train at one time; each has a share of the cores.")]
 
 
 @dataclass(frozen=True)
@@ -55,13 +66,7 @@ class Question:
             "a fault of the published comparison."
         ),
     ] = "last"
-    league: Annotated[
-        str,
-        Parameter(
-            help="1: D_val is not trained on. 2: it is, as --train-on-val says, else as a batch "
-            "of equal weight. both: one table each. Else --train-on-val decides."
-        ),
-    ] = ""
+    league: League = ""
     fairness: Annotated[
         str,
         Parameter(
@@ -76,6 +81,7 @@ class Question:
             "test_chosen_epoch, unequal_recipes."
         ),
     ] = ""
+    jobs: Jobs = 1
     export: Annotated[
         Path | None, Parameter(help="A file for the answer: .csv, .parquet, .md, .tex or .json.")
     ] = None
@@ -94,7 +100,7 @@ def compare(base: RunConfig, places: Places, question: Question, *, as_json: boo
         check_ending(question.export)
     comparisons = [comparison_of(league, question) for league in leagues(base, question.league)]
     reports = []
-    manager = RunManager(places)
+    manager = RunManager(places, max_training=question.jobs)
     try:
         for comparison in comparisons:
             queued = run_missing(comparison, manager, lambda _config, _run_id: None)
@@ -102,7 +108,7 @@ def compare(base: RunConfig, places: Places, question: Question, *, as_json: boo
             reports.append(report_of(comparison, manager.list()))
     finally:
         manager.shutdown()
-    _show(reports, question.export, as_json=as_json)
+    show(reports, question.export, as_json=as_json)
     return not any(report.missing for report in reports)
 
 
@@ -153,9 +159,12 @@ def follow(manager: RunManager, queued: Sequence[str], doing: str) -> None:
         progress.update(task, completed=len(queued), description="done")
 
 
-def _show(reports: Sequence[Report], file: Path | None, *, as_json: bool) -> None:
+def show(
+    reports: Sequence[Report], file: Path | None, *, as_json: bool, as_data: AsData = as_data
+) -> None:
+    """Print the reports, as tables or JSON, and write them where a file is asked for."""
     if file is not None:
-        export(reports, file)
+        export(reports, file, as_data)
     if as_json:
         data = [as_data(report) for report in reports]
         print(json.dumps(data[0] if len(data) == 1 else data))
@@ -171,10 +180,16 @@ def _print(report: Report) -> None:
     head, *body = table(report)
     shown = Table()
     for name in head:
-        shown.add_column(name, justify="left" if name == "method" else "right")
+        is_name = name == "method"
+        shown.add_column(name, justify="left" if is_name else "right", overflow="fold")
     for line in body:
         shown.add_row(*line)
-    console = Console(highlight=False)
+    console = wide_console()
     console.print(" ".join(protocol_sentences(report.comparison)))
     console.print(shown)
     console.print(notes(report)[0])
+
+
+def wide_console() -> Console:
+    """Standard output; into a file or a pipe as wide as the tables are."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)

@@ -11,7 +11,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column
 
 from bikd_core.evaluation import ShotGroups, shot_groups
-from bikd_core.events import EpochDone, Event, RunStarted, TeacherEpochDone, to_json
+from bikd_core.events import (
+    EpochDone,
+    Event,
+    RunStarted,
+    TeacherEpochDone,
+    TeacherViewsDone,
+    to_json,
+)
 
 
 class Reporter:
@@ -56,6 +63,8 @@ class Reporter:
                     self._say("No stored teacher fits this split: one is trained first.")
                 numbers = f"{event.accuracy:.1%} balanced"
                 self._show("teacher", event.epoch, event.epochs, numbers)
+            case TeacherViewsDone():
+                self._show("teacher's views", event.done, event.total, "")
             case RunStarted():
                 self._line.reset(self._task)
                 self._show("epoch", 0, self._epochs, "")

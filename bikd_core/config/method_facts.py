@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 FOLDER = Path(__file__).parents[1] / "methods"
 NO_METHODS = ("__init__", "protocol", "prior")  # files there that hold none
 FIRST = ("bikd", "ce", "kd")  # in lists; the others follow by name
-_WITH_TEACHER = ("teacher", "teacher_model", "temperature", "teacher_batch_statistics")
+_WITH_TEACHER = (
+    "teacher",
+    "teacher_model",
+    "temperature",
+    "teacher_views",
+    "compile_teacher",
+    "teacher_batch_statistics",
+)
 _WITH_WEIGHT_NET = (
     "inner_steps",
     "estimator",

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 else:
     Method = Literal[tuple(METHOD_FACTS)]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
+Precision = Literal["float32", "bfloat16"]
+MemoryFormat = Literal["contiguous", "channels_last"]
 MAX_SEED = 2**31 - 1
 
 
@@ -212,6 +214,20 @@ class TrainingConfig(Part):
         title="Augmentation",
         description="Random crop after padding by an eighth of the width, and horizontal flip.",
     )
+    compile_teacher: bool = Field(
+        False,
+        title="Compile the teacher",
+        description="With torch.compile, which takes a while at Start; where it is not possible "
+        "the run says why and goes on without.",
+    )
+    teacher_views: int = Field(
+        0,
+        ge=0,
+        le=64,
+        title="Kept teacher views",
+        description="0: every epoch draws new views of the images. Else an approximation that is "
+        "faster: so many fixed views of each, the teacher's logits of them kept on the disk.",
+    )
     seed: int = Field(
         0,
         ge=0,
@@ -221,6 +237,18 @@ class TrainingConfig(Part):
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", title="Device", description="auto: CUDA where there is a device, else the CPU."
+    )
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32",
+        title="Precision",
+        description="Of the networks' layers. auto: bfloat16 where a short check at Start finds it "
+        "faster here and close enough. Losses, weights and finite differences stay float32.",
+    )
+    memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
+        "auto",
+        title="Memory format",
+        description="Order of an image's values in memory. auto: channels_last for the ResNets, "
+        "which is faster; it changes the last digits of their results.",
     )
 
 

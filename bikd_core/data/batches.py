@@ -6,7 +6,7 @@ Letters for shapes: B batch, c channels, H height, W width.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -28,13 +28,18 @@ class DeviceSet:
         device: torch.device | str,
         augmentation: Augmentation = "none",
         dtype: torch.dtype = torch.float32,
+        memory_format: torch.memory_format = torch.preserve_format,
     ) -> None:
-        """Move the set to the device. The split gives the mean and standard deviation."""
+        """Move the set to the device. The split gives the mean and standard deviation.
+
+        `memory_format` is that of the batches.
+        """
         self.device = torch.device(device)
         self.images = images.images.to(self.device)  # uint8 [N, c, H, W]
         self.labels = images.labels.to(self.device)  # int64 [N]
         self.augmentation = augmentation
         self.dtype = dtype
+        self.memory_format = memory_format
         mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (split.mean, split.std))
         self._scale = (1 / (255 * std)).to(self.device)
         self._shift = (-mean / std).to(self.device)
@@ -52,7 +57,32 @@ class DeviceSet:
         pixels = self.images[to_device(indices, self.device)]
         if generator is not None and self.augmentation != "none":
             pixels = crop_and_flip(pixels, generator, flip=self.augmentation == "crop_flip")
-        return (pixels * self._scale + self._shift).to(self.dtype)
+        return self._normalised(pixels)
+
+    def cut(self, indices: Tensor, crops: Crops) -> Tensor:
+        """As `batch`, each image cut as said, if this set is augmented at all."""
+        pixels = self.images[to_device(indices, self.device)]
+        return self._normalised(cut(pixels, crops) if self.augmentation != "none" else pixels)
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        normalised = pixels * self._scale + self._shift
+        return normalised.to(self.dtype, memory_format=self.memory_format)
+
+
+class Crops(NamedTuple):
+    """How each of B images is cut: offsets (B, 2), rows then columns, and is_flipped (B, 1)."""
+
+    offsets: Tensor
+    is_flipped: Tensor
+
+
+def draw_crops(count: int, height: int, generator: torch.Generator, *, flip: bool) -> Crops:
+    """Random cuts of images padded by H // 8, half of them mirrored if `flip`; on the CPU."""
+    pad = height // 8
+    offsets = torch.randint(2 * pad + 1, (count, 2), generator=generator)
+    if not flip:
+        return Crops(offsets, torch.zeros(count, 1, dtype=torch.bool))
+    return Crops(offsets, torch.rand(count, 1, generator=generator) < 0.5)
 
 
 def crop_and_flip(pixels: Tensor, generator: torch.Generator, *, flip: bool) -> Tensor:
@@ -63,19 +93,28 @@ def crop_and_flip(pixels: Tensor, generator: torch.Generator, *, flip: bool) -> 
         generator: On the CPU.
         flip: Mirror half of the images left to right.
     """
-    (batch, _, height, width), device = pixels.shape, pixels.device
+    return cut(pixels, draw_crops(len(pixels), pixels.shape[2], generator, flip=flip))
+
+
+def cut(pixels: Tensor, crops: Crops) -> Tensor:
+    """Each image padded with zeros by H // 8 and cut as said; (B, c, H, W) with H = W."""
+    (batch, channels, height, width), device = pixels.shape, pixels.device
     pad = height // 8
-    offsets = torch.randint(2 * pad + 1, (batch, 2), generator=generator)
-    rows = offsets[:, :1] + torch.arange(height)  # (B, H): the padded image's row at each place
-    columns = offsets[:, 1:] + torch.arange(width)
-    if flip:
-        is_flipped = torch.rand(batch, 1, generator=generator) < 0.5
-        columns = torch.where(is_flipped, columns.flip(1), columns)
+    offsets, is_flipped = crops
+    rows = offsets[:, :1] + torch.arange(height, device=offsets.device)  # (B, H), padded image's
+    columns = offsets[:, 1:] + torch.arange(width, device=offsets.device)
+    columns = torch.where(is_flipped, columns.flip(1), columns)
     rows, columns = to_device(rows, device), to_device(columns, device)
-    image = torch.arange(batch, device=device)
-    padded = F.pad(pixels, (pad, pad, pad, pad))
-    cropped = padded[image[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-    return cropped.permute(0, 3, 1, 2).contiguous()
+    padded = F.pad(pixels, (pad, pad, pad, pad)).flatten(2)  # (B, c, (H + 2 pad)²)
+    # One gather with places in the flat image: five times as fast as indexing by row and column.
+    places = rows[:, :, None] * (width + 2 * pad) + columns[:, None, :]
+    places = places.flatten(1)[:, None].expand(-1, channels, -1)
+    cropped = padded.gather(2, places)
+    if channels == 1:
+        # One channel may lie in memory either way; torch's convolutions take another path, to
+        # other last digits, for each. Runs so far had it this way.
+        return cropped.view(batch, height, width, 1).permute(0, 3, 1, 2)
+    return cropped.view(batch, channels, height, width)
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

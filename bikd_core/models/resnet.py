@@ -14,6 +14,8 @@ from types import MappingProxyType
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bikd_core.models.network import Network
+
 Widths = tuple[int, int, int, int]  # channels of the first convolution and of the three stages
 NARROW: Widths = (16, 16, 32, 64)
 WIDE: Widths = (32, 64, 128, 256)
@@ -47,7 +49,7 @@ class BasicBlock(nn.Module):
         return F.relu(residual + self.downsample(x))
 
 
-class ResNet(nn.Module):
+class ResNet(Network):
     """A ResNet of depth 6n + 2: one convolution, three stages of n blocks, one linear layer.
 
     Args:
@@ -72,7 +74,7 @@ class ResNet(nn.Module):
         self.layer3 = _stage(widths[2], widths[3], num_blocks, stride=2)
         self.fc = nn.Linear(widths[3], num_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def layers_forward(self, images: Tensor) -> Tensor:
         """Logits; (B, 3, 32, 32) -> (B, C)."""
         features = F.relu(self.bn1(self.conv1(images)))
         features = self.layer3(self.layer2(self.layer1(features)))

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bikd_core.models.network import Network
 
-class SmallMLP(nn.Module):
+
+class SmallMLP(Network):
     """One hidden layer over the pixels.
 
     Args:
@@ -27,13 +29,13 @@ class SmallMLP(nn.Module):
         self.bn = nn.BatchNorm1d(hidden)
         self.fc = nn.Linear(hidden, num_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def layers_forward(self, images: Tensor) -> Tensor:
         """Logits; (B, 1, H, H) -> (B, C)."""
         logits: Tensor = self.fc(F.relu(self.bn(self.hidden(images.flatten(1)))))
         return logits
 
 
-class SmallCNN(nn.Module):
+class SmallCNN(Network):
     """3×3 convolutions with batch norm, a mean over the image, one linear layer.
 
     Args:
@@ -52,7 +54,7 @@ class SmallCNN(nn.Module):
         self.bns = nn.ModuleList(nn.BatchNorm2d(width) for width in widths)
         self.fc = nn.Linear(widths[-1], num_classes)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def layers_forward(self, images: Tensor) -> Tensor:
         """Logits; (B, 1, H, H) -> (B, C)."""
         features = images
         for conv, bn in zip(self.convs, self.bns, strict=True):

@@ -14,7 +14,8 @@ from bikd_core.teacher_card import list_teachers
 #: The controls that decide how long one image takes, besides the machine.
 _DECISIVE = (
     "dataset student teacher_model method inner_steps meta_loss estimator weight_net_layers "
-    "batch_size augmentation train_on_val device"
+    "batch_size augmentation train_on_val device precision memory_format teacher_views "
+    "compile_teacher"
 ).split()
 
 

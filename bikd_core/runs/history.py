@@ -15,6 +15,7 @@ from bikd_core.events import (
     RunStarted,
     StepDone,
     TeacherEpochDone,
+    TeacherViewsDone,
 )
 from bikd_core.store import ENDED, CorruptRunError, LogReader, RunFolder, RunState
 
@@ -37,6 +38,7 @@ class Snapshot:
     queue_position: int | None  # 1 is next; None unless it waits in this server's queue
     resolved: RunStarted | None  # None until the training proper begins
     teacher_epochs: tuple[TeacherEpochDone, ...]  # of a teacher that is trained first
+    teacher_views: TeacherViewsDone | None  # how far the kept views were at last, if there are any
     epochs: tuple[EpochDone, ...]
     controls: tuple[ControlChanged, ...]
     last_step: StepDone | None  # None unless somebody stepped
@@ -157,6 +159,9 @@ class History:
             queue_position=self._queue_position,
             resolved=started[-1] if started else None,
             teacher_epochs=tuple(e for e in self._events if isinstance(e, TeacherEpochDone)),
+            teacher_views=next(
+                (e for e in reversed(self._events) if isinstance(e, TeacherViewsDone)), None
+            ),
             epochs=epochs,
             controls=tuple(e for e in self._events if isinstance(e, ControlChanged)),
             last_step=steps[-1] if steps else None,

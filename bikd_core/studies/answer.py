@@ -45,6 +45,7 @@ class Line(NamedTuple):
     seconds_per_epoch: float
     label: str  # for people
     cost: float | None  # its seconds per epoch over plain KD's; None without KD in the comparison
+    accuracies: tuple[float, ...]  # balanced, in the order of `seeds`
     per_class: tuple[Interval, ...]
     per_class_lead: tuple[Interval, ...]  # paired by seed; empty where `lead` is
 
@@ -98,6 +99,7 @@ def _line(
         seconds_per_epoch=seconds,
         label=label_of(method),
         cost=cost,
+        accuracies=tuple(by_seed[seed].accuracy for seed in sorted(by_seed)),
         per_class=tuple(interval([e.accuracy_per_class[c] for e in epochs]) for c in classes),
         per_class_lead=tuple(
             interval([a.accuracy_per_class[c] - b.accuracy_per_class[c] for a, b in pairs])

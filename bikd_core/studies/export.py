@@ -23,6 +23,7 @@ from bikd_core.studies.report import (
 if TYPE_CHECKING:
     import pandas as pd
 
+AsData = Callable[[Report], dict[str, Any]]
 #: What a metric is called in a table.
 TITLES: dict[str, str] = {
     "accuracy": "balanced",
@@ -79,9 +80,9 @@ def to_parquet(reports: Sequence[Report]) -> bytes:
     return buffer.getvalue()
 
 
-def to_json(reports: Sequence[Report]) -> bytes:
+def to_json(reports: Sequence[Report], data: AsData = as_data) -> bytes:
     """All there is, per class too: one object for each report."""
-    return json.dumps([as_data(report) for report in reports], indent=1).encode() + b"\n"
+    return json.dumps([data(report) for report in reports], indent=1).encode() + b"\n"
 
 
 def to_markdown(reports: Sequence[Report]) -> bytes:
@@ -192,14 +193,15 @@ def check_ending(path: Path) -> None:
         )
 
 
-def export(reports: Sequence[Report], path: Path) -> None:
-    """Write the reports in the format of the file's ending.
+def export(reports: Sequence[Report], path: Path, data: AsData = as_data) -> None:
+    """Write the reports in the format of the file's ending; `data` says what JSON holds.
 
     Raises:
         ConfigError: As `check_ending`, or the file cannot be written.
     """
     check_ending(path)
-    content = FORMATS[path.suffix.lower()](reports)
+    ending = path.suffix.lower()
+    content = to_json(reports, data) if ending == ".json" else FORMATS[ending](reports)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

@@ -12,6 +12,7 @@ from bikd_core.data.batches import DeviceSet, Endless, epoch_order, to_device
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.data.sources import ImageSet
 from bikd_core.methods import Batch
+from bikd_core.teacher_views import TeacherViews
 from bikd_core.training.val_roles import val_roles
 
 
@@ -33,17 +34,21 @@ class Feed:
         split: LongTailSplit,
         teacher: nn.Module | None,
         device: torch.device,
+        memory_format: torch.memory_format,
     ) -> None:
         self.config, self.teacher, self.device = config, teacher, device
         self.train_on_val = config.protocol.train_on_val
         self.num_rows = len(split.train)
         names = ("order", "augmentation", "val_augmentation")
         self.generators = {name: generator_for(config.training.seed, name) for name in names}
+        self.views: TeacherViews | None = None  # of the images trained on, once they are filled
         self.roles = val_roles(config, split)
         self.loaders = self._make_loaders()
         trained = split.train if self.train_on_val == "no" else joined(split.train, split.val)
         self.train_set, self.val_set = (
-            DeviceSet(part, split, device, config.training.augmentation)
+            DeviceSet(
+                part, split, device, config.training.augmentation, memory_format=memory_format
+            )
             for part in (trained, split.val)
         )
 
@@ -70,6 +75,14 @@ class Feed:
                 teacher_logits = self.teacher(images)
         return Batch(images, of.labels[indices], teacher_logits)
 
+    def _trained(self, positions: Tensor) -> Batch:
+        """What a step trains on, augmented, or one of the kept views of each image."""
+        indices, augmentation = positions.to(self.device), self.generators["augmentation"]
+        if self.views is None:
+            return self.batch(self.train_set, indices, augmentation)
+        images, teacher_logits = self.views.draw(indices, augmentation)
+        return Batch(images, self.train_set.labels[indices], teacher_logits)
+
     def next_guide(self, epoch: int) -> Batch:
         """The next batch of what feeds L_val; epochs count from 0."""
         indices = self._next_of_val("val", self.roles.guide, epoch).to(self.device)
@@ -94,13 +107,12 @@ class Feed:
 
     def training_batch(self, positions: Tensor, epoch: int) -> tuple[Batch, Tensor]:
         """What a step trains on, and where it stands: with D_val's batch beside it, if there is."""
-        augmentation = self.generators["augmentation"]
         if self.train_on_val != "batch":
-            return self.batch(self.train_set, positions.to(self.device), augmentation), positions
+            return self._trained(positions), positions
         beside = self._next_of_val("trained_val", self.roles.train, epoch) + self.num_rows
         shares = torch.cat([torch.full((len(p),), 1 / len(p)) for p in (positions, beside)])
         positions = torch.cat([positions, beside])
-        batch = self.batch(self.train_set, positions.to(self.device), augmentation)
+        batch = self._trained(positions)
         return batch._replace(shares=to_device(shares, self.device)), positions
 
     def rows_among(self, positions: Tensor) -> Tensor:

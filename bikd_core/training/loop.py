@@ -19,6 +19,8 @@ from bikd_core.evaluation import Evaluation, evaluate, shot_groups
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.methods import METHODS, Setting, StepResult
 from bikd_core.models import build
+from bikd_core.models.network import Network
+from bikd_core.training.compute import compile_for, prepare, resolve
 from bikd_core.training.feed import Feed, generator_for
 from bikd_core.training.record import (
     EpochRecord,
@@ -67,14 +69,9 @@ class Loop:
         self.config, self.split, self.teacher, self.device = config, split, teacher, device
         if teacher is not None:
             teacher.train(config.protocol.teacher_batch_statistics)
-        self.feed = Feed(config, split, teacher, device)
         names = ("student", "weight_net")
         self.generators = {name: generator_for(training.seed, name) for name in names}
-        self.measured_set, self.test_set = (
-            DeviceSet(part, split, device)
-            for part in (split.val[self.feed.roles.measure], split.test)
-        )
-        channels, size = split.train.images.shape[1], split.train.images.shape[2]
+        channels, size = split.train.images.shape[1:3]
         self.student = build(
             config.models.student,
             len(split.class_names),
@@ -82,6 +79,18 @@ class Loop:
             size,
             self.generators["student"],
         ).to(device)
+        self.compute = resolve(training, self.student, split.train.images.shape[1:])
+        for net in (self.student, teacher):
+            if net is not None:
+                prepare(net, self.compute, device)
+        self.not_compiled = ""  # why, where it was asked for and could not be
+        if training.compile_teacher and isinstance(teacher, Network):
+            self.not_compiled = compile_for(teacher, split.train.images.shape[1:], self.compute)
+        self.feed = Feed(config, split, teacher, device, self.compute.layout)
+        self.measured_set, self.test_set = (
+            DeviceSet(part, split, device, memory_format=self.compute.layout)
+            for part in (split.val[self.feed.roles.measure], split.test)
+        )
         self.method = METHODS[config.method.method](
             Setting(
                 config=config.method,
@@ -120,7 +129,7 @@ class Loop:
         for number, positions in enumerate(batches, 1):
             is_last = number == len(batches)
             is_watched = control.is_stepping
-            taken = self._step(positions, record, epoch, under_lens=is_watched)
+            taken = self.step(positions, record, epoch, under_lens=is_watched)
             result = taken.result
             if number % CHECK_EVERY == 0 or is_last:
                 record.check(epoch)
@@ -139,9 +148,10 @@ class Loop:
             ends = self._ended_by(result, is_watched)
             yield from self._obey(control, epoch, ends | _EPOCH, len(batches))
 
-    def _step(
+    def step(
         self, positions: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
     ) -> Taken:
+        """One step of the student on the images at these positions of what is trained on."""
         self._step_began = time.monotonic()
         start = time.perf_counter()
         rate = self.learning_rate(epoch)

@@ -65,7 +65,7 @@ def _time(
     is_cancelled: Callable[[], bool],
 ) -> Speed | None:
     batch_size = config.training.batch_size
-    loop = Loop(config, _random_split(config), teacher, device)
+    loop = Loop(config, random_split(config), teacher, device)
     control = Control()
     control.step("epoch")  # whoever steps gets an event after each step
     ends = []
@@ -83,22 +83,29 @@ def _time(
     return Speed(step / batch_size, evaluation / len(loop.test_set))
 
 
-def _random_split(config: RunConfig) -> LongTailSplit:
+def random_split(
+    config: RunConfig, *, num_batches: int = _NUM_STEPS + 1, num_classes: int | None = None
+) -> LongTailSplit:
+    """Pictures of noise in the shape of a config's data set, so many batches of them.
+
+    Four steps are timed: one more batch, so that the epoch does not end.
+    """
     facts, batch_size = facts_of(config.data.dataset), config.training.batch_size
+    num_classes = num_classes or facts.num_classes
     generator = torch.Generator().manual_seed(0)
 
     def images(count: int) -> ImageSet:
         shape = (count, facts.channels, facts.size, facts.size)
         pixels = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-        return ImageSet(pixels, torch.arange(count) % facts.num_classes, torch.arange(count))
+        return ImageSet(pixels, torch.arange(count) % num_classes, torch.arange(count))
 
     return LongTailSplit(
         dataset=config.data.dataset,
-        class_names=facts.class_names,
-        train=images((_NUM_STEPS + 1) * batch_size),  # one more, so that the epoch does not end
-        val=images(config.data.val_per_class * facts.num_classes),
+        class_names=facts.class_names[:num_classes],
+        train=images(num_batches * batch_size),
+        val=images(config.data.val_per_class * num_classes),
         test=images(batch_size),
-        class_counts=(1,) * facts.num_classes,
+        class_counts=(1,) * num_classes,
         mean=(0.5,) * facts.channels,
         std=(0.25,) * facts.channels,
         fingerprint="random",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 import bikd_core
@@ -23,6 +25,7 @@ from bikd_core.events import (
     RunStarted,
     StepTrace,
     TeacherEpochDone,
+    TeacherViewsDone,
 )
 from bikd_core.methods import METHODS
 from bikd_core.places import Places
@@ -35,7 +38,11 @@ from bikd_core.teacher import (
     save_teacher,
     teacher_name,
 )
+from bikd_core.teacher_views import TeacherViews
+from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop, State
+
+TEACHER_POLL_S = 0.5  # between looks whether another run has trained the teacher
 
 
 def train(
@@ -46,6 +53,7 @@ def train(
     ::
 
         TeacherEpochDone …                          no stored teacher fits: one is trained first
+        TeacherViewsDone …                          only with teacher_views: its logits, kept
         RunStarted, Panel
         for epoch in 1 … epochs:
             for batch in the epoch's order:
@@ -97,10 +105,13 @@ class Training:
             teacher = yield from self._teacher(split, device)
             if teacher is None:
                 return  # stopped while one was trained
-            teacher.model.to(device)
         loop = Loop(self.config, split, teacher.model if teacher else None, device)
         if self._resume_from is not None:
             loop.load_state(self._resume_from)
+        if teacher is not None and self.config.training.teacher_views:
+            loop.feed.views = yield from self._views(loop, teacher.model)
+            if loop.feed.views is None:
+                return  # stopped while they were filled
         self._loop = loop
         yield started(loop, teacher)
         yield Panel(
@@ -109,6 +120,25 @@ class Training:
         )
         while loop.epoch < self.config.training.epochs and not self.control.is_stopped:
             yield from loop.run_epoch(self.control)
+
+    def _views(self, loop: Loop, teacher: nn.Module) -> Generator[Event, None, TeacherViews | None]:
+        """The fixed views of the training images, from the disk or filled now; None: stopped."""
+        if self.config.protocol.teacher_batch_statistics:
+            raise ConfigError(
+                f"teacher_views = {self.config.training.teacher_views} is not possible with "
+                "teacher_batch_statistics: its logits would depend on the batch; one must be off."
+            )
+        draw = generator_for(self.config.data.split_seed, "teacher_views")
+        views = TeacherViews(loop.feed.train_set, self.config.training.teacher_views, draw)
+        path = self.places.teachers / "views" / f"{views.key(teacher)}.safetensors"
+        if views.load(path, len(loop.split.class_names)):
+            return views
+        for filled in views.fill(teacher):
+            yield TeacherViewsDone(done=filled.done, total=filled.total)
+            if self.control.is_stopped:
+                return None
+        views.save(path)
+        return views
 
     def _teacher(
         self, split: LongTailSplit, device: torch.device
@@ -120,14 +150,32 @@ class Training:
         if stored is not None:
             return stored
         name = teacher_name(split, models.teacher_model)
-        made_by = "a run that found no stored teacher for its split"
-        trained = yield from train_teacher(
-            teacher_config(self.config), split, device, self.control, made_by
-        )
-        if trained is None:
+        self.places.teachers.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.places.teachers / f".{name}.lock")
+        if not self._wait_for(lock):
             return None
-        save_teacher(self.places.teachers, name, *trained)
+        try:  # another run may have trained it meanwhile
+            stored = find_teacher(split, models.teacher_model, folders)
+            if stored is not None:
+                return stored
+            made_by = "a run that found no stored teacher for its split"
+            trained = yield from train_teacher(
+                teacher_config(self.config), split, device, self.control, made_by
+            )
+            if trained is None:
+                return None
+            save_teacher(self.places.teachers, name, *trained)
+        finally:
+            lock.release()
         return load_teacher(name, models.teacher_model, split, folders)
+
+    def _wait_for(self, lock: FileLock) -> bool:
+        """Until no other run trains this teacher; False if this one is stopped before."""
+        while not self.control.is_stopped:
+            with suppress(Timeout):
+                lock.acquire(timeout=TEACHER_POLL_S)
+                return True
+        return False
 
 
 def teacher_config(config: RunConfig) -> RunConfig:
@@ -194,12 +242,27 @@ def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
         teacher=teacher.name if teacher else "",
         teacher_accuracy_per_class=accuracy,
         device=str(loop.device),
-        precision="float32",
+        precision=loop.compute.precision,
+        memory_format=loop.compute.memory_format,
         estimator=config.method.estimator if loop.method.weight_net is not None else "",
         num_threads=torch.get_num_threads(),
         versions=versions(),
-        warnings=(teacher.caution,) if teacher and teacher.caution else (),
+        is_compiled=config.training.compile_teacher and not loop.not_compiled,
+        warnings=_warnings(loop, teacher),
     )
+
+
+def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
+    found = [teacher.caution] if teacher and teacher.caution else []
+    if loop.not_compiled:
+        found.append(loop.not_compiled)
+    views = loop.feed.views
+    if views is not None and views.images.augmentation != "none":
+        found.append(
+            f"An approximation: teacher_views = {views.num_views}, so the student sees only "
+            "so many fixed views of each training image."
+        )
+    return tuple(found)
 
 
 def versions() -> dict[str, str]:

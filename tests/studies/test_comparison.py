@@ -8,19 +8,11 @@ import pytest
 from bikd_core.cli import compare as command
 from bikd_core.cli import main
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from bikd_core.studies import Comparison, run_missing
 from tests import fake_training as fake
 
 BASE = RunConfig.from_flat({"epochs": 2})
-
-
-@pytest.fixture
-def manager(tmp_path):
-    made = RunManager(Places.at(tmp_path), worker=fake.WORKER)
-    yield made
-    made.shutdown()
 
 
 def compared(methods=("ce", "kd"), seeds=(0, 1), reference="kd", chosen="last"):
@@ -105,7 +97,11 @@ def bikd(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("BIKD_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "300")
     monkeypatch.setattr(
-        command, "RunManager", lambda places: RunManager(places, worker=fake.WORKER)
+        command,
+        "RunManager",
+        lambda places, max_training: RunManager(
+            places, max_training=max_training, worker=fake.WORKER
+        ),
     )
 
     def run(*arguments):

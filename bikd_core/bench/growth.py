@@ -1,0 +1,82 @@
+"""Epoch time as the problem grows: images ×1 … ×16, classes 10 … 100, inner steps 1 … 20."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from bikd_core.bench.report import Row
+from bikd_core.config import RunConfig
+from bikd_core.control import Control
+from bikd_core.events import EpochDone
+from bikd_core.models import build
+from bikd_core.training import resolve_device
+from bikd_core.training.loop import Loop
+from bikd_core.training.measure import random_split
+
+BASE = {
+    "dataset": "cifar100",
+    "teacher_model": "resnet8",
+    "student": "resnet8",
+    "meta_loss": "hard",
+    "val_per_class": 1,
+    "batch_size": 50,
+}
+BATCHES = (2, 4, 8, 16, 32)  # images ×1 … ×16
+CLASSES = (10, 20, 50, 100)
+INNER_STEPS = (1, 5, 20)
+MANY = 12  # batches of an epoch whose classes or inner steps grow
+
+
+def measure(repeats: int) -> list[Row]:
+    """Seconds of an epoch, evaluation included, medians of turns; ratio to the smallest."""
+    rows = _rows("images", repeats, {50 * n: _epoch(num_batches=n) for n in BATCHES})
+    fit = _r_squared([row["value"] for row in rows], [row["seconds"] for row in rows])
+    for row in rows:
+        row["r_squared"] = fit
+    rows += _rows("classes", repeats, {n: _epoch(num_classes=n) for n in CLASSES})
+    rows += _rows("inner steps", repeats, {k: _epoch(inner_steps=k) for k in INNER_STEPS})
+    return rows
+
+
+def _epoch(
+    num_batches: int = MANY, num_classes: int = 100, inner_steps: int = 1
+) -> Callable[[], float]:
+    config = RunConfig.from_flat(BASE | {"inner_steps": inner_steps, "epochs": 10_000})
+    split = random_split(config, num_batches=num_batches, num_classes=num_classes)
+    draw = torch.Generator().manual_seed(0)
+    teacher = build(config.models.teacher_model, num_classes, 3, 32, draw).eval()
+    loop = Loop(config, split, teacher.requires_grad_(False), resolve_device("auto"))
+
+    def seconds() -> float:
+        events = loop.run_epoch(Control())
+        return next(event.seconds for event in events if isinstance(event, EpochDone))
+
+    return seconds
+
+
+def _rows(what: str, repeats: int, epochs: dict[int, Callable[[], float]]) -> list[Row]:
+    taken: dict[int, list[float]] = {value: [] for value in epochs}
+    for _ in range(repeats + 1):
+        for value, seconds in epochs.items():
+            taken[value].append(seconds())
+    medians = {value: statistics.median(times[1:]) for value, times in taken.items()}
+    smallest = next(iter(medians.values()))
+    return [
+        {
+            "grows": what,
+            "value": value,
+            "seconds": median,
+            "ratio_to_first": median / smallest,
+            "r_squared": None,
+        }
+        for value, median in medians.items()
+    ]
+
+
+def _r_squared(values: list[float], seconds: list[float]) -> float:
+    """Of the straight line through the points."""
+    return float(np.corrcoef(values, seconds)[0, 1] ** 2)

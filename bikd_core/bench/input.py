@@ -1,0 +1,81 @@
+"""Augmented batches: from the set on the device, against torchvision image by image."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from bikd_core.bench.report import Row
+from bikd_core.config import RunConfig
+from bikd_core.data.batches import DeviceSet
+from bikd_core.training.measure import random_split
+
+BATCH = 100
+NUM_BATCHES = 50
+WORKERS = (0, 2)  # of the DataLoader
+
+
+class _PerImage(Dataset[Tensor]):
+    """As usual: a PIL image, random crop and flip, to a tensor, normalised."""
+
+    def __init__(self, images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        self.pictures = [v2.functional.to_pil_image(image) for image in images]
+        self.transform = v2.Compose(
+            [
+                v2.RandomCrop(32, padding=4),
+                v2.RandomHorizontalFlip(),
+                v2.ToImage(),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(mean, std),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.transform(self.pictures[index])
+
+
+def measure(repeats: int) -> list[Row]:
+    """Images per second of each way, in turns; CIFAR's size, pictures of noise."""
+    config = RunConfig.from_flat({"dataset": "cifar10", "batch_size": BATCH})
+    split = random_split(config, num_batches=NUM_BATCHES)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    ours = DeviceSet(split.train, split, device, "crop_flip")
+    theirs = _PerImage(split.train.images, split.mean, split.std)
+    ways: dict[str, Callable[[], Iterator[Tensor]]] = {"batches on the device": lambda: _ours(ours)}
+    for workers in WORKERS:
+        name = f"torchvision and DataLoader, {workers} workers"
+        loader = DataLoader(theirs, BATCH, shuffle=True, num_workers=workers)
+        ways[name] = partial(iter, loader)
+    speeds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(repeats):
+        for name, batches in ways.items():
+            start = time.perf_counter()
+            count = 0
+            for batch in batches():
+                count += len(batch.to(device))
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            speeds[name].append(count / (time.perf_counter() - start))
+    medians = {name: statistics.median(values) for name, values in speeds.items()}
+    first = medians["batches on the device"]
+    return [
+        {"way": name, "images_per_second": value, "ours_is_faster": first / value}
+        for name, value in medians.items()
+    ]
+
+
+def _ours(images: DeviceSet) -> Iterator[Tensor]:
+    draw = torch.Generator().manual_seed(0)
+    for indices in torch.split(torch.randperm(len(images), generator=draw), BATCH):
+        yield images.batch(indices, draw)

@@ -1,0 +1,80 @@
+"""What viewers cost: N websocket clients follow one training run, as the browser's page would."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from bikd_core.bench.browser import ROOT, chromium, served_app
+from bikd_core.bench.report import Row
+
+VIEWERS = (1, 5, 10, 20, 30)
+#: A digits run with a larger student, so that an epoch takes about as long as a poll.
+LOAD = "student=digits_cnn_l&batch_size=16&epochs=10000"
+WATCH_S = 20
+
+
+def measure() -> list[Row]:
+    """One row a number of viewers: epoch time against one viewer's, poll latency, bytes a poll."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with served_app(home, home / "server.log") as url:
+            run_id = _start_run(url)
+            log = home / "runs" / run_id / "events.jsonl"
+            rows = [_row(url, run_id, log, number) for number in VIEWERS]
+    for row in rows:
+        row["training_slower"] = row["epoch_seconds"] / rows[0]["epoch_seconds"]
+    return rows
+
+
+def _start_run(url: str) -> str:
+    """Start the run from a browser, as a user does; its id. The browser is closed again."""
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(f"{url}/?{LOAD}")
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.locator(".bikd-timeline input").wait_for(timeout=120_000)
+        page.wait_for_url("**run=*")
+        return parse_qs(urlsplit(page.url).query)["run"][0]
+
+
+def _row(url: str, run_id: str, log: Path, number: int) -> Row:
+    command = [sys.executable, "-m", "app.viewers", url, run_id, str(number), str(WATCH_S)]
+    with subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as viewers:
+        assert viewers.stderr is not None
+        said = viewers.stderr.readline()
+        size = log.stat().st_size
+        out, error = viewers.communicate()
+    if viewers.returncode:
+        raise RuntimeError(f"The viewers did not follow the run: {(said + error)[-500:]}")
+    seen = json.loads(out)
+    latencies = seen["latencies"]
+    if not latencies:
+        raise RuntimeError(f"None of {number} viewers was answered within {WATCH_S} s.")
+    slowest = latencies[round(0.95 * (len(latencies) - 1))]
+    return {
+        "viewers": number,
+        "epoch_seconds": _epoch_seconds(log, size),
+        "poll_interval_s": seen["interval"],
+        "poll_latency_median_s": statistics.median(latencies),
+        "poll_latency_p95_s": slowest,
+        "behind_p95_s": seen["interval"] + slowest,
+        "kb_per_poll": seen["num_bytes"] / len(latencies) / 1000,
+        "polls": len(latencies),
+    }
+
+
+def _epoch_seconds(log: Path, since: int) -> float:
+    """Median of the epochs that were logged after the log had that size."""
+    with log.open("rb") as file:
+        file.seek(since)
+        events = [json.loads(line) for line in file.read().splitlines() if line.endswith(b"}")]
+    seconds = [float(event["seconds"]) for event in events if event["kind"] == "epoch"]
+    return statistics.median(seconds)

@@ -1,0 +1,84 @@
+"""One iteration as the published code computes it: the slow twin that `bench step` measures from.
+
+Two teacher passes over the training batch, a virtual student built anew, second-order backward
+through its step, then the real step with a forward pass of its own. float32, memory contiguous.
+
+Source: the code of arXiv:2605.17839, after Meta-Weight-Net's (arXiv:1902.07379).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from bikd_core.hypergradient import InnerBatch, OuterBatch, inner_loss
+from bikd_core.losses import meta_loss, weight_net_inputs
+from bikd_core.methods import Batch
+from bikd_core.models.weight_net import WeightNet
+
+
+class Published:
+    """Student, teacher and weight net with their optimisers; `step` is one iteration, k = 1."""
+
+    def __init__(
+        self,
+        student: nn.Module,
+        teacher: nn.Module,
+        make_student: Callable[[], nn.Module],
+        learning_rate: float,
+        temperature: float,
+    ) -> None:
+        self.student, self.teacher, self.make_student = student, teacher, make_student
+        self.learning_rate, self.temperature = learning_rate, temperature
+        self.weight_net = WeightNet(1, generator=torch.Generator().manual_seed(0))
+        self.weight_net.to(next(student.parameters()).device)
+        self.outer_optimizer = torch.optim.Adam(
+            self.weight_net.parameters(), lr=1e-3, weight_decay=1e-4
+        )
+        self.optimizer = torch.optim.SGD(
+            student.parameters(), lr=learning_rate, momentum=0.9, weight_decay=5e-4
+        )
+
+    def step(self, train: Batch, val: Batch) -> None:
+        """One virtual step, one of the weight net, one of the student."""
+        self._outer_step(self._inner(train), val)
+        inner = self._inner(train)
+        logits = self.student(inner.images)
+        with torch.no_grad():
+            weights = self._weights(logits, inner)
+        self.optimizer.zero_grad()
+        inner_loss(logits, inner, weights).backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+
+    def _outer_step(self, inner: InnerBatch, val: Batch) -> None:
+        virtual = self.make_student()
+        virtual.load_state_dict(self.student.state_dict())
+        virtual.train()
+        theta = dict(virtual.named_parameters())
+        logits = virtual(inner.images)
+        loss = inner_loss(logits, inner, self._weights(logits, inner))
+        gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
+        stepped = {
+            name: theta[name] - self.learning_rate * gradient
+            for name, gradient in zip(theta, gradients, strict=True)
+        }
+        outer = OuterBatch(val.images, val.labels, None, self.temperature, "hard")
+        judged: Tensor = functional_call(virtual, stepped, (outer.images,))
+        self.outer_optimizer.zero_grad()
+        # As published: of every leaf, the virtual student's parameters too.
+        meta_loss("hard", judged, outer.labels, None, self.temperature).backward()  # type: ignore[no-untyped-call]
+        self.outer_optimizer.step()
+
+    def _inner(self, train: Batch) -> InnerBatch:
+        with torch.no_grad():
+            teacher_logits = self.teacher(train.images)
+        return InnerBatch(train.images, train.labels, teacher_logits, self.temperature)
+
+    def _weights(self, logits: Tensor, inner: InnerBatch) -> Tensor:
+        weights: Tensor = self.weight_net(
+            weight_net_inputs(logits, inner.teacher_logits, inner.labels)
+        )
+        return weights

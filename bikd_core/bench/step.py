@@ -1,0 +1,213 @@
+"""What one student step costs: the published algorithm, each estimator in each precision, KD.
+
+Variants take turns within each repeat, so that what disturbs the machine disturbs all of them.
+With k inner steps one step in k moves the weight net and takes a second backward pass; both
+kinds are timed, and the mean of any k follows from them. The published code's cost is the same
+for every k. Peak memory is measured in a process of its own for each variant.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+from bikd_core.bench.published import Published
+from bikd_core.bench.report import Row
+from bikd_core.config import Precision, RunConfig
+from bikd_core.hypergradient import InnerBatch, OuterBatch, weight_hypergradient
+from bikd_core.methods import Batch
+from bikd_core.models import build
+from bikd_core.models.network import computing_in
+from bikd_core.teacher_views import TeacherViews
+from bikd_core.training.loop import Loop
+from bikd_core.training.measure import random_split
+from bikd_core.training.record import EpochRecord
+
+PAIRS = {
+    "32x4-8x4": {"dataset": "cifar100", "teacher_model": "resnet32x4", "student": "resnet8x4"},
+    "56-20": {"dataset": "cifar10", "teacher_model": "resnet56", "student": "resnet20"},
+}
+INNER_STEPS = (1, 5)  # the k of the rows
+PUBLISHED = "published"
+WINDOW = 2  # steps that are timed together: one without a weight-net step, one with
+
+
+class Variant(NamedTuple):
+    """A way to train, and the controls that ask for it."""
+
+    name: str
+    precision: Precision
+    controls: dict[str, Any]
+
+    @property
+    def is_kd(self) -> bool:
+        return self.controls.get("method") == "kd"
+
+
+def _variants() -> list[Variant]:
+    precisions: tuple[Precision, ...] = ("float32", "bfloat16")
+    found = [Variant(PUBLISHED, "float32", {"memory_format": "contiguous"})]
+    for precision in precisions:
+        found += [
+            Variant(name, precision, {"estimator": name})
+            for name in ("forward", "finite_difference", "unrolled")
+        ]
+        found.append(Variant("KD", precision, {"method": "kd"}))
+    for precision in precisions:
+        kept = {"estimator": "finite_difference", "teacher_views": 4}
+        found.append(Variant("finite_difference, kept views", precision, kept))
+    return found
+
+
+VARIANTS = _variants()
+
+
+class Timed:
+    """One variant, ready to step; `seconds` of a plain step and of one with the weight net."""
+
+    def __init__(self, pair: str, variant: Variant) -> None:
+        self.variant = variant
+        controls = {"meta_loss": "hard", "inner_steps": WINDOW, "precision": variant.precision}
+        config = RunConfig.from_flat(PAIRS[pair] | controls | variant.controls)
+        split = random_split(config)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        shape = (len(split.class_names), 3, 32)
+        draw = torch.Generator().manual_seed(1)
+        teacher = build(config.models.teacher_model, *shape, draw).eval().requires_grad_(False)
+        self.loop = Loop(config, split, teacher, self.device)
+        self.loop.student.train()
+        if config.training.teacher_views:
+            self.loop.feed.views = views = TeacherViews(
+                self.loop.feed.train_set, config.training.teacher_views, draw
+            )
+            views.logits = torch.randn(len(split.train) * views.num_views, shape[0]).to(self.device)
+        self.record = EpochRecord(len(split.train), config.method.temperature, self.device)
+        self.rows = torch.arange(config.training.batch_size)
+        self.published = Published(
+            self.loop.student,
+            teacher,
+            lambda: build(config.models.student, *shape, draw).to(self.device),
+            config.training.learning_rate,
+            config.method.temperature,
+        )
+
+    def measure(self) -> dict[str, float]:
+        """Seconds of each kind of step, once each."""
+        if self.variant.name == PUBLISHED:
+            return {"window": self._timed(self._published_step)}
+        if self.variant.is_kd:
+            return {"window": self._timed(self._step)}
+        return {"plain": self._timed(self._step), "window": self._timed(self._step)}
+
+    def _timed(self, step: Callable[[], None]) -> float:
+        start = time.perf_counter()
+        step()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start
+
+    def _step(self) -> None:
+        self.loop.step(self.rows, self.record, 1, under_lens=False)
+
+    def _published_step(self) -> None:
+        feed = self.loop.feed
+        indices, augmentation = self.rows.to(self.device), feed.generators["augmentation"]
+        images = feed.train_set.batch(indices, augmentation)
+        train = Batch(images, feed.train_set.labels[indices], None)  # it asks the teacher itself
+        self.published.step(train, feed.next_guide(0))
+
+
+def measure(pair: str, repeats: int) -> list[Row]:
+    """The rows of a pair of networks, by its name in `PAIRS`: the published algorithm first."""
+    timed = [Timed(pair, variant) for variant in VARIANTS]
+    taken: list[dict[str, list[float]]] = [{} for _ in timed]
+    for repeat in range(repeats + 1):
+        for one, seconds in zip(timed, taken, strict=True):
+            for kind, value in one.measure().items():
+                if repeat:  # the first allocates and chooses kernels
+                    seconds.setdefault(kind, []).append(value)
+    medians = [{kind: statistics.median(v) for kind, v in kinds.items()} for kinds in taken]
+    errors = [_error(one) for one in timed]
+    del timed
+    memory = [_peak_memory(pair, number) for number in range(len(VARIANTS))]
+    return [row for k in INNER_STEPS for row in _rows(pair, k, medians, errors, memory)]
+
+
+def _rows(
+    pair: str,
+    k: int,
+    medians: list[dict[str, float]],
+    errors: list[float | None],
+    memory: list[float],
+) -> list[Row]:
+    seconds = [
+        (kinds["window"] + (k - 1) * kinds.get("plain", kinds["window"])) / k for kinds in medians
+    ]
+    of_kd = {v.precision: s for v, s in zip(VARIANTS, seconds, strict=True) if v.is_kd}
+    return [
+        {
+            "pair": pair,
+            "k": k,
+            "variant": variant.name,
+            "precision": variant.precision,
+            "seconds": seconds[number],
+            "speedup_to_published": seconds[0] / seconds[number],
+            "ratio_to_kd": seconds[number] / of_kd[variant.precision],
+            "peak_mb": memory[number],
+            "memory_to_published": memory[number] / memory[0],
+            "hypergradient_error": errors[number],
+        }
+        for number, variant in enumerate(VARIANTS)
+    ]
+
+
+def _error(timed: Timed) -> float | None:
+    """Of ∂L_val/∂w, relative to `unrolled` in float32 at the same student and batches."""
+    if timed.variant.is_kd or timed.variant.name == PUBLISHED:
+        return None
+    loop = timed.loop
+    train, val = loop.feed.training_batch(timed.rows, 0)[0], loop.feed.next_guide(0)
+    assert train.teacher_logits is not None
+    inner = InnerBatch(train.images, train.labels, train.teacher_logits, 4.0)
+    outer = OuterBatch(val.images, val.labels, None, 4.0, "hard")
+    weights = torch.rand(len(train.labels), 2, generator=torch.Generator().manual_seed(0))
+    rest = (loop.student, inner, outer, weights.to(timed.device), 0.1)
+    found = weight_hypergradient(loop.config.method.estimator, *rest).weights
+    with computing_in(loop.student, "float32"):
+        exact = weight_hypergradient("unrolled", *rest).weights
+    return float((found - exact).norm() / exact.norm())
+
+
+def _peak_memory(pair: str, number: int) -> float:
+    command = [sys.executable, "-m", "bikd_core.bench.step", pair, str(number)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def peak_of_steps(pair: str, number: int) -> float:
+    """MB that this process needs on top for the steps of a variant, by its place in `VARIANTS`."""
+    timed = Timed(pair, VARIANTS[number])
+    if timed.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        timed.measure()
+        return torch.cuda.max_memory_allocated() / 1e6
+    before = _resident("VmRSS")
+    timed.measure()
+    return _resident("VmHWM") - before
+
+
+def _resident(what: str) -> float:
+    """MB of this process, now (VmRSS) or at most so far (VmHWM); Linux."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(float(line.split()[1]) / 1000 for line in lines if line.startswith(what))
+
+
+if __name__ == "__main__":
+    print(peak_of_steps(sys.argv[1], int(sys.argv[2])))

@@ -1,0 +1,243 @@
+"""A random search over a method's options that sees D_val only, with as many trials for each.
+
+Trial 0 of a method is the method as it stands; the others are drawn from its space by the search
+seed. Where D_val is trained on, a fixed half of it is held out of training and the trials are
+judged on that half; what is found is then retrained with all of it (`Found.entry` says how).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.difference import is_read_by
+from bikd_core.runs import Snapshot
+from bikd_core.studies.comparison import counts
+from bikd_core.studies.entries import Entry, asked, read_entry
+
+Criterion = Literal["val_accuracy", "val_loss"]
+MAX_TRIALS = 1000
+_DRAWS_PER_TRIAL = 200  # until a space is said to hold no more
+
+#: Factors of the base's own value.
+_SCALED: dict[str, tuple[float, ...]] = {"learning_rate": (0.25, 0.5, 1, 2, 4)}
+#: Values of each control that is searched, where the method reads it. The first four are of all
+#: methods; a rival's constants that are no controls, such as WSL's α, stay as published.
+_VALUES: dict[str, tuple[Any, ...]] = {
+    "weight_decay": (1e-4, 5e-4, 2e-3),
+    "temperature": (1.0, 2.0, 4.0, 8.0),
+    "kd_alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
+    "prior": ("none", "hard", "both"),
+    "weight_form": ("free", "scale", "convex"),
+    "inner_steps": (1, 2, 5, 10),
+    "meta_loss": ("hard", "mix"),
+    "weight_net_inputs": ("shifted", "plain"),
+    "weight_net_learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
+    "cross_fit": (False, True),
+}
+_WARM_UP_SHARES = (0.0, 0.1, 0.3)  # of the epochs
+
+
+class Trial(NamedTuple):
+    """One configuration of a method."""
+
+    method: str  # the entry that is searched, as text
+    number: int
+    entry: Entry  # with the drawn options
+
+
+class Found(NamedTuple):
+    """A trial that ran with every seed."""
+
+    trial: Trial
+    val_accuracy: float | None  # balanced; means over seeds, last epoch; None in old runs
+    val_loss: float
+
+    @property
+    def entry(self) -> str:
+        """As `bikd compare --methods` and `bikd duel` take it."""
+        return self.trial.entry.text
+
+
+@dataclass(frozen=True)
+class Search:
+    """A number of trials for each of some methods.
+
+    Args:
+        base: All controls but method and seed. Where it trains on D_val, half is held out.
+        methods: Entries as texts; an entry's own options are not searched.
+        num_trials: For each method.
+        seed: Of the draw.
+        seeds: Of the runs of each trial.
+        by: What ranks the trials; ties are broken by the other.
+
+    Raises:
+        ConfigError: Something is not possible, or a space holds fewer configurations.
+    """
+
+    base: RunConfig
+    methods: tuple[str, ...]
+    num_trials: int
+    seed: int = 0
+    seeds: tuple[int, ...] = (0,)
+    by: Criterion = "val_accuracy"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.num_trials <= MAX_TRIALS:
+            raise ConfigError(
+                f"trials = {self.num_trials} is not possible: it must be from 1 to {MAX_TRIALS}."
+            )
+        if self.seed < 0:
+            raise ConfigError(f"search_seed = {self.seed} is not possible: it must be at least 0.")
+        for name, values in (("methods", self.methods), ("seeds", self.seeds)):
+            if not values or len(set(values)) < len(values):
+                raise ConfigError(
+                    f"{name} = {', '.join(map(str, values))!r} is not possible: at least one, "
+                    "each once."
+                )
+        if self.by not in get_args(Criterion):
+            raise ConfigError(
+                f"by = {self.by!r} is not possible: it must be val_accuracy or val_loss."
+            )
+
+    @property
+    def judged_base(self) -> RunConfig:
+        """What the trials start from: with half of D_val held out where it is trained on."""
+        trains_on_val = self.base.protocol.train_on_val != "no"
+        return self.base.changed(hold_out_half=True) if trains_on_val else self.base
+
+    def space(self, method: str) -> dict[str, tuple[Any, ...]]:
+        """The values that are drawn from, by control, of an entry."""
+        entry, base = read_entry(method), self.base
+        values = base.flat()
+        found = {
+            name: tuple(factor * values[name] for factor in factors)
+            for name, factors in _SCALED.items()
+        }
+        found |= _VALUES
+        shares = {round(share * base.training.epochs) for share in _WARM_UP_SHARES}
+        found["warm_up"] = tuple(sorted(shares))
+        if base.protocol.train_on_val == "no":
+            del found["cross_fit"]  # it trains on D_val
+        fixed = {name for name, _ in entry.options}
+        return {
+            name: options
+            for name, options in found.items()
+            if is_read_by(name, entry.method) and name not in fixed
+        }
+
+    def trials(self) -> list[Trial]:
+        """All trials, number by number, so that an interrupted search is fair.
+
+        Raises:
+            ConfigError: A space holds fewer configurations than there are trials.
+        """
+        of_each = [self._trials_of(method) for method in self.methods]
+        return [trials[number] for number in range(self.num_trials) for trials in of_each]
+
+    def _trials_of(self, method: str) -> list[Trial]:
+        start, space = read_entry(method), self.space(method)
+        generator = np.random.default_rng([self.seed, *method.encode()])
+        entries = [start]
+        known = {asked(self._config(start, self.seeds[0]))}
+        for _ in range(_DRAWS_PER_TRIAL * self.num_trials):
+            if len(entries) == self.num_trials:
+                break
+            entry = self._drawn(start, space, generator)
+            question = asked(self._config(entry, self.seeds[0]))
+            if question not in known:
+                known.add(question)
+                entries.append(entry)
+        if len(entries) < self.num_trials:
+            raise ConfigError(
+                f"trials = {self.num_trials} is not possible: the space of {method} holds about "
+                f"{len(entries)} configurations."
+            )
+        return [Trial(method, number, entry) for number, entry in enumerate(entries)]
+
+    def _drawn(
+        self, start: Entry, space: dict[str, tuple[Any, ...]], generator: np.random.Generator
+    ) -> Entry:
+        """The entry with one value of each control of the space; what is the base's is left out."""
+        drawn = {name: values[generator.integers(len(values))] for name, values in space.items()}
+        if drawn.get("prior", self.base.method.prior) == "none":
+            drawn.pop("weight_net_inputs", None)  # shifted and plain are the same then
+        base = self.base.flat()
+        own = [(name, f"{value}") for name, value in drawn.items() if value != base[name]]
+        options = [*start.options, *own]
+        text = ",".join(f"{name}={value}" for name, value in options)
+        return Entry(f"{start.method}:{text}" if text else start.method, start.method, (*options,))
+
+    def _config(self, entry: Entry, seed: int) -> RunConfig:
+        return entry.config(self.judged_base, seed)
+
+    def runs_asked(self) -> list[tuple[Trial, RunConfig]]:
+        """Every run, trial by trial."""
+        return [
+            (trial, self._config(trial.entry, seed))
+            for trial in self.trials()
+            for seed in self.seeds
+        ]
+
+    def ranked(self, runs: Iterable[Snapshot]) -> dict[str, list[Found]]:
+        """By method, the trials that finished with every seed, best first; D_val alone judges."""
+        done: dict[tuple[Any, ...], Snapshot] = {}
+        for run in runs:
+            if counts(run):
+                done.setdefault(asked(run.config), run)
+        found: dict[str, list[Found]] = {method: [] for method in self.methods}
+        for trial in self.trials():
+            configs = [self._config(trial.entry, seed) for seed in self.seeds]
+            finished = [done[asked(config)] for config in configs if asked(config) in done]
+            if len(finished) == len(configs):
+                found[trial.method].append(_found(trial, finished))
+        return {method: sorted(trials, key=self._rank) for method, trials in found.items()}
+
+    def _rank(self, found: Found) -> tuple[float, float]:
+        loss = found.val_loss
+        accuracy = 0.0 if found.val_accuracy is None else -found.val_accuracy  # unknown: last
+        return (accuracy, loss) if self.by == "val_accuracy" else (loss, accuracy)
+
+
+def _found(trial: Trial, runs: Sequence[Snapshot]) -> Found:
+    last = [run.epochs[-1] for run in runs]
+    accuracies = [epoch.val_accuracy for epoch in last if epoch.val_accuracy is not None]
+    accuracy = fmean(accuracies) if len(accuracies) == len(last) else None
+    return Found(trial, accuracy, fmean(epoch.val_loss for epoch in last))
+
+
+def as_data(search: Search, ranked: dict[str, list[Found]]) -> dict[str, Any]:
+    """The search and its trials, best first, as JSON has them."""
+    controls = {k: v for k, v in search.judged_base.flat().items() if k not in {"method", "seed"}}
+    return {
+        "search": {
+            "controls": controls,
+            "methods": list(search.methods),
+            "trials_of_each": search.num_trials,
+            "search_seed": search.seed,
+            "seeds": list(search.seeds),
+            "by": search.by,
+            "judged_on": "held-out half of D_val" if controls["hold_out_half"] else "D_val",
+            "spaces": {
+                method: {name: list(values) for name, values in search.space(method).items()}
+                for method in search.methods
+            },
+        },
+        "trials": {
+            method: [
+                {
+                    "entry": found.entry,
+                    "number": found.trial.number,
+                    "val_accuracy": found.val_accuracy,
+                    "val_loss": found.val_loss,
+                }
+                for found in trials
+            ]
+            for method, trials in ranked.items()
+        },
+    }

@@ -1,0 +1,121 @@
+"""How a run computes, chosen once at Start: the precision of the layers, the order in memory."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from bikd_core.config import MemoryFormat, Precision, TrainingConfig
+from bikd_core.hypergradient import logits_at, parameters
+from bikd_core.models.network import Network, computing_in
+from bikd_core.models.resnet import ResNet
+
+CHECK_IMAGES = 32  # of the self-check's batch
+CHECK_TIMES = 5
+MIN_GAIN = 1.3  # bfloat16 has to be so many times as fast to be taken
+MAX_ERROR = 0.05  # of the student's logits, relative to their norm; a ResNet-56 has 0.02
+
+_FORMATS: dict[MemoryFormat, torch.memory_format] = {
+    "contiguous": torch.preserve_format,  # nothing is asked for: all is made contiguous
+    "channels_last": torch.channels_last,
+}
+
+
+class Compute(NamedTuple):
+    """What "auto" came to."""
+
+    precision: Precision
+    memory_format: MemoryFormat
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """As torch names the memory format."""
+        return _FORMATS[self.memory_format]
+
+
+def resolve(config: TrainingConfig, student: nn.Module, image_shape: torch.Size) -> Compute:
+    """How this student is to be trained on the device that it is on.
+
+    Args:
+        config: What was asked for.
+        student: In training mode; it is left as it is.
+        image_shape: (channels, H, W).
+    """
+    memory_format: MemoryFormat
+    if config.memory_format == "auto":
+        memory_format = "channels_last" if isinstance(student, ResNet) else "contiguous"
+    else:
+        memory_format = config.memory_format
+    precision: Precision
+    if config.precision != "auto":
+        precision = config.precision
+    elif isinstance(student, ResNet):
+        precision = _checked(student, image_shape, _FORMATS[memory_format])
+    else:
+        precision = "float32"  # too small to gain anything
+    return Compute(precision, memory_format)
+
+
+def prepare(net: nn.Module, compute: Compute, device: torch.device) -> nn.Module:
+    """The network on the device, to compute as resolved."""
+    net = net.to(device)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=compute.layout)
+    if isinstance(net, Network):
+        net.precision = compute.precision
+    return net
+
+
+def compile_for(net: Network, image_shape: torch.Size, compute: Compute) -> str:
+    """Let torch.compile make the network's forward pass; "" if it did, else why it could not.
+
+    For a network that is only asked, as a teacher is: it is tried on two images here.
+    """
+    device = next(net.parameters()).device
+    images = torch.zeros(2, *image_shape, device=device).to(memory_format=compute.layout)
+    try:
+        net.compiled = torch.compile(net.layers_forward, dynamic=True)
+        with torch.no_grad():
+            net(images)
+    except (RuntimeError, ImportError, OSError) as error:  # no compiler, a kernel it cannot make
+        net.compiled = None
+        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
+        return f"torch.compile is not possible here, the teacher runs without it: {first[0][:200]}"
+    return ""
+
+
+def _checked(student: nn.Module, image_shape: torch.Size, layout: torch.memory_format) -> Precision:
+    """bfloat16 if this machine trains the student faster with it, at logits close enough."""
+    device = next(student.parameters()).device
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randn(CHECK_IMAGES, *image_shape, generator=draw).to(device)
+    images = images.to(memory_format=layout)
+    exact, coarse = (_pass(student, images, name) for name in ("float32", "bfloat16"))
+    if not (coarse - exact).norm() < MAX_ERROR * exact.norm():
+        return "float32"
+    seconds: dict[Precision, list[float]] = {"float32": [], "bfloat16": []}
+    for _ in range(CHECK_TIMES):
+        for precision, taken in seconds.items():
+            start = time.perf_counter()
+            _pass(student, images, precision)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            taken.append(time.perf_counter() - start)
+    gain = statistics.median(seconds["float32"]) / statistics.median(seconds["bfloat16"])
+    return "bfloat16" if gain >= MIN_GAIN else "float32"
+
+
+def _pass(student: nn.Module, images: Tensor, precision: Precision) -> Tensor:
+    """Forward and backward, once; the logits. Gradients and running statistics stay as they are."""
+    theta = {name: value.requires_grad_() for name, value in parameters(student).items()}
+    with computing_in(student, precision):
+        logits = logits_at(student, theta, images)
+    labels = torch.arange(len(images), device=images.device) % logits.shape[1]
+    torch.autograd.grad(F.cross_entropy(logits, labels), list(theta.values()))
+    return logits.detach()

@@ -1,0 +1,69 @@
+"""The slow twin of the benchmark does what the engine does, and the rows say what was timed."""
+
+import pytest
+import torch
+
+from bikd_core.bench import step
+from bikd_core.bench.published import Published
+from bikd_core.config import MethodConfig
+from bikd_core.methods import METHODS, Batch, Setting
+from bikd_core.models import build
+
+LR = 0.1
+
+
+def student():
+    return build("digits_cnn_s", 10, 1, 8, torch.Generator().manual_seed(0)).double().train()
+
+
+def batch(size, seed):
+    draw = torch.Generator().manual_seed(seed)
+    images = torch.randn(size, 1, 8, 8, generator=draw, dtype=torch.float64)
+    return Batch(images, torch.randint(0, 10, (size,), generator=draw), None)
+
+
+def test_published_and_engine_take_the_same_step():
+    teacher = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(1)).double().eval()
+    train, val = batch(12, 2), batch(9, 3)
+    published = Published(student(), teacher, student, LR, temperature=4.0)
+    published.weight_net.double()
+
+    ours = student()
+    method = METHODS["bikd"](
+        Setting(
+            config=MethodConfig(),
+            student=ours,
+            next_val_batch=lambda: val,
+            class_counts=(1,) * 10,
+            device=torch.device("cpu"),
+            generator=torch.Generator().manual_seed(0),
+        )
+    )
+    method.weight_net.double()
+    method.weight_net.load_state_dict(published.weight_net.state_dict())
+    optimizer = torch.optim.SGD(ours.parameters(), lr=LR, momentum=0.9, weight_decay=5e-4)
+
+    with torch.no_grad():
+        asked = train._replace(teacher_logits=teacher(train.images))
+    method.step(asked, LR)
+    optimizer.step()
+    published.step(train, val)
+    for found, expected in (
+        (ours, published.student),
+        (method.weight_net, published.weight_net),
+    ):
+        for name, value in found.state_dict().items():
+            torch.testing.assert_close(value, expected.state_dict()[name], rtol=1e-6, atol=1e-9)
+
+
+def test_rows_are_means_over_k_steps_of_which_one_moves_the_weight_net():
+    medians = [{"window": 10.0}, *[{"plain": 1.0, "window": 2.0}] * (len(step.VARIANTS) - 1)]
+    count = len(step.VARIANTS)
+    rows = step._rows("56-20", 5, medians, [None] * count, [100.0] * count)
+    assert rows[0]["seconds"] == 10.0
+    assert rows[1]["seconds"] == pytest.approx((2 + 4 * 1) / 5)
+    assert rows[1]["speedup_to_published"] == pytest.approx(10 / 1.2)
+    assert set(rows[0]) >= {
+        "pair", "variant", "precision", "seconds", "speedup_to_published", "ratio_to_kd",
+        "memory_to_published", "hypergradient_error",
+    }  # fmt: skip

@@ -1,0 +1,78 @@
+"""Entries of a comparison: how they are written, what they may change, what they are called."""
+
+import pytest
+
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.studies import Comparison, label_of, read_entry, split_entries
+
+
+def test_a_list_of_entries_is_cut_at_the_commas_between_them():
+    text = "ce, kd,bikd:prior=both,meta_loss=hard,dkd:temperature=2,bikd"
+    assert split_entries(text) == (
+        "ce",
+        "kd",
+        "bikd:prior=both,meta_loss=hard",
+        "dkd:temperature=2",
+        "bikd",
+    )
+
+
+def test_an_entrys_options_stand_above_the_comparisons_controls():
+    base = RunConfig.from_flat({"epochs": 3, "prior": "hard"})
+    config = read_entry("bikd:prior=both,inner_steps=2").config(base, seed=4)
+    assert (config.method.method, config.method.prior, config.method.inner_steps) == (
+        "bikd",
+        "both",
+        2,
+    )
+    assert (config.training.epochs, config.training.seed) == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("bikd", "BiKD"),
+        ("bikd:prior=both,meta_loss=hard", "BiKD (class prior both, meta loss hard)"),
+        ("bikd:cross_fit=True", "BiKD (cross-fitted halves)"),
+        ("bikd:cross_fit=false", "BiKD (no cross-fitted halves)"),
+    ],
+)
+def test_an_entry_is_called_by_what_is_its_own(text, label):
+    assert label_of(text) == label
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("magic", "methods = 'magic' is not possible: each must be one of "),
+        ("bikd:magic=1", "after the colon come controls as prior=both; 'magic' is none"),
+        ("bikd:prior", "after the colon come controls as prior=both; 'prior' is none"),
+        ("ce:prior=both", "CE does not read prior"),
+        ("kd:seed=3", "seed is the same for all that is compared"),
+        ("kd:imbalance_factor=3", "imbalance_factor is the same for all that is compared"),
+        ("kd:test_per_class=3", "test_per_class is the same for all that is compared"),
+    ],
+)
+def test_what_cannot_be_an_entry_is_named(text, said):
+    with pytest.raises(ConfigError, match=said):
+        read_entry(text)
+
+
+def test_a_value_that_an_option_cannot_take_is_refused_before_anything_runs():
+    with pytest.raises(ConfigError, match="prior = 'most' is not possible"):
+        Comparison(RunConfig(), ("kd", "bikd:prior=most"), (0,), "kd")
+
+
+def test_the_same_run_twice_is_refused():
+    with pytest.raises(ConfigError, match="'bikd:prior=none' is not possible beside 'bikd'"):
+        Comparison(RunConfig(), ("bikd", "bikd:prior=none"), (0,), "bikd")
+
+
+def test_two_configurations_of_one_method_have_each_their_own_runs(finished):
+    comparison = Comparison(RunConfig(), ("bikd", "bikd:prior=both"), (0,), "bikd")
+    plain, shifted = comparison.configs()
+    runs = [finished(plain, {"accuracy": 0.5}), finished(shifted, {"accuracy": 0.7})]
+    lines = {line.method: line for line in comparison.answer(runs)}
+    assert lines["bikd"].values["accuracy"].mean == 0.5
+    assert lines["bikd:prior=both"].lead["accuracy"].mean == pytest.approx(0.2)
+    assert lines["bikd:prior=both"].label == "BiKD (class prior both)"

@@ -1,0 +1,96 @@
+"""The published faults: each changes what it says, and nothing is changed by default."""
+
+import pytest
+
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.studies import FAULTS, Comparison, protocol_of, protocol_sentences, read_faults
+
+METHODS = ("bikd", "kd", "bkd", "ce")
+
+
+def compared(*faults, chosen="last", **controls):
+    return Comparison(RunConfig.from_flat(controls), METHODS, (0,), "kd", chosen, faults)
+
+
+def by_method(comparison):
+    return {config.method.method: config for config in comparison.configs()}
+
+
+def test_a_fair_comparison_has_no_fault_and_the_published_one_has_all():
+    assert read_faults("fair") == ()
+    assert read_faults("as_published") == tuple(FAULTS)
+    assert read_faults("fair", "drop_window") == ("drop_window",)
+    for config in by_method(compared()).values():
+        assert not config.protocol.teacher_batch_statistics
+        assert not config.protocol.drop_window
+
+
+@pytest.mark.parametrize("name", ["teacher_batch_statistics", "drop_window"])
+def test_a_fault_of_the_published_code_is_bikds_alone(name):
+    configs = by_method(compared(name))
+    assert [getattr(config.protocol, name) for config in configs.values()] == [True] + 3 * [False]
+
+
+def test_unequal_recipes_are_the_rivals_own():
+    fair, unequal = by_method(compared()), by_method(compared("unequal_recipes"))
+    assert unequal["bikd"] == fair["bikd"]
+    assert unequal["ce"] == fair["ce"]
+    bkd = unequal["bkd"]
+    assert (bkd.training.batch_size, bkd.training.weight_decay, bkd.method.temperature) == (
+        128,
+        2e-4,
+        2.0,
+    )
+    assert unequal["kd"].method.kd_alpha == 0.1
+
+
+def test_the_test_chosen_epoch_is_bikds_best_and_its_rivals_that_of_d_val(finished):
+    fault, fair = compared("test_chosen_epoch"), compared()
+    epochs = (
+        {"accuracy": 0.9, "val_loss": 2.0},
+        {"accuracy": 0.7, "val_loss": 1.0},
+        {"accuracy": 0.8, "val_loss": 3.0},
+    )
+    runs = [finished(config, *epochs) for config in fair.configs()]
+
+    def accuracies(comparison):
+        return {line.method: line.values["accuracy"].mean for line in comparison.answer(runs)}
+
+    assert set(accuracies(fair).values()) == {0.8}
+    assert accuracies(fault) == {"bikd": 0.9, "kd": 0.7, "bkd": 0.7, "ce": 0.7}
+    assert set(accuracies(compared(chosen="test")).values()) == {0.9}
+
+
+def test_faults_and_the_test_chosen_epoch_are_named_in_the_protocol():
+    said = " ".join(protocol_sentences(compared("drop_window", chosen="test")))
+    assert FAULTS["drop_window"] in said
+    assert "best epoch on the TEST set: a fault" in said.lower().replace("test set", "TEST set")
+    assert protocol_of(compared("drop_window"))["faults"] == {"drop_window": FAULTS["drop_window"]}
+    assert protocol_of(compared())["faults"] == {}
+
+
+def test_the_use_of_d_val_is_told_for_each_entry():
+    first = protocol_of(compared())["use_of_d_val"]
+    assert first == {"bikd": "the weight net", "kd": "nothing", "bkd": "nothing", "ce": "nothing"}
+    second = protocol_of(compared(train_on_val="batch"))
+    assert second["league"] == 2
+    assert second["use_of_d_val"]["bikd"] == "the weight net, training"
+    assert protocol_of(compared(chosen="val"))["use_of_d_val"]["ce"] == "choosing the epoch"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "names", "said"),
+    [
+        ("kind", "", "protocol = 'kind' is not possible: it must be fair or as_published"),
+        ("fair", "drop_window,luck", "faults = 'luck' is not possible"),
+    ],
+)
+def test_an_unknown_protocol_or_fault_is_named(protocol, names, said):
+    with pytest.raises(ConfigError, match=said):
+        read_faults(protocol, names)
+
+
+def test_d_val_cannot_choose_the_epoch_where_it_is_trained_on():
+    with pytest.raises(ConfigError, match="epoch = 'val' is not possible where D_val is trained"):
+        compared(chosen="val", train_on_val="mixed")
+    compared(chosen="val", train_on_val="mixed", hold_out_half=True)

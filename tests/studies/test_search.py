@@ -1,0 +1,174 @@
+"""A search: as many trials for each, drawn once for all, judged by D_val alone, resumable."""
+
+import json
+
+import pytest
+
+from bikd_core.cli import main, study
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.runs import RunManager
+from bikd_core.studies.comparison import queue_missing
+from bikd_core.studies.search import Search, as_data
+from tests import fake_training as fake
+from tests.studies.conftest import wait
+
+BASE = RunConfig.from_flat({"epochs": 20})
+
+
+def search(methods=("bikd", "prior_kd"), num_trials=6, base=BASE, **values):
+    return Search(base, methods, num_trials, **values)
+
+
+def test_every_method_has_as_many_trials_and_its_first_is_the_method_itself():
+    trials = search().trials()
+    assert [trial.number for trial in trials] == [n for n in range(6) for _ in range(2)]
+    assert [trial.entry.text for trial in trials[:2]] == ["bikd", "prior_kd"]
+    assert len({trial.entry.text for trial in trials}) == 12
+
+
+def test_the_draw_is_the_search_seeds_and_the_same_beside_other_methods():
+    texts = [trial.entry.text for trial in search().trials()]
+    assert texts == [trial.entry.text for trial in search().trials()]
+    assert texts != [trial.entry.text for trial in search(seed=1).trials()]
+    alone = [trial.entry.text for trial in search(methods=("bikd",)).trials()]
+    assert alone == texts[::2]
+
+
+def test_the_space_is_what_a_method_reads_and_every_value_is_possible():
+    for trained in ("no", "batch"):
+        asked = search(num_trials=40, base=BASE.changed(train_on_val=trained))
+        for trial in asked.trials():
+            trial.entry.config(asked.judged_base, seed=0)  # refuses what is not possible
+        space = asked.space("bikd")
+        assert ("cross_fit" in space) == (trained == "batch")
+        assert {"prior", "inner_steps", "warm_up", "weight_net_inputs"} <= set(space)
+        assert set(asked.space("prior_kd")) == {
+            "learning_rate", "weight_decay", "temperature", "kd_alpha"
+        }  # fmt: skip
+    assert "temperature" not in search().space("balanced_softmax")
+    assert "prior" not in search().space("bikd:prior=both")
+
+
+def test_where_d_val_is_trained_on_half_of_it_is_held_out():
+    assert not search().judged_base.protocol.hold_out_half
+    second = search(base=BASE.changed(train_on_val="mixed"))
+    assert all(config.protocol.hold_out_half for _, config in second.runs_asked())
+
+
+def test_d_val_ranks_the_trials_and_the_test_set_does_not(finished):
+    asked = search(methods=("prior_kd",), num_trials=3)
+    val = [(0.5, 1.0), (0.7, 2.0), (0.7, 1.5)]
+    runs = [
+        finished(config, {"accuracy": test, "val_accuracy": accuracy, "val_loss": loss})
+        for (_, config), (accuracy, loss), test in zip(
+            asked.runs_asked(), val, (0.987, 0.1, 0.2), strict=True
+        )
+    ]
+    assert [found.trial.number for found in asked.ranked(runs)["prior_kd"]] == [2, 1, 0]
+    by_loss = search(methods=("prior_kd",), num_trials=3, by="val_loss")
+    assert [found.trial.number for found in by_loss.ranked(runs)["prior_kd"]] == [0, 2, 1]
+    assert "0.987" not in json.dumps(as_data(asked, asked.ranked(runs))["trials"])
+
+
+def test_a_trial_counts_when_it_has_run_with_every_seed(finished):
+    asked = search(methods=("prior_kd",), num_trials=2, seeds=(0, 1))
+    first, second, third, _ = [config for _, config in asked.runs_asked()]
+    runs = [
+        finished(first, {"val_accuracy": 0.4}),
+        finished(second, {"val_accuracy": 0.6}),
+        finished(third, {"val_accuracy": 0.9}),
+    ]
+    [found] = asked.ranked(runs)["prior_kd"]
+    assert found.trial.number == 0
+    assert found.val_accuracy == pytest.approx(0.5)
+
+
+def test_nothing_is_searched_twice(manager):
+    asked = search(methods=("kd",), num_trials=3, base=BASE.changed(epochs=2))
+    configs = [config for _, config in asked.runs_asked()]
+    ids = queue_missing(configs, manager)
+    wait(manager, ids)
+    assert len(ids) == 3
+    assert queue_missing(configs, manager) == []
+    assert len(asked.ranked(manager.list())["kd"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"num_trials": 0}, "trials = 0 is not possible"),
+        ({"seed": -1}, "search_seed = -1 is not possible"),
+        ({"methods": ()}, "methods = '' is not possible"),
+        ({"by": "accuracy"}, "by = 'accuracy' .* val_accuracy or val_loss"),
+    ],
+)
+def test_what_cannot_be_searched_is_named(values, said):
+    with pytest.raises(ConfigError, match=said):
+        search(**values)
+
+
+def test_a_space_that_holds_fewer_configurations_says_so():
+    with pytest.raises(ConfigError, match="the space of balanced_softmax holds about 15 "):
+        search(methods=("balanced_softmax",), num_trials=16).trials()
+
+
+# The commands -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bikd(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("BIKD_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(
+        study,
+        "RunManager",
+        lambda places, max_training: RunManager(
+            places, max_training=max_training, worker=fake.WORKER
+        ),
+    )
+
+    def run(*arguments):
+        code = main([*arguments, "--epochs", "2"])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def test_a_search_prints_its_trials_and_writes_them(bikd, tmp_path):
+    file = tmp_path / "trials.json"
+    asked = ("search", "--methods", "kd", "--trials", "3", "--league", "both", "--jobs", "2")
+    code, printed = bikd(*asked, "--export", str(file))
+    assert code == 0
+    assert "The test set was not looked at" in printed.out
+    first, second = json.loads(file.read_text())
+    assert first["search"]["judged_on"] == "D_val"
+    assert second["search"]["judged_on"] == "held-out half of D_val"
+    assert len(first["trials"]["kd"]) == len(second["trials"]["kd"]) == 3
+
+
+def test_a_duel_says_who_leads(bikd, tmp_path):
+    file = tmp_path / "duel.json"
+    asked = ("duel", "--first", "kd:kd_alpha=0.3", "--second", "ce", "--seeds", "0-2")
+    code, printed = bikd(*asked, "--export", str(file))
+    assert code == 0
+    # The stand-ins are all alike.
+    assert "No lead: KD (kd alpha 0.3) against CE is +0.0 points" in printed.out
+    [data] = json.loads(file.read_text())
+    assert data["accuracy_by_seed"]["ce"] == {"0": 0.5, "1": 0.5, "2": 0.5}
+    assert data["protocol"]["seeds"] == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("duel", "--seeds", "3"), "an interval needs at least two"),
+        (("duel", "--first", "kd", "--second", "kd"), "methods = 'kd, kd' is not possible"),
+        (("duel", "--league", "3"), "league = '3' is not possible: it must be 1, 2 or both"),
+        (("search", "--export", "a.md"), "the file must end in .json or .csv"),
+        (("search", "--trials", "0"), "trials = 0 is not possible"),
+    ],
+)
+def test_a_command_that_cannot_be_answered_says_why(bikd, arguments, said):
+    code, printed = bikd(*arguments)
+    assert code == 2
+    assert said in printed.err

@@ -1,0 +1,126 @@
+"""How a run computes: chosen once, recorded, the same in a resumed run."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from bikd_core.config import TrainingConfig
+from bikd_core.control import Control
+from bikd_core.events import EpochDone, RunStarted
+from bikd_core.models import build
+from bikd_core.recording import _as_resolved
+from bikd_core.training import Training, compute
+
+IMAGE = torch.Size((3, 32, 32))
+
+
+def resnet():
+    return build("resnet8", 10, 3, 32, torch.Generator().manual_seed(0))
+
+
+def small():
+    return build("digits_cnn_s", 10, 1, 8, torch.Generator().manual_seed(0))
+
+
+def started(events):
+    return next(event for event in events if isinstance(event, RunStarted))
+
+
+def test_auto_takes_channels_last_for_resnets_only():
+    assert compute.resolve(TrainingConfig(), resnet(), IMAGE).memory_format == "channels_last"
+    small_image = torch.Size((1, 8, 8))
+    assert compute.resolve(TrainingConfig(), small(), small_image).memory_format == "contiguous"
+
+
+def test_a_prepared_network_has_its_convolutions_as_resolved(device):
+    net = compute.prepare(resnet(), compute.Compute("bfloat16", "channels_last"), device)
+    assert net.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+    assert net(torch.zeros(2, 3, 32, 32, device=device)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("seconds", "precision"), [((2.0, 1.0), "bfloat16"), ((1.2, 1.0), "float32")]
+)
+def test_auto_precision_is_bfloat16_only_where_it_is_much_faster(monkeypatch, seconds, precision):
+    clock = iter(np.cumsum([value for pair in [(0.0, s) for s in seconds * 5] for value in pair]))
+    monkeypatch.setattr(compute, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    config = TrainingConfig(precision="auto")
+    assert compute.resolve(config, resnet(), IMAGE).precision == precision
+
+
+def test_auto_precision_is_float32_where_bfloat16_is_too_coarse(monkeypatch):
+    monkeypatch.setattr(compute, "MAX_ERROR", 0.0)
+    assert compute.resolve(TrainingConfig(precision="auto"), resnet(), IMAGE).precision == "float32"
+
+
+def test_the_check_leaves_the_student_as_it_is():
+    net = resnet()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    compute.resolve(TrainingConfig(precision="auto"), net, IMAGE)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert net.precision == "float32"
+    assert all(parameter.grad is None for parameter in net.parameters())
+
+
+def test_a_run_says_what_it_computes_in_and_bfloat16_trains_about_the_same(run, digits):
+    exact, coarse = (run(digits.changed(precision=name)) for name in ("float32", "bfloat16"))
+    assert (started(exact).precision, started(coarse).precision) == ("float32", "bfloat16")
+    losses = [
+        [event.train_hard_loss for event in events if isinstance(event, EpochDone)]
+        for events in (exact, coarse)
+    ]
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_a_resumed_bfloat16_run_goes_on_as_if_undisturbed(places, digits, quick_teacher):
+    config = digits.changed(precision="bfloat16", memory_format="channels_last")
+    whole = list(Training(config, Control(), places))
+    control = Control()
+    training = Training(config, control, places)
+    for event in training:
+        if isinstance(event, EpochDone) and event.epoch == 1:
+            state = training.state()
+            control.stop()
+    rest = list(Training(config, Control(), places, state=state))
+    assert [e.test_loss for e in rest if isinstance(e, EpochDone)] == [
+        e.test_loss for e in whole if isinstance(e, EpochDone)
+    ][1:]
+
+
+def test_a_resumed_run_takes_what_was_resolved_not_what_was_asked(digits):
+    resolved = {"device": "cpu", "estimator": "forward", "num_threads": 1}
+    old, _ = _as_resolved(digits, resolved | {"precision": "float32"})
+    assert (old.training.precision, old.training.memory_format) == ("float32", "contiguous")
+    asked = digits.changed(precision="auto")
+    resolved |= {"precision": "bfloat16", "memory_format": "channels_last"}
+    new, _ = _as_resolved(asked, resolved)
+    assert (new.training.precision, new.training.memory_format) == ("bfloat16", "channels_last")
+
+
+def test_where_torch_compile_fails_the_run_says_why_and_goes_on(run, digits, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("no compiler\nand a long story")
+
+    monkeypatch.setattr(torch, "compile", refuse)
+    plain, asked = run(digits), run(digits.changed(compile_teacher=True))
+    assert not started(asked).is_compiled
+    [warning] = started(asked).warnings
+    assert "torch.compile is not possible" in warning
+    assert warning.endswith("no compiler")
+    assert [e.test_loss for e in asked if isinstance(e, EpochDone)] == [
+        e.test_loss for e in plain if isinstance(e, EpochDone)
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_teacher_says_the_same(device):
+    net = resnet().eval().requires_grad_(False).to(device)
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
+    expected = net(images)
+    resolved = compute.Compute("float32", "contiguous")
+    assert compute.compile_for(net, IMAGE, resolved) == ""
+    torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,60 @@
+"""The teacher while a student trains: in eval mode unless the fault is asked for; trained once."""
+
+import threading
+
+import pytest
+import torch
+from filelock import FileLock
+
+from bikd_core.control import Control
+from bikd_core.data.long_tail import load_split
+from bikd_core.events import RunStarted
+from bikd_core.models import build
+from bikd_core.teacher import teacher_name
+from bikd_core.training import Training
+from bikd_core.training.loop import Loop
+
+
+@pytest.mark.parametrize("fault", [False, True])
+def test_the_teacher_normalises_by_the_batch_only_where_the_fault_is_asked_for(
+    places, digits, fault
+):
+    config = digits.changed(method="kd", teacher_batch_statistics=fault)
+    split = load_split(config.data, places.data)
+    teacher = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(0)).eval()
+    twin = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(0)).train(fault)
+    loop = Loop(config, split, teacher, torch.device("cpu"))
+    batch, _ = loop.feed.training_batch(torch.arange(16), epoch=0)
+    with torch.no_grad():
+        torch.testing.assert_close(batch.teacher_logits, twin(batch.images))
+        other = twin.train(not fault)(batch.images)
+    assert not torch.allclose(batch.teacher_logits, other, atol=1e-3)
+
+
+def test_the_faults_teacher_is_judged_in_eval_mode_like_any_other(run, digits):
+    accuracies = {
+        next(
+            e for e in run(digits.changed(method="kd", epochs=1, teacher_batch_statistics=fault))
+            if isinstance(e, RunStarted)
+        ).teacher_accuracy_per_class
+        for fault in (False, True)
+    }  # fmt: skip
+    assert len(accuracies) == 1
+
+
+def test_a_run_waits_while_another_one_trains_its_teacher(places, digits, quick_teacher):
+    split = load_split(digits.data, places.data)
+    places.teachers.mkdir(parents=True)
+    lock = FileLock(places.teachers / f".{teacher_name(split, 'digits_cnn_l')}.lock")
+    control, events = Control(), []
+    with lock:
+        thread = threading.Thread(target=lambda: events.extend(Training(digits, control, places)))
+        thread.start()
+        thread.join(1.5)
+        assert thread.is_alive()
+        assert not events
+        control.stop()
+        thread.join(10)
+    assert not thread.is_alive()
+    assert not events
+    assert not list(places.teachers.glob("*.safetensors"))
