@@ -30,6 +30,11 @@ def take_link(parameters: Mapping[str, str]) -> None:
         st.session_state[f"linked_{name}"] = asked_number
 
 
+def are_taken() -> bool:
+    """Whether this session has them: `take_link` was called."""
+    return "kept_over_time_of" in st.session_state
+
+
 def fit_to(snapshot: Snapshot) -> None:
     """Leave out what a link asks for and this run does not have, with a sentence."""
     asked = st.session_state["kept_over_time_of"]

@@ -21,7 +21,7 @@ ASK_ABOVE_S = 30 * 60  # a run that is estimated to take longer is confirmed fir
 
 def page() -> None:
     """The whole page, from top to bottom."""
-    if state.open_session():
+    if state.open_session() or not choices.are_taken():  # the session began on another page
         choices.take_link(dict(st.query_params))
     snapshot = _opened_run()
     if snapshot is not None:

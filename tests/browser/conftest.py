@@ -32,17 +32,20 @@ def browser():
 
 @pytest.fixture
 def new_page(browser):
-    """Opens the Lab in a browser profile of its own; an error in its scripts fails the test."""
+    """Opens a page in a browser profile of its own; an error in its scripts fails the test.
+
+    It is there when the button of the given name is: the Lab's by default.
+    """
     contexts, errors = [], []
 
-    def open_page(url: str, **options):
+    def open_page(url: str, button="Start", **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}} | options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
-        page.get_by_role("button", name="Start", exact=True).wait_for()
+        page.get_by_role("button", name=button, exact=isinstance(button, str)).wait_for()
         return page
 
     yield open_page
