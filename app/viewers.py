@@ -29,7 +29,7 @@ class Viewer:
 
     latencies: list[float] = field(default_factory=list)
     num_bytes: int = 0
-    interval: float = 0.0  # of the poll, seconds, as the page asks
+    interval: float = 0.0  # of the poll, seconds, as the page asked last
 
 
 async def watch(url: str, run_id: str, number: int, seconds: float) -> list[Viewer]:
@@ -69,10 +69,10 @@ async def _follow(url: str, query: str, viewer: Viewer) -> None:
                 kind = message.WhichOneof("type")
                 if kind == "auto_rerun":
                     asked = message.auto_rerun
+                    viewer.interval = asked.interval
                     if asked.fragment_id not in polls:
-                        viewer.interval = max(viewer.interval, asked.interval)
                         polls[asked.fragment_id] = asyncio.create_task(
-                            _poll(socket, query, asked.fragment_id, asked.interval, asked_at)
+                            _poll(socket, query, asked.fragment_id, viewer, asked_at)
                         )
                 elif kind == "script_finished" and asked_at:
                     viewer.latencies.append(time.perf_counter() - asked_at.pop(0))
@@ -82,10 +82,10 @@ async def _follow(url: str, query: str, viewer: Viewer) -> None:
 
 
 async def _poll(
-    socket: Any, query: str, fragment: str, interval: float, asked_at: list[float]
+    socket: Any, query: str, fragment: str, viewer: Viewer, asked_at: list[float]
 ) -> None:
     while True:
-        await asyncio.sleep(interval)
+        await asyncio.sleep(viewer.interval)
         if asked_at:
             continue  # the browser's page, too, has but one drawing under way
         message = BackMsg()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import access, choices, controls, pair, runs_list, state, status, url, views
+from app import access, audience, choices, controls, pair, runs_list, state, status, url, views
 from app.components import page_is_hidden, timeline
 from app.headline import headline, pair_headline
 from app.navigation import links
@@ -15,7 +15,6 @@ from bikd_core.config import ConfigError, RunConfig
 from bikd_core.runs import Snapshot, UnknownRun
 from bikd_core.teacher_card import list_teachers
 
-POLL_S = 0.5
 ASK_ABOVE_S = 30 * 60  # a run that is estimated to take longer is confirmed first
 
 
@@ -222,8 +221,9 @@ def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> N
         view = _view(runs[0].config.data.dataset)
         choices.widgets(view, runs[0])
     kd = None if len(runs) > 1 else pair.run_of(runs[0], "kd")
-    live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live")
-    live(tuple((run.run_id, run.state) for run in runs), view, start, kd)
+    poll_s = audience.poll_s(runs[0].run_id) if is_polled else None
+    live = st.fragment(_live, run_every=poll_s, key="live")
+    live(tuple((run.run_id, run.state) for run in runs), view, start, kd, poll_s)
 
 
 def _view(dataset: str) -> str:
@@ -244,7 +244,11 @@ def _view(dataset: str) -> str:
 
 
 def _live(
-    drawn: tuple[tuple[str, str], ...], view: str, start: int | None, kd: Snapshot | None
+    drawn: tuple[tuple[str, str], ...],
+    view: str,
+    start: int | None,
+    kd: Snapshot | None,
+    poll_s: float | None,
 ) -> None:
     """Everything that changes while a run trains; a full rerun where the buttons must change.
 
@@ -253,7 +257,10 @@ def _live(
         view: The view's name.
         start: The epoch that the link names.
         kd: The run that the opened one's accuracy is compared with.
+        poll_s: How often this is drawn; None: once.
     """
+    if poll_s is not None and poll_s != audience.poll_s(drawn[0][0]):
+        st.rerun()  # an interval cannot be changed from here
     try:
         runs = tuple(state.manager().snapshot(run_id) for run_id, _ in drawn)
     except UnknownRun:  # deleted meanwhile
