@@ -20,6 +20,12 @@ def open_pictures(page) -> None:
     page.locator(f"{PICTURES} img").first.wait_for()
 
 
+def pause(page) -> None:
+    click(page, "Pause")
+    page.locator(HEADLINE).get_by_text("paused", exact=True).wait_for()
+    page.wait_for_timeout(1500)  # the newest epoch is drawn
+
+
 def click_on_the_ridge_of(page, label: int) -> None:
     """At its peak, as a hand does: the pointer comes, and then clicks."""
     page.locator(f"{RIDGES} .nsewdrag").first.wait_for()
@@ -64,18 +70,20 @@ def wait_for_later_epoch(page, than: int) -> int:
 
 @pytest.mark.slow
 def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, new_page):
-    page = new_page(f"{server_url}/?epochs=300")
+    page = new_page(f"{server_url}/?epochs=3000")
     click(page, "Start")
     epoch = wait_for_later_epoch(page, 1)
     open_pictures(page)
+    pause(page)  # what is clicked must not move meanwhile: an epoch takes a twentieth of a second
     assert page.locator(PICTURES).count() == 24
     assert re.fullmatch(
         r"digit \d, w_hard 0\.\d\d(, taken for digit \d)?",
         page.locator(f"{PICTURES} img").first.get_attribute("alt"),
     )
 
-    click_on_the_ridge_of(page, 1)  # while it polls; the bin may be empty an epoch later
+    click_on_the_ridge_of(page, 1)
     page.get_by_text(re.compile(r"^digit 1, w_hard 0\.\d+ to 0\.\d+$")).wait_for()
+    click(page, "Resume")
     epoch = wait_for_later_epoch(page, epoch + 2)
     assert names(page) <= {"1"}
     click(page, "Clear selection")
@@ -83,11 +91,13 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
         "selector => document.querySelectorAll(selector).length === 24", arg=PICTURES
     )
 
+    pause(page)
     picture = page.locator(PICTURES).nth(3)
     picture.focus()
     chosen = picture.get_attribute("data-id")
     page.keyboard.press("Enter")
     page.locator(".bikd-portrait").wait_for()
+    click(page, "Resume")
     page.wait_for_url(f"**picture={chosen}*")
     page.get_by_text("Does the validation set want more of it?").wait_for()
     wait_for_later_epoch(page, epoch + 2)
