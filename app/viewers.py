@@ -61,6 +61,7 @@ async def _follow(url: str, query: str, viewer: Viewer) -> None:
         await socket.send(first.SerializeToString())
         asked_at: list[float] = []
         polls: dict[str, asyncio.Task[None]] = {}
+        intervals: dict[str, float] = {}  # by fragment: the page may ask for another later
         try:
             async for content in socket:
                 viewer.num_bytes += len(content)
@@ -69,10 +70,11 @@ async def _follow(url: str, query: str, viewer: Viewer) -> None:
                 kind = message.WhichOneof("type")
                 if kind == "auto_rerun":
                     asked = message.auto_rerun
-                    viewer.interval = asked.interval
+                    intervals[asked.fragment_id] = asked.interval
+                    viewer.interval = max(intervals.values())
                     if asked.fragment_id not in polls:
                         polls[asked.fragment_id] = asyncio.create_task(
-                            _poll(socket, query, asked.fragment_id, viewer, asked_at)
+                            _poll(socket, query, asked.fragment_id, intervals, asked_at)
                         )
                 elif kind == "script_finished" and asked_at:
                     viewer.latencies.append(time.perf_counter() - asked_at.pop(0))
@@ -82,10 +84,10 @@ async def _follow(url: str, query: str, viewer: Viewer) -> None:
 
 
 async def _poll(
-    socket: Any, query: str, fragment: str, viewer: Viewer, asked_at: list[float]
+    socket: Any, query: str, fragment: str, intervals: dict[str, float], asked_at: list[float]
 ) -> None:
     while True:
-        await asyncio.sleep(viewer.interval)
+        await asyncio.sleep(intervals[fragment])
         if asked_at:
             continue  # the browser's page, too, has but one drawing under way
         message = BackMsg()
