@@ -54,18 +54,18 @@ class DeviceSet:
             indices: int64; moved to the device if they are not there.
             generator: Augment, with random numbers from it (on the CPU); none: do not.
         """
-        pixels = self.images[to_device(indices, self.device)]
+        pixels = self.images.index_select(0, to_device(indices, self.device))
         if generator is not None and self.augmentation != "none":
             pixels = crop_and_flip(pixels, generator, flip=self.augmentation == "crop_flip")
         return self._normalised(pixels)
 
     def cut(self, indices: Tensor, crops: Crops) -> Tensor:
         """As `batch`, each image cut as said, if this set is augmented at all."""
-        pixels = self.images[to_device(indices, self.device)]
+        pixels = self.images.index_select(0, to_device(indices, self.device))
         return self._normalised(cut(pixels, crops) if self.augmentation != "none" else pixels)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
-        normalised = (pixels * self._scale).add_(self._shift)
+        normalised = pixels.float().mul_(self._scale).add_(self._shift)
         return normalised.to(self.dtype, memory_format=self.memory_format)
 
 
@@ -100,16 +100,24 @@ def cut(pixels: Tensor, crops: Crops) -> Tensor:
     """Each image padded with zeros by H // 8 and cut as said; (B, c, H, W) with H = W."""
     (batch, channels, height, width), device = pixels.shape, pixels.device
     pad = height // 8
-    offsets, is_flipped = crops
-    rows = offsets[:, :1] + torch.arange(height, device=offsets.device)  # (B, H), padded image's
-    columns = offsets[:, 1:] + torch.arange(width, device=offsets.device)
-    columns = torch.where(is_flipped, columns.flip(1), columns)
-    rows, columns = to_device(rows, device), to_device(columns, device)
-    padded = F.pad(pixels, (pad, pad, pad, pad)).flatten(2)  # (B, c, (H + 2 pad)²)
-    # One gather with places in the flat image: five times as fast as indexing by row and column.
-    places = rows[:, :, None] * (width + 2 * pad) + columns[:, None, :]
-    places = places.flatten(1)[:, None].expand(-1, channels, -1)
-    cropped = padded.gather(2, places)
+    flipped = crops.is_flipped[:, 0].nonzero()[:, 0]
+    sources = torch.arange(batch, device=flipped.device)
+    sources[flipped] = batch + torch.arange(len(flipped), device=flipped.device)
+    inside = slice(pad, pad + height)
+    padded = pixels.new_zeros(
+        batch + len(flipped), channels, height + 2 * pad, width + 2 * pad
+    )
+    padded[:batch, :, inside, inside] = pixels
+    padded[batch:, :, inside, inside] = pixels.index_select(0, to_device(flipped, device)).flip(3)
+    # A cut is `height` rows of each channel, and a row lies in one piece: row by row is ten times
+    # as fast as pixel by pixel. A mirrored image is cut from the other side.
+    left = torch.where(crops.is_flipped[:, 0], 2 * pad - crops.offsets[:, 1], crops.offsets[:, 1])
+    planes = sources[:, None] * channels + torch.arange(channels, device=flipped.device)
+    tops = planes * (height + 2 * pad) + crops.offsets[:, :1]
+    rows = tops[:, :, None] + torch.arange(height, device=flipped.device)
+    starts = (rows * (width + 2 * pad) + left[:, None, None]).flatten()
+    pieces = padded.as_strided((padded.numel() - width + 1, width), (1, 1))
+    cropped = pieces.index_select(0, to_device(starts, device))
     if channels == 1:
         # One channel may lie in memory either way; torch's convolutions take another path, to
         # other last digits, for each. Runs so far had it this way.

@@ -42,6 +42,7 @@ class Feed:
         names = ("order", "augmentation", "val_augmentation")
         self.generators = {name: generator_for(config.training.seed, name) for name in names}
         self.views: TeacherViews | None = None  # of the images trained on, once they are filled
+        self._fixed_guide_logits: Tensor | None = None  # of D_val, where they are the same always
         self.roles = val_roles(config, split)
         self.loaders = self._make_loaders()
         trained = split.train if self.train_on_val == "no" else joined(split.train, split.val)
@@ -69,11 +70,15 @@ class Feed:
     def batch(self, of: DeviceSet, indices: Tensor, augmentation: torch.Generator) -> Batch:
         """Images, labels and, where there is a teacher, its logits; of indices on the device."""
         images = of.batch(indices, augmentation)
-        teacher_logits = None
-        if self.teacher is not None:
-            with torch.no_grad():
-                teacher_logits = self.teacher(images)
-        return Batch(images, of.labels[indices], teacher_logits)
+        return Batch(images, of.labels[indices], self._asked(images))
+
+    def _asked(self, images: Tensor) -> Tensor | None:
+        """The teacher's logits; none without a teacher."""
+        if self.teacher is None:
+            return None
+        with torch.no_grad():
+            logits: Tensor = self.teacher(images)
+        return logits
 
     def _trained(self, positions: Tensor) -> Batch:
         """What a step trains on, augmented, or one of the kept views of each image."""
@@ -86,10 +91,24 @@ class Feed:
     def next_guide(self, epoch: int) -> Batch:
         """The next batch of what feeds L_val; epochs count from 0."""
         indices = self._next_of_val("val", self.roles.guide, epoch).to(self.device)
-        if self.config.method.meta_loss == "hard":  # which needs no teacher
-            images = self.val_set.batch(indices, self.generators["val_augmentation"])
-            return Batch(images, self.val_set.labels[indices], None)
-        return self.batch(self.val_set, indices, self.generators["val_augmentation"])
+        images = self.val_set.batch(indices, self.generators["val_augmentation"])
+        logits = self._guide_logits(images, indices)
+        return Batch(images, self.val_set.labels[indices], logits)
+
+    def _guide_logits(self, images: Tensor, indices: Tensor) -> Tensor | None:
+        """The teacher's logits on a batch of D_val; none where L_val has no use for them."""
+        if self.config.method.meta_loss == "hard" or self.teacher is None:
+            return None
+        is_augmented = self.val_set.augmentation != "none"
+        if is_augmented or self.config.protocol.teacher_batch_statistics:
+            return self._asked(images)
+        if self._fixed_guide_logits is None:  # they never change: asked for once
+            with torch.no_grad():
+                everything = torch.arange(len(self.val_set), device=self.device)
+                batches = torch.split(everything, self.config.training.batch_size)
+                parts = [self.teacher(self.val_set.batch(batch)) for batch in batches]
+            self._fixed_guide_logits = torch.cat(parts)
+        return self._fixed_guide_logits[indices]
 
     def _next_of_val(self, role: str, turns: tuple[Tensor, ...], epoch: int) -> Tensor:
         turn = epoch % len(turns)
