@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.figures.drawing import percent
 from bikd_core.config import METHOD_FACTS
+from bikd_core.events import RunStarted
 from bikd_core.runs import Snapshot
 
 _COLOURS = {
@@ -124,5 +125,17 @@ def summary(snapshot: Snapshot) -> str:
     words.append(f"{flat['teacher_model']} → {flat['student']}" if has_teacher else flat["student"])
     words.append(f"seed {flat['seed']}")
     if resolved is not None:
-        words.append(f"{resolved.device}, {resolved.precision}")
+        words.append(_computing(resolved))
     return " · ".join(words)
+
+
+def _computing(resolved: RunStarted) -> str:
+    """What was chosen at Start: device, precision, memory format, how the hypergradient comes."""
+    words = [resolved.device, resolved.precision]
+    if resolved.memory_format != "contiguous":
+        words.append(resolved.memory_format.replace("_", " "))
+    if resolved.estimator:
+        words.append(resolved.estimator.replace("_", " "))
+    if resolved.is_compiled:
+        words.append("teacher compiled")
+    return ", ".join(words)

@@ -1,9 +1,11 @@
 """What one student step costs: the published algorithm, each estimator in each precision, KD.
 
-Variants take turns within each repeat, so that what disturbs the machine disturbs all of them.
-With k inner steps one step in k moves the weight net and takes a second backward pass; both
-kinds are timed, and the mean of any k follows from them. The published code's cost is the same
-for every k. Peak memory is measured in a process of its own for each variant.
+Variants take turns within each repeat, plain KD of the same precision just before each, the
+published algorithm before the first and after the last. A ratio is the median of those within
+the repeats, so that what slows the machine down for a while cancels out. With k inner steps one
+step in k moves the weight net and takes a second backward pass; both kinds are timed, and the
+mean of any k follows from them. The published code's cost is the same for every k. Peak memory
+is measured in a process of its own for each variant.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,16 +55,18 @@ class Variant(NamedTuple):
 
 def _variants() -> list[Variant]:
     precisions: tuple[Precision, ...] = ("float32", "bfloat16")
+    fast, kept = "finite_difference", {"teacher_views": 4}
     found = [Variant(PUBLISHED, "float32", {"memory_format": "contiguous"})]
     for precision in precisions:
         found += [
-            Variant(name, precision, {"estimator": name})
-            for name in ("forward", "finite_difference", "unrolled")
+            Variant(name, precision, {"estimator": name}) for name in ("forward", fast, "unrolled")
         ]
         found.append(Variant("KD", precision, {"method": "kd"}))
+    plain = {"estimator": fast, "memory_format": "contiguous"}
+    found.append(Variant(f"{fast}, contiguous", "float32", plain))
     for precision in precisions:
-        kept = {"estimator": "finite_difference", "teacher_views": 4}
-        found.append(Variant("finite_difference, kept views", precision, kept))
+        found.append(Variant(f"{fast}, kept views", precision, {"estimator": fast} | kept))
+    found.append(Variant("forward, kept views", "bfloat16", {"estimator": "forward"} | kept))
     return found
 
 
@@ -76,7 +80,7 @@ class Timed:
         self.variant = variant
         controls = {"meta_loss": "hard", "inner_steps": WINDOW, "precision": variant.precision}
         config = RunConfig.from_flat(PAIRS[pair] | controls | variant.controls)
-        split = random_split(config)
+        split = random_split(config, num_batches=1)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         shape = (len(split.class_names), 3, 32)
         draw = torch.Generator().manual_seed(1)
@@ -84,10 +88,9 @@ class Timed:
         self.loop = Loop(config, split, teacher, self.device)
         self.loop.student.train()
         if config.training.teacher_views:
-            self.loop.feed.views = views = TeacherViews(
-                self.loop.feed.train_set, config.training.teacher_views, draw
-            )
-            views.logits = torch.randn(len(split.train) * views.num_views, shape[0]).to(self.device)
+            views = TeacherViews(self.loop.feed.train_set, config.training.teacher_views, draw)
+            list(views.fill(teacher))
+            self.loop.feed.views = views
         self.record = EpochRecord(len(split.train), config.method.temperature, self.device)
         self.rows = torch.arange(config.training.batch_size)
         self.published = Published(
@@ -124,48 +127,73 @@ class Timed:
         self.published.step(train, feed.next_guide(0))
 
 
+class Turn(NamedTuple):
+    """What a variant took in one repeat, and what its two references took beside it; seconds."""
+
+    kinds: dict[str, float]
+    kd: float
+    published: float
+
+    def seconds(self, k: int) -> float:
+        """Of a step, on average over k of them."""
+        window = self.kinds["window"]
+        return (window + (k - 1) * self.kinds.get("plain", window)) / k
+
+
 def measure(pair: str, repeats: int) -> list[Row]:
     """The rows of a pair of networks, by its name in `PAIRS`: the published algorithm first."""
     timed = [Timed(pair, variant) for variant in VARIANTS]
-    taken: list[dict[str, list[float]]] = [{} for _ in timed]
-    for repeat in range(repeats + 1):
-        for one, seconds in zip(timed, taken, strict=True):
-            for kind, value in one.measure().items():
-                if repeat:  # the first allocates and chooses kernels
-                    seconds.setdefault(kind, []).append(value)
-    medians = [{kind: statistics.median(v) for kind, v in kinds.items()} for kinds in taken]
+    _repeat(timed)  # allocates and chooses kernels
+    turns = list(zip(*(_repeat(timed) for _ in range(repeats)), strict=True))
     errors = [_error(one) for one in timed]
     del timed
     memory = [_peak_memory(pair, number) for number in range(len(VARIANTS))]
-    return [row for k in INNER_STEPS for row in _rows(pair, k, medians, errors, memory)]
+    return [row for k in INNER_STEPS for row in _rows(pair, k, turns, errors, memory)]
+
+
+def _repeat(timed: list[Timed]) -> list[Turn]:
+    """One turn of each variant."""
+    of_kd = {one.variant.precision: one for one in timed if one.variant.is_kd}
+    published, *others = timed
+    before = published.measure()["window"]
+    taken = []
+    for one in others:
+        kd = of_kd[one.variant.precision].measure()["window"]
+        taken.append((one.measure(), kd))
+    mean = (before + published.measure()["window"]) / 2
+    kd = statistics.median(
+        kd for (_, kd), one in zip(taken, others, strict=True) if one.variant.precision == "float32"
+    )
+    return [Turn({"window": mean}, kd, mean), *(Turn(kinds, kd, mean) for kinds, kd in taken)]
 
 
 def _rows(
     pair: str,
     k: int,
-    medians: list[dict[str, float]],
+    turns: Sequence[Sequence[Turn]],
     errors: list[float | None],
     memory: list[float],
 ) -> list[Row]:
-    seconds = [
-        (kinds["window"] + (k - 1) * kinds.get("plain", kinds["window"])) / k for kinds in medians
-    ]
-    of_kd = {v.precision: s for v, s in zip(VARIANTS, seconds, strict=True) if v.is_kd}
-    return [
-        {
+    """A row a variant, from its turns in the repeats."""
+    rows = []
+    for variant, taken, error, peak in zip(VARIANTS, turns, errors, memory, strict=True):
+        speedups = [turn.published / turn.seconds(k) for turn in taken]
+        row = {
             "pair": pair,
             "k": k,
             "variant": variant.name,
             "precision": variant.precision,
-            "seconds": seconds[number],
-            "speedup_to_published": seconds[0] / seconds[number],
-            "ratio_to_kd": seconds[number] / of_kd[variant.precision],
-            "peak_mb": memory[number],
-            "memory_to_published": memory[number] / memory[0],
-            "hypergradient_error": errors[number],
+            "seconds": statistics.median(turn.seconds(k) for turn in taken),
+            "speedup_to_published": statistics.median(speedups),
+            "speedup_low": min(speedups),
+            "speedup_high": max(speedups),
+            "ratio_to_kd": statistics.median(turn.seconds(k) / turn.kd for turn in taken),
+            "peak_mb": peak,
+            "memory_to_published": peak / memory[0],
+            "hypergradient_error": error,
         }
-        for number, variant in enumerate(VARIANTS)
-    ]
+        rows.append(row)
+    return rows
 
 
 def _error(timed: Timed) -> float | None:
@@ -198,6 +226,7 @@ def peak_of_steps(pair: str, number: int) -> float:
         torch.cuda.reset_peak_memory_stats()
         timed.measure()
         return torch.cuda.max_memory_allocated() / 1e6
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak so far is forgotten
     before = _resident("VmRSS")
     timed.measure()
     return _resident("VmHWM") - before

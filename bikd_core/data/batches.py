@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from bikd_core.data.long_tail import LongTailSplit
@@ -104,9 +103,7 @@ def cut(pixels: Tensor, crops: Crops) -> Tensor:
     sources = torch.arange(batch, device=flipped.device)
     sources[flipped] = batch + torch.arange(len(flipped), device=flipped.device)
     inside = slice(pad, pad + height)
-    padded = pixels.new_zeros(
-        batch + len(flipped), channels, height + 2 * pad, width + 2 * pad
-    )
+    padded = pixels.new_zeros(batch + len(flipped), channels, height + 2 * pad, width + 2 * pad)
     padded[:batch, :, inside, inside] = pixels
     padded[batch:, :, inside, inside] = pixels.index_select(0, to_device(flipped, device)).flip(3)
     # A cut is `height` rows of each channel, and a row lies in one piece: row by row is ten times

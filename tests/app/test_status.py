@@ -57,3 +57,17 @@ def test_an_ended_run_says_how_far_it_came(tmp_path, state):
 )
 def test_durations_are_said_as_people_do(seconds, words):
     assert status.duration(seconds) == words
+
+
+def test_the_summary_says_what_was_chosen_at_start(tmp_path):
+    snapshot = snapshot_of(tmp_path)
+    assert status.summary(snapshot).endswith("cpu, float32, forward")
+    chosen = dataclasses.replace(
+        snapshot.resolved,
+        precision="bfloat16",
+        memory_format="channels_last",
+        estimator="finite_difference",
+        is_compiled=True,
+    )
+    words = status.summary(dataclasses.replace(snapshot, resolved=chosen))
+    assert words.endswith("cpu, bfloat16, channels last, finite difference, teacher compiled")

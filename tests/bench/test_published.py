@@ -57,13 +57,35 @@ def test_published_and_engine_take_the_same_step():
 
 
 def test_rows_are_means_over_k_steps_of_which_one_moves_the_weight_net():
-    medians = [{"window": 10.0}, *[{"plain": 1.0, "window": 2.0}] * (len(step.VARIANTS) - 1)]
     count = len(step.VARIANTS)
-    rows = step._rows("56-20", 5, medians, [None] * count, [100.0] * count)
-    assert rows[0]["seconds"] == 10.0
+    quiet, slow = ({"plain": s, "window": 2 * s} for s in (1.0, 3.0))  # a neighbour woke up
+    turns = [
+        [step.Turn(quiet, 0.5, 10.0), step.Turn(slow, 1.5, 30.0), step.Turn(quiet, 0.6, 9.0)]
+    ] * count
+    rows = step._rows("56-20", 5, turns, [None] * count, [100.0] * count)
     assert rows[1]["seconds"] == pytest.approx((2 + 4 * 1) / 5)
-    assert rows[1]["speedup_to_published"] == pytest.approx(10 / 1.2)
+    assert rows[1]["speedup_to_published"] == pytest.approx(10 / 1.2)  # not of the medians' ratio
+    assert (rows[1]["speedup_low"], rows[1]["speedup_high"]) == pytest.approx((9 / 1.2, 10 / 1.2))
+    assert rows[1]["ratio_to_kd"] == pytest.approx(1.2 / 0.5)
     assert set(rows[0]) >= {
         "pair", "variant", "precision", "seconds", "speedup_to_published", "ratio_to_kd",
         "memory_to_published", "hypergradient_error",
     }  # fmt: skip
+
+
+def test_each_variant_stands_beside_plain_kd_of_its_precision():
+    class Told:
+        def __init__(self, variant):
+            self.variant, self.num_asked = variant, 0
+
+        def measure(self):
+            self.num_asked += 1
+            if self.variant.is_kd:
+                return {"window": 1.0 if self.variant.precision == "float32" else 0.5}
+            return {"window": 4.0 * self.num_asked}
+
+    timed = [Told(variant) for variant in step.VARIANTS]
+    turns = step._repeat(timed)
+    assert turns[0] == step.Turn({"window": 6.0}, 1.0, 6.0)  # before and after the others: 4, 8
+    for turn, variant in zip(turns[1:], step.VARIANTS[1:], strict=True):
+        assert (turn.kd, turn.published) == (1.0 if variant.precision == "float32" else 0.5, 6.0)
