@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,9 +23,9 @@ from bikd_core.studies import (
     Report,
     read_faults,
     read_seeds,
-    run_missing,
     split_entries,
 )
+from bikd_core.studies.comparison import queue_missing, under_way
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
 
@@ -103,8 +103,7 @@ def compare(base: RunConfig, places: Places, question: Question, *, as_json: boo
     manager = RunManager(places, max_training=question.jobs)
     try:
         for comparison in comparisons:
-            queued = run_missing(comparison, manager, lambda _config, _run_id: None)
-            follow(manager, queued, "comparing")
+            train_missing(comparison.configs(), manager, "comparing")
             reports.append(report_of(comparison, manager.list()))
     finally:
         manager.shutdown()
@@ -144,19 +143,43 @@ def comparison_of(base: RunConfig, question: Question) -> Comparison:
     )
 
 
-def follow(manager: RunManager, queued: Sequence[str], doing: str) -> None:
+def train_missing(configs: Iterable[RunConfig], manager: RunManager, doing: str) -> None:
+    """Train what is missing, and wait for it and for what another process trains already.
+
+    That may be the page, or the last breath of a command that was killed: what it leaves half
+    done is gone on with here.
+
+    Raises:
+        ConfigError: The data set cannot be cut as asked, or a model does not take its images.
+        StoreError: A run's folder cannot be written.
+    """
+    missing = list(configs)
+    while missing:
+        others = [run.run_id for run in under_way(missing, manager)]
+        queued = queue_missing(missing, manager)
+        others = [run_id for run_id in others if run_id not in queued]
+        _follow(manager, queued, doing)
+        _follow(manager, others, "waiting for another process")
+        ended = [manager.snapshot(run_id) for run_id in others]
+        missing = [run.config for run in ended if run.state in {"stopped", "interrupted"}]
+
+
+def _follow(manager: RunManager, run_ids: Sequence[str], doing: str) -> None:
     """Wait for these runs, in order, with a progress line."""
+    if not run_ids:
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task(doing, total=len(queued))
-        for number, run_id in enumerate(queued):
+        task = progress.add_task(doing, total=len(run_ids))
+        for number, run_id in enumerate(run_ids):
             while not (run := manager.snapshot(run_id)).has_ended:
                 method = METHOD_FACTS[run.config.method.method].title
                 done, planned = len(run.epochs), run.config.training.epochs
-                said = f"{method}, seed {run.config.training.seed}: epoch {done} of {planned}"
+                where = f"{method}, seed {run.config.training.seed}"
+                said = f"{doing}: {where}, epoch {done} of {planned}"
                 progress.update(task, completed=number, description=said)
                 time.sleep(POLL_S)
-        progress.update(task, completed=len(queued), description="done")
+        progress.update(task, completed=len(run_ids), description="done")
 
 
 def show(

@@ -13,7 +13,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from bikd_core.cli.compare import Jobs, League, follow, leagues, show, wide_console
+from bikd_core.cli.compare import Jobs, League, leagues, show, train_missing, wide_console
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
@@ -23,11 +23,9 @@ from bikd_core.studies import (
     label_of,
     read_seeds,
     report_of,
-    run_missing,
     search,
     split_entries,
 )
-from bikd_core.studies.comparison import queue_missing
 from bikd_core.studies.export import check_ending
 from bikd_core.studies.search import Found, Search
 
@@ -91,8 +89,7 @@ def run_search(base: RunConfig, places: Places, asked: Searched, *, as_json: boo
     manager = RunManager(places, max_training=asked.jobs)
     try:
         for each in searches:
-            queued = queue_missing([config for _, config in each.runs_asked()], manager)
-            follow(manager, queued, "searching")
+            train_missing([config for _, config in each.runs_asked()], manager, "searching")
             found.append((each, each.ranked(manager.list())))
     finally:
         manager.shutdown()
@@ -162,8 +159,7 @@ def run_duel(base: RunConfig, places: Places, asked: Duel, *, as_json: bool) -> 
     manager = RunManager(places, max_training=asked.jobs)
     try:
         for comparison in comparisons:
-            queued = run_missing(comparison, manager, lambda _config, _run_id: None)
-            follow(manager, queued, "duelling")
+            train_missing(comparison.configs(), manager, "duelling")
             reports.append(report_of(comparison, manager.list()))
     finally:
         manager.shutdown()

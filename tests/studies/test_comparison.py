@@ -1,6 +1,7 @@
 """Which runs a comparison makes, resumes and counts; the runs are stand-ins in real children."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -128,6 +129,26 @@ def test_a_table_names_the_methods_and_what_failed(bikd):
     assert code == 1
     assert "lead over KD" in printed.out
     assert f"KD, seed {fake.DIVERGES} does not count: failed: " in printed.err
+
+
+def test_a_run_that_another_process_trains_is_waited_for_and_gone_on_with(bikd, manager):
+    config = BASE.changed(epochs=40, method="kd", seed=0)
+    elsewhere = manager.start(config)  # the command has a manager, and children, of its own
+    manager.pause(elsewhere)
+    fake.until(lambda: manager.snapshot(elsewhere).state == "paused")
+
+    def stop_once_the_other_has_run():
+        fake.until(lambda: any(run.state == "finished" for run in manager.list()))
+        manager.stop(elsewhere)
+
+    stopping = threading.Thread(target=stop_once_the_other_has_run)
+    stopping.start()
+    code, printed = bikd("--methods", "ce,kd", "--seeds", "0", "--epochs", "40", "--json")
+    stopping.join()
+    assert code == 0
+    assert json.loads(printed.out)["failed"] == {}
+    assert len(manager.list()) == 2
+    assert len(manager.snapshot(elsewhere).epochs) == 40
 
 
 @pytest.mark.parametrize("seeds", ["", "a", "1.5", "-1", "3-1", "0,,1"])
