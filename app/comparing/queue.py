@@ -90,7 +90,7 @@ def _draw(places: Sequence[Place], waits: bool) -> None:
     )
     seconds = st.session_state["comparison_seconds"]
     if seconds is None and (times > 1 or not waits):
-        seconds = attempt(lambda: seconds_to_go(places, state.manager()))
+        seconds = attempt(lambda: seconds_to_go(_without_others(places), state.manager()))
         st.session_state["comparison_seconds"] = seconds
     if waits and (seconds is not None or times >= MAX_ASKED):
         st.rerun()  # without the timer
@@ -110,7 +110,7 @@ def _draw(places: Sequence[Place], waits: bool) -> None:
 def _start(comparison: Comparison, places: Sequence[Place]) -> None:
     """Start, or ask first if it is going to take long."""
     state.forget_complaints()
-    seconds = attempt(lambda: seconds_to_go(places, state.manager()))
+    seconds = attempt(lambda: seconds_to_go(_without_others(places), state.manager()))
     if seconds is not None and seconds > ASK_ABOVE_S:
         st.session_state["comparison_to_confirm"] = (comparison, seconds)
     else:
@@ -118,13 +118,40 @@ def _start(comparison: Comparison, places: Sequence[Place]) -> None:
 
 
 def start_now(comparison: Comparison) -> None:
-    """Queue what is missing; the runs are this browser's to steer."""
+    """Queue what is missing; the runs are this browser's to steer.
+
+    What ended early and is somebody else's to resume stays as it is: a run of one's own begins.
+    """
+    left: list[str] = []
 
     def claim(_config: RunConfig, run_id: str) -> None:
         attempt(lambda: access.claim(run_id))
 
+    def may_resume(run: Snapshot) -> bool:
+        is_mine = not access.refusal(run.folder)
+        if not is_mine:
+            asked = run.config
+            left.append(f"{title_of(asked.method.method)}, seed {asked.training.seed}")
+        return is_mine
+
     with _STARTING:
-        attempt(lambda: run_missing(comparison, state.manager(), claim))
+        attempt(lambda: run_missing(comparison, state.manager(), claim, may_resume))
+    if left:
+        state.complain(
+            f"Not resumed, because somebody else controls it: {'; '.join(dict.fromkeys(left))}. It "
+            "stays as it is, and a run of yours begins in its place. Only the browser that started "
+            "a run, or one that has opened its control link, can resume it."
+        )
+
+
+def _without_others(places: Sequence[Place]) -> list[Place]:
+    """As Start sees them: what only somebody else can resume has to be trained from its start."""
+    return [
+        place._replace(run=None)
+        if place.is_missing and place.run is not None and access.refusal(place.run.folder)
+        else place
+        for place in places
+    ]
 
 
 @st.dialog("Start such a long comparison?")

@@ -136,8 +136,11 @@ class Comparison:
 
 def counts(run: Snapshot) -> bool:
     """It is finished, and nobody changed its learning rate while it trained."""
-    was_tuned = any(change.control == "learning_rate" for change in run.controls)
-    return run.state == "finished" and not was_tuned
+    return run.state == "finished" and not _was_tuned(run)
+
+
+def _was_tuned(run: Snapshot) -> bool:
+    return any(change.control == "learning_rate" for change in run.controls)
 
 
 def is_run_of(run: Snapshot, config: RunConfig) -> bool:
@@ -146,7 +149,10 @@ def is_run_of(run: Snapshot, config: RunConfig) -> bool:
 
 
 def run_missing(
-    comparison: Comparison, manager: RunManager, on_start: Callable[[RunConfig, str], None]
+    comparison: Comparison,
+    manager: RunManager,
+    on_start: Callable[[RunConfig, str], None],
+    may_resume: Callable[[Snapshot], bool] = lambda run: True,
 ) -> list[str]:
     """Queue what has neither run nor waits; resume what ended early. Returns the ids, in order.
 
@@ -154,18 +160,20 @@ def run_missing(
         comparison: What is asked.
         manager: Whose runs count, and who trains the others.
         on_start: Called with the config and the id of each run that is queued.
+        may_resume: Asked of a run that ended early; where it may not, another one begins anew.
 
     Raises:
         ConfigError: The data set cannot be cut as asked, or a model does not take its images.
         StoreError: A run's folder cannot be written.
     """
-    return queue_missing(comparison.configs(), manager, on_start)
+    return queue_missing(comparison.configs(), manager, on_start, may_resume)
 
 
 def queue_missing(
     configs: Iterable[RunConfig],
     manager: RunManager,
     on_start: Callable[[RunConfig, str], None] = lambda config, run_id: None,
+    may_resume: Callable[[Snapshot], bool] = lambda run: True,
 ) -> list[str]:
     """As `run_missing`, of any runs."""
     there = manager.list()
@@ -174,18 +182,30 @@ def queue_missing(
         like_it = [run for run in there if is_run_of(run, config)]
         if any(counts(run) or not run.has_ended for run in like_it):
             continue
-        run_id = _resumed(like_it, manager) or manager.start(config)
+        run_id = _resumed(like_it, manager, may_resume) or manager.start(config)
         queued.append(run_id)
         on_start(config, run_id)
     return queued
 
 
-def _resumed(like_it: Sequence[Snapshot], manager: RunManager) -> str | None:
+def under_way(configs: Iterable[RunConfig], manager: RunManager) -> list[Snapshot]:
+    """The runs that train or wait where none counts yet, whoever asked for them."""
+    there = manager.list()
+    found = []
+    for config in configs:
+        like_it = [run for run in there if is_run_of(run, config)]
+        if not any(counts(run) for run in like_it):
+            found += [run for run in like_it if not run.has_ended][:1]
+    return found
+
+
+def _resumed(
+    like_it: Sequence[Snapshot], manager: RunManager, may_resume: Callable[[Snapshot], bool]
+) -> str | None:
     """The newest run that ended early, queued again from its checkpoint; failed ones begin anew."""
     for run in like_it:
-        if run.state in {"stopped", "interrupted"} and not any(
-            change.control == "learning_rate" for change in run.controls
-        ):
+        ended_early = run.state in {"stopped", "interrupted"}
+        if ended_early and not _was_tuned(run) and may_resume(run):
             manager.resume_from_checkpoint(run.run_id)
             return run.run_id
     return None

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bikd_core.store import control_key
 from tests.app.samples import make_run
 from tests.app.shown import drawings
 from tests.app.test_lab import words
@@ -150,6 +151,43 @@ def test_stop_ends_the_waiting_runs_first(open_page, manager):
     page = open_page("compare", **TWO)
     page.button(key="stop").click().run()
     assert manager.asked == [("stop", waits.run_id), ("stop", trains.run_id)]
+
+
+@pytest.fixture
+def stopped(manager):
+    """KD, seed 0, stopped after one epoch; BiKD, seed 0, interrupted."""
+    runs = manager.places.runs
+    kd = make_run(runs, method="kd", seed=0, epochs=3, done=1, state="stopped")
+    return kd, make_run(runs, method="bikd", seed=0, epochs=3, done=1, state="interrupted")
+
+
+def test_start_resumes_what_this_browser_may_steer(open_page, manager, stopped):
+    page = open_page("compare", **TWO)
+    start(page).click().run()
+    resumed = [run_id for what, run_id in manager.asked if what == "resume_from_checkpoint"]
+    assert set(resumed) == {run.run_id for run in stopped}
+    assert len(manager.asked) == 4
+    assert not page.warning
+
+
+def test_a_stopped_run_that_somebody_else_controls_is_left_and_said_to_be(
+    open_page, manager, stopped
+):
+    kd, bikd = stopped
+    control_key.make_key(kd)
+    page = open_page("compare", **TWO)
+    start(page).click().run()
+    assert not page.exception
+    [warning] = page.warning
+    assert "somebody else controls it: KD, seed 0. It stays" in warning.value
+    assert [asked for asked in manager.asked if asked[0] != "start"] == [
+        ("resume_from_checkpoint", bikd.run_id)
+    ]
+    begun = [(config.method.method, config.training.seed) for what, config in manager.asked[:1]]
+    assert begun == [("kd", 0)]
+    assert len(manager.asked) == 4
+    assert kd.status().state == "stopped"
+    assert control_key.has_key(kd)
 
 
 def test_the_lab_is_not_disturbed_by_a_comparison_s_parameters(open_lab):
