@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -19,7 +18,7 @@ from app.components import control_keys
 from bikd_core.runs import CorruptRunError, RunError, RunFolder, RunManager, UnknownRun
 from bikd_core.store import control_key, open_run
 from bikd_core.store.files import writing
-from bikd_core.teacher_card import TeacherError, check_name
+from bikd_core.teacher_card import TeacherError
 
 VIEWER = (
     "You follow this run by a viewer's link; only the browser that started it, or one that has "
@@ -81,7 +80,7 @@ def teacher_refusal(name: str) -> str:
     """Why this browser may not delete a stored teacher, for its user; "" if it may."""
     if not state.shelf().is_own(name):
         return "It came with the project and stays."
-    path = _teacher_key(name)
+    path = state.shelf().key_of(name)
     if not control_key.has_key(path):
         return "" if is_on_this_machine() else KEYLESS_TEACHER
     try:
@@ -92,16 +91,16 @@ def teacher_refusal(name: str) -> str:
 
 
 def claim_teacher(name: str) -> None:
-    """Give a teacher that is new, or that is going to be made, to this browser alone.
+    """Give a teacher that is new, or in the making, to this browser alone.
 
     Raises:
         TeacherError: The name is not a plain one.
         StoreError: Its key cannot be written.
     """
-    path = _teacher_key(name)
+    path = state.shelf().key_of(name)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # of one that was never finished
+        path.unlink(missing_ok=True)  # of one whose server was killed before it was stored
     if (key := control_key.make_key(path)) is not None:
         _gain(f"teacher {name}", key)
 
@@ -116,11 +115,6 @@ def delete_teacher(name: str) -> None:
         raise TeacherError(reason)
     state.shelf().delete(name)
     _lose(f"teacher {name}")
-
-
-def _teacher_key(name: str) -> Path:
-    check_name(name)
-    return state.manager().places.teachers / f"{name}.key"
 
 
 def exchange_keys() -> None:

@@ -86,16 +86,20 @@ class TeacherShelf:
         return run_id
 
     def _store_when_finished(self, run_id: str, name: str) -> None:
+        is_stored = False
         try:
             while not (run := self._manager.snapshot(run_id)).has_ended:
                 time.sleep(_POLL_S)
             if run.state == "finished":
                 self._ask({"run": str(run.folder.path.absolute()), "name": name})
+                is_stored = True
         except (TeacherError, UnknownRun, CorruptRunError) as error:
             log.warning("no teacher was made of run %s: %s", run_id, error)
             with self._lock:
                 self._failures[run_id] = str(error)
         finally:
+            if not is_stored:  # of a teacher that never came to be
+                self.key_of(name).unlink(missing_ok=True)
             with self._lock:
                 del self._in_making[run_id]
 
@@ -186,5 +190,15 @@ class TeacherShelf:
         for run in self._manager.list():
             if not run.has_ended and run.config.models.teacher == name:
                 raise TeacherError(f"The run {run.name!r} needs teacher {name!r}: stop it first.")
-        for suffix in (".json", ".safetensors", ".key"):  # the card first: see `save_teacher`
+        for suffix in (".json", ".safetensors"):  # the card first: see `save_teacher`
             (self.places.teachers / f"{name}{suffix}").unlink(missing_ok=True)
+        self.key_of(name).unlink(missing_ok=True)
+
+    def key_of(self, name: str) -> Path:
+        """The file of the key of who may delete a teacher, if it has one; goes with the teacher.
+
+        Raises:
+            TeacherError: The name is not a plain one.
+        """
+        check_name(name)
+        return self.places.teachers / f"{name}.key"

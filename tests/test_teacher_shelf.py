@@ -11,6 +11,7 @@ from bikd_core.data.long_tail import load_split
 from bikd_core.models import build
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
+from bikd_core.store import control_key
 from bikd_core.teacher import find_teacher, load_teacher
 from bikd_core.teacher_card import TeacherError, read_card
 from bikd_core.teacher_making import serve
@@ -117,6 +118,17 @@ def test_a_trained_teacher_is_stored_when_its_run_is_finished(shelf):
         "again.json",
         "again.safetensors",
     ]
+
+
+def test_of_a_teacher_whose_training_is_stopped_nothing_is_left_behind(shelf):
+    made, manager = shelf
+    run_id = made.train(CONFIG.changed(epochs=10_000), "digits_cnn_s", "small")
+    made.key_of("small").parent.mkdir(parents=True)
+    assert control_key.make_key(made.key_of("small"))
+    manager.stop(run_id)
+    wait_until_made(made)
+    assert list(manager.places.teachers.iterdir()) == []
+    made.check_new("small")
 
 
 @pytest.mark.slow

@@ -97,12 +97,17 @@ def asked() -> Asked:
     return held
 
 
-def set_quick() -> Comparison:
-    """Choose the quick comparison, every control at its default; returns it."""
-    quick, base = Asked(), RunConfig()
-    st.session_state["asked"] = quick
-    state.take_controls_of(base)
-    return Comparison(base, quick.methods, read_seeds(quick.seeds), quick.reference)
+def quick() -> Comparison:
+    """The quick comparison: every control at its default."""
+    asked = Asked()
+    return Comparison(RunConfig(), asked.methods, read_seeds(asked.seeds), asked.reference)
+
+
+def choose_quick() -> Comparison:
+    """Choose the quick comparison; returns it."""
+    st.session_state["asked"] = Asked()
+    state.take_controls_of(RunConfig())
+    return quick()
 
 
 def for_link() -> dict[str, str]:

@@ -95,13 +95,20 @@ def _draw(places: Sequence[Place], waits: bool) -> None:
     if waits and (seconds is not None or times >= MAX_ASKED):
         st.rerun()  # without the timer
     if seconds is not None:
-        st.caption(
-            f"About {status.duration(seconds)} of training on this machine.", width="content"
-        )
+        words = estimated()
+        st.caption(f"{words[0].upper()}{words[1:]}.", width="content")
     elif waits:
         st.caption("Estimating the time of training …", width="content")
     else:
         st.caption("No estimate now: not all of these have been timed here.", width="content")
+
+
+def estimated() -> str:
+    """How long the comparison that is chosen will train, in words; "" while nobody knows."""
+    seconds = st.session_state.get("comparison_seconds")
+    return (
+        "" if seconds is None else f"about {status.duration(seconds)} of training on this machine"
+    )
 
 
 # Starting and stopping -------------------------------------------------------------------------

@@ -73,24 +73,27 @@ def _live(comparison: Comparison, drawn: tuple[str, ...]) -> None:
     if has_begun:
         queue.progress(places)
     else:
-        _welcome()
+        _welcome(comparison)
     with st.container(border=True, key="protocol"):
         st.markdown("  \n".join(f"**{name}:** {words}." for name, words in protocol(comparison)))
     if has_begun:
         results.show(comparison, places)
 
 
-def _welcome() -> None:
-    """What to do next, and a comparison that takes one click and a minute."""
+def _welcome(comparison: Comparison) -> None:
+    """What to do next, and a comparison that takes one click."""
     st.info(
         "None of these runs is there yet. Choose methods and seeds in the side bar and press "
         "Start: the runs train one after the other in the background, and the figures fill in as "
         "they finish.",
         icon=":material/play_arrow:",
     )
-    names = ", ".join(choices.title_of(method) for method in choices.Asked().methods)
+    quick = choices.quick()
+    names = ", ".join(choices.title_of(method) for method in quick.methods)
+    is_chosen = comparison.configs() == quick.configs()
+    time = queue.estimated() if is_chosen else ""  # nobody has timed it where it is not chosen
     st.button(
-        f"Quick comparison: digits, {names}, seeds 0–2; about a minute on two cores",
+        f"Quick comparison: digits, {names}, seeds 0–2{time and '; '}{time}",
         key="quick",
         icon=":material/bolt:",
         on_click=_quick,
@@ -99,4 +102,4 @@ def _welcome() -> None:
 
 def _quick() -> None:
     state.forget_complaints()
-    queue.start_now(choices.set_quick())
+    queue.start_now(choices.choose_quick())

@@ -64,15 +64,10 @@ def _free(stem: str) -> str:
 
 def _train(config: RunConfig, name: str) -> None:
     state.forget_complaints()
-
-    def start() -> str:
-        state.shelf().check_new(name)
-        access.claim_teacher(name)
-        return state.shelf().train(config, config.models.teacher_model, name)
-
-    run_id = attempt(start)
+    run_id = attempt(lambda: state.shelf().train(config, config.models.teacher_model, name))
     if run_id is not None:
         attempt(lambda: access.claim(run_id))
+        attempt(lambda: access.claim_teacher(name))
 
 
 # Upload ----------------------------------------------------------------------------------------

@@ -102,6 +102,15 @@ def test_the_quick_comparison_is_one_click(open_page, manager):
     assert page.query_params == {"methods": "ce,kd,balanced_softmax,bikd", "seeds": "0-2"}
 
 
+def test_the_quick_comparison_s_time_is_this_machine_s_estimate_or_not_told(open_page, manager):
+    assert "about" not in open_page("compare").button(key="quick").label
+    manager.seconds = 10.0
+    page = open_page("compare").run()  # the first script run only promises to estimate
+    assert page.button(key="quick").label.endswith("about 2 min 0 s of training on this machine")
+    page.text_input(key="control_seeds").set_value("0-5").run()
+    assert "about" not in page.button(key="quick").label
+
+
 @pytest.mark.parametrize(
     ("name", "junk"),
     [
