@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import statistics
 import time
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -19,6 +21,10 @@ CHECK_IMAGES = 32  # of the self-check's batch
 CHECK_TIMES = 5
 MIN_GAIN = 1.3  # bfloat16 has to be so many times as fast to be taken
 MAX_ERROR = 0.05  # of the student's logits, relative to their norm; a ResNet-56 has 0.02
+
+# Of glibc's malloc.h.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_NEVER = 2**31 - 1  # bytes
 
 _FORMATS: dict[MemoryFormat, torch.memory_format] = {
     "contiguous": torch.preserve_format,  # nothing is asked for: all is made contiguous
@@ -70,6 +76,20 @@ def prepare(net: nn.Module, compute: Compute, device: torch.device) -> nn.Module
     if isinstance(net, Network):
         net.precision = compute.precision
     return net
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Let this process keep what a step frees on the CPU for the next step; False if it cannot.
+
+    Else glibc hands each large tensor back and maps it anew, page by page, which takes a fifth of
+    a ResNet's step. Other C libraries do as they like.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):  # Windows and macOS have none
+        return False
+    return all(mallopt(which, _NEVER) == 1 for which in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))
 
 
 def compile_for(net: Network, image_shape: torch.Size, compute: Compute) -> str:

@@ -20,7 +20,7 @@ from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTra
 from bikd_core.methods import METHODS, Setting, StepResult
 from bikd_core.models import build
 from bikd_core.models.network import Network
-from bikd_core.training.compute import compile_for, prepare, resolve
+from bikd_core.training.compute import compile_for, keep_freed_memory, prepare, resolve
 from bikd_core.training.feed import Feed, generator_for
 from bikd_core.training.record import (
     EpochRecord,
@@ -79,6 +79,7 @@ class Loop:
             size,
             self.generators["student"],
         ).to(device)
+        keep_freed_memory()
         self.compute = resolve(training, self.student, split.train.images.shape[1:])
         for net in (self.student, teacher):
             if net is not None:
