@@ -1,5 +1,8 @@
 """How a run computes: chosen once, recorded, the same in a resumed run."""
 
+import platform
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -124,3 +127,29 @@ def test_a_compiled_teacher_says_the_same(device):
     resolved = compute.Compute("float32", "contiguous")
     assert compute.compile_for(net, IMAGE, resolved) == ""
     torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do as they like")
+def test_freed_memory_stays_with_the_process_for_the_next_step():
+    code = """
+from pathlib import Path
+import torch
+from bikd_core.training.compute import keep_freed_memory
+
+def resident():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS"))
+
+def left():
+    before = resident()
+    tensor = torch.ones(50_000_000)  # 200 MB
+    del tensor
+    return resident() - before
+
+print(left(), keep_freed_memory(), left())
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    before, could, after = done.stdout.split()
+    assert could == "True"
+    assert float(before) < 20
+    assert float(after) > 180
