@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app import access, state
+from app import access, state, status
 from app.state import attempt
 from bikd_core.runs import Snapshot
 from bikd_core.store.archive import export_run
@@ -25,6 +25,7 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
     with st.popover("This run", icon=":material/folder:"):
         folder, run_id = snapshot.folder, snapshot.run_id
         st.caption(f"{run_id} · {folder.size_bytes() / 1e6:.1f} MB on the server's disk")
+        st.caption(status.summary(snapshot))  # whole; the headline cuts it off where it is narrow
         if refusal:
             st.caption(refusal)
         st.text_input(

@@ -6,7 +6,7 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app import state, this_run
+from app import state, status, this_run
 from app.this_run import student_card
 from bikd_core.config import RunConfig
 from bikd_core.places import ASSETS, Places
@@ -67,6 +67,13 @@ def test_an_opened_run_is_renamed_exported_and_deleted(app, tmp_path):
     assert not app.exception
     assert not folder.path.exists()
     assert app.session_state["run"] == ""
+
+
+def test_this_run_tells_in_full_how_it_was_computed(open_lab, manager):
+    run = make_run(manager.places.runs)
+    lab = open_lab(run=run.run_id)
+    whole = status.summary(manager.snapshot(run.run_id))
+    assert [caption.value for caption in lab.caption].count(whole) == 2  # headline, This run
 
 
 def test_the_students_card_says_what_it_was_trained_on_and_how_good_it_is(manager):
