@@ -19,15 +19,12 @@ from bikd_core import __version__
 from bikd_core.cli import compare as comparing
 from bikd_core.cli import recorded, study
 from bikd_core.cli.bench import app as bench
-from bikd_core.cli.controls import ControlsHelp, Data, Method, Models, Protocol, Training
+from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
 from bikd_core.cli.driver import Driven, drive
 from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
     DataConfig,
-    MethodConfig,
-    ModelConfig,
     ModelName,
-    ProtocolConfig,
     RunConfig,
     TrainingConfig,
     explain,
@@ -83,11 +80,7 @@ app.command(recorded.replay)
 @app.command
 def run(
     *,
-    data: Data = DataConfig(),  # noqa: B008
-    models: Models = ModelConfig(),  # noqa: B008
-    method: Method = MethodConfig(),  # noqa: B008
-    training: Training = TrainingConfig(),  # noqa: B008
-    protocol: Protocol = ProtocolConfig(),  # noqa: B008
+    controls: AllControls = Controls(),  # noqa: B008
     name: Name = "",
     lens_epochs: LensEpochs = (),
     runs_dir: RunsDir = None,
@@ -98,10 +91,7 @@ def run(
 
     Ctrl-C stops it after the current step, and the page can resume it; a second one ends at once.
     """
-    config = RunConfig(
-        data=data, models=models, method=method, training=training, protocol=protocol
-    )
-    places = _places(runs_dir, data_dir)
+    config, places = controls.config(), _places(runs_dir, data_dir)
     lens = frozenset(lens_epochs)
     driven = drive(config, places, name, as_json=as_json, lens_epochs=lens)
     return _conclude(driven, as_json=as_json)
@@ -144,11 +134,7 @@ def teacher(
 def compare_methods(
     *,
     question: comparing.Asked = comparing.Question(),  # noqa: B008
-    data: Data = DataConfig(),  # noqa: B008
-    models: Models = ModelConfig(),  # noqa: B008
-    method: Method = MethodConfig(),  # noqa: B008
-    training: Training = TrainingConfig(),  # noqa: B008
-    protocol: Protocol = ProtocolConfig(),  # noqa: B008
+    controls: AllControls = Controls(),  # noqa: B008
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -158,8 +144,7 @@ def compare_methods(
     A run that is there already is not trained again; Ctrl-C and the same command go on later.
     --method and --seed have no meaning here.
     """
-    base = RunConfig(data=data, models=models, method=method, training=training, protocol=protocol)
-    places = _places(runs_dir, data_dir)
+    base, places = controls.config(), _places(runs_dir, data_dir)
     is_whole = comparing.compare(base, places, question, as_json=as_json)
     return FINISHED if is_whole else FAILED
 
@@ -168,11 +153,7 @@ def compare_methods(
 def search_options(
     *,
     asked: study.AskedSearch = study.Searched(),  # noqa: B008
-    data: Data = DataConfig(),  # noqa: B008
-    models: Models = ModelConfig(),  # noqa: B008
-    method: Method = MethodConfig(),  # noqa: B008
-    training: Training = TrainingConfig(),  # noqa: B008
-    protocol: Protocol = ProtocolConfig(),  # noqa: B008
+    controls: AllControls = Controls(),  # noqa: B008
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -181,8 +162,7 @@ def search_options(
 
     A trial that is there already is not trained again; Ctrl-C and the same command go on later.
     """
-    base = RunConfig(data=data, models=models, method=method, training=training, protocol=protocol)
-    places = _places(runs_dir, data_dir)
+    base, places = controls.config(), _places(runs_dir, data_dir)
     return FINISHED if study.run_search(base, places, asked, as_json=as_json) else FAILED
 
 
@@ -190,11 +170,7 @@ def search_options(
 def duel(
     *,
     asked: study.AskedDuel = study.Duel(),  # noqa: B008
-    data: Data = DataConfig(),  # noqa: B008
-    models: Models = ModelConfig(),  # noqa: B008
-    method: Method = MethodConfig(),  # noqa: B008
-    training: Training = TrainingConfig(),  # noqa: B008
-    protocol: Protocol = ProtocolConfig(),  # noqa: B008
+    controls: AllControls = Controls(),  # noqa: B008
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -203,8 +179,7 @@ def duel(
 
     A run that is there already is not trained again; Ctrl-C and the same command go on later.
     """
-    base = RunConfig(data=data, models=models, method=method, training=training, protocol=protocol)
-    places = _places(runs_dir, data_dir)
+    base, places = controls.config(), _places(runs_dir, data_dir)
     return FINISHED if study.run_duel(base, places, asked, as_json=as_json) else FAILED
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -31,6 +33,30 @@ Models = Annotated[ModelConfig, Parameter(name="*", group="Models")]
 Method = Annotated[MethodConfig, Parameter(name="*", group="Method")]
 Training = Annotated[TrainingConfig, Parameter(name="*", group="Training")]
 Protocol = Annotated[ProtocolConfig, Parameter(name="*", group="Protocol")]
+
+
+@dataclass(frozen=True)
+class Controls:
+    """All controls of a run, each an option of its own."""
+
+    data: Data = field(default_factory=DataConfig)
+    models: Models = field(default_factory=ModelConfig)
+    method: Method = field(default_factory=MethodConfig)
+    training: Training = field(default_factory=TrainingConfig)
+    protocol: Protocol = field(default_factory=ProtocolConfig)
+
+    def config(self) -> RunConfig:
+        """What is not given is the data set's default.
+
+        Raises:
+            ConfigError: They do not go together.
+        """
+        return RunConfig(
+            **{part.name: getattr(self, part.name) for part in dataclasses.fields(self)}
+        )
+
+
+AllControls = Annotated[Controls, Parameter(name="*")]
 
 
 class ControlsHelp(DefaultFormatter):
