@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 import streamlit as st
 
-from app import controls, state, url
+from app import control_widgets, controls, state, url
 from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig, fields
 from bikd_core.studies import (
     FAULTS,
@@ -138,7 +138,7 @@ def sidebar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
         format_func=_COUNTS.__getitem__,
         default=now.counts,
         required=True,
-        key=controls.shown("counts", now.counts),
+        key=control_widgets.shown("counts", now.counts),
         on_change=_take,
         args=("counts",),
         help="The last one, or that of the lowest loss on D_val: the test set never chooses.",
@@ -149,7 +149,7 @@ def sidebar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
         list(FAULTS),
         default=list(now.faults),
         format_func=FAULTS.__getitem__,
-        key=controls.shown("faults", list(now.faults)),
+        key=control_widgets.shown("faults", list(now.faults)),
         on_change=_take,
         args=("faults",),
         placeholder="none: it is fair",
@@ -169,7 +169,7 @@ def _methods_widget(now: Asked) -> None:
         options,
         default=list(now.methods),
         format_func=title_of,
-        key=controls.shown("methods", list(now.methods)),
+        key=control_widgets.shown("methods", list(now.methods)),
         on_change=_take,
         args=("methods",),
         placeholder="at least one",
@@ -183,7 +183,7 @@ def _seeds_widget(now: Asked) -> None:
         "Seeds",
         now.seeds,
         max_chars=200,
-        key=controls.shown("seeds", now.seeds),
+        key=control_widgets.shown("seeds", now.seeds),
         on_change=_take,
         args=("seeds",),
         help="Whole numbers, separated by commas, or a range as 0-9. Three are enough for a first "
@@ -198,7 +198,7 @@ def _reference_widget(now: Asked) -> None:
         options,
         index=options.index(reference) if reference in options else None,
         format_func=title_of,
-        key=controls.shown("reference", reference if options else None),
+        key=control_widgets.shown("reference", reference if options else None),
         on_change=_take,
         args=("reference",),
         help="The method that the others' leads are over, seed by seed.",

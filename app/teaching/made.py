@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from app import access, state, status
-from app.controls import LABELS
+from app.control_widgets import LABELS
 from app.state import attempt
 from bikd_core.config import MODELS_FOR, RunConfig
 from bikd_core.runs import Snapshot

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app import access, controls, state
+from app import access, control_widgets, controls, state
 from app.components import live_plot
 from app.figures import teacher_accuracy
 from app.figures.teacher import accuracy_of_groups
@@ -68,7 +68,7 @@ def one(name: str, teachers: Mapping[str, TeacherCard]) -> None:
             "Teacher",
             names,
             index=names.index(name),
-            key=controls.shown("shown_teacher", name),
+            key=control_widgets.shown("shown_teacher", name),
             on_change=_take,
             width=420,
         )
