@@ -7,14 +7,30 @@ from typing import NoReturn
 import streamlit as st
 
 from app import state, url
+from app.comparing import choices
 
 
 def links() -> None:
-    """The name of the app, and a link to each page."""
+    """The name of the app, and a link to each page.
+
+    Each goes with the parameters that its page is going to write: else the way back leads through
+    an address without any, at which everything stands at its default.
+    """
+    parameters = {
+        "lab": state.lab_link,
+        "compare": choices.for_link,
+        "teachers": teachers_link,
+    }
     st.markdown("#### Bilevel Distillation Lab")
     with st.container(horizontal=True, gap="small", key="pages"):
-        for page in st.session_state["pages"].values():
-            st.page_link(page)
+        for name, page in st.session_state["pages"].items():
+            st.page_link(page, query_params=parameters[name]())
+
+
+def teachers_link() -> dict[str, str]:
+    """The parameters of the Teachers page, with the teacher that it named when it was drawn."""
+    named: dict[str, str] = st.session_state.setdefault("named_teacher", {})
+    return url.write_controls(state.controls()) | named
 
 
 def go_to_lab() -> NoReturn:
@@ -22,7 +38,4 @@ def go_to_lab() -> NoReturn:
 
     The link goes along: what a page writes in the moment of the change is lost (1.67).
     """
-    parameters = url.write_controls(state.controls())
-    if run_id := st.session_state["run"]:
-        parameters["run"] = run_id
-    st.switch_page(st.session_state["pages"]["lab"], query_params=parameters)
+    st.switch_page(st.session_state["pages"]["lab"], query_params=state.lab_link())

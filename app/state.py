@@ -134,20 +134,27 @@ def write_link(*, epoch: int | None, view: str, drawn_by: Mapping[str, str]) -> 
         view: "" for the first one.
         drawn_by: What of `url.DRAWN_BY` and its like is not as it would be.
     """
+    parameters = lab_link()
+    if st.session_state["run"]:
+        if epoch is not None:
+            parameters["epoch"] = str(epoch)
+        if view:
+            parameters["view"] = view
+        parameters |= drawn_by
+    if parameters != dict(st.query_params):
+        st.query_params.from_dict(parameters)
+
+
+def lab_link() -> dict[str, str]:
+    """The Lab's parameters as far as other pages hold them too: controls, runs and picture."""
     parameters = url.write_controls(controls())
     if run_id := st.session_state["run"]:
         parameters["run"] = run_id
         if second := st.session_state["with"]:
             parameters["with"] = second
-        if epoch is not None:
-            parameters["epoch"] = str(epoch)
-        if view:
-            parameters["view"] = view
         if (picture := st.session_state["picture"]) is not None:
             parameters["picture"] = str(picture)
-        parameters |= drawn_by
-    if parameters != dict(st.query_params):
-        st.query_params.from_dict(parameters)
+    return parameters
 
 
 # Where the page meets the engine ---------------------------------------------------------------

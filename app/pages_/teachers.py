@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app import access, controls, state, url
+from app import access, controls, state
 from app.components import page_is_hidden
-from app.navigation import go_to_lab, links
+from app.navigation import go_to_lab, links, teachers_link
 from app.teaching import made, shown
 from bikd_core.teacher_card import list_teachers
 
@@ -51,8 +51,7 @@ def _progress(drawn: tuple[str, ...]) -> None:
 
 
 def _write_link(name: str, *, is_first: bool) -> None:
-    parameters = url.write_controls(state.controls())
-    if not is_first:
-        parameters["shown"] = name
+    st.session_state["named_teacher"] = {} if is_first else {"shown": name}
+    parameters = teachers_link()
     if parameters != dict(st.query_params):
         st.query_params.from_dict(parameters)

@@ -235,6 +235,30 @@ def test_the_browsers_back_button_takes_controls_and_epoch_back(finished_url, ne
 
 
 @pytest.mark.slow
+def test_one_step_back_leads_from_another_page_to_the_run_as_it_was_looked_at(
+    finished_url, new_page
+):
+    page = new_page(f"{finished_url}&epoch=4&view=Accuracy")
+    page.locator(HEADLINE).wait_for()
+    looked_at = page.url
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_role("button", name=re.compile(r"Start \d+ runs")).wait_for()
+    compared = page.url
+    assert "epochs=6" in compared
+    page.get_by_role("link", name="Teachers").click()
+    page.get_by_role("button", name=re.compile("^Train ")).wait_for()
+    assert "epochs=6" in page.url
+    page.go_back()
+    page.get_by_role("button", name=re.compile(r"Start \d+ runs")).wait_for()
+    assert page.url == compared
+    page.go_back()
+    page.locator(HEADLINE).wait_for()
+    page.wait_for_timeout(2 * POLL_MS)  # in which the page would write another link
+    assert page.url == looked_at
+    assert epoch_of(page) == 4
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_follows_the_theme_and_fits_a_phone(finished_url, new_page, scheme):
     page = new_page(finished_url, viewport={"width": 390, "height": 800}, color_scheme=scheme)
