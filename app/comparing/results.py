@@ -146,8 +146,10 @@ _METRICS = {
     "accuracy_many": "Many",
     "accuracy_medium": "Medium",
     "accuracy_few": "Few",
-    "calibration_error": "Calibration error",
+    "calibration_error": "ECE",
 }
+_MORE = {"calibration_error": "Expected calibration error, 15 bins."}
+_WIDTH, _HALF = 66, 44  # px: all columns are in sight on a screen of 1280
 
 
 def _table(results: Results) -> None:
@@ -155,17 +157,27 @@ def _table(results: Results) -> None:
         return
     st.markdown("##### All numbers")
     number = st.column_config.NumberColumn
+    lead = f"Points of balanced accuracy over {results.reference_name}, paired by seed"
     columns: dict[str, Any] = {
         "method": st.column_config.TextColumn("Method", pinned=True),
-        "seeds": number("Seeds", format="%d", help="Runs that count."),
-        "lead": number(f"Lead over {results.reference_name}", format="%+.1f", help=_PAIRED),
-        "lead_half": number("± ", format="%.1f", help="Half the 95 % interval of the lead."),
-        "seconds": number("s / epoch", format="%.2g"),
-        "cost": number("× KD", format="%.2f", help="Seconds of an epoch as a multiple of KD's."),
+        "seeds": number("Seeds", format="%d", width=_HALF + 12, help="Runs that count."),
+        "lead": number("Lead", format="%+.1f", width=_WIDTH, help=f"{lead}."),
+        "lead_half": number(
+            "± ", format="%.1f", width=_HALF, help="Half the lead's 95 % interval."
+        ),
+        "seconds": number("s/epoch", format="%.2g", width=_WIDTH),
+        "cost": number(
+            "× KD",
+            format="%.2f",
+            width=_WIDTH,
+            help="Seconds of an epoch as a multiple of KD's.",
+        ),
     }
     for name, title in _METRICS.items():
-        columns[name] = number(title, format="%.1f %%")
-        columns[f"{name}_half"] = number("±", format="%.1f", help=f"{title}: half its interval.")
+        columns[name] = number(title, format="%.1f %%", width=_WIDTH, help=_MORE.get(name))
+        columns[f"{name}_half"] = number(
+            "±", format="%.1f", width=_HALF, help=f"{title}: half its interval."
+        )
     st.dataframe(
         [row_of(line) for line in results.lines],
         column_config=columns,
@@ -174,7 +186,8 @@ def _table(results: Results) -> None:
         key="compared_methods",
     )
     st.caption(
-        "± is half the 95 % interval (Student's t over the seeds); intervals are not corrected for "
+        f"Lead: {lead[0].lower()}{lead[1:]}. ± is half the 95 % interval (Student's t over the "
+        "seeds); intervals are not corrected for "
         "the number of methods. A click on a column's head sorts."
     )
 
@@ -204,9 +217,6 @@ def _downloads(comparison: Comparison, places: Sequence[Place], results: Results
 
 def _file(comparison: Comparison, runs: Sequence[Snapshot], ending: str) -> bytes:
     return FORMATS[ending]([report_of(comparison, runs)])
-
-
-_PAIRED = "Points of balanced accuracy, paired by seed."
 
 
 def row_of(line: Line) -> dict[str, Any]:

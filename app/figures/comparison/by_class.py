@@ -134,6 +134,8 @@ def _read(results: Results, lines: list[Line], table: list[list[Interval]], rows
     sentence = (
         f"{line.label} against {results.reference_name}: {signed(100 * tail)} points on "
         f"the few-shot classes, {signed(100 * head)} on the many-shot ones; "
-        f"the interval excludes 0 for {sure} of {len(cells)} classes"
     )
+    if not sure:
+        return sentence + "every class's interval includes 0."
+    sentence += f"the interval excludes 0 for {sure} of {len(cells)} classes"
     return sentence + (", in bold." if rows.are_named else ".")

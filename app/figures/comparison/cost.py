@@ -8,6 +8,7 @@ from app.figures.comparison.results import Results, plus_minus
 from app.figures.drawing import (
     FONT_SIZE,
     QUESTIONS,
+    THEME_BACKGROUND,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -116,6 +117,8 @@ def _labels(
             "arrowcolor": THEME_TEXT,
             "standoff": 6,
             "font": {"size": FONT_SIZE - 1, "color": THEME_TEXT},
+            "bgcolor": THEME_BACKGROUND,  # another point's interval may run behind it
+            "borderpad": 0,
         }
         for line, time, value, at in zip(results.lines, times, values, placed, strict=True)
     ]

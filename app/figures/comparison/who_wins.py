@@ -14,6 +14,7 @@ from app.figures.comparison.results import (
     Results,
     error_bars,
     legend,
+    listed,
     plus_minus,
     row_axis,
     row_borders,
@@ -21,6 +22,7 @@ from app.figures.comparison.results import (
 )
 from app.figures.drawing import GROUP_COLOURS, QUESTIONS, THEME_TEXT, Drawing, base_layout, empty
 
+_RANGE = [-2, 102]  # %: a whole marker fits at 0 and at 100
 _SYMBOLS = {"many": "triangle-up", "medium": "square", "few": "triangle-down"}
 
 
@@ -35,7 +37,7 @@ def who_wins(results: Results) -> Drawing:
         margin={"l": 34, "r": 14, "t": TOP, "b": BOTTOM},
         showlegend=True,
         legend=legend(),
-        xaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
+        xaxis={"title": {"text": "test accuracy (%)"}, "range": _RANGE, "zeroline": False},
         yaxis=row_axis(len(lines)),
         shapes=row_borders(len(lines)),
         annotations=row_names(names, [f"{plus_minus(value)} %" for value in balanced]),
@@ -116,17 +118,26 @@ def _group(results: Results, group: str) -> dict[str, Any]:
 def _read(results: Results) -> str:
     """The best on average, overall and on the tail; means alone claim nothing."""
     best = results.lines[0]
-    tail = max(results.lines, key=lambda line: line.values["accuracy_few"].mean)
-    few = f"{plus_minus(tail.values['accuracy_few'])} %"
-    where = f"it is the best there too, {few}" if tail is best else f"{tail.label}, {few}"
     sentence = (
         f"Highest mean: {best.label}, {plus_minus(best.values['accuracy'])} % balanced "
-        f"({_seeds_of(len(best.seeds))}); on the few-shot classes {where}."
+        f"({_seeds_of(len(best.seeds))}); on the few-shot classes {_best_of_tail(results)}."
     )
     alone = [line.label for line in results.lines if len(line.seeds) == 1]
     if alone:
         sentence += f" One seed alone has no interval: {', '.join(alone)}."
     return sentence
+
+
+def _best_of_tail(results: Results) -> str:
+    """Who is best on the few-shot classes; nobody, where as many tenths of a percent are equal."""
+    tenths = [round(1000 * line.values["accuracy_few"].mean) for line in results.lines]
+    level = [line for line, of in zip(results.lines, tenths, strict=True) if of == max(tenths)]
+    if len(level) > 1:
+        names = "all" if len(level) == len(tenths) else listed([line.label for line in level])
+        return f"{names} are level at {max(tenths) / 10:.1f} %"
+    few = f"{plus_minus(level[0].values['accuracy_few'])} %"
+    is_best = level[0] is results.lines[0]
+    return f"it is the best there too, {few}" if is_best else f"{level[0].label}, {few}"
 
 
 def _seeds_of(number: int) -> str:

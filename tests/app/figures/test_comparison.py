@@ -15,8 +15,8 @@ from tests.app.samples import epoch_done
 NAMES = {"kd": "KD", "bikd": "BiKD", "ce": "CE"}
 
 
-def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_class=None):
-    """Balanced accuracies by method and seed; the classes are as the samples have them."""
+def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_class=None, few=None):
+    """Balanced accuracies by method and seed; what is not given is as the samples have it."""
     config = RunConfig.from_flat({"dataset": dataset, "epochs": 1})
     made = epoch_done(config, 1)
     epochs = {
@@ -24,6 +24,7 @@ def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_cl
             seed: dataclasses.replace(
                 made,
                 accuracy=accuracy,
+                accuracy_few=(few or {}).get(method, made.accuracy_few),
                 accuracy_per_class=(per_class or {}).get(method, made.accuracy_per_class),
             )
             for seed, accuracy in enumerate(by_seed)
@@ -73,6 +74,26 @@ def test_one_seed_alone_says_that_it_has_no_interval():
     assert [trace["uid"] for trace in compared.data if trace["x"]] == ["seeds", "undecided"]
 
 
+@pytest.mark.parametrize(
+    ("few", "said"),
+    [
+        ({"kd": 0.1, "bikd": 0.3, "ce": 0.2}, "it is the best there too, 30.0 ± 0.0 %."),
+        ({"kd": 0.4, "bikd": 0.3, "ce": 0.2}, "KD, 40.0 ± 0.0 %."),
+        ({"kd": 0.3, "bikd": 0.3001, "ce": 0.2}, "BiKD and KD are level at 30.0 %."),
+        ({"kd": 0.0, "bikd": 0.0, "ce": 0.0}, "all are level at 0.0 %."),
+    ],
+)
+def test_the_best_on_the_tail_is_named_unless_there_is_none(few, said):
+    sentence = figures.who_wins(results(THREE, few=few)).sentence
+    assert sentence.endswith(f"on the few-shot classes {said}")
+
+
+def test_a_marker_at_zero_is_whole():
+    low, high = figures.who_wins(results(THREE)).layout["xaxis"]["range"]
+    assert low < 0
+    assert high > 100
+
+
 def test_a_lead_is_claimed_only_where_its_interval_excludes_zero():
     drawing = figures.differences(results(THREE))
     drawn = traces(drawing)
@@ -111,6 +132,11 @@ def test_class_differences_are_sorted_head_to_tail_and_bold_where_sure():
     assert heat["text"][1][-1] == "<b>+9</b>"
     assert heat["text"][1][0] == "+0"
     assert "the interval excludes 0 for 9 of 10 classes" in figures.class_differences(made).sentence
+
+
+def test_no_class_is_said_to_be_in_bold_where_none_is():
+    sentence = figures.class_differences(results({"kd": [0.5, 0.5], "bikd": [0.5, 0.5]})).sentence
+    assert sentence.endswith("every class's interval includes 0.")
 
 
 def test_a_hundred_classes_have_no_numbers_in_their_cells():
