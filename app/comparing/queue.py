@@ -90,7 +90,7 @@ def _draw(places: Sequence[Place], waits: bool) -> None:
     )
     seconds = st.session_state["comparison_seconds"]
     if seconds is None and (times > 1 or not waits):
-        seconds = attempt(lambda: seconds_to_go(_without_others(places), state.manager()))
+        seconds = attempt(lambda: _seconds(places))
         st.session_state["comparison_seconds"] = seconds
     if waits and (seconds is not None or times >= MAX_ASKED):
         st.rerun()  # without the timer
@@ -101,6 +101,17 @@ def _draw(places: Sequence[Place], waits: bool) -> None:
         st.caption("Estimating the time of training …", width="content")
     else:
         st.caption("No estimate now: not all of these have been timed here.", width="content")
+
+
+def _seconds(places: Sequence[Place]) -> float | None:
+    """To go, as Start sees it: what only somebody else can resume is trained from its start."""
+    as_started = [
+        place._replace(run=None)
+        if place.is_missing and place.run is not None and access.refusal(place.run.folder)
+        else place
+        for place in places
+    ]
+    return seconds_to_go(as_started, state.manager())
 
 
 def estimated() -> str:
@@ -117,7 +128,7 @@ def estimated() -> str:
 def _start(comparison: Comparison, places: Sequence[Place]) -> None:
     """Start, or ask first if it is going to take long."""
     state.forget_complaints()
-    seconds = attempt(lambda: seconds_to_go(_without_others(places), state.manager()))
+    seconds = attempt(lambda: _seconds(places))
     if seconds is not None and seconds > ASK_ABOVE_S:
         st.session_state["comparison_to_confirm"] = (comparison, seconds)
     else:
@@ -149,16 +160,6 @@ def start_now(comparison: Comparison) -> None:
             "stays as it is, and a run of yours begins in its place. Only the browser that started "
             "a run, or one that has opened its control link, can resume it."
         )
-
-
-def _without_others(places: Sequence[Place]) -> list[Place]:
-    """As Start sees them: what only somebody else can resume has to be trained from its start."""
-    return [
-        place._replace(run=None)
-        if place.is_missing and place.run is not None and access.refusal(place.run.folder)
-        else place
-        for place in places
-    ]
 
 
 @st.dialog("Start such a long comparison?")

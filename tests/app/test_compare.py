@@ -179,6 +179,17 @@ def test_start_resumes_what_this_browser_may_steer(open_page, manager, stopped):
     assert not page.warning
 
 
+def test_the_estimate_counts_only_what_this_browser_can_resume_as_begun(
+    open_page, manager, stopped
+):
+    manager.seconds = 60.0  # a run's
+    shown = "About {} of training".format
+    assert shown("3 min 20 s") in words(open_page("compare", **TWO).run())
+    for run in stopped:
+        control_key.make_key(run)
+    assert shown("4 min 0 s") in words(open_page("compare", **TWO).run())
+
+
 def test_a_stopped_run_that_somebody_else_controls_is_left_and_said_to_be(
     open_page, manager, stopped
 ):
