@@ -10,6 +10,7 @@ is measured in a process of its own for each variant.
 
 from __future__ import annotations
 
+import ctypes
 import statistics
 import subprocess
 import sys
@@ -226,6 +227,7 @@ def peak_of_steps(pair: str, number: int) -> float:
         torch.cuda.reset_peak_memory_stats()
         timed.measure()
         return torch.cuda.max_memory_allocated() / 1e6
+    ctypes.CDLL(None).malloc_trim(0)  # what getting ready has freed is no help to the steps
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak so far is forgotten
     before = _resident("VmRSS")
     timed.measure()
