@@ -63,13 +63,17 @@ def choose(teachers: Mapping[str, TeacherCard]) -> str:
 def one(name: str, teachers: Mapping[str, TeacherCard]) -> None:
     """A teacher's card, its figure, and what can be done with it."""
     card, names = teachers[name], list(teachers)
+    # Of each list of teachers another widget: what a browser still holds of the list before one
+    # came or went is then no choice, and does not undo what the page shows.
+    key = control_widgets.shown(f"shown_teacher {' '.join(names)}", name)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Teacher",
             names,
             index=names.index(name),
-            key=control_widgets.shown("shown_teacher", name),
+            key=key,
             on_change=_take,
+            args=(key,),
             width=420,
         )
         st.button(
@@ -88,9 +92,9 @@ def one(name: str, teachers: Mapping[str, TeacherCard]) -> None:
         st.markdown("  \n".join(f"**{key}:** {words}" for key, words in card_lines(card)))
 
 
-def _take() -> None:
+def _take(key: str) -> None:
     state.forget_complaints()
-    st.session_state["shown_teacher"] = st.session_state["control_shown_teacher"]
+    st.session_state["shown_teacher"] = st.session_state[key]
 
 
 def card_lines(card: TeacherCard) -> list[tuple[str, str]]:

@@ -90,15 +90,20 @@ def test_a_name_that_is_taken_or_no_name_is_refused(open_page, manager):
     assert not manager.asked
 
 
+def shown_in(page):
+    """The choice of the teacher that is looked at."""
+    return next(box for box in page.selectbox if box.label == "Teacher")
+
+
 def test_an_unknown_teacher_in_the_link_is_named(open_page):
     page = open_page("teachers", shown="<b>nobody")
     assert "shown = '<b>nobody' is no stored teacher" in page.warning[0].value
-    assert page.selectbox(key="control_shown_teacher").value == SHIPPED
+    assert shown_in(page).value == SHIPPED
 
 
 def test_the_whole_page_state_is_in_the_link(open_page, manager):
     add(manager, "mine")
     page = open_page("teachers")
-    page.selectbox(key="control_shown_teacher").select("mine").run()
+    shown_in(page).select("mine").run()
     page.number_input(key="control_epochs").set_value(5).run()
     assert page.query_params == {"shown": "mine", "epochs": "5"}
