@@ -103,11 +103,8 @@ class Feed:
         if is_augmented or self.config.protocol.teacher_batch_statistics:
             return self._asked(images)
         if self._fixed_guide_logits is None:  # they never change: asked for once
-            with torch.no_grad():
-                everything = torch.arange(len(self.val_set), device=self.device)
-                batches = torch.split(everything, self.config.training.batch_size)
-                parts = [self.teacher(self.val_set.batch(batch)) for batch in batches]
-            self._fixed_guide_logits = torch.cat(parts)
+            batch_size = self.config.training.batch_size
+            self._fixed_guide_logits = logits_on(self.val_set, self.teacher, batch_size)
         return self._fixed_guide_logits[indices]
 
     def _next_of_val(self, role: str, turns: tuple[Tensor, ...], epoch: int) -> Tensor:
@@ -151,6 +148,13 @@ class Feed:
             generator.set_state(parts["generator"][name])
         for name, loader in self.loaders.items():
             loader.load_state({**parts[name]})
+
+
+def logits_on(of: DeviceSet, net: nn.Module, batch_size: int) -> Tensor:
+    """A network's logits on a whole set, without augmentation; [N, C], on the set's device."""
+    with torch.no_grad():
+        batches = torch.split(torch.arange(len(of)), batch_size)
+        return torch.cat([net(of.batch(indices)) for indices in batches])
 
 
 def _loader(role: str, turn: int) -> str:

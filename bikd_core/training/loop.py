@@ -21,7 +21,7 @@ from bikd_core.methods import METHODS, Setting, StepResult
 from bikd_core.models import build
 from bikd_core.models.network import Network
 from bikd_core.training.compute import compile_for, keep_freed_memory, prepare, resolve
-from bikd_core.training.feed import Feed, generator_for
+from bikd_core.training.feed import Feed, generator_for, logits_on
 from bikd_core.training.record import (
     EpochRecord,
     NonFiniteLoss,
@@ -270,14 +270,10 @@ class Loop:
         """A network's logits on a whole set, in eval mode, without augmentation; [N, C]."""
         was_training = net.training
         net.eval()
-        with torch.no_grad():
-            parts = [
-                net(of.batch(indices, None))
-                for indices in torch.split(torch.arange(len(of)), EVALUATION_BATCH)
-            ]
+        logits = logits_on(of, net, EVALUATION_BATCH)
         net.train(was_training)
-        logits: np.ndarray[Any, np.dtype[np.float32]] = torch.cat(parts).float().cpu().numpy()
-        return logits
+        values: np.ndarray[Any, np.dtype[np.float32]] = logits.float().cpu().numpy()
+        return values
 
     # Resuming -----------------------------------------------------------------------------------
 
