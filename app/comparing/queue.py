@@ -14,7 +14,7 @@ from app.pages_.lab import ASK_ABOVE_S
 from app.state import attempt
 from bikd_core.config import RunConfig
 from bikd_core.runs import Snapshot
-from bikd_core.studies import Comparison, Place, run_missing, seconds_to_go
+from bikd_core.studies import Comparison, Place, queue_missing, seconds_to_go
 
 ASK_EVERY_S = 2.0
 MAX_ASKED = 60  # times; then the page says that there is no estimate, and asks no more
@@ -153,7 +153,7 @@ def start_now(comparison: Comparison) -> None:
         return is_mine
 
     with _STARTING:
-        attempt(lambda: run_missing(comparison, state.manager(), claim, may_resume))
+        attempt(lambda: queue_missing(comparison.configs(), state.manager(), claim, may_resume))
     if left:
         state.complain(
             f"Not resumed, because somebody else controls it: {'; '.join(dict.fromkeys(left))}. It "

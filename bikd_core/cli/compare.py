@@ -21,11 +21,12 @@ from bikd_core.runs import RunManager
 from bikd_core.studies import (
     Comparison,
     Report,
+    queue_missing,
     read_faults,
     read_seeds,
     split_entries,
+    under_way,
 )
-from bikd_core.studies.comparison import queue_missing, under_way
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
 

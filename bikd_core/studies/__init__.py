@@ -1,7 +1,7 @@
 """A question → a grid of runs → an answer with its uncertainty. Imports no torch."""
 
 from bikd_core.studies.answer import METRICS, Interval, Line, answer, interval
-from bikd_core.studies.comparison import EPOCH_WORDS, Comparison, run_missing
+from bikd_core.studies.comparison import EPOCH_WORDS, Comparison, queue_missing, under_way
 from bikd_core.studies.entries import Entry, label_of, read_entry, split_entries
 from bikd_core.studies.export import export
 from bikd_core.studies.faults import FAULTS, read_faults
@@ -25,13 +25,14 @@ __all__ = [
     "label_of",
     "protocol_of",
     "protocol_sentences",
+    "queue_missing",
     "read_entry",
     "read_faults",
     "read_seeds",
     "report_of",
-    "run_missing",
     "seconds_to_go",
     "split_entries",
     "standing",
+    "under_way",
     "write_seeds",
 ]

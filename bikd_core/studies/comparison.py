@@ -148,16 +148,16 @@ def is_run_of(run: Snapshot, config: RunConfig) -> bool:
     return is_same_run(run.config, config)
 
 
-def run_missing(
-    comparison: Comparison,
+def queue_missing(
+    configs: Iterable[RunConfig],
     manager: RunManager,
-    on_start: Callable[[RunConfig, str], None],
+    on_start: Callable[[RunConfig, str], None] = lambda config, run_id: None,
     may_resume: Callable[[Snapshot], bool] = lambda run: True,
 ) -> list[str]:
     """Queue what has neither run nor waits; resume what ended early. Returns the ids, in order.
 
     Args:
-        comparison: What is asked.
+        configs: What is asked.
         manager: Whose runs count, and who trains the others.
         on_start: Called with the config and the id of each run that is queued.
         may_resume: Asked of a run that ended early; where it may not, another one begins anew.
@@ -166,16 +166,6 @@ def run_missing(
         ConfigError: The data set cannot be cut as asked, or a model does not take its images.
         StoreError: A run's folder cannot be written.
     """
-    return queue_missing(comparison.configs(), manager, on_start, may_resume)
-
-
-def queue_missing(
-    configs: Iterable[RunConfig],
-    manager: RunManager,
-    on_start: Callable[[RunConfig, str], None] = lambda config, run_id: None,
-    may_resume: Callable[[Snapshot], bool] = lambda run: True,
-) -> list[str]:
-    """As `run_missing`, of any runs."""
     there = manager.list()
     queued = []
     for config in configs:

@@ -10,7 +10,7 @@ from bikd_core.cli import compare as command
 from bikd_core.cli import main
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.runs import RunManager
-from bikd_core.studies import Comparison, run_missing
+from bikd_core.studies import Comparison, queue_missing
 from tests import fake_training as fake
 
 BASE = RunConfig.from_flat({"epochs": 2})
@@ -22,7 +22,9 @@ def compared(methods=("ce", "kd"), seeds=(0, 1), reference="kd", chosen="last"):
 
 def run_all(comparison, manager):
     started = []
-    run_missing(comparison, manager, lambda config, run_id: started.append((config, run_id)))
+    queue_missing(
+        comparison.configs(), manager, lambda config, run_id: started.append((config, run_id))
+    )
     for _, run_id in started:
         while not manager.snapshot(run_id).has_ended:
             time.sleep(0.02)
@@ -50,14 +52,14 @@ def test_a_run_that_dies_does_not_count_and_the_others_finish(manager):
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(manager):
     comparison = Comparison(BASE.changed(epochs=300), ("kd",), (0,), "kd")
-    [run_id] = run_missing(comparison, manager, lambda *_: None)
+    [run_id] = queue_missing(comparison.configs(), manager, lambda *_: None)
     while len(manager.snapshot(run_id).epochs) < 2:
         time.sleep(0.02)
     manager.stop(run_id)
     while not manager.snapshot(run_id).has_ended:
         time.sleep(0.02)
     assert comparison.answer(manager.list()) == []
-    assert run_missing(comparison, manager, lambda *_: None) == [run_id]
+    assert queue_missing(comparison.configs(), manager, lambda *_: None) == [run_id]
     while not manager.snapshot(run_id).has_ended:
         time.sleep(0.02)
     [line] = comparison.answer(manager.list())

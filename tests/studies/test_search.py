@@ -7,7 +7,7 @@ import pytest
 from bikd_core.cli import main, study
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.runs import RunManager
-from bikd_core.studies.comparison import queue_missing
+from bikd_core.studies import queue_missing
 from bikd_core.studies.search import Search, as_data
 from tests import fake_training as fake
 from tests.studies.conftest import wait
