@@ -66,6 +66,7 @@ def _row(url: str, run_id: str, log: Path, number: int) -> Row:
         "poll_latency_median_s": statistics.median(latencies),
         "poll_latency_p95_s": slowest,
         "behind_p95_s": seen["interval"] + slowest,
+        "behind_max_s": seen["interval"] + latencies[-1],
         "kb_per_poll": seen["num_bytes"] / len(latencies) / 1000,
         "polls": len(latencies),
     }

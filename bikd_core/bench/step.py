@@ -1,5 +1,9 @@
 """What one student step costs: the published algorithm, each estimator in each precision, KD.
 
+Beside whole steps two of their parts: the teacher's answer T, and the student's forward pass F
+(KD is T + F + B, so they say what a backward pass B takes). They give the least that a step can
+cost: with k inner steps BiKD by `finite_difference` is T + 3F + (2 + 1/k)B.
+
 Variants take turns within each repeat, plain KD of the same precision just before each, the
 published algorithm before the first and after the last. A ratio is the median of those within
 the repeats, so that what slows the machine down for a while cancels out. With k inner steps one
@@ -20,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
 from bikd_core.bench.published import Published
 from bikd_core.bench.report import Row
@@ -38,7 +43,8 @@ PAIRS = {
     "56-20": {"dataset": "cifar10", "teacher_model": "resnet56", "student": "resnet20"},
 }
 INNER_STEPS = (1, 5)  # the k of the rows
-PUBLISHED = "published"
+PUBLISHED, KD = "published", "KD"
+TEACHER, FORWARD = "teacher alone", "student's forward pass alone"
 WINDOW = 2  # steps that are timed together: one without a weight-net step, one with
 
 
@@ -51,7 +57,11 @@ class Variant(NamedTuple):
 
     @property
     def is_kd(self) -> bool:
-        return self.controls.get("method") == "kd"
+        return self.name == KD
+
+    @property
+    def has_hypergradient(self) -> bool:
+        return "estimator" in self.controls
 
 
 def _variants() -> list[Variant]:
@@ -62,7 +72,8 @@ def _variants() -> list[Variant]:
         found += [
             Variant(name, precision, {"estimator": name}) for name in ("forward", fast, "unrolled")
         ]
-        found.append(Variant("KD", precision, {"method": "kd"}))
+        found.append(Variant(KD, precision, {"method": "kd"}))
+        found += [Variant(part, precision, {}) for part in (TEACHER, FORWARD)]
     plain = {"estimator": fast, "memory_format": "contiguous"}
     found.append(Variant(f"{fast}, contiguous", "float32", plain))
     for precision in precisions:
@@ -86,7 +97,7 @@ class Timed:
         shape = (len(split.class_names), 3, 32)
         draw = torch.Generator().manual_seed(1)
         teacher = build(config.models.teacher_model, *shape, draw).eval().requires_grad_(False)
-        self.loop = Loop(config, split, teacher, self.device)
+        self.loop, self.teacher = Loop(config, split, teacher, self.device), teacher
         self.loop.student.train()
         if config.training.teacher_views:
             views = TeacherViews(self.loop.feed.train_set, config.training.teacher_views, draw)
@@ -104,10 +115,14 @@ class Timed:
 
     def measure(self) -> dict[str, float]:
         """Seconds of each kind of step, once each."""
-        if self.variant.name == PUBLISHED:
-            return {"window": self._timed(self._published_step)}
-        if self.variant.is_kd:
-            return {"window": self._timed(self._step)}
+        step = {
+            PUBLISHED: self._published_step,
+            TEACHER: lambda: self._pass(self.teacher),
+            FORWARD: lambda: self._pass(self.loop.student),
+            KD: self._step,
+        }.get(self.variant.name)
+        if step is not None:
+            return {"window": self._timed(step)}
         return {"plain": self._timed(self._step), "window": self._timed(self._step)}
 
     def _timed(self, step: Callable[[], None]) -> float:
@@ -120,12 +135,19 @@ class Timed:
     def _step(self) -> None:
         self.loop.step(self.rows, self.record, 1, under_lens=False)
 
+    def _pass(self, net: nn.Module) -> None:
+        """Forward alone; the teacher's parameters need no gradients."""
+        net(self._batch_without_logits().images)
+
     def _published_step(self) -> None:
+        self.published.step(self._batch_without_logits(), self.loop.feed.next_guide(0))
+
+    def _batch_without_logits(self) -> Batch:
+        """A training batch without the teacher's logits."""
         feed = self.loop.feed
         indices, augmentation = self.rows.to(self.device), feed.generators["augmentation"]
         images = feed.train_set.batch(indices, augmentation)
-        train = Batch(images, feed.train_set.labels[indices], None)  # it asks the teacher itself
-        self.published.step(train, feed.next_guide(0))
+        return Batch(images, feed.train_set.labels[indices], None)
 
 
 class Turn(NamedTuple):
@@ -199,7 +221,7 @@ def _rows(
 
 def _error(timed: Timed) -> float | None:
     """Of ∂L_val/∂w, relative to `unrolled` in float32 at the same student and batches."""
-    if timed.variant.is_kd or timed.variant.name == PUBLISHED:
+    if not timed.variant.has_hypergradient:
         return None
     loop = timed.loop
     train, val = loop.feed.training_batch(timed.rows, 0)[0], loop.feed.next_guide(0)
