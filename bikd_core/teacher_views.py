@@ -17,7 +17,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from bikd_core.data.batches import Crops, DeviceSet, draw_crops
+from bikd_core.data.batches import Crops, DeviceSet, draw_crops, to_device
 from bikd_core.models.network import precision_of
 from bikd_core.teacher import write_whole
 
@@ -57,7 +57,7 @@ class TeacherViews:
     def draw(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """A view of each image at these positions, (B, c, H, W), and its logits (B, C)."""
         view = torch.randint(self.num_views, (len(indices),), generator=generator)
-        rows = indices * self.num_views + view.to(indices.device)
+        rows = indices * self.num_views + to_device(view, indices.device)
         return self._pictures(rows), self.logits[rows]
 
     def _pictures(self, rows: Tensor) -> Tensor:
@@ -67,11 +67,12 @@ class TeacherViews:
     def fill(self, teacher: nn.Module) -> Iterator[Filled]:
         """Ask the teacher, who is in eval mode, about every view; says how far it is."""
         total = len(self.images) * self.num_views
-        parts = []
+        parts, done = [], 0
         for rows in torch.split(torch.arange(total, device=self.images.device), FILL_BATCH):
             with torch.no_grad():
                 parts.append(teacher(self._pictures(rows)).float())
-            yield Filled(int(rows[-1]) + 1, total)
+            done += len(rows)
+            yield Filled(done, total)
         self.logits = torch.cat(parts)
 
     # On the disk --------------------------------------------------------------------------------

@@ -44,7 +44,9 @@ def load_training() -> MakeTraining:
     import torch
 
     from bikd_core.training import State, Training
+    from bikd_core.training.compute import keep_freed_memory
 
+    keep_freed_memory()
     # torch puts seconds of imports off until the first optimiser and the first forward-mode
     # derivative; a warm child has them behind it, or the first chart would wait for them.
     torch.optim.SGD([torch.zeros(1)])

@@ -22,6 +22,7 @@ from bikd_core.events import EpochDone
 from bikd_core.models import build
 from bikd_core.places import Places
 from bikd_core.training import resolve_device, train
+from bikd_core.training.compute import keep_freed_memory
 from bikd_core.training.loop import Loop
 
 #: CIFAR-10-LT, full length of the tail; a pair that a laptop trains. The teacher knows nothing:
@@ -58,6 +59,7 @@ class Taken(NamedTuple):
 
 def measure(repeats: int, data_dir: Path | None) -> list[Row]:
     """Seconds of whole digits runs, and of epochs of CIFAR-10-LT: medians of turns."""
+    keep_freed_memory()  # as a process that trains does
     threads = torch.get_num_threads()
     torch.set_num_threads(max(1, threads - 1))  # as a run beside the page has
     with tempfile.TemporaryDirectory() as home:

@@ -14,6 +14,7 @@ from bikd_core.control import Control
 from bikd_core.events import EpochDone
 from bikd_core.models import build
 from bikd_core.training import resolve_device
+from bikd_core.training.compute import keep_freed_memory
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
 
@@ -33,6 +34,7 @@ MANY = 12  # batches of an epoch whose classes or inner steps grow
 
 def measure(repeats: int) -> list[Row]:
     """Seconds of an epoch, evaluation included, medians of turns; ratio to the smallest."""
+    keep_freed_memory()  # as a process that trains does
     rows = _rows("images", repeats, {50 * n: _epoch(num_batches=n) for n in BATCHES})
     fit = _r_squared([row["value"] for row in rows], [row["seconds"] for row in rows])
     for row in rows:

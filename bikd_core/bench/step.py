@@ -8,20 +8,22 @@ Variants take turns within each repeat, plain KD of the same precision just befo
 published algorithm before the first and after the last. A ratio is the median of those within
 the repeats, so that what slows the machine down for a while cancels out. With k inner steps one
 step in k moves the weight net and takes a second backward pass; both kinds are timed, and the
-mean of any k follows from them. The published code's cost is the same for every k. Peak memory
-is measured in a process of its own for each variant.
+mean of any k follows from them. The published code's cost is the same for every k. It runs in a
+process of its own, where memory that is freed goes back to the system, as there. Peak memory is
+measured in a process of its own for each variant.
 """
 
 from __future__ import annotations
 
 import ctypes
+import json
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import nn
@@ -34,6 +36,7 @@ from bikd_core.methods import Batch
 from bikd_core.models import build
 from bikd_core.models.network import computing_in
 from bikd_core.teacher_views import TeacherViews
+from bikd_core.training.compute import keep_freed_memory
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
 from bikd_core.training.record import EpochRecord
@@ -45,6 +48,7 @@ PAIRS = {
 INNER_STEPS = (1, 5)  # the k of the rows
 PUBLISHED, KD = "published", "KD"
 TEACHER, FORWARD = "teacher alone", "student's forward pass alone"
+_SELF = (sys.executable, "-m", "bikd_core.bench.step")
 WINDOW = 2  # steps that are timed together: one without a weight-net step, one with
 
 
@@ -83,6 +87,15 @@ def _variants() -> list[Variant]:
 
 
 VARIANTS = _variants()
+
+
+class Stepping(Protocol):
+    """What steps when it is its turn."""
+
+    variant: Variant
+
+    def measure(self) -> dict[str, float]:
+        """Seconds of each kind of step, once each."""
 
 
 class Timed:
@@ -150,6 +163,41 @@ class Timed:
         return Batch(images, feed.train_set.labels[indices], None)
 
 
+class Apart:
+    """A variant, by its place in `VARIANTS`, in a process of its own; it waits between turns."""
+
+    def __init__(self, pair: str, number: int) -> None:
+        self.variant = VARIANTS[number]
+        self._process = subprocess.Popen(
+            [*_SELF, pair, str(number), "turns"],
+            text=True,
+            bufsize=1,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()  # its input ends, and so does it
+
+    def measure(self) -> dict[str, float]:
+        """Seconds of each kind of step, once each."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        taken: dict[str, float] = json.loads(self._process.stdout.readline())
+        return taken
+
+
+def take_turns(pair: str, number: int) -> None:
+    """The other side of `Apart`: a turn for each line that comes."""
+    timed = Timed(pair, VARIANTS[number])
+    for _ in sys.stdin:
+        print(json.dumps(timed.measure()), flush=True)
+
+
 class Turn(NamedTuple):
     """What a variant took in one repeat, and what its two references took beside it; seconds."""
 
@@ -165,16 +213,18 @@ class Turn(NamedTuple):
 
 def measure(pair: str, repeats: int) -> list[Row]:
     """The rows of a pair of networks, by its name in `PAIRS`: the published algorithm first."""
-    timed = [Timed(pair, variant) for variant in VARIANTS]
-    _repeat(timed)  # allocates and chooses kernels
-    turns = list(zip(*(_repeat(timed) for _ in range(repeats)), strict=True))
-    errors = [_error(one) for one in timed]
+    keep_freed_memory()  # as a process that trains does
+    with Apart(pair, 0) as published:
+        timed = [Timed(pair, variant) for variant in VARIANTS[1:]]
+        _repeat([published, *timed])  # allocates and chooses kernels
+        turns = list(zip(*(_repeat([published, *timed]) for _ in range(repeats)), strict=True))
+    errors = [None, *(_error(one) for one in timed)]
     del timed
     memory = [_peak_memory(pair, number) for number in range(len(VARIANTS))]
     return [row for k in INNER_STEPS for row in _rows(pair, k, turns, errors, memory)]
 
 
-def _repeat(timed: list[Timed]) -> list[Turn]:
+def _repeat(timed: Sequence[Stepping]) -> list[Turn]:
     """One turn of each variant."""
     of_kd = {one.variant.precision: one for one in timed if one.variant.is_kd}
     published, *others = timed
@@ -237,13 +287,15 @@ def _error(timed: Timed) -> float | None:
 
 
 def _peak_memory(pair: str, number: int) -> float:
-    command = [sys.executable, "-m", "bikd_core.bench.step", pair, str(number)]
+    command = [*_SELF, pair, str(number), "memory"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout)
 
 
 def peak_of_steps(pair: str, number: int) -> float:
     """MB that this process needs on top for the steps of a variant, by its place in `VARIANTS`."""
+    if VARIANTS[number].name != PUBLISHED:
+        keep_freed_memory()
     timed = Timed(pair, VARIANTS[number])
     if timed.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
@@ -263,4 +315,8 @@ def _resident(what: str) -> float:
 
 
 if __name__ == "__main__":
-    print(peak_of_steps(sys.argv[1], int(sys.argv[2])))
+    _pair, _number, _what = sys.argv[1:]
+    if _what == "turns":
+        take_turns(_pair, int(_number))
+    else:
+        print(peak_of_steps(_pair, int(_number)))

@@ -18,7 +18,9 @@ def measure(seeds: tuple[int, ...], places: Places) -> list[Row]:
     import torch
 
     from bikd_core.training import train
+    from bikd_core.training.compute import keep_freed_memory
 
+    keep_freed_memory()  # as a process that trains does
     torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # as a run beside the page has
     rows: list[Row] = []
     for seed in seeds:

@@ -79,7 +79,9 @@ class BiKD:
         if is_warming_up:
             weights = self.warm_up_weights.to(weights).expand_as(weights)
         weights_before = weights.detach()
-        gradient = self._student_gradient(logits, inner, weights_before)
+        is_closing = not is_warming_up and self.window.lacks_one_of(self.config.inner_steps)
+        # Else the graph has served: its memory is the next forward pass's.
+        gradient = self._student_gradient(logits, inner, weights_before, keep_graph=is_closing)
 
         val = self.next_val_batch()
         outer = OuterBatch(
@@ -94,17 +96,16 @@ class BiKD:
             learning_rate,
             InnerGradient(logits.detach(), gradient),
         )
-        is_full = False
         if not is_warming_up:
             weights.backward(hypergradient.weights / self.config.inner_steps)
-            is_full = self.window.count() == self.config.inner_steps
-        if is_full:
+            self.window.num_gathered += 1
+        if is_closing:
             self.window.close()
             self.optimizer.step()
             self.optimizer.zero_grad()
             with torch.no_grad():
                 weights = self.weight_net(inputs)
-            gradient = self._student_gradient(logits, inner, weights)
+            gradient = self._student_gradient(logits, inner, weights, keep_graph=False)
         for name, parameter in self.student.named_parameters():
             parameter.grad = gradient[name]
 
@@ -115,7 +116,7 @@ class BiKD:
             weights=weights,
             influence=_influence(hypergradient.weights, inner, learning_rate),
             outer_loss=hypergradient.outer_loss,
-            weight_step=is_full,
+            weight_step=is_closing,
             weights_before=weights_before,
             outer_loss_before=self._outer_loss_now(outer) if under_lens else None,
         )
@@ -150,12 +151,12 @@ class BiKD:
             return outer_loss_at(self.student, parameters(self.student), outer)
 
     def _student_gradient(
-        self, logits: Tensor, inner: InnerBatch, weights: Tensor
+        self, logits: Tensor, inner: InnerBatch, weights: Tensor, *, keep_graph: bool
     ) -> dict[str, Tensor]:
-        """∇_θ of the weighted loss; the graph of `logits` is kept for another call."""
+        """∇_θ of the weighted loss; the graph of `logits` is kept for another call, or freed."""
         named = dict(self.student.named_parameters())
         loss = inner_loss(logits, inner, weights)
-        gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=True)
+        gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=keep_graph)
         return dict(zip(named, gradients, strict=True))
 
     def end_epoch(self, decay: float) -> dict[str, Any]:
@@ -206,10 +207,9 @@ class _Window:
         self.norms: list[Tensor] = []
         self.cosines: list[Tensor] = []
 
-    def count(self) -> int:
-        """Take note of one more gathered gradient; how many there are now."""
-        self.num_gathered += 1
-        return self.num_gathered
+    def lacks_one_of(self, size: int) -> bool:
+        """Whether one more gathered gradient makes the window full."""
+        return self.num_gathered + 1 == size
 
     def close(self) -> None:
         """Measure the full window's gradient, which the weight net's `.grad` holds."""

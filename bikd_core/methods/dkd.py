@@ -31,9 +31,8 @@ class DecoupledDistillation(PlainMethod):
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
         temperature = self.config.temperature
-        is_target = F.one_hot(batch.labels, logits.shape[1]).bool()
         student, teacher = (
-            _split(z / temperature, is_target) for z in (logits, batch.teacher_logits)
+            _split(z / temperature, batch.labels) for z in (logits, batch.teacher_logits)
         )
         target, others = (
             (t.exp() * (t - s)).sum(dim=1) for s, t in zip(student, teacher, strict=True)
@@ -42,9 +41,10 @@ class DecoupledDistillation(PlainMethod):
         return hard_loss(logits, batch.labels) + min((self.epoch + 1) / WARM_UP, 1.0) * soft
 
 
-def _split(logits: Tensor, is_target: Tensor) -> tuple[Tensor, Tensor]:
+def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Log of (target, all others), (B, 2), and of the others among themselves, (B, C - 1)."""
-    num_others = logits.shape[1] - 1
-    others = logits[~is_target].view(len(logits), num_others)
-    sums = torch.stack([logits[is_target], others.logsumexp(dim=1)], dim=1)
+    target, place = labels[:, None], torch.arange(logits.shape[1] - 1, device=logits.device)
+    # By position: picking by a mask would make a GPU wait, to count how many there are.
+    others = logits.gather(1, place + (place >= target).long())
+    sums = torch.cat([logits.gather(1, target), others.logsumexp(dim=1, keepdim=True)], dim=1)
     return F.log_softmax(sums, dim=1), F.log_softmax(others, dim=1)

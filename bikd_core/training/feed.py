@@ -82,7 +82,8 @@ class Feed:
 
     def _trained(self, positions: Tensor) -> Batch:
         """What a step trains on, augmented, or one of the kept views of each image."""
-        indices, augmentation = positions.to(self.device), self.generators["augmentation"]
+        indices = to_device(positions, self.device)
+        augmentation = self.generators["augmentation"]
         if self.views is None:
             return self.batch(self.train_set, indices, augmentation)
         images, teacher_logits = self.views.draw(indices, augmentation)
@@ -90,7 +91,7 @@ class Feed:
 
     def next_guide(self, epoch: int) -> Batch:
         """The next batch of what feeds L_val; epochs count from 0."""
-        indices = self._next_of_val("val", self.roles.guide, epoch).to(self.device)
+        indices = to_device(self._next_of_val("val", self.roles.guide, epoch), self.device)
         images = self.val_set.batch(indices, self.generators["val_augmentation"])
         logits = self._guide_logits(images, indices)
         return Batch(images, self.val_set.labels[indices], logits)

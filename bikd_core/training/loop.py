@@ -20,7 +20,7 @@ from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTra
 from bikd_core.methods import METHODS, Setting, StepResult
 from bikd_core.models import build
 from bikd_core.models.network import Network
-from bikd_core.training.compute import compile_for, keep_freed_memory, prepare, resolve
+from bikd_core.training.compute import compile_for, prepare, resolve
 from bikd_core.training.feed import Feed, generator_for, logits_on
 from bikd_core.training.record import (
     EpochRecord,
@@ -34,7 +34,7 @@ from bikd_core.training.val_roles import trained_counts
 
 MILESTONES = (2 / 3, 5 / 6)  # of the epochs, as 80 and 100 of the published 120
 DECAY, WEIGHT_NET_DECAY = 0.1, 0.8  # of the learning rates at each milestone
-CHECK_EVERY = 20  # steps between looks for a non-finite loss, each of which stalls a GPU
+CHECK_EVERY = 20  # steps between looks for a non-finite loss on a CPU; a GPU would stall
 EVALUATION_BATCH = 1000
 
 _EPOCH: frozenset[StepLevel] = frozenset(("epoch",))
@@ -79,7 +79,6 @@ class Loop:
             size,
             self.generators["student"],
         ).to(device)
-        keep_freed_memory()
         self.compute = resolve(training, self.student, split.train.images.shape[1:])
         for net in (self.student, teacher):
             if net is not None:
@@ -132,7 +131,7 @@ class Loop:
             is_watched = control.is_stepping
             taken = self.step(positions, record, epoch, under_lens=is_watched)
             result = taken.result
-            if number % CHECK_EVERY == 0 or is_last:
+            if is_last or (number % CHECK_EVERY == 0 and self.device.type == "cpu"):
                 record.check(epoch)
             if is_watched:
                 yield record.trace(epoch, self.num_steps, taken.rows, result)
@@ -168,7 +167,7 @@ class Loop:
             kept = self.feed.rows_among(positions)
             batch, result = of_rows(batch, result, to_device(kept, self.device))
             positions = positions[kept]
-        rows = positions.to(self.device)
+        rows = to_device(positions, self.device)
         record.add(rows, self.num_steps, batch, result)
         self._seconds += time.perf_counter() - start
         return Taken(rows, result, weighted_loss)

@@ -1,0 +1,70 @@
+"""Within an epoch nothing is read back from the device, so that a GPU never waits for the host.
+
+The "meta" device holds shapes without values: whatever wants to read one fails there, so the rule
+is tested without a GPU. On CUDA torch itself watches, for copies that block as well.
+"""
+
+import pytest
+import torch
+
+from bikd_core.config import RunConfig
+from bikd_core.methods import METHODS
+from bikd_core.models import build
+from bikd_core.teacher_views import TeacherViews
+from bikd_core.training.loop import Loop
+from bikd_core.training.measure import random_split
+from bikd_core.training.record import EpochRecord
+
+PLACES = ["meta", *(["cuda"] if torch.cuda.is_available() else [])]
+OPTIONS = [
+    {"estimator": "finite_difference"},
+    {"estimator": "unrolled"},
+    {"augmentation": "crop_flip", "meta_loss": "mix"},
+    {"prior": "both", "inner_steps": 2, "warm_up": 1},
+    {"train_on_val": "batch", "cross_fit": True},
+    {"train_on_val": "mixed"},
+    {"teacher_views": 3, "augmentation": "crop_flip"},
+    {"dataset": "cifar10", "student": "resnet8", "precision": "float32"},
+]
+
+
+def loop_on(place, controls):
+    config = RunConfig.from_flat({"batch_size": 16, "memory_format": "contiguous"} | controls)
+    split = random_split(config)
+    shape = (10, *split.train.images.shape[1:3])
+    draw = torch.Generator().manual_seed(0)
+    teacher = build("digits_cnn_s" if shape[1] == 1 else "resnet8", *shape, draw).eval()
+    loop = Loop(config, split, teacher.requires_grad_(False), torch.device(place))
+    if config.training.teacher_views:
+        loop.feed.views = TeacherViews(loop.feed.train_set, config.training.teacher_views, draw)
+        list(loop.feed.views.fill(teacher))
+    loop.student.train()
+    return loop
+
+
+def steps(loop, count=3):
+    config = loop.config
+    record = EpochRecord(len(loop.split.train), config.method.temperature, loop.device)
+    for positions in loop.feed.epoch_batches(0)[:count]:
+        loop.step(positions, record, 1, under_lens=False)
+    return record
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("controls", [*({"method": name} for name in METHODS), *OPTIONS], ids=str)
+def test_no_step_reads_anything_back(place, controls):
+    loop = loop_on(place, controls)
+    if place == "cuda":
+        steps(loop)  # the first ones choose kernels
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        steps(loop)
+    finally:
+        if place == "cuda":
+            torch.cuda.set_sync_debug_mode("default")
+
+
+def test_what_reads_a_value_fails_there():
+    record = steps(loop_on("meta", {}))
+    with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
+        record.check(1)
