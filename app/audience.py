@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import streamlit as st
 
 
 class Tier(NamedTuple):
-    """Up to so many pages ask each so many seconds."""
+    """Up to so many pages ask each so many seconds, or a little sooner."""
 
     pages: float
     poll_s: float
@@ -19,6 +20,7 @@ class Tier(NamedTuple):
 
 TIERS = (Tier(3, 0.5), Tier(8, 1.0), Tier(float("inf"), 2.0))
 GONE_S = 6.0  # a page that has not asked for so long is closed, hidden or asleep
+_SPREAD = 0.15  # pages that were opened together would ask together for ever, and wait in turn
 _SHRINK = 0.6  # of a tier's pages: fewer bring its interval back, so that none goes back and forth
 
 
@@ -45,7 +47,12 @@ class Audience:
             while tier and len(pages) <= _SHRINK * TIERS[tier - 1].pages:
                 tier -= 1
             self._tiers[run_id] = tier
-        return TIERS[tier].poll_s
+        return TIERS[tier].poll_s * (1 - _SPREAD * _place(page))
+
+
+def _place(page: str) -> float:
+    """A number in [0, 1) that is the page's own."""
+    return zlib.crc32(page.encode()) / 2**32
 
 
 @st.cache_resource(show_spinner=False)

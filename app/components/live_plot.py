@@ -31,6 +31,8 @@ def _loader() -> str:
     return text.replace("SCRIPT", f"app/static/live_plot.js?v={version}")
 
 
+# Asked once: the answer is read from a file, which would be a quarter of what a poll costs.
+_PLOTLY = f"app/static/plotly.min.js?v={metadata.version('plotly')}"
 _mount = st.components.v2.component("bikd_live_plot", js=_loader(), isolate_styles=False)
 
 
@@ -63,7 +65,7 @@ def live_plot(
                 "file_name": key.replace("_", "-"),
                 "is_small": is_small,
                 "is_clickable": on_point is not None,
-                "plotly": f"app/static/plotly.min.js?v={metadata.version('plotly')}",
+                "plotly": _PLOTLY,
             }
         ],
         on_point_change=lambda: _tell(key, on_point),

@@ -78,11 +78,11 @@ def growth(*, repeats: int = 2, as_json: Json = False) -> None:
 
 
 @app.command
-def page(*, as_json: Json = False) -> None:
+def page(*, rounds: int = 3, as_json: Json = False) -> None:
     """1 to 30 viewers of one training run: what they cost it, and how long they wait."""
     from bikd_core.bench import page, report
 
-    report.show("What do viewers cost?", page.measure(), as_json=as_json)
+    report.show("What do viewers cost?", page.measure(rounds), as_json=as_json)
 
 
 @app.command

@@ -89,3 +89,12 @@ def test_each_variant_stands_beside_plain_kd_of_its_precision():
     assert turns[0] == step.Turn({"window": 6.0}, 1.0, 6.0)  # before and after the others: 4, 8
     for turn, variant in zip(turns[1:], step.VARIANTS[1:], strict=True):
         assert (turn.kd, turn.published) == (1.0 if variant.precision == "float32" else 0.5, 6.0)
+
+
+@pytest.mark.slow
+def test_the_published_algorithm_steps_in_a_process_of_its_own_when_it_is_its_turn():
+    with step.Apart("56-20", 0) as published:
+        turns = [published.measure() for _ in range(2)]
+    assert published.variant.name == "published"
+    assert all(set(turn) == {"window"} and turn["window"] > 0 for turn in turns)
+    assert published._process.returncode == 0
