@@ -38,9 +38,10 @@ for _category in (FutureWarning, DeprecationWarning):
     warnings.filterwarnings("ignore", r"`torch\.jit\.script", _category)
 
 Params = dict[str, Tensor]
-#: Length of the step in θ-space of the finite difference. Shorter drowns in float32's rounding,
-#: longer in curvature; 1e-2 gives 1e-4 … 8e-4 relative error on small ResNets.
-FINITE_STEP = 1e-2
+#: Length of the step in θ-space of the finite difference, relative to ‖θ‖. Shorter drowns in
+#: float32's rounding; a longer one takes more ReLUs across their kink, which is worst for small
+#: networks. From 1e-5 to 6e-5 the error is mostly 0.1 to 0.5 % of ∂L_val/∂w.
+FINITE_STEP = 2e-5
 
 
 class InnerBatch(NamedTuple):
@@ -199,10 +200,10 @@ def _forward_mode(
 def _finite_difference(
     student: nn.Module, theta: Params, direction: Params, images: Tensor, logits: Tensor
 ) -> Tensor:
-    """(z(θ + εv) - z(θ)) / ε with ε = FINITE_STEP / ‖v‖, in float32; 0 where v = 0."""
-    norm = torch.nn.utils.get_total_norm(list(direction.values()))
+    """(z(θ + εv) - z(θ)) / ε with ε = FINITE_STEP·‖θ‖ / ‖v‖, in float32; 0 where v = 0."""
+    length, norm = (torch.nn.utils.get_total_norm(list(of.values())) for of in (theta, direction))
     # No branch on `norm`: reading it would stall a GPU once a step.
-    step = FINITE_STEP / norm.clamp_min(torch.finfo(norm.dtype).tiny ** 0.5)
+    step = FINITE_STEP * length / norm.clamp_min(torch.finfo(norm.dtype).tiny ** 0.5)
     moved = {name: theta[name] + step * direction[name] for name in theta}
     is_coarse = precision_of(student) != "float32"  # `logits` are too coarse for a difference
     with torch.no_grad(), computing_in(student, "float32"):

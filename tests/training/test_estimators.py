@@ -1,0 +1,47 @@
+"""The fast hypergradient on real pictures, at students that train."""
+
+from statistics import median
+
+import pytest
+import torch
+
+from bikd_core.config import RunConfig
+from bikd_core.data.long_tail import load_split
+from bikd_core.hypergradient import InnerBatch, OuterBatch, weight_hypergradient
+from bikd_core.models import build
+from bikd_core.training.loop import Loop
+from bikd_core.training.record import EpochRecord
+
+LIMIT = 0.005  # of ∂L_val/∂w; a step in θ-space far too long or too short has more
+
+
+@pytest.mark.parametrize("student", ["digits_cnn_s", "digits_mlp"])
+def test_finite_difference_is_within_half_a_percent_throughout_a_digits_run(places, student):
+    config = RunConfig.from_flat({"imbalance_factor": 50, "student": student})
+    split = load_split(config.data, places.data)
+    teacher = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(1)).eval()
+    loop = Loop(config, split, teacher.requires_grad_(False), torch.device("cpu"))
+    loop.student.train()
+    record = EpochRecord(len(split.train), 4.0, loop.device)
+    errors = []
+    for epoch in range(30):
+        batches = loop.feed.epoch_batches(epoch)
+        if epoch % 5 == 0:
+            errors += [error(loop, positions) for positions in batches[:3]]
+        for positions in batches:
+            loop.step(positions, record, epoch + 1, under_lens=False)
+    assert median(errors) < LIMIT, errors
+    assert max(errors) < 10 * LIMIT, errors  # a single ReLU of a small network across its kink
+
+
+def error(loop, positions):
+    """Of `finite_difference` against `forward`, relative."""
+    train, val = loop.feed.training_batch(positions, 0)[0], loop.feed.next_guide(0)
+    inner = InnerBatch(train.images, train.labels, train.teacher_logits, 4.0)
+    outer = OuterBatch(val.images, val.labels, None, 4.0, "hard")
+    weights = torch.full((len(train.labels), 2), 0.5)
+    found, exact = (
+        weight_hypergradient(name, loop.student, inner, outer, weights, 0.05).weights
+        for name in ("finite_difference", "forward")
+    )
+    return float((found - exact).norm() / exact.norm())
