@@ -88,7 +88,6 @@ def live_page(server_url, new_page):
     wait_for_epoch(page, 3)
     yield page
     hide(page, False)
-    wait_for_epoch(page, epoch_of(page) + 1)  # it is drawn again: Stop is not to meet that rerun
     click(page, "Stop")
     wait_for_state(page, "stopped")
 
