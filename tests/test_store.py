@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -131,6 +132,24 @@ def test_size_counts_all_files(folder):
     before = folder.size_bytes()
     (folder.path / "frames" / "x").write_bytes(b"123")
     assert folder.size_bytes() == before + 3
+
+
+def test_size_can_be_asked_while_the_checkpoint_is_replaced(folder):
+    """As the page does: each click asks it, and a training that writes may not end the page."""
+    is_over = threading.Event()
+
+    def write():
+        while not is_over.is_set():
+            folder.save_checkpoint({"theta": np.zeros(4, np.float32)}, {"epoch": 1})
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        sizes = [folder.size_bytes() for _ in range(2000)]
+    finally:
+        is_over.set()
+        writer.join()
+    assert min(sizes) > 0
 
 
 def test_the_lock_has_one_holder(folder):
