@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 
 from bikd_core.bench.report import Row
+from bikd_core.bench.turns import in_turns
 from bikd_core.config import RunConfig
 from bikd_core.control import Control
 from bikd_core.data.long_tail import load_split
@@ -99,9 +100,7 @@ def _cifar(controls: dict[str, Any], data_dir: Path) -> Callable[[], Taken]:
 
 
 def _rows(run: str, ways: dict[str, Callable[[], Taken]], repeats: int) -> list[Row]:
-    for train_once in ways.values():
-        train_once()  # imports, allocates, trains the teacher
-    turns = [{way: train_once() for way, train_once in ways.items()} for _ in range(repeats)]
+    turns = in_turns(ways, repeats)
     rows = []
     for way in ways:
         seconds = statistics.median(turn[way].seconds for turn in turns)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from bikd_core.bench.report import Row
+from bikd_core.bench.turns import in_turns
 from bikd_core.config import RunConfig
 from bikd_core.control import Control
 from bikd_core.events import EpochDone
@@ -62,11 +63,8 @@ def _epoch(
 
 
 def _rows(what: str, repeats: int, epochs: dict[int, Callable[[], float]]) -> list[Row]:
-    taken: dict[int, list[float]] = {value: [] for value in epochs}
-    for _ in range(repeats + 1):
-        for value, seconds in epochs.items():
-            taken[value].append(seconds())
-    medians = {value: statistics.median(times[1:]) for value, times in taken.items()}
+    turns = in_turns(epochs, repeats)
+    medians = {value: statistics.median(turn[value] for turn in turns) for value in epochs}
     smallest = next(iter(medians.values()))
     return [
         {

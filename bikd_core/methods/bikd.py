@@ -97,8 +97,7 @@ class BiKD:
             InnerGradient(logits.detach(), gradient),
         )
         if not is_warming_up:
-            weights.backward(hypergradient.weights / self.config.inner_steps)
-            self.window.num_gathered += 1
+            self.window.gather(weights, hypergradient.weights / self.config.inner_steps)
         if is_closing:
             self.window.close()
             self.optimizer.step()
@@ -210,6 +209,11 @@ class _Window:
     def lacks_one_of(self, size: int) -> bool:
         """Whether one more gathered gradient makes the window full."""
         return self.num_gathered + 1 == size
+
+    def gather(self, weights: Tensor, hypergradient: Tensor) -> None:
+        """Add one step's ∂L_val/∂w, through the weight net that gave the weights."""
+        torch.autograd.backward(weights, hypergradient)
+        self.num_gathered += 1
 
     def close(self) -> None:
         """Measure the full window's gradient, which the weight net's `.grad` holds."""
