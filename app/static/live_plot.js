@@ -159,6 +159,7 @@ function configOf(Plotly, shown) {
   return {
     responsive: true,
     displaylogo: false,
+    showSendToCloud: false, // plotly.js 4 offers to upload the chart to its maker's servers
     displayModeBar: shown.data.is_small ? false : "hover",
     modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
     modeBarButtonsToAdd: [exportButton(Plotly, shown)],

@@ -73,3 +73,18 @@ def test_figures_are_downloaded_as_svg_with_title_and_axes(server_url, new_page,
             alone.goto(path.as_uri())
             assert clipped_words(alone) == [], figure
             alone.close()
+
+
+@pytest.mark.slow
+def test_no_figure_offers_to_send_its_data_elsewhere(server_url, new_page):
+    page = new_page(server_url)
+    page.get_by_role("button", name=BIKD).first.click()
+    wait_for_epoch(page, LAST)
+    page.locator(".js-plotly-plot .nsewdrag").first.wait_for()
+    bars = page.locator(".js-plotly-plot").evaluate_all(
+        """plots => plots.filter(plot => plot.querySelector(".modebar"))
+            .map(plot => [...plot.querySelectorAll("[data-title]")].map(b => b.dataset.title))"""
+    )
+    assert bars
+    known = {"Download as SVG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"}
+    assert {title for bar in bars for title in bar} == known
