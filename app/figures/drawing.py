@@ -84,6 +84,7 @@ def epoch_axis(planned: int) -> dict[str, Any]:
         "zeroline": False,
         "tickformat": "d",
         "nticks": 8,
+        "unifiedhovertitle": {"text": "epoch %{x}"},
     }
 
 

@@ -42,6 +42,8 @@ function templateOf(theme) {
     gridcolor: theme.grid,
     linecolor: theme.grid,
     zerolinecolor: theme.grid,
+    spikecolor: theme.text,
+    spikethickness: 1,
     automargin: false,
     title: { font: { size: 14 } },
   };
@@ -49,10 +51,14 @@ function templateOf(theme) {
     layout: {
       font: { color: theme.text, family: theme.font },
       paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: theme.background, // plotly.js picks by it what stands out: a transparent one is white to it
       xaxis: axis,
       yaxis: axis,
-      hoverlabel: { font: { size: 14, family: theme.font } },
+      hoverlabel: {
+        bgcolor: theme.background, // else words of a hover box lie on the lines under it
+        bordercolor: theme.text,
+        font: { size: 14, family: theme.font, color: theme.text },
+      },
       modebar: { color: theme.text, activecolor: theme.text, bgcolor: "rgba(0,0,0,0)" },
     },
   };
