@@ -14,12 +14,14 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from bikd_core.bench.report import Row
+from bikd_core.bench.turns import in_turns
 from bikd_core.config import RunConfig
 from bikd_core.data.batches import DeviceSet
 from bikd_core.training.measure import random_split
 
 BATCH = 100
 NUM_BATCHES = 50
+OURS = "batches on the device"
 WORKERS = (0, 2)  # of the DataLoader
 
 
@@ -52,27 +54,27 @@ def measure(repeats: int) -> list[Row]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     ours = DeviceSet(split.train, split, device, "crop_flip")
     theirs = _PerImage(split.train.images, split.mean, split.std)
-    ways: dict[str, Callable[[], Iterator[Tensor]]] = {"batches on the device": lambda: _ours(ours)}
+    ways = {OURS: partial(_speed, lambda: _ours(ours), device)}
     for workers in WORKERS:
-        name = f"torchvision and DataLoader, {workers} workers"
         loader = DataLoader(theirs, BATCH, shuffle=True, num_workers=workers)
-        ways[name] = partial(iter, loader)
-    speeds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(repeats):
-        for name, batches in ways.items():
-            start = time.perf_counter()
-            count = 0
-            for batch in batches():
-                count += len(batch.to(device))
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            speeds[name].append(count / (time.perf_counter() - start))
-    medians = {name: statistics.median(values) for name, values in speeds.items()}
-    first = medians["batches on the device"]
+        name = f"torchvision and DataLoader, {workers} workers"
+        ways[name] = partial(_speed, partial(iter, loader), device)
+    turns = in_turns(ways, repeats)
+    medians = {name: statistics.median(turn[name] for turn in turns) for name in ways}
     return [
-        {"way": name, "images_per_second": value, "ours_is_faster": first / value}
+        {"way": name, "images_per_second": value, "ours_is_faster": medians[OURS] / value}
         for name, value in medians.items()
     ]
+
+
+def _speed(batches: Callable[[], Iterator[Tensor]], device: torch.device) -> float:
+    """Images per second, on the device, of one time through the set."""
+    start, count = time.perf_counter(), 0
+    for batch in batches():
+        count += len(batch.to(device))
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return count / (time.perf_counter() - start)
 
 
 def _ours(images: DeviceSet) -> Iterator[Tensor]:

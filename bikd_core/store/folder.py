@@ -287,7 +287,7 @@ class RunFolder:
             return False  # a folder that we cannot write to is a recorded run
 
     def size_bytes(self) -> int:
-        """What its files take on the disk; right to a checkpoint while that is replaced."""
+        """What its files take on the disk. May be asked while a training replaces some of them."""
         size = 0
         for folder, _, names in os.walk(self.path):  # unlike rglob it bears that a folder goes
             for name in names:
