@@ -6,8 +6,8 @@ from typing import NoReturn
 
 import streamlit as st
 
-from app import state, url
-from app.comparing import choices
+from app.compare import question
+from app.shared import state, url
 
 
 def links() -> None:
@@ -18,7 +18,7 @@ def links() -> None:
     """
     parameters = {
         "lab": state.lab_link,
-        "compare": choices.for_link,
+        "compare": question.for_link,
         "teachers": teachers_link,
     }
     st.markdown("#### Bilevel Distillation Lab")

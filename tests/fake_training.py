@@ -10,7 +10,6 @@ import time
 
 import numpy as np
 
-from bikd_core import recording, worker
 from bikd_core.config import RunConfig
 from bikd_core.events import (
     EpochDone,
@@ -21,9 +20,10 @@ from bikd_core.events import (
     StepTrace,
     TeacherEpochDone,
 )
-from bikd_core.recording import Order
 from bikd_core.speed import Speed, Speeds
 from bikd_core.store import Checkpoint
+from bikd_core.worker import process, recording
+from bikd_core.worker.recording import Order
 
 WORKER = (sys.executable, __file__)
 STEPS_PER_EPOCH = 4
@@ -188,6 +188,6 @@ def load():
 
 
 if __name__ == "__main__":
-    worker.ABANDONED_GRACE_S = 0.5
+    process.ABANDONED_GRACE_S = 0.5
     recording.LOCK_TIMEOUT_S = 0.2
-    worker.main(load, measure)
+    process.main(load, measure)

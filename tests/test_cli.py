@@ -19,7 +19,7 @@ from bikd_core.data.long_tail import load_split
 from bikd_core.events import EpochDone, from_json
 from bikd_core.places import Places
 from bikd_core.store import list_runs
-from bikd_core.teacher import load_teacher
+from bikd_core.teachers.files import load_teacher
 from tests import fake_training
 
 TIMEOUT_S = 120
@@ -34,7 +34,7 @@ def home(monkeypatch, tmp_path):
     monkeypatch.delenv("BIKD_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "400")
     yield Places.at(tmp_path)
-    logging.getLogger("bikd_core.recording").handlers.clear()
+    logging.getLogger("bikd_core.worker.recording").handlers.clear()
 
 
 @pytest.fixture

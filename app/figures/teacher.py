@@ -9,7 +9,7 @@ from app.figures.classes import class_axis, row_values, rows_of
 from app.figures.drawing import QUESTIONS, THEME_TEXT, Drawing, base_layout, percent
 from bikd_core.data.facts import facts_of, planned_counts
 from bikd_core.evaluation import shot_groups
-from bikd_core.teacher_card import TeacherCard
+from bikd_core.teachers.card import TeacherCard
 
 
 def accuracy_of_groups(card: TeacherCard) -> dict[str, float]:

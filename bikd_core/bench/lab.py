@@ -94,7 +94,7 @@ def _of_polls(browser: Browser, home: Path) -> list[Row]:
                     rows.append(_row("a poll", situation, [size / 1000 for size in sizes], "kB"))
         synthetic.train(last)
     environment = os.environ | {"BIKD_HOME": str(home)}
-    command = [sys.executable, "-m", "app.figure_times", str(runs), synthetic.folder.run_id]
+    command = [sys.executable, "-m", "app.bench.figure_times", str(runs), synthetic.folder.run_id]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
     return rows + _of_figures(json.loads(done.stdout))
 

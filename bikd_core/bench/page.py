@@ -58,7 +58,7 @@ def _start_run(url: str) -> str:
 
 
 def _row(url: str, run_id: str, log: Path, number: int) -> Row:
-    command = [sys.executable, "-m", "app.viewers", url, run_id, str(number), str(WATCH_S)]
+    command = [sys.executable, "-m", "app.bench.viewers", url, run_id, str(number), str(WATCH_S)]
     with subprocess.Popen(
         command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as viewers:

@@ -35,7 +35,7 @@ from bikd_core.hypergradient import InnerBatch, OuterBatch, weight_hypergradient
 from bikd_core.methods import Batch
 from bikd_core.models import build
 from bikd_core.models.network import computing_in
-from bikd_core.teacher_views import TeacherViews
+from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.compute import keep_freed_memory
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split

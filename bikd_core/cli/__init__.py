@@ -31,7 +31,7 @@ from bikd_core.config import (
 )
 from bikd_core.places import Places
 from bikd_core.store import StoreError
-from bikd_core.teacher_card import check_name
+from bikd_core.teachers.card import check_name
 
 FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
@@ -123,7 +123,7 @@ def teacher(
     if code == FINISHED:
         given = _options(data) + _options(training)
         command = " ".join(["bikd teacher", f"--teacher-model={model}", *given])
-        from bikd_core.teacher_making import store_run  # which imports torch
+        from bikd_core.teachers.creation import store_run
 
         path = store_run(driven.folder, places.data, output or places.teachers, name, command)
         print(f"Teacher {path.stem}: {path}")

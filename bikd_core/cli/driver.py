@@ -18,10 +18,10 @@ from bikd_core.control import Control
 from bikd_core.data.facts import DATASETS
 from bikd_core.events import EpochDone, Event, RunStarted, StepDone
 from bikd_core.places import Places
-from bikd_core.recording import Outcome, record
 from bikd_core.store import RunFolder, create_run
-from bikd_core.teacher_card import TeacherError
-from bikd_core.worker import load_training
+from bikd_core.teachers.card import TeacherError
+from bikd_core.worker.process import load_training
+from bikd_core.worker.recording import Outcome, record
 
 
 class Driven(NamedTuple):
@@ -58,7 +58,7 @@ def drive(
     check(config)
     _check_lens(lens_epochs, config.training.epochs)
     # A failure is told in one sentence; its traceback is in the run's folder.
-    logging.getLogger("bikd_core.recording").addHandler(logging.NullHandler())
+    logging.getLogger("bikd_core.worker.recording").addHandler(logging.NullHandler())
     with Reporter(config.training.epochs, as_json=as_json) as reporter:
         _fetch(config, places, reporter)
         refusals = _refusals()  # which takes its time: it imports torch

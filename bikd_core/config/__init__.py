@@ -7,32 +7,24 @@ The names of all fields are unique across the parts, so that a config also has a
 (`RunConfig.flat`, `RunConfig.from_flat`): that is what a URL or a command line holds.
 """
 
+from bikd_core.config.data import MAX_SEED, DataConfig, Dataset
 from bikd_core.config.describe import (
     ConfigError,
     allowed,
+    as_text,
     bounds,
     choices,
     explain,
     fields,
     part_of,
 )
+from bikd_core.config.method import Estimator, MethodConfig
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
-from bikd_core.config.parts import (
-    MAX_SEED,
-    MODELS_FOR,
-    PARTS,
-    DataConfig,
-    Dataset,
-    Estimator,
-    MemoryFormat,
-    MethodConfig,
-    ModelConfig,
-    ModelName,
-    Precision,
-    TrainingConfig,
-)
+from bikd_core.config.models import MODELS_FOR, ModelConfig, ModelName
+from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.run import DATASET_DEFAULTS, RunConfig
+from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
 
 __all__ = [
     "DATASET_DEFAULTS",
@@ -54,6 +46,7 @@ __all__ = [
     "RunConfig",
     "TrainingConfig",
     "allowed",
+    "as_text",
     "bounds",
     "choices",
     "explain",

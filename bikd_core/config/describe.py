@@ -95,3 +95,10 @@ def _shown(value: object) -> str:
     """A value in a message: it may come from a URL, and be of any length."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def as_text(value: Any) -> str:
+    """A control's value as a link and the command line hold it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)

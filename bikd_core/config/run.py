@@ -7,11 +7,15 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from bikd_core.config.data import DataConfig
 from bikd_core.config.describe import ConfigError, explain, fields, no_control, part_of
+from bikd_core.config.method import MethodConfig
 from bikd_core.config.method_facts import METHOD_FACTS
+from bikd_core.config.models import ModelConfig
 from bikd_core.config.part import Part
-from bikd_core.config.parts import PARTS, DataConfig, MethodConfig, ModelConfig, TrainingConfig
+from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
+from bikd_core.config.training import TrainingConfig
 
 # What differs from the field defaults, per data set; a caller's own values come on top.
 _CIFAR = {

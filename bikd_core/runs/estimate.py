@@ -9,7 +9,7 @@ from statistics import median
 from bikd_core.config import RunConfig
 from bikd_core.runs.history import Snapshot
 from bikd_core.speed import Speed, Speeds
-from bikd_core.teacher_card import list_teachers
+from bikd_core.teachers.card import list_teachers
 
 #: The controls that decide how long one image takes, besides the machine.
 _DECISIVE = (

@@ -11,11 +11,11 @@ from filelock import BaseFileLock
 from bikd_core.control import Control
 from bikd_core.events import RunFailed
 from bikd_core.places import Places
-from bikd_core.recording import Outcome, record, write_failure
 from bikd_core.runs.child import Child
 from bikd_core.runs.history import History
 from bikd_core.store import RunFolder
-from bikd_core.worker import load_training, obey, start_command
+from bikd_core.worker.process import load_training, obey, start_command
+from bikd_core.worker.recording import Outcome, record, write_failure
 
 STOP_GRACE_S = 10.0  # for the step or the evaluation that goes on, and for the checkpoint
 SHUTDOWN_GRACE_S = 3.0

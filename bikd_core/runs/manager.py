@@ -13,7 +13,6 @@ from bikd_core.config import MODELS_FOR, ConfigError, RunConfig
 from bikd_core.control import Control, StepLevel
 from bikd_core.data.facts import planned_counts
 from bikd_core.places import Places
-from bikd_core.recording import Outcome
 from bikd_core.runs.child import WORKER, Child
 from bikd_core.runs.estimate import seconds_of_run
 from bikd_core.runs.history import History, Snapshot
@@ -29,6 +28,7 @@ from bikd_core.store import (
     run_ids,
 )
 from bikd_core.store.archive import import_run
+from bikd_core.worker.recording import Outcome
 
 log = logging.getLogger(__name__)
 

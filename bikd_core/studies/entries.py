@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from bikd_core.config import METHOD_FACTS, ConfigError, DataConfig, RunConfig, fields
-from bikd_core.difference import is_read_by
+from bikd_core.config.difference import is_read_by
 
 #: What decides which images are trained and tested on, and so is the same for all entries.
 _SHARED = tuple(name for name in DataConfig.model_fields if name != "val_per_class")

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.difference import is_read_by
+from bikd_core.config.difference import is_read_by
 from bikd_core.runs import Snapshot
 from bikd_core.studies.comparison import counts
 from bikd_core.studies.entries import Entry, asked, read_entry

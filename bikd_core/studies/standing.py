@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from bikd_core.config import RunConfig
-from bikd_core.difference import is_read_by
+from bikd_core.config.difference import is_read_by
 from bikd_core.runs import RunManager, Snapshot
 from bikd_core.runs.estimate import decisive
 from bikd_core.studies.comparison import Comparison, counts

@@ -12,7 +12,7 @@ from bikd_core.data.batches import DeviceSet, Endless, epoch_order, to_device
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.data.sources import ImageSet
 from bikd_core.methods import Batch
-from bikd_core.teacher_views import TeacherViews
+from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.val_roles import val_roles
 
 

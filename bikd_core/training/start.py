@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 
@@ -11,7 +10,6 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-import bikd_core
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.control import Control
 from bikd_core.data.long_tail import LongTailSplit, load_split
@@ -29,7 +27,8 @@ from bikd_core.events import (
 )
 from bikd_core.methods import METHODS
 from bikd_core.places import Places
-from bikd_core.teacher import (
+from bikd_core.store.versions import versions
+from bikd_core.teachers.files import (
     Teacher,
     TeacherCard,
     find_teacher,
@@ -38,7 +37,7 @@ from bikd_core.teacher import (
     save_teacher,
     teacher_name,
 )
-from bikd_core.teacher_views import TeacherViews
+from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop, State
 
@@ -263,16 +262,6 @@ def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
             "so many fixed views of each training image."
         )
     return tuple(found)
-
-
-def versions() -> dict[str, str]:
-    """Of everything that decides a run's numbers."""
-    return {
-        "bikd": bikd_core.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-    }
 
 
 def resolve_device(name: str) -> torch.device:

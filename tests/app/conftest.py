@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from app import access, state
+from app.shared import access, state
 from tests.app.samples import FakeManager
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.pictures import COLUMNS
+from app.lab.pictures import COLUMNS
 from bikd_core.config import RunConfig
 from bikd_core.data.facts import planned_counts
 from bikd_core.events import Frame, Panel

@@ -14,3 +14,9 @@ def components(lab: AppTest) -> list[dict]:
 def drawings(lab: AppTest) -> dict[str, dict]:
     """The data of the live plots, by the figure's name."""
     return {data["file_name"]: data for data in components(lab) if "file_name" in data}
+
+
+def words(lab) -> str:
+    """All that the page says outside widgets and components."""
+    kinds = (lab.markdown, lab.caption, lab.info, lab.warning, lab.error)
+    return "\n".join(element.value for kind in kinds for element in kind)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.estimate import ASK_EVERY_S
+from app.shared.estimate import ASK_EVERY_S
 from bikd_core.bench.browser import HEADLINE
 
 POLL_MS = 500

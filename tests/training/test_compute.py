@@ -13,8 +13,8 @@ from bikd_core.config import TrainingConfig
 from bikd_core.control import Control
 from bikd_core.events import EpochDone, RunStarted
 from bikd_core.models import build
-from bikd_core.recording import _as_resolved
 from bikd_core.training import Training, compute
+from bikd_core.worker.recording import _as_resolved
 
 IMAGE = torch.Size((3, 32, 32))
 

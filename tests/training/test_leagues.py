@@ -13,7 +13,7 @@ from bikd_core.data.batches import DeviceSet
 from bikd_core.data.long_tail import load_split
 from bikd_core.events import EpochDone, Frame, Panel, RunStarted
 from bikd_core.models import build
-from bikd_core.teacher import TeacherError, make_card, train_fingerprint
+from bikd_core.teachers.files import TeacherError, make_card, train_fingerprint
 from bikd_core.training import Training
 from bikd_core.training.loop import Loop
 from bikd_core.training.val_roles import trained_counts, val_roles

@@ -10,7 +10,7 @@ import torch
 from bikd_core.config import RunConfig
 from bikd_core.methods import METHODS
 from bikd_core.models import build
-from bikd_core.teacher_views import TeacherViews
+from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
 from bikd_core.training.record import EpochRecord

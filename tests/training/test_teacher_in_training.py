@@ -10,7 +10,7 @@ from bikd_core.control import Control
 from bikd_core.data.long_tail import load_split
 from bikd_core.events import RunStarted
 from bikd_core.models import build
-from bikd_core.teacher import teacher_name
+from bikd_core.teachers.files import teacher_name
 from bikd_core.training import Training
 from bikd_core.training.loop import Loop
 

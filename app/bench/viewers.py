@@ -1,0 +1,113 @@
+"""`python -m app.bench.viewers URL RUN_ID NUMBER SECONDS`: pages that follow a run, no browser.
+
+For the benchmark, which may not import Streamlit. Each viewer opens the run's link over Streamlit's
+own protocol and asks for a new drawing as often as the page tells a browser to. It draws nothing,
+so many fit beside a server on one machine. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+SETTLE_S = 6.0  # for the pages to open
+MAX_MESSAGE = 64_000_000
+
+
+@dataclass
+class Viewer:
+    """One open page: how long its polls took, and how many bytes came."""
+
+    latencies: list[float] = field(default_factory=list)
+    num_bytes: int = 0
+    interval: float = 0.0  # of the poll, seconds, as the page asked last
+
+
+async def watch(url: str, run_id: str, number: int, seconds: float) -> list[Viewer]:
+    """What so many viewers saw in so many seconds, once their pages were open."""
+    viewers = [Viewer() for _ in range(number)]
+    tasks = [asyncio.create_task(_follow(url, f"run={run_id}", viewer)) for viewer in viewers]
+    await asyncio.sleep(SETTLE_S + 0.3 * number)
+    print("open", file=sys.stderr, flush=True)
+    for viewer in viewers:
+        viewer.latencies.clear()
+        viewer.num_bytes = 0
+    await asyncio.sleep(seconds)
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task  # an error of a viewer ends the measurement
+    return viewers
+
+
+async def _follow(url: str, query: str, viewer: Viewer) -> None:
+    address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
+    async with websockets.connect(
+        address, origin=websockets.Origin(url), max_size=MAX_MESSAGE,
+        subprotocols=[websockets.Subprotocol("streamlit")],
+    ) as socket:  # fmt: skip
+        first = BackMsg()
+        first.rerun_script.query_string = query
+        await socket.send(first.SerializeToString())
+        asked_at: list[float] = []
+        polls: dict[str, asyncio.Task[None]] = {}
+        intervals: dict[str, float] = {}  # by fragment: the page may ask for another later
+        try:
+            async for content in socket:
+                viewer.num_bytes += len(content)
+                message = ForwardMsg()
+                message.ParseFromString(bytes(content))  # type: ignore[arg-type]
+                kind = message.WhichOneof("type")
+                if kind == "auto_rerun":
+                    asked = message.auto_rerun
+                    intervals[asked.fragment_id] = asked.interval
+                    viewer.interval = max(intervals.values())
+                    if asked.fragment_id not in polls:
+                        polls[asked.fragment_id] = asyncio.create_task(
+                            _poll(socket, query, asked.fragment_id, intervals, asked_at)
+                        )
+                elif kind == "script_finished" and asked_at:
+                    viewer.latencies.append(time.perf_counter() - asked_at.pop(0))
+        finally:
+            for task in polls.values():
+                task.cancel()
+
+
+async def _poll(
+    socket: Any, query: str, fragment: str, intervals: dict[str, float], asked_at: list[float]
+) -> None:
+    while True:
+        await asyncio.sleep(intervals[fragment])
+        if asked_at:
+            continue  # the browser's page, too, has but one drawing under way
+        message = BackMsg()
+        message.rerun_script.query_string = query
+        message.rerun_script.fragment_id = fragment
+        message.rerun_script.is_auto_rerun = True
+        asked_at.append(time.perf_counter())
+        await socket.send(message.SerializeToString())
+
+
+def main(url: str, run_id: str, number: str, seconds: str) -> None:
+    """Print what the viewers saw, all together."""
+    viewers = asyncio.run(watch(url, run_id, int(number), float(seconds)))
+    seen = {
+        "latencies": sorted(value for viewer in viewers for value in viewer.latencies),
+        "num_bytes": sum(viewer.num_bytes for viewer in viewers),
+        "interval": max(viewer.interval for viewer in viewers),
+    }
+    print(json.dumps(seen))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

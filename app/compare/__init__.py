@@ -1,0 +1,1 @@
+"""Compare: methods over seeds under one protocol, and who wins for whom."""

@@ -1,0 +1,80 @@
+"""The protocol of a comparison in words: what is the same for all, and what D_val is used for."""
+
+from __future__ import annotations
+
+from app.figures.comparison.results import listed
+from bikd_core.config.difference import is_read_by
+from bikd_core.data.facts import facts_of, num_test_per_class, planned_counts
+from bikd_core.studies import EPOCH_WORDS, FAULTS, Comparison, write_seeds
+from bikd_core.studies.report import use_of_d_val
+
+_AUGMENTATION = {"none": "none", "crop": "random crop", "crop_flip": "random crop and flip"}
+
+
+def protocol(comparison: Comparison) -> list[tuple[str, str]]:
+    """Lines of a name and a sentence; the comparison's split is possible."""
+    data, training, models = (
+        comparison.base.data,
+        comparison.base.training,
+        comparison.base.models,
+    )
+    facts, counts = facts_of(data.dataset), planned_counts(data)
+    teacher = f"{models.teacher_model}, {'trained' if models.teacher == 'auto' else models.teacher}"
+    if models.teacher == "auto":
+        teacher += " on the same training images"
+    if not any(is_read_by("teacher", entry.method) for entry in comparison.entries):
+        teacher = "none of these methods has one"
+    return [
+        (
+            "Data",
+            f"{facts.title}, {data.imbalance} tail, factor {data.imbalance_factor:g}: "
+            f"{sum(counts):,} training images, {max(counts):,} in the largest class, "
+            f"{min(counts):,} in the smallest",
+        ),
+        (
+            "Split",
+            f"seed {data.split_seed}; D_val {data.val_per_class} and test "
+            f"{num_test_per_class(data)} images of each class; {_league(comparison)}",
+        ),
+        ("Teacher", f"{teacher}; the same for all"),
+        ("Student", f"{models.student}, seeds {write_seeds(comparison.seeds)}, the same for all"),
+        (
+            "Optimiser",
+            f"SGD, learning rate {training.learning_rate:g} (×0.1 at 2/3 and 5/6), momentum "
+            f"{training.momentum:g}, weight decay {training.weight_decay:g}; batch "
+            f"{training.batch_size}, augmentation {_AUGMENTATION[training.augmentation]}, "
+            f"{training.epochs} epochs",
+        ),
+        ("D_val is used by", _use_of_val(comparison)),
+        ("Epoch that counts", _epoch(comparison)),
+        ("Faults of the published comparison", _faults(comparison)),
+    ]
+
+
+def _league(comparison: Comparison) -> str:
+    """Whether D_val is trained on, and what is held out of it."""
+    protocol = comparison.base.protocol
+    words = {
+        "no": "D_val is not trained on",
+        "mixed": "D_val is mixed evenly into training",
+        "batch": "D_val is trained on as a batch of equal weight in every step",
+    }[protocol.train_on_val]
+    return words + ("; half of it only measures" if protocol.hold_out_half else "")
+
+
+def _epoch(comparison: Comparison) -> str:
+    if "test_chosen_epoch" in comparison.faults:
+        return "each method's best, as the fault says"
+    return EPOCH_WORDS[comparison.chosen]
+
+
+def _faults(comparison: Comparison) -> str:
+    return "; ".join(FAULTS[name] for name in comparison.faults) or "none"
+
+
+def _use_of_val(comparison: Comparison) -> str:
+    """What each method uses D_val for; those with the same use together."""
+    entries: dict[str, list[str]] = {}
+    for entry in comparison.entries:
+        entries.setdefault(use_of_d_val(comparison, entry), []).append(entry.label)
+    return "; ".join(f"{listed(labels)} for {use}" for use, labels in entries.items())

@@ -1,0 +1,236 @@
+"""What a comparison has found so far: figures, table, links to the single runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode, urljoin
+
+import streamlit as st
+
+from app.compare.question import title_of
+from app.components import live_plot
+from app.figures import comparison as figures
+from app.figures.comparison import Results
+from app.figures.drawing import Drawing
+from app.shared import state
+from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.runs import Snapshot
+from bikd_core.studies import Comparison, Interval, Line, Place, report_of
+from bikd_core.studies.export import FORMATS
+
+_ROWS = (("who_wins", "differences"), ("class_differences",), ("cost",))
+_DRAW = {
+    "who_wins": figures.who_wins,
+    "differences": figures.differences,
+    "class_differences": figures.class_differences,
+    "cost": figures.cost,
+}
+
+
+def show(comparison: Comparison, places: Sequence[Place]) -> None:
+    """Everything that the finished runs say."""
+    done = tuple((place.run.run_id) for place in places if place.run and place.is_done)
+    results, drawings = _found(_identity(comparison), done, _comparison=comparison, _places=places)
+    for row in _ROWS:
+        columns = st.columns(len(row), gap="medium")
+        for name, column in zip(row, columns, strict=True):
+            with column:
+                live_plot(
+                    drawings[name],
+                    key=f"figure_{name}",
+                    keep_zoom_of=_identity(comparison),
+                    on_point=_open_point if name == "who_wins" else None,
+                )
+    _table(results)
+    _downloads(comparison, places, results)
+    _runs(places)
+
+
+def _identity(comparison: Comparison) -> str:
+    """Equal for equal comparisons."""
+    return f"{comparison.base.model_dump_json()} {comparison!r}"
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _found(
+    identity: str,
+    done: tuple[str, ...],
+    *,
+    _comparison: Comparison,
+    _places: Sequence[Place],
+) -> tuple[Results, Mapping[str, Drawing]]:
+    """Made once for all browsers, each time that a run has finished."""
+    results = results_of(_comparison, _places)
+    return results, {name: draw(results) for name, draw in _DRAW.items()}
+
+
+def results_of(comparison: Comparison, places: Sequence[Place]) -> Results:
+    """The answer of the finished runs, and what its figures need besides."""
+    done = [(place, place.run) for place in places if place.run is not None and place.is_done]
+    by_method = {
+        method: [(place, run) for place, run in done if place.method == method]
+        for method in comparison.methods
+    }
+    data = comparison.base.data
+    return Results(
+        lines=tuple(comparison.answer([run for _, run in done])),
+        reference=comparison.reference,
+        reference_name=title_of(comparison.reference),
+        epochs={
+            method: {place.seed: comparison.epoch_of(run) for place, run in done_of}
+            for method, done_of in by_method.items()
+        },
+        run_ids={
+            method: {place.seed: run.run_id for place, run in done_of}
+            for method, done_of in by_method.items()
+        },
+        class_names=facts_of(data.dataset).class_names,
+        class_counts=planned_counts(data),
+    )
+
+
+# From here to the Lab --------------------------------------------------------------------------
+
+
+def _open_point(point: Mapping[str, Any]) -> None:
+    """A click on a seed's dot: its run is opened in the Lab when the page is drawn next."""
+    run_id = point.get("customdata")
+    if not isinstance(run_id, str):
+        return
+    snapshot = state.attempt(lambda: state.snapshot_of("run", run_id))
+    if snapshot is not None:
+        state.show_run(run_id)
+        state.take_controls_of(snapshot.config)
+        st.session_state["to_lab"] = True
+
+
+def _runs(places: Sequence[Place]) -> None:
+    """Every run with its state and a link; the failed ones are named elsewhere too."""
+    with st.expander(f"All {len(places)} runs, each with its link"):
+        st.dataframe(
+            [
+                {
+                    "method": title_of(place.method),
+                    "seed": place.seed,
+                    "state": place.run.state if place.run else "missing",
+                    "balanced": 100 * place.run.epochs[-1].accuracy
+                    if place.run and place.run.epochs
+                    else None,
+                    "run": _link(place.run.run_id) if place.run else None,
+                }
+                for place in places
+            ],
+            column_config={
+                "method": st.column_config.TextColumn("Method"),
+                "seed": st.column_config.NumberColumn("Seed", format="%d"),
+                "state": st.column_config.TextColumn("State"),
+                "balanced": st.column_config.NumberColumn("Last epoch, balanced", format="%.1f %%"),
+                "run": st.column_config.LinkColumn("Run", display_text="open in the Lab"),
+            },
+            hide_index=True,
+            placeholder="–",
+            key="compared_runs",
+        )
+
+
+def _link(run_id: str) -> str:
+    return f"{urljoin(st.context.url or '', '.')}?{urlencode({'run': run_id})}"
+
+
+# The table -------------------------------------------------------------------------------------
+
+_METRICS = {
+    "accuracy": "Balanced",
+    "accuracy_many": "Many",
+    "accuracy_medium": "Medium",
+    "accuracy_few": "Few",
+    "calibration_error": "ECE",
+}
+_MORE = {"calibration_error": "Expected calibration error, 15 bins."}
+_WIDTH, _HALF = 66, 44  # px: all columns are in sight on a screen of 1280
+
+
+def _table(results: Results) -> None:
+    if not results.lines:
+        return
+    st.markdown("##### All numbers")
+    number = st.column_config.NumberColumn
+    lead = f"Points of balanced accuracy over {results.reference_name}, paired by seed"
+    columns: dict[str, Any] = {
+        "method": st.column_config.TextColumn("Method", pinned=True),
+        "seeds": number("Seeds", format="%d", width=_HALF + 12, help="Runs that count."),
+        "lead": number("Lead", format="%+.1f", width=_WIDTH, help=f"{lead}."),
+        "lead_half": number(
+            "± ", format="%.1f", width=_HALF, help="Half the lead's 95 % interval."
+        ),
+        "seconds": number("s/epoch", format="%.2g", width=_WIDTH),
+        "cost": number(
+            "× KD",
+            format="%.2f",
+            width=_WIDTH,
+            help="Seconds of an epoch as a multiple of KD's.",
+        ),
+    }
+    for name, title in _METRICS.items():
+        columns[name] = number(title, format="%.1f %%", width=_WIDTH, help=_MORE.get(name))
+        columns[f"{name}_half"] = number(
+            "±", format="%.1f", width=_HALF, help=f"{title}: half its interval."
+        )
+    st.dataframe(
+        [row_of(line) for line in results.lines],
+        column_config=columns,
+        hide_index=True,
+        placeholder="–",
+        key="compared_methods",
+    )
+    st.caption(
+        f"Lead: {lead[0].lower()}{lead[1:]}. ± is half the 95 % interval (Student's t over the "
+        "seeds); intervals are not corrected for "
+        "the number of methods. A click on a column's head sorts."
+    )
+
+
+# Files -----------------------------------------------------------------------------------------
+
+_FILES = {"CSV": ".csv", "Parquet": ".parquet", "LaTeX": ".tex", "Markdown": ".md"}
+
+
+def _downloads(comparison: Comparison, places: Sequence[Place], results: Results) -> None:
+    """The table as files, each with its protocol; made when they are asked for."""
+    if not results.lines:
+        return
+    runs = [place.run for place in places if place.run is not None]
+    with st.container(horizontal=True, gap="small", key="downloads"):
+        for name, ending in _FILES.items():
+            st.download_button(
+                name,
+                data=partial(_file, comparison, runs, ending),
+                file_name=f"comparison-{comparison.base.data.dataset}{ending}",
+                icon=":material/download:",
+                key=f"download {name}",
+                on_click="ignore",
+                help="The table with the protocol that it was got under.",
+            )
+
+
+def _file(comparison: Comparison, runs: Sequence[Snapshot], ending: str) -> bytes:
+    return FORMATS[ending]([report_of(comparison, runs)])
+
+
+def row_of(line: Line) -> dict[str, Any]:
+    """A method's row: percent and points, not fractions."""
+    row: dict[str, Any] = {"method": line.label, "seeds": len(line.seeds)}
+    for name in _METRICS:
+        row[name] = 100 * line.values[name].mean
+        row[f"{name}_half"] = _half(line.values[name])
+    lead = line.lead.get("accuracy")
+    row["lead"] = None if lead is None else 100 * lead.mean
+    row["lead_half"] = None if lead is None else _half(lead)
+    row |= {"seconds": line.seconds_per_epoch, "cost": line.cost}
+    return row
+
+
+def _half(value: Interval) -> float | None:
+    return None if value.high is None else 100 * (value.high - value.mean)

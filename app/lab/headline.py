@@ -1,0 +1,51 @@
+"""The line over the figures: how a run stands, how good it is, what it was asked."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.lab.pair import in_words
+from app.shared import status
+from bikd_core.config.difference import differences
+from bikd_core.runs import Snapshot
+
+
+def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") -> None:
+    """One run's line, and under it what went wrong, if anything did.
+
+    Args:
+        snapshot: The run.
+        epoch: The one looked at.
+        gain: Its lead over another run, in words.
+        side: A or B, of two runs.
+    """
+    name, words = status.headline(snapshot)
+    accuracy = status.accuracy(snapshot, epoch, gain)
+    about = f"{side} · " if side else ""
+    with st.container(
+        key=f"headline{side}", horizontal=True, vertical_alignment="center", gap="small"
+    ):
+        st.markdown(
+            f"**{about}:{status.colour_of(snapshot)}-badge[{name}] {words}**", width="content"
+        )
+        st.markdown(accuracy, width="content")
+        if not side:  # of two runs the line below says what there is to know
+            st.caption(status.summary(snapshot), width="content", wrap=False)
+    with st.container(key=f"reasons{side}"):
+        if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
+            show = st.error if snapshot.state == "failed" else st.warning
+            show(snapshot.reason)
+        for warning in snapshot.epochs[-1].warnings if snapshot.epochs else ():
+            st.warning(warning)
+
+
+def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> None:
+    """Both runs' lines side by side, and in what they differ."""
+    columns = st.columns(2, gap="medium")
+    for side, run, epoch, column in zip("AB", runs, epochs, columns, strict=True):
+        with column:
+            headline(run, epoch, side=side)
+    with st.container(horizontal=True, gap="small"):
+        between = differences(runs[0].config, runs[1].config)
+        st.markdown(f"**{in_words(between)}**", width="content")
+        st.caption(f"A: {status.summary(runs[0])}", width="content", wrap=False)

@@ -1,0 +1,75 @@
+"""Runs that come as a zip: those recorded with the project, and what a user uploads."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import BinaryIO
+
+import streamlit as st
+
+from app.shared import access, state
+from app.shared.state import attempt
+from bikd_core.places import ASSETS
+from bikd_core.store import CorruptRunError, run_ids
+from bikd_core.store.archive import read_record
+
+log = logging.getLogger(__name__)
+
+
+def recorded(place: str) -> None:
+    """The recorded runs, each a button, and a place to drop another run's zip.
+
+    Args:
+        place: Where on the page, for the keys of the widgets.
+    """
+    runs = _in_folder(ASSETS / "runs")
+    if runs:
+        st.markdown("##### Recorded runs")
+        st.caption("They open at once: nothing is trained, nothing is downloaded.")
+    for path, name in runs:
+        st.button(
+            name,
+            key=f"{place} recorded {path.stem}",
+            icon=":material/movie:",
+            on_click=_open,
+            args=(path,),
+        )
+    key = f"{place} upload"
+    st.file_uploader(
+        "Open a run that was exported",
+        type="zip",
+        key=key,
+        max_upload_size=500,
+        on_change=_open_upload,
+        args=(key,),
+    )
+
+
+@st.cache_data(show_spinner=False)
+def _in_folder(folder: Path) -> list[tuple[Path, str]]:
+    """Path and name of each recorded run, by file name."""
+    found = []
+    for path in sorted(folder.glob("*.zip")):
+        try:
+            found.append((path, read_record(path).name))
+        except CorruptRunError as error:
+            log.warning("left out of the recorded runs: %s", error)
+    return found
+
+
+def _open_upload(key: str) -> None:
+    upload = st.session_state[key]
+    if upload is not None:  # else it was taken away again
+        _open(upload)
+
+
+def _open(source: Path | BinaryIO) -> None:
+    state.forget_complaints()
+    known = run_ids(state.manager().places.runs)
+    run_id = attempt(lambda: state.manager().open_recorded(source))
+    if run_id is not None:
+        state.show_run(run_id)
+        if run_id not in known:  # else it is somebody's already
+            attempt(lambda: access.claim(run_id))
+        state.take_controls_of(state.manager().snapshot(run_id).config)

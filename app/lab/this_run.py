@@ -1,0 +1,134 @@
+"""The opened run as a thing of its own: its name, its size, its links, its files, and its end."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from app.shared import access, state, status
+from app.shared.state import attempt
+from bikd_core.runs import Snapshot
+from bikd_core.store.archive import export_run
+
+
+def this_run(snapshot: Snapshot, refusal: str) -> None:
+    """A popover: rename, share, download, delete (asked twice).
+
+    Args:
+        snapshot: The run.
+        refusal: Why it may only be looked at; "" if it may be changed.
+    """
+    with st.popover("This run", icon=":material/folder:"):
+        folder, run_id = snapshot.folder, snapshot.run_id
+        st.caption(f"{run_id} · {folder.size_bytes() / 1e6:.1f} MB on the server's disk")
+        st.caption(status.summary(snapshot))  # whole; the headline cuts it off where it is narrow
+        if refusal:
+            st.caption(refusal)
+        st.text_input(
+            "Name",
+            snapshot.name,
+            max_chars=200,
+            key=f"name {run_id}",
+            on_change=_rename,
+            args=(run_id,),
+            disabled=bool(refusal),
+        )
+        _links(run_id)
+        if snapshot.has_ended:
+            st.download_button(
+                "Whole run (.zip)",
+                data=lambda: _zip(snapshot),
+                file_name=f"{run_id}.zip",
+                icon=":material/download:",
+                help="Opens on any page like this one, with all its views.",
+            )
+        student = folder.path / "student.safetensors"
+        if student.is_file():
+            st.download_button(
+                "Student (.safetensors)",
+                data=lambda: Path(student).read_bytes(),
+                file_name=f"{run_id}-student.safetensors",
+                icon=":material/download:",
+                help="Its metadata names the run, the architecture and the data set.",
+            )
+            st.download_button(
+                "Student's card (.json)",
+                data=lambda: json.dumps(student_card(snapshot), indent=2),
+                file_name=f"{run_id}-student.json",
+                icon=":material/download:",
+                help="What it was trained on and how, and how good it is for whom.",
+            )
+        _delete_button(snapshot, refusal)
+
+
+def student_card(snapshot: Snapshot) -> dict[str, Any]:
+    """What there is to know of the student of a run that is finished; accuracies are fractions."""
+    last, started = snapshot.epochs[-1], snapshot.resolved
+    assert started is not None  # a student is stored at the end
+    return {
+        "run": snapshot.run_id,
+        "name": snapshot.name,
+        "trained": snapshot.created.isoformat(),
+        "controls": snapshot.config.flat(),
+        "classes": list(started.class_names),
+        "training_images_per_class": list(started.class_counts),
+        "data_fingerprint": started.data_fingerprint,
+        "teacher": started.teacher,
+        "epochs": last.epoch,
+        "test_accuracy": {
+            "balanced": last.accuracy,
+            "many": last.accuracy_many,
+            "medium": last.accuracy_medium,
+            "few": last.accuracy_few,
+            "per_class": list(last.accuracy_per_class),
+        },
+        "calibration_error": last.calibration_error,
+        "versions": started.versions,
+    }
+
+
+def _links(run_id: str) -> None:
+    """Those to share; the control link is shown only to who has control."""
+    st.caption("Viewer's link: who opens it follows the run, and cannot steer it.")
+    st.code(access.viewers_link(run_id), language=None)
+    if link := access.control_link(run_id):
+        st.caption("Control link: who opens it can pause, stop, rename and delete the run too.")
+        st.code(link, language=None)
+    if access.is_opened_as_localhost():
+        st.caption("For others, put this machine's name or address in the place of localhost.")
+
+
+def _rename(run_id: str) -> None:
+    state.forget_complaints()
+    attempt(lambda: access.manager_for(run_id).rename(run_id, st.session_state[f"name {run_id}"]))
+
+
+def _delete_button(snapshot: Snapshot, refusal: str) -> None:
+    is_sure = st.checkbox(
+        "Delete this run from the disk", key=f"sure {snapshot.run_id}", disabled=bool(refusal)
+    )
+    st.button(
+        "Delete",
+        key="delete",
+        disabled=bool(refusal) or not (is_sure and snapshot.has_ended),
+        on_click=_delete,
+        args=(snapshot.run_id,),
+        help=None if snapshot.has_ended or refusal else "Stop the run first.",
+    )
+
+
+def _delete(run_id: str) -> None:
+    state.forget_complaints()
+    attempt(lambda: access.delete(run_id))
+    if not st.session_state["complaints"]:
+        state.show_run("")
+
+
+def _zip(snapshot: Snapshot) -> bytes:
+    buffer = io.BytesIO()
+    export_run(snapshot.folder, buffer)
+    return buffer.getvalue()

@@ -1,0 +1,77 @@
+"""What can be changed of a run while it trains: its learning rate and its speed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.shared import access, state
+from app.shared.state import attempt
+from bikd_core.config import bounds
+from bikd_core.runs import Snapshot
+
+SPEEDS = (None, 5.0, 2.0, 1.0, 0.5, 0.2)  # epochs per second at most; None: full speed
+
+
+def tuning(snapshot: Snapshot, refusal: str) -> None:
+    """A popover; each change is an event of the run, and a line in its curves.
+
+    Args:
+        snapshot: The run.
+        refusal: Why it may only be looked at; "" if it may be changed.
+    """
+    run_id = snapshot.run_id
+    with st.popover("Tune", icon=":material/tune:", disabled=snapshot.has_ended):
+        if refusal:
+            st.caption(refusal)
+        st.caption("Changes act from the next step on, and are marked in the curves.")
+        st.number_input(
+            "Learning rate, before its decay",
+            min_value=1e-6,
+            max_value=bounds("learning_rate")["le"],
+            value=_now(snapshot, "learning_rate", snapshot.config.training.learning_rate),
+            format="%.6g",
+            step=0.01,
+            key=f"tune_rate {run_id}",
+            disabled=bool(refusal),
+            on_change=_set_learning_rate,
+            args=(run_id,),
+            help="Of the student's SGD. It falls to a tenth at 2/3 and at 5/6 of the epochs.",
+        )
+        now = _now(snapshot, "speed", None)
+        st.select_slider(
+            "Speed",
+            SPEEDS[::-1],
+            value=now if now in SPEEDS else None,
+            format_func=in_words,
+            key=f"tune_speed {run_id}",
+            disabled=bool(refusal),
+            on_change=_set_speed,
+            args=(run_id,),
+            help="Slower than it could, for a class to follow; the numbers stay the same.",
+        )
+
+
+def in_words(speed: float | None) -> str:
+    """A limit on the speed as people say it."""
+    if speed is None:
+        return "full"
+    return f"{speed:g}/s" if speed >= 1 else f"1 in {1 / speed:g} s"
+
+
+def _now(snapshot: Snapshot, control: str, otherwise: float | None) -> float | None:
+    """What was set last, else what the run began with."""
+    return next(
+        (change.value for change in snapshot.controls[::-1] if change.control == control), otherwise
+    )
+
+
+def _set_learning_rate(run_id: str) -> None:
+    value = st.session_state[f"tune_rate {run_id}"]
+    state.forget_complaints()
+    attempt(lambda: access.manager_for(run_id).set_learning_rate(run_id, value))
+
+
+def _set_speed(run_id: str) -> None:
+    value = st.session_state[f"tune_speed {run_id}"]
+    state.forget_complaints()
+    attempt(lambda: access.manager_for(run_id).set_speed(run_id, value))

@@ -1,0 +1,230 @@
+"""Who may steer a run: the browsers that have its control key. Anybody with the link may look.
+
+A run that has no key (the command line made it) may be steered by browsers on the server's own
+machine. The key comes to a browser by starting the run, or by its control link, and stays there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import streamlit as st
+
+from app.components import control_keys
+from app.shared import state
+from bikd_core.runs import CorruptRunError, RunError, RunFolder, RunManager, UnknownRun
+from bikd_core.store import control_key, open_run
+from bikd_core.store.files import writing
+from bikd_core.teachers.card import TeacherError
+
+VIEWER = (
+    "You follow this run by a viewer's link; only the browser that started it, or one that has "
+    "opened its control link, can steer it."
+)
+KEYLESS = (
+    "This run was not started from this page, so it has no control link; it can be steered only "
+    "on the server's own machine, in a browser that opens the page as localhost."
+)
+KEYLESS_TEACHER = (
+    "It was not made from this page: it can be deleted only on the server's own machine, in a "
+    "browser that opens the page as localhost."
+)
+MAX_KEYS = 500
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
+
+
+def refusal(folder: RunFolder) -> str:
+    """Why this browser may not steer a run, for its user; "" if it may."""
+    if not control_key.has_key(folder):
+        return "" if is_on_this_machine() else KEYLESS
+    try:
+        return "" if control_key.is_key(folder, _keys().get(folder.run_id, "")) else VIEWER
+    except CorruptRunError as error:
+        return str(error)
+
+
+def manager_for(run_id: str) -> RunManager:
+    """The run manager, to steer, rename or delete that run.
+
+    Raises:
+        UnknownRun: There is no such run.
+        RunError: This browser may not.
+    """
+    if reason := refusal(_folder(run_id)):
+        raise RunError(reason)
+    return state.manager()
+
+
+def claim(run_id: str) -> None:
+    """Give a run that is new, or that this browser may steer, to this browser alone.
+
+    Raises:
+        UnknownRun: There is no such run.
+        StoreError: Its key cannot be written.
+    """
+    key = control_key.make_key(_folder(run_id))
+    if key is not None:
+        _gain(run_id, key)
+
+
+def delete(run_id: str) -> None:
+    """Delete a run and forget its key; raises as `manager_for` and `RunManager.delete`."""
+    manager_for(run_id).delete(run_id)
+    _lose(run_id)
+
+
+def teacher_refusal(name: str) -> str:
+    """Why this browser may not delete a stored teacher, for its user; "" if it may."""
+    if not state.shelf().is_own(name):
+        return "It came with the project and stays."
+    path = state.shelf().key_of(name)
+    if not control_key.has_key(path):
+        return "" if is_on_this_machine() else KEYLESS_TEACHER
+    try:
+        is_mine = control_key.is_key(path, _keys().get(f"teacher {name}", ""))
+    except CorruptRunError as error:
+        return str(error)
+    return "" if is_mine else "Only the browser that trained or uploaded it can delete it."
+
+
+def claim_teacher(name: str) -> None:
+    """Give a teacher that is new, or in the making, to this browser alone.
+
+    Raises:
+        TeacherError: The name is not a plain one.
+        StoreError: Its key cannot be written.
+    """
+    path = state.shelf().key_of(name)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)  # of one whose server was killed before it was stored
+    if (key := control_key.make_key(path)) is not None:
+        _gain(f"teacher {name}", key)
+
+
+def delete_teacher(name: str) -> None:
+    """Delete a teacher and forget its key.
+
+    Raises:
+        TeacherError: This browser may not, or a run needs it.
+    """
+    if reason := teacher_refusal(name):
+        raise TeacherError(reason)
+    state.shelf().delete(name)
+    _lose(f"teacher {name}")
+
+
+def exchange_keys() -> None:
+    """Take the key of a control link that was opened, and swap keys with the browser.
+
+    It tells a new session what it has, and keeps what is new.
+    """
+    held = st.session_state
+    _keys()
+    if "linked_key" in held:
+        _take_link(*held.pop("linked_key"))
+    control_keys(
+        asks=not held.get("has_told_keys", False),
+        gained=held["gained_keys"],
+        lost=held["lost_keys"],
+        on_told=_take_told,
+    )
+
+
+def _take_link(run_id: str, key: str) -> None:
+    """Keep the key of a control link, or complain about it; both may be anything."""
+    try:
+        folder = _folder(run_id)
+    except UnknownRun:
+        if not run_id:
+            state.complain(f"key = {key[:12]!r} needs a run to belong to: open its whole link.")
+        return  # else it is said that there is no such run
+    if state.attempt(lambda: control_key.is_key(folder, key)):
+        _gain(run_id, key)
+    else:
+        state.complain(
+            f"key = {key[:12]!r} is not the control key of this run: you can look, but not steer. "
+            "Ask who started the run for its control link."
+        )
+
+
+def viewers_link(run_id: str) -> str:
+    """The link for everybody."""
+    return f"{_page()}?{urlencode({'run': run_id})}"
+
+
+def control_link(run_id: str) -> str:
+    """The link that hands control on; "" where this browser has no key of that run."""
+    key = _keys().get(run_id)
+    return f"{_page()}?{urlencode({'run': run_id, 'key': key})}" if key else ""
+
+
+def is_opened_as_localhost() -> bool:
+    """Whether the page's address is one by which a machine calls only itself."""
+    host = urlsplit(_page()).hostname or ""
+    return host in {"", "localhost"} or _is_loopback(host)
+
+
+def _page() -> str:
+    return (st.context.url or "").split("?")[0]
+
+
+def _folder(run_id: str) -> RunFolder:
+    return open_run(state.manager().places.runs, run_id)
+
+
+def is_on_this_machine() -> bool:
+    """Whether the browser is; not if a proxy stands between, whatever that one says of it."""
+    if any(name in st.context.headers for name in _FORWARDED) or not is_opened_as_localhost():
+        return False
+    address = st.context.ip_address  # None: loopback
+    return address is None or _is_loopback(address)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+# The session's keys ----------------------------------------------------------------------------
+
+
+def _keys() -> dict[str, str]:
+    """By run id; some may be junk, since a browser told them."""
+    for name, empty in (("control_keys", {}), ("gained_keys", {}), ("lost_keys", [])):
+        st.session_state.setdefault(name, empty)
+    held: dict[str, str] = st.session_state["control_keys"]
+    return held
+
+
+def _gain(run_id: str, key: str) -> None:
+    _keys()[run_id] = key
+    st.session_state["gained_keys"][run_id] = key
+
+
+def _lose(run_id: str) -> None:
+    if _keys().pop(run_id, None) is not None:
+        st.session_state["gained_keys"].pop(run_id, None)
+        st.session_state["lost_keys"].append(run_id)
+
+
+def _take_told(told: object) -> None:
+    st.session_state["has_told_keys"] = True
+    for run_id, key in read_told(told).items():
+        _keys().setdefault(run_id, key)
+
+
+def read_told(told: object) -> dict[str, str]:
+    """What of a browser's word, which may be anything, can be keys."""
+    pairs: list[tuple[Any, Any]] = list(told.items()) if isinstance(told, Mapping) else []
+    return {
+        run_id: key
+        for run_id, key in pairs[-MAX_KEYS:]
+        if isinstance(run_id, str) and isinstance(key, str) and len(key) <= control_key.MAX_LENGTH
+    }

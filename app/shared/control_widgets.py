@@ -1,0 +1,164 @@
+"""One control as one widget, read off the config's field: its type, range, help and label.
+
+The truth is `state.controls()`; a widget shows a control and changes it by a callback.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+import streamlit as st
+
+from app.shared import state
+from bikd_core.config import METHOD_FACTS, MODELS_FOR, RunConfig, bounds, choices, fields
+from bikd_core.config.difference import is_read_by
+from bikd_core.data.facts import DATASETS
+from bikd_core.teachers.card import TeacherCard
+
+LABELS: dict[str, dict[Any, str]] = {
+    "dataset": {name: facts.title for name, facts in DATASETS.items()},
+    "method": {name: f"{facts.title} – {facts.words}" for name, facts in METHOD_FACTS.items()},
+}
+
+
+def widget(name: str, values: Mapping[str, Any], methods: Sequence[str] = ()) -> None:
+    """Draw the widget that fits a control's type.
+
+    Args:
+        name: The control's flat name.
+        values: Of all controls, by their flat names.
+        methods: Where none of them reads the control, it is disabled.
+    """
+    common = _common(name, methods)
+    if name in {"student", "teacher_model"}:
+        _choice(name, MODELS_FOR[values["dataset"]], values, common, is_short=False)
+    elif choices(name):
+        _choice(name, choices(name), values, common)
+    elif fields()[name].annotation is bool:
+        key = shown(name, values[name])
+        st.toggle(value=values[name], key=key, on_change=_take, args=(name,), **common)
+    else:
+        _number(name, values, common)
+
+
+def _common(name: str, methods: Sequence[str]) -> dict[str, Any]:
+    field = fields()[name]
+    return {
+        "label": field.title,
+        "help": field.description,
+        "disabled": bool(methods) and not any(is_read_by(name, method) for method in methods),
+    }
+
+
+def _choice(
+    name: str,
+    options: Sequence[Any],
+    values: Mapping[str, Any],
+    common: dict[str, Any],
+    *,
+    is_short: bool = True,
+) -> None:
+    """A row of buttons for a few short options, else a list."""
+    labels = LABELS.get(name, {})
+    is_short = is_short and len(options) <= 3 and not labels
+    common |= {
+        "options": options,
+        "format_func": lambda option: labels.get(option, str(option)),
+        "key": shown(name, values[name]),
+        "on_change": _take,
+        "args": (name,),
+    }
+    if is_short:
+        st.segmented_control(**common, default=values[name], required=True, width="stretch")
+    else:
+        st.selectbox(**common, index=_index(options, values[name]))
+
+
+def teacher_widget(
+    values: Mapping[str, Any], teachers: Mapping[str, TeacherCard], methods: Sequence[str]
+) -> None:
+    """Draw the choice of a stored teacher of this data set, or of a file by its path.
+
+    Arguments as `widget`, and the stored teachers' cards by name.
+    """
+    fitting = {
+        name: card for name, card in teachers.items() if card.data.dataset == values["dataset"]
+    }
+    labels = {"auto": "auto – one that fits, else train it"} | {
+        name: f"{name} ({100 * card.accuracy:.1f} %)" for name, card in fitting.items()
+    }
+    options = list(dict.fromkeys([*labels, values["teacher"]]))
+    st.selectbox(
+        options=options,
+        index=options.index(values["teacher"]),
+        format_func=lambda name: labels.get(name, name),
+        accept_new_options=True,
+        key=shown("teacher", values["teacher"]),
+        on_change=_take_teacher,
+        args=(fitting,),
+        **_common("teacher", methods),
+    )
+
+
+def _take_teacher(teachers: Mapping[str, TeacherCard]) -> None:
+    """A stored teacher's card knows its architecture."""
+    _take("teacher")
+    values = state.controls()
+    values["teacher"] = values["teacher"] or "auto"  # the box can be emptied
+    if card := teachers.get(values["teacher"]):
+        values["teacher_model"] = card.model
+
+
+def _number(name: str, values: Mapping[str, Any], common: dict[str, Any]) -> None:
+    limits, kinds = bounds(name), get_args(fields()[name].annotation)
+    is_optional = type(None) in kinds
+    is_whole = int in kinds or fields()[name].annotation is int
+    number = int if is_whole else float
+    low, high = limits.get("ge", limits.get("gt")), limits.get("le", limits.get("lt"))
+    value = None if values[name] is None else number(values[name])
+    common |= {
+        "min_value": None if low is None else number(low),
+        "max_value": None if high is None else number(high),
+        "value": value,
+        "step": 1 if is_whole else _step_of(values[name]),
+        "format": "%d" if is_whole else "%.6g",
+        "placeholder": "all there are" if is_optional else None,
+        "key": shown(name, value),
+        "on_change": _take,
+        "args": (name,),
+    }
+    st.number_input(**common)
+
+
+def _step_of(value: float) -> float:
+    """A tenth of the value's order of magnitude from 1 on, else that of its first digit."""
+    return float(10.0 ** math.floor(math.log10(value))) if 0 < value < 1 else 0.5
+
+
+def _index(options: Sequence[Any], value: Any) -> int | None:
+    """Where a value is; None for a junk one, which the sentence about it names."""
+    return options.index(value) if value in options else None
+
+
+def shown(name: str, value: Any) -> str:
+    """The key of a control's widget, which is made to show `value` if it does not.
+
+    The widget's default must be `value` too: a browser that gets two script runs' elements at
+    once takes the default of the second, and would send it back as if the user had chosen it.
+    """
+    key = f"control_{name}"
+    if key in st.session_state and st.session_state[key] != value:
+        st.session_state[key] = value
+    return key
+
+
+def _take(name: str) -> None:
+    """A widget was changed. Another data set brings its own defaults; method and seed stay."""
+    state.forget_complaints()
+    values = state.controls()
+    values[name] = st.session_state[f"control_{name}"]
+    if name == "dataset":
+        kept = {kept: values[kept] for kept in ("dataset", "method", "seed")}
+        state.take_controls_of(RunConfig.from_flat(kept))

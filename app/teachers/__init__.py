@@ -1,0 +1,1 @@
+"""Teachers: the stored ones with their cards, and new ones."""

@@ -1,0 +1,76 @@
+"""For how long a run trains, in which steps, from which seed, on what device."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from bikd_core.config.data import MAX_SEED
+from bikd_core.config.part import Part
+
+Precision = Literal["float32", "bfloat16"]
+MemoryFormat = Literal["contiguous", "channels_last"]
+
+
+class TrainingConfig(Part):
+    """For how long, in which steps, from which seed, on what."""
+
+    epochs: int = Field(
+        60, ge=1, le=10_000, title="Epochs", description="Passes over the training set."
+    )
+    batch_size: int = Field(
+        64, ge=2, le=4096, title="Batch size", description="Images per step, of D_tr and of D_val."
+    )
+    learning_rate: float = Field(
+        0.05,
+        gt=0,
+        le=10,
+        title="Learning rate",
+        description="Of the student's SGD; ×0.1 at 2/3 and at 5/6 of the epochs.",
+    )
+    momentum: float = Field(0.9, ge=0, lt=1, title="Momentum", description="Of the student's SGD.")
+    weight_decay: float = Field(
+        5e-4, ge=0, le=1, title="Weight decay", description="Of the student's SGD."
+    )
+    augmentation: Literal["none", "crop", "crop_flip"] = Field(
+        "none",
+        title="Augmentation",
+        description="Random crop after padding by an eighth of the width, and horizontal flip.",
+    )
+    compile_teacher: bool = Field(
+        False,
+        title="Compile the teacher",
+        description="With torch.compile, which takes a while at Start; where it is not possible "
+        "the run says why and goes on without.",
+    )
+    teacher_views: int = Field(
+        0,
+        ge=0,
+        le=64,
+        title="Kept teacher views",
+        description="0: every epoch draws new views of the images. Else an approximation that is "
+        "faster: so many fixed views of each, the teacher's logits of them kept on the disk.",
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=MAX_SEED,
+        title="Seed",
+        description="Varies initialisation, order and augmentation; the split has its own.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", title="Device", description="auto: CUDA where there is a device, else the CPU."
+    )
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "float32",
+        title="Precision",
+        description="Of the networks' layers. auto: bfloat16 where a short check at Start finds it "
+        "faster here and close enough. Losses, weights and finite differences stay float32.",
+    )
+    memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
+        "auto",
+        title="Memory format",
+        description="Order of an image's values in memory. auto: channels_last for the ResNets, "
+        "which is faster; it changes the last digits of their results.",
+    )

@@ -1,0 +1,204 @@
+"""Stored teachers as things to make, take in and delete; without torch, in other processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bikd_core.config import ModelName, RunConfig
+from bikd_core.places import Places
+from bikd_core.runs import CorruptRunError, RunManager, UnknownRun
+from bikd_core.runs.child import environment
+from bikd_core.teachers.card import TeacherError, check_name
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".safetensors", ".pth")
+_POLL_S = 0.3
+_LIMIT_S = 600.0  # of a data set that is downloaded, and a network that is measured
+_COMMAND = (sys.executable, "-P", "-m", "bikd_core.teachers.creation")
+
+
+class Upload(NamedTuple):
+    """A file that somebody uploaded, and what it is said to be."""
+
+    content: bytes
+    file_name: str
+    model: str
+    dataset: str
+
+
+class TeacherShelf:
+    """The teachers of one server. Any thread may call any method."""
+
+    def __init__(self, manager: RunManager) -> None:
+        self._manager = manager
+        self._lock = threading.Lock()  # guards the next two
+        self._in_making: dict[str, str] = {}  # teacher's name by run id
+        self._failures: dict[str, str] = {}  # reason by run id
+
+    @property
+    def places(self) -> Places:
+        return self._manager.places
+
+    def is_taken(self, name: str) -> bool:
+        """Whether a teacher of that name is stored, or being made."""
+        with self._lock:
+            in_making = name in self._in_making.values()
+        folders = self.places.teacher_folders()
+        return in_making or any((folder / f"{name}.safetensors").exists() for folder in folders)
+
+    def check_new(self, name: str) -> None:
+        """Refuse a name that a new teacher cannot have.
+
+        Raises:
+            TeacherError: It is not a plain one, or taken.
+        """
+        check_name(name)
+        if self.is_taken(name):
+            raise TeacherError(f"There is a teacher {name!r} already: choose another name.")
+
+    # Making -------------------------------------------------------------------------------------
+
+    def train(self, config: RunConfig, model: ModelName, name: str) -> str:
+        """Queue the ordinary `ce` run of a teacher, stored when it is finished; returns its id.
+
+        Raises:
+            TeacherError: As `check_new`.
+            ConfigError: The split is not possible, or the model does not take its images.
+            StoreError: The run's folder cannot be written.
+        """
+        self.check_new(name)
+        config = config.changed(student=model, teacher_model=model, method="ce", teacher="auto")
+        run_id = self._manager.start(config, f"Teacher {name}")
+        with self._lock:
+            self._in_making[run_id] = name
+        threading.Thread(
+            target=self._store_when_finished, args=(run_id, name), daemon=True, name=f"store {name}"
+        ).start()
+        return run_id
+
+    def _store_when_finished(self, run_id: str, name: str) -> None:
+        is_stored = False
+        try:
+            while not (run := self._manager.snapshot(run_id)).has_ended:
+                time.sleep(_POLL_S)
+            if run.state == "finished":
+                self._ask({"run": str(run.folder.path.absolute()), "name": name})
+                is_stored = True
+        except (TeacherError, UnknownRun, CorruptRunError) as error:
+            log.warning("no teacher was made of run %s: %s", run_id, error)
+            with self._lock:
+                self._failures[run_id] = str(error)
+        finally:
+            if not is_stored:  # of a teacher that never came to be
+                self.key_of(name).unlink(missing_ok=True)
+            with self._lock:
+                del self._in_making[run_id]
+
+    def in_making(self) -> dict[str, str]:
+        """The names of the teachers whose runs train, wait or are being stored, by run id."""
+        with self._lock:
+            return dict(self._in_making)
+
+    def failures(self) -> dict[str, str]:
+        """Why runs that were to be teachers are none, by run id."""
+        with self._lock:
+            return dict(self._failures)
+
+    def store_run(self, run_id: str, name: str) -> None:
+        """Store the student of a finished `ce` run. Waits a few seconds.
+
+        Raises:
+            TeacherError: As `check_new`, or the run cannot be a teacher.
+            UnknownRun: There is no such run.
+        """
+        self.check_new(name)
+        folder = self._manager.snapshot(run_id).folder
+        self._ask({"run": str(folder.path.absolute()), "name": name})
+
+    def store_upload(self, upload: Upload, name: str) -> None:
+        """Verify a file of parameters in a process of its own, and store it. Waits for it.
+
+        Raises:
+            TeacherError: As `check_new`, or the file is not one of that model and data set.
+        """
+        self.check_new(name)
+        suffix = Path(upload.file_name).suffix.lower()
+        if suffix not in SUFFIXES:
+            right = " or ".join(SUFFIXES)
+            raise TeacherError(f"{upload.file_name} is no teacher: it must end in {right}.")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"upload{suffix}"
+            path.write_bytes(upload.content)
+            about = {"model": upload.model, "dataset": upload.dataset, "told_as": upload.file_name}
+            self._ask({"file": str(path), "name": name, **about})
+
+    def _ask(self, order: dict[str, Any]) -> None:
+        """Have another process make a teacher.
+
+        Raises:
+            TeacherError: It did not; the sentence is that process's.
+        """
+        places = {
+            "data": str(self.places.data.absolute()),
+            "teachers": str(self.places.teachers.absolute()),
+        }
+        try:
+            done = subprocess.run(
+                _COMMAND,
+                input=json.dumps(order | places).encode(),
+                capture_output=True,
+                timeout=_LIMIT_S,
+                env=environment(),
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TeacherError(f"It took more than {_LIMIT_S:g} s and was given up.") from error
+        if done.returncode != 0:
+            log.error("no teacher was made: %s", done.stderr.decode(errors="replace"))
+            raise TeacherError(
+                f"The process that reads teachers ended by itself (exit code {done.returncode})."
+            )
+        answer = json.loads(done.stdout)
+        if "error" in answer:
+            raise TeacherError(answer["error"])
+
+    # Deleting -----------------------------------------------------------------------------------
+
+    def is_own(self, name: str) -> bool:
+        """Whether it was made or uploaded here, and did not come with the project."""
+        shipped, own = self.places.teacher_folders()
+        return (own / f"{name}.json").is_file() and not (shipped / f"{name}.json").is_file()
+
+    def delete(self, name: str) -> None:
+        """Remove a teacher that was made here.
+
+        Raises:
+            TeacherError: It came with the project, there is none, or a run still needs it.
+        """
+        check_name(name)
+        if not self.is_own(name):
+            raise TeacherError(f"Teacher {name!r} is not one that was made here: it stays.")
+        for run in self._manager.list():
+            if not run.has_ended and run.config.models.teacher == name:
+                raise TeacherError(f"The run {run.name!r} needs teacher {name!r}: stop it first.")
+        for suffix in (".json", ".safetensors"):  # the card first: see `save_teacher`
+            (self.places.teachers / f"{name}{suffix}").unlink(missing_ok=True)
+        self.key_of(name).unlink(missing_ok=True)
+
+    def key_of(self, name: str) -> Path:
+        """The file of the key of who may delete a teacher, if it has one; goes with the teacher.
+
+        Raises:
+            TeacherError: The name is not a plain one.
+        """
+        check_name(name)
+        return self.places.teachers / f"{name}.key"

@@ -1,0 +1,148 @@
+"""Makes a stored teacher of a run's student, or of a file that somebody uploaded.
+
+As a process of its own, `python -m bikd_core.teachers.creation`, it serves whoever must not import
+torch: one JSON object in, {"name": …} or {"error": …} out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from bikd_core.config import DataConfig
+from bikd_core.data.batches import DeviceSet
+from bikd_core.data.facts import num_test_per_class
+from bikd_core.data.long_tail import LongTailSplit, load_split
+from bikd_core.evaluation import evaluate
+from bikd_core.events import EpochDone
+from bikd_core.models import build
+from bikd_core.store import RunFolder, StoreError
+from bikd_core.store.versions import versions
+from bikd_core.teachers.card import TeacherCard, TeacherError
+from bikd_core.teachers.files import make_card, save_teacher, teacher_name
+from bikd_core.teachers.parameter_files import load_parameters, read_parameters
+
+MAX_TEST_PER_CLASS = 100  # images that an uploaded teacher is measured on: seconds, not minutes
+_BATCH = 100
+
+
+def store_run(
+    run: RunFolder, data_dir: Path, teachers: Path, name: str = "", command: str = ""
+) -> Path:
+    """Store the student of a finished `ce` run as a teacher; returns the file of its weights.
+
+    Args:
+        run: The run.
+        data_dir: Where its data set lies.
+        teachers: The folder to store it in.
+        name: Of the teacher; else made from its split.
+        command: What made it, for its card; else the run is named.
+
+    Raises:
+        TeacherError: The run has no student, or another method, or it cannot be stored so.
+    """
+    student, config = run.path / "student.safetensors", run.record().config
+    epochs = [event for event in run.events() if isinstance(event, EpochDone)]
+    if not student.is_file() or not epochs:
+        raise TeacherError(f"The run {run.run_id} is not finished: it has no student yet.")
+    split = load_split(config.data, data_dir)
+    model = _build(config.models.student, split)
+    model.load_state_dict(safetensors.torch.load_file(student))
+    accuracies = epochs[-1].accuracy_per_class
+    made_by = command or f"the run {run.run_id}"
+    card = make_card(config, split, accuracies, made_by=made_by, versions=versions())
+    return save_teacher(teachers, name or teacher_name(split, config.models.student), model, card)
+
+
+def store_upload(
+    file: Path,
+    told_as: str,
+    model_name: str,
+    dataset: str,
+    data_dir: Path,
+    teachers: Path,
+    name: str,
+) -> Path:
+    """Verify a file of parameters, measure it, and store it; returns the file of its weights.
+
+    What it was trained on is not known, and its card says so.
+
+    Args:
+        file: .safetensors or .pth.
+        told_as: The file's name for people.
+        model_name: The architecture that it must have.
+        dataset: Whose classes it tells apart.
+        data_dir: Where that data set lies.
+        teachers: The folder to store it in.
+        name: Of the teacher.
+
+    Raises:
+        TeacherError: The file holds no parameters, or others than those of that model.
+    """
+    parameters = read_parameters(file)
+    data = DataConfig.model_validate({"dataset": dataset, "imbalance_factor": 1.0})
+    per_class = min(MAX_TEST_PER_CLASS, num_test_per_class(data))
+    split = load_split(data.model_copy(update={"test_per_class": per_class}), data_dir)
+    model = _build(model_name, split)
+    load_parameters(model, parameters, file, model_name)
+    card = TeacherCard.model_validate(
+        {
+            "model": model_name,
+            "num_classes": len(split.class_names),
+            "data": data.model_copy(update={"test_per_class": per_class}),
+            "training": None,
+            "seen": None,
+            "train_fingerprint": None,
+            "accuracy_per_class": _accuracy(model, split),
+            "made_by": f"uploaded as {told_as}",
+            "versions": versions(),
+        }
+    )
+    return save_teacher(teachers, name, model, card)
+
+
+def _build(model_name: str, split: LongTailSplit) -> torch.nn.Module:
+    channels, size = split.train.images.shape[1:3]
+    return build(model_name, len(split.class_names), channels, size, torch.Generator())
+
+
+def _accuracy(model: torch.nn.Module, split: LongTailSplit) -> tuple[float, ...]:
+    model.eval()
+    test = DeviceSet(split.test, split, "cpu")
+    with torch.inference_mode():
+        logits = [model(test.batch(part)) for part in torch.split(torch.arange(len(test)), _BATCH)]
+    return evaluate(torch.cat(logits).numpy(), split.test.labels.numpy()).accuracy_per_class
+
+
+def serve(order: dict[str, Any]) -> dict[str, str]:
+    """The name of the teacher that an order makes, or one sentence that says why there is none."""
+    data_dir, teachers, name = Path(order["data"]), Path(order["teachers"]), order["name"]
+    try:
+        if "run" in order:
+            return {"name": store_run(RunFolder(Path(order["run"])), data_dir, teachers, name).stem}
+        told_as, file = order["told_as"], Path(order["file"])
+        try:
+            of = (order["model"], order["dataset"])
+            return {"name": store_upload(file, told_as, *of, data_dir, teachers, name).stem}
+        except TeacherError as error:
+            return {"error": str(error).replace(str(file), told_as)}
+    except (ValueError, StoreError) as error:
+        return {"error": str(error)}
+
+
+def main() -> None:
+    """Serve one order from standard input; prints of libraries go where errors go."""
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    json.dump(serve(json.load(sys.stdin)), answer)
+    answer.close()
+
+
+if __name__ == "__main__":
+    main()

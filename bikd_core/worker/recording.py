@@ -1,0 +1,260 @@
+"""Trains one run into its folder: the one place where a training meets the disk. No torch here."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol
+
+from bikd_core.config import RunConfig
+from bikd_core.control import Control
+from bikd_core.events import (
+    ControlChanged,
+    EpochDone,
+    Event,
+    Frame,
+    Panel,
+    RunFailed,
+    RunStarted,
+    StepTrace,
+)
+from bikd_core.places import Places
+from bikd_core.store import Checkpoint, RunFolder, RunState, StoreError
+from bikd_core.store.files import replace_text, writing
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_EVERY_S = 10.0  # of training; besides at every pause and at the end
+LOCK_TIMEOUT_S = 2.0  # a server that hands a queued run over lets go of it just before
+
+
+class Trains(Protocol):
+    """What is recorded: a `bikd_core.training.Training` whose state is in numpy arrays."""
+
+    def __iter__(self) -> Iterator[Event | Panel | Frame | StepTrace]: ...
+
+    def state_arrays(self) -> Checkpoint:
+        """What a training goes on from, as of the `EpochDone` yielded last; not to be changed."""
+        ...
+
+
+class Order(NamedTuple):
+    """What a training is made from."""
+
+    config: RunConfig
+    control: Control
+    places: Places
+    checkpoint: Checkpoint | None  # to go on from
+    num_threads: int
+
+
+MakeTraining = Callable[[Order], Trains]
+
+
+class Outcome(NamedTuple):
+    """How a recorded training ended, as in the folder's status."""
+
+    state: RunState
+    reason: str = ""
+
+
+def record(
+    folder: RunFolder,
+    places: Places,
+    control: Control,
+    make_training: MakeTraining,
+    *,
+    num_threads: int,
+    resume: bool = False,
+    emit: Callable[[Event], None] = lambda event: None,
+    is_abandoned: Callable[[], bool] = lambda: False,
+    refusals: tuple[type[Exception], ...] = (),
+) -> Outcome:
+    """Train a run to its end, or until `control` stops it. Holds the folder's lock meanwhile.
+
+    A training that raises is an outcome too: its reason goes to the status and the log, its
+    traceback to `traceback.txt`.
+
+    Args:
+        folder: Of a run that `create_run` made.
+        places: Where the training finds data sets and teachers.
+        control: Steers the training, from other threads.
+        make_training: `bikd_core.worker.process.load_training()`.
+        num_threads: For a run that begins; a resumed one takes the number it began with.
+        resume: Go on after the checkpoint; without one, begin again.
+        emit: Called with each event once it is in the folder.
+        is_abandoned: A stop means that who wanted the run is gone: it counts as interrupted.
+        refusals: Errors that are raised, not recorded: the caller tells them, and keeps no run.
+
+    Raises:
+        StoreError: Somebody else trains this run.
+    """
+    with folder.hold(LOCK_TIMEOUT_S):
+        recording = _Recording(folder, control, emit)
+        try:
+            recording.train(places, make_training, num_threads, resume=resume)
+            return recording.end(is_abandoned=is_abandoned())
+        except refusals:
+            raise
+        except Exception as error:
+            log.exception("run %s failed", folder.run_id)
+            failed = RunFailed(reason=sentence(error))
+            write_failure(folder, failed, recording.epoch, traceback.format_exc())
+            emit(failed)
+            return Outcome("failed", failed.reason)
+
+
+class _Recording:
+    def __init__(self, folder: RunFolder, control: Control, emit: Callable[[Event], None]) -> None:
+        self.epoch = 0  # the last one in the log
+        self._folder = folder
+        self._control = control
+        self._emit = emit
+        self._epochs = 0  # planned
+        self._data_fingerprint = ""  # of the log that a resumed run goes on with
+        self._state: RunState = "starting"
+        self._kept: Checkpoint | None = None  # of the last whole epoch
+        self._is_saved = True
+        self._saved_at = time.monotonic()
+
+    def train(
+        self, places: Places, make_training: MakeTraining, num_threads: int, *, resume: bool
+    ) -> None:
+        record = self._folder.record()
+        self._epochs = record.config.training.epochs
+        checkpoint = self._folder.load_checkpoint() if resume else None
+        if resume:
+            self.epoch = checkpoint.values["epoch"] if checkpoint else 0
+            self._folder.truncate_to(self.epoch)
+        self._set_state("starting")
+        config = record.config
+        if checkpoint is not None and record.resolved is not None:
+            self._kept = checkpoint
+            self._data_fingerprint = record.resolved["data_fingerprint"]
+            config, num_threads = _as_resolved(record.config, record.resolved)
+        training = make_training(Order(config, self._control, places, checkpoint, num_threads))
+        for item in training:
+            self._take(item, training)
+
+    def _take(self, item: Event | Panel | Frame | StepTrace, training: Trains) -> None:
+        if self._data_fingerprint and isinstance(item, RunStarted | Panel):
+            self._begin_again(item)
+            return
+        self._folder.append(item)
+        if isinstance(item, Panel | Frame | StepTrace):
+            return
+        if isinstance(item, RunStarted):
+            self._folder.write_resolved(dataclasses.asdict(item))
+            self._set_state("running")
+        elif isinstance(item, EpochDone):
+            self.epoch = item.epoch
+            self._set_state(self._state)
+        elif isinstance(item, ControlChanged) and item.control in {"paused", "resumed"}:
+            self._set_state("paused" if item.control == "paused" else "running")
+        self._emit(item)  # before the checkpoint: who looks on need not wait for it
+        if isinstance(item, EpochDone):
+            self._kept, self._is_saved = training.state_arrays(), False
+        is_due = time.monotonic() - self._saved_at >= CHECKPOINT_EVERY_S
+        if is_due or self._state == "paused":
+            self._save()
+
+    def _begin_again(self, item: RunStarted | Panel) -> None:
+        """A resumed run says again what its log has already: it must say the same."""
+        if isinstance(item, Panel):
+            return
+        if item.data_fingerprint != self._data_fingerprint:
+            raise ValueError(
+                "The data set is not the one that this run began with "
+                f"(fingerprint {item.data_fingerprint}, it was {self._data_fingerprint}): "
+                "start a new run."
+            )
+        self._set_state("running")
+        self._emit(item)
+
+    def end(self, *, is_abandoned: bool) -> Outcome:
+        """Save what is left to save, and say how it ended."""
+        self._save()
+        if self.epoch >= self._epochs:
+            self._save_student()
+            outcome = Outcome("finished")
+        elif is_abandoned:
+            outcome = Outcome("interrupted", "The server ended while this run trained.")
+        else:
+            outcome = Outcome("stopped")
+        self._set_state(*outcome)
+        return outcome
+
+    def _set_state(self, state: RunState, reason: str = "") -> None:
+        self._state = state
+        self._folder.write_status(state, reason, epoch=self.epoch, epochs=self._epochs)
+
+    def _save(self) -> None:
+        # An epoch that has begun cannot be saved: a stopped run goes on after its last whole one.
+        if self._kept is not None and not self._is_saved:
+            self._folder.save_checkpoint(*self._kept)
+            self._is_saved = True
+            self._saved_at = time.monotonic()
+
+    def _save_student(self) -> None:
+        if self._kept is None:
+            return
+        student = {
+            name.removeprefix("student."): value
+            for name, value in self._kept.tensors.items()
+            if name.startswith("student.")
+        }
+        record = self._folder.record()
+        metadata = {
+            "run": record.id,
+            "model": record.config.models.student,
+            "dataset": record.config.data.dataset,
+        }
+        self._folder.save_student(student, metadata)
+
+
+def _as_resolved(config: RunConfig, resolved: dict[str, Any]) -> tuple[RunConfig, int]:
+    """Config and threads as they were at Start: elsewhere the numbers would come out different."""
+    names = ("device", "estimator", "precision")
+    given = {name: resolved[name] for name in names if resolved[name]}
+    given["memory_format"] = resolved.get("memory_format", "contiguous")  # what there was before
+    given["compile_teacher"] = resolved.get("is_compiled", False)
+    return config.changed(**given), resolved["num_threads"]
+
+
+def sentence(error: Exception) -> str:
+    """Why a training failed, for people."""
+    name, text = type(error).__name__, str(error)
+    if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate" in text:
+        return "There was not enough memory: a smaller batch_size or student is the usual cure."
+    is_ours = type(error).__module__.split(".")[0] == __name__.split(".")[0]
+    if text and (is_ours or isinstance(error, ValueError)):
+        return text
+    return f"{name}: {text}" if text else name
+
+
+def write_failure(folder: RunFolder, failed: RunFailed, epoch: int, details: str) -> None:
+    """Write that a run failed, as far as the folder can still be written.
+
+    `epoch` is the last one in the log; `details` goes to `traceback.txt`.
+    """
+
+    def write_log() -> None:
+        folder.mend_log()
+        folder.append(failed)
+
+    def write_details() -> None:
+        with writing(folder.path):
+            replace_text(folder.path / "traceback.txt", details)
+
+    def write_status() -> None:
+        epochs = folder.record().config.training.epochs
+        folder.write_status("failed", failed.reason, epoch=epoch, epochs=epochs)
+
+    for write in (write_log, write_details, write_status):
+        try:
+            write()
+        except StoreError:  # a full disk may have room for the next one
+            log.exception("the failure of run %s could not be written in full", folder.run_id)

@@ -1,0 +1,221 @@
+"""The Compare page without a browser, over a manager that trains nothing."""
+
+import pytest
+
+from bikd_core.store import control_key
+from tests.app.samples import make_run
+from tests.app.shown import drawings, words
+
+TWO = {"methods": "kd,bikd", "seeds": "0,1", "epochs": "3"}
+
+
+def start(page):
+    return page.button(key="start")
+
+
+def test_opens_clean_and_says_what_to_do(open_page):
+    page = open_page("compare")
+    assert not page.exception
+    assert "press Start" in words(page)
+    assert start(page).label == "Start 12 runs"
+    assert not page.warning
+
+
+def test_the_protocol_says_what_is_the_same_and_what_d_val_is_used_for(open_page):
+    said = words(open_page("compare", epochs="7", learning_rate="0.03"))
+    assert "Digits 8×8" in said
+    assert "learning rate 0.03" in said
+    assert "7 epochs" in said
+    assert "BiKD for the weight net" in said
+    assert "CE, KD and Balanced Softmax for nothing" in said
+    assert "D_val is not trained on" in said
+    assert "for choosing the epoch" in words(open_page("compare", counts="val"))
+
+
+def test_leagues_entries_and_faults_are_said_and_in_the_link(open_page):
+    link = {
+        "methods": "kd,bikd:prior=both,meta_loss=mix",
+        "train_on_val": "batch",
+        "faults": "drop_window",
+    }
+    page = open_page("compare", **link)
+    said = words(page)
+    assert not page.warning
+    assert "as a batch of equal weight in every step" in said
+    assert "BiKD (class prior both, meta loss mix) for the weight net, training" in said
+    assert "throws an epoch's left-over window away" in said
+    assert page.query_params == link | {"seeds": "0-2"}
+
+
+def test_an_entry_that_is_none_is_named_beside_the_controls(open_page):
+    page = open_page("compare")
+    page.multiselect(key="control_methods").set_value(["kd", "bikd:colour=red"]).run()
+    assert not page.exception
+    assert "colour" in page.error[0].value
+    assert start(page).disabled
+
+
+def test_start_queues_only_what_is_missing(open_page, manager):
+    make_run(manager.places.runs, method="kd", seed=0, epochs=3)
+    page = open_page("compare", **TWO)
+    assert start(page).label == "Start 3 runs"
+    start(page).click().run()
+    asked = [(config.method.method, config.training.seed) for _, config in manager.asked]
+    assert asked == [("bikd", 0), ("kd", 1), ("bikd", 1)]
+    assert not page.exception
+    assert start(page).disabled
+    assert set(drawings(page)) >= {
+        f"figure-{name}" for name in ("who-wins", "differences", "class-differences", "cost")
+    }
+
+
+def test_a_long_comparison_is_confirmed_first(open_page, manager):
+    manager.seconds = 1000.0
+    page = open_page("compare", **TWO)
+    start(page).click().run()
+    assert not manager.asked
+    page.button(key="confirm_start").click().run()
+    assert len(manager.asked) == 4
+
+
+def test_the_whole_state_is_in_the_link(open_page):
+    page = open_page("compare", **TWO)
+    page.multiselect(key="control_methods").set_value(["ce", "kd"]).run()
+    page.text_input(key="control_seeds").set_value("0, 1,2").run()
+    page.selectbox(key="control_reference").select("ce").run()
+    page.number_input(key="control_epochs").set_value(9).run()
+    link = dict(page.query_params)
+    assert link == {"methods": "ce,kd", "seeds": "0-2", "reference": "ce", "epochs": "9"}
+    other = open_page("compare", **link)
+    assert other.multiselect(key="control_methods").value == ["ce", "kd"]
+    assert other.selectbox(key="control_reference").value == "ce"
+    assert start(other).label == "Start 6 runs"
+
+
+def test_the_quick_comparison_is_one_click(open_page, manager):
+    page = open_page("compare", methods="dkd", epochs="9", counts="val")
+    page.button(key="quick").click().run()
+    assert not page.exception
+    assert len(manager.asked) == 12
+    assert {config.training.epochs for _, config in manager.asked} == {60}
+    assert page.query_params == {"methods": "ce,kd,balanced_softmax,bikd", "seeds": "0-2"}
+
+
+def test_the_quick_comparison_s_time_is_this_machine_s_estimate_or_not_told(open_page, manager):
+    assert "about" not in open_page("compare").button(key="quick").label
+    manager.seconds = 10.0
+    page = open_page("compare").run()  # the first script run only promises to estimate
+    assert page.button(key="quick").label.endswith("about 2 min 0 s of training on this machine")
+    page.text_input(key="control_seeds").set_value("0-5").run()
+    assert "about" not in page.button(key="quick").label
+
+
+@pytest.mark.parametrize(
+    ("name", "junk"),
+    [
+        ("methods", "kd,<script>"),
+        ("seeds", "0-99999999999"),
+        ("seeds", "-1"),
+        ("reference", "dkd"),
+        ("counts", "test"),
+        ("faults", "none"),
+        ("epochs", "nan"),
+        ("colour", "red"),
+    ],
+)
+def test_junk_in_a_link_is_named_and_replaced(open_page, name, junk):
+    page = open_page("compare", **{name: junk})
+    assert not page.exception
+    [warning] = page.warning
+    assert name in warning.value
+    assert not start(page).disabled
+
+
+def test_no_method_and_impossible_seeds_are_said_beside_the_controls(open_page):
+    page = open_page("compare")
+    page.multiselect(key="control_methods").set_value([]).run()
+    assert "at least one method" in words(page)
+    assert start(page).disabled
+    page = open_page("compare")
+    page.text_input(key="control_seeds").set_value("some").run()
+    assert "seeds = 'some' is not possible" in words(page)
+    assert not page.exception
+
+
+def test_a_failed_run_is_named_with_its_reason_and_does_not_count(open_page, manager):
+    make_run(manager.places.runs, method="kd", seed=0, epochs=3)
+    make_run(
+        manager.places.runs, method="bikd", seed=0, epochs=3, done=1, state="failed", reason="boom."
+    )
+    page = open_page("compare", **TWO)
+    assert "BiKD, seed 0, failed and does not count: boom." in words(page)
+    assert "1 of 4 runs" in str(page.get("progress")[0].proto)
+    assert len(page.dataframe[0].value) == 1  # one method has an answer
+
+
+def test_stop_ends_the_waiting_runs_first(open_page, manager):
+    trains = make_run(manager.places.runs, method="kd", seed=0, epochs=3, done=1, state="running")
+    waits = make_run(manager.places.runs, method="bikd", seed=0, epochs=3, done=0, state="queued")
+    page = open_page("compare", **TWO)
+    page.button(key="stop").click().run()
+    assert manager.asked == [("stop", waits.run_id), ("stop", trains.run_id)]
+
+
+@pytest.fixture
+def stopped(manager):
+    """KD, seed 0, stopped after one epoch; BiKD, seed 0, interrupted."""
+    runs = manager.places.runs
+    kd = make_run(runs, method="kd", seed=0, epochs=3, done=1, state="stopped")
+    return kd, make_run(runs, method="bikd", seed=0, epochs=3, done=1, state="interrupted")
+
+
+def test_start_resumes_what_this_browser_may_steer(open_page, manager, stopped):
+    page = open_page("compare", **TWO)
+    start(page).click().run()
+    resumed = [run_id for what, run_id in manager.asked if what == "resume_from_checkpoint"]
+    assert set(resumed) == {run.run_id for run in stopped}
+    assert len(manager.asked) == 4
+    assert not page.warning
+
+
+def test_the_estimate_counts_only_what_this_browser_can_resume_as_begun(
+    open_page, manager, stopped
+):
+    manager.seconds = 60.0  # a run's
+    shown = "About {} of training".format
+    assert shown("3 min 20 s") in words(open_page("compare", **TWO).run())
+    for run in stopped:
+        control_key.make_key(run)
+    assert shown("4 min 0 s") in words(open_page("compare", **TWO).run())
+
+
+def test_a_stopped_run_that_somebody_else_controls_is_left_and_said_to_be(
+    open_page, manager, stopped
+):
+    kd, bikd = stopped
+    control_key.make_key(kd)
+    page = open_page("compare", **TWO)
+    start(page).click().run()
+    assert not page.exception
+    [warning] = page.warning
+    assert "somebody else controls it: KD, seed 0. It stays" in warning.value
+    assert [asked for asked in manager.asked if asked[0] != "start"] == [
+        ("resume_from_checkpoint", bikd.run_id)
+    ]
+    begun = [(config.method.method, config.training.seed) for what, config in manager.asked[:1]]
+    assert begun == [("kd", 0)]
+    assert len(manager.asked) == 4
+    assert kd.status().state == "stopped"
+    assert control_key.has_key(kd)
+
+
+def test_the_lab_is_not_disturbed_by_a_comparison_s_parameters(open_lab):
+    lab = open_lab(**TWO, reference="kd", counts="val")
+    assert not lab.warning
+    assert lab.number_input(key="control_epochs").value == 3
+
+
+def test_a_control_that_no_compared_method_reads_is_disabled(open_page):
+    page = open_page("compare", methods="ce,balanced_softmax")
+    assert page.selectbox(key="control_teacher").disabled
+    assert not open_page("compare", methods="ce,kd").selectbox(key="control_teacher").disabled

@@ -1,0 +1,144 @@
+"""Two runs side by side, without a browser."""
+
+import pytest
+
+from app.figures import on_same_axes
+from app.figures.drawing import Drawing
+from app.lab import show_view
+from app.lab.pair import gain_over_kd, in_words
+from bikd_core.config import RunConfig
+from bikd_core.config.difference import differences
+from tests.app.samples import make_run
+from tests.app.shown import components, drawings, words
+
+
+@pytest.fixture
+def runs(manager):
+    """A BiKD run and the KD run that differs in the method alone."""
+    folder = manager.places.runs
+    return tuple(make_run(folder, method=method).run_id for method in ("bikd", "kd"))
+
+
+def test_every_figure_is_there_for_both_runs_and_the_one_difference_is_named(open_lab, runs):
+    lab = open_lab(**{"run": runs[0], "with": runs[1], "view": "Accuracy"})
+    assert not lab.exception
+    assert "B differs only in method: KD instead of BiKD." in words(lab)
+    shown = drawings(lab)
+    for name in ("accuracy", "class-accuracy", "confusion"):
+        first, second = shown[f"figure-{name}-A"], shown[f"figure-{name}-B"]
+        assert first["title"] == first["title"].replace("B · ", "A · ")
+        assert second["title"] == first["title"].replace("A · ", "B · ")
+        assert first["data"]
+        assert second["data"]
+        assert first["layout"]["xaxis"]["range"] == second["layout"]["xaxis"]["range"]
+    assert shown["figure-confusion-difference"]["data"]
+
+
+def test_a_run_without_weights_says_so_beside_one_that_has_them(open_lab, runs):
+    shown = drawings(open_lab(**{"run": runs[0], "with": runs[1], "view": "Weights"}))
+    assert shown["figure-w-hard-A"]["data"]
+    assert not shown["figure-w-hard-B"]["data"]
+    assert "KD has no weight net" in shown["figure-w-hard-B"]["sentence"]
+
+
+@pytest.mark.parametrize("second", ["../../etc", "digits-bikd-50-s0-zzzzz"])
+def test_junk_beside_a_run_is_named_and_the_run_is_shown_alone(open_lab, runs, second):
+    lab = open_lab(**{"run": runs[0], "with": second})
+    assert f"with = '{second}' is not a run of this server" in lab.warning[0].value
+    assert drawings(lab)["figure-accuracy"]["data"]
+    assert "with" not in lab.query_params
+
+
+def test_a_run_beside_nothing_or_beside_itself_is_refused(open_lab, runs):
+    assert "needs another run to stand beside" in words(open_lab(**{"with": runs[0]}))
+    lab = open_lab(**{"run": runs[0], "with": runs[0]})
+    assert "needs another run to stand beside" in words(lab)
+
+
+def test_the_lead_over_kd_is_told_where_that_run_exists_and_nowhere_else(open_lab, manager, runs):
+    assert "+0.0 vs KD, same seed" in words(open_lab(run=runs[0]))
+    other = make_run(manager.places.runs, seed=1).run_id
+    assert "vs KD" not in words(open_lab(run=other))
+    assert "vs KD" not in words(open_lab(run=runs[1]))
+
+
+def test_the_rival_that_is_missing_is_made_with_the_same_seed_and_shown_beside(open_lab, manager):
+    run_id = make_run(manager.places.runs, seed=5).run_id
+    lab = open_lab(run=run_id)
+    lab.button(key="rival").click().run()
+    [(_, config)] = [asked for asked in manager.asked if asked[0] == "start"]
+    asked_of_first = manager.snapshot(run_id).config
+    assert [found.name for found in differences(asked_of_first, config)] == ["method"]
+    assert config.training.seed == 5
+    assert lab.query_params["run"] == run_id
+    assert lab.query_params["with"] != run_id
+    assert "B differs only in method" in words(lab)
+
+
+def test_the_next_run_after_a_clone_stands_beside_the_old_one(open_lab, manager, runs):
+    lab = open_lab(run=runs[0], seed="9")
+    lab.button(key="clone").click().run()
+    assert lab.number_input(key="control_seed").value == 0
+    lab.number_input(key="control_temperature").set_value(2.0).run()
+    lab.button(key="start").click().run()
+    assert lab.query_params["with"] == runs[0]
+    assert "B differs only in temperature: 4 instead of 2." in words(lab)
+
+
+def test_differences_in_words():
+    first = RunConfig()
+    assert "what differs is chance" in in_words(differences(first, first))
+    many = first.changed(inner_steps=5, seed=1, epochs=9, batch_size=32, momentum=0.5)
+    said = in_words(differences(first, many))
+    assert said.startswith("B differs in 5 controls: inner steps: 5 instead of 1; ")
+    assert said.endswith("; and 1 more.")
+
+
+def test_a_lead_needs_the_same_epoch_of_both(manager, runs):
+    run = manager.snapshot(runs[0])
+    short = manager.snapshot(make_run(manager.places.runs, done=1, method="kd").run_id)
+    assert gain_over_kd(run, short, 2) == ""
+    assert gain_over_kd(run, None, 1) == ""
+    assert gain_over_kd(run, short, 1) == (
+        f"{100 * (run.epochs[0].accuracy - short.epochs[0].accuracy):+.1f} vs KD, same seed"
+    ).replace("-", "−")
+
+
+def test_axes_are_as_wide_as_both_need_and_keep_their_direction():
+    def drawing(x, y, height):
+        layout = {"xaxis": {"range": x, "title": {}}, "yaxis": {"range": y}, "margin": {}}
+        return Drawing("q", "s", "a", [{}], layout, height)
+
+    first, second = on_same_axes(
+        drawing([0, 60], [9.5, -0.5], 300), drawing([0, 20], [4.5, -0.5], 400)
+    )
+    assert first.layout["xaxis"] == second.layout["xaxis"] == {"range": [0, 60], "title": {}}
+    assert first.layout["yaxis"]["range"] == second.layout["yaxis"]["range"] == [9.5, -0.5]
+    assert first.height == second.height == 400
+
+
+def test_another_run_is_chosen_from_the_list_and_taken_away_again(open_lab, manager, runs):
+    lab = open_lab(run=runs[0])
+    lab.selectbox(key="beside ").select(runs[1]).run()
+    assert lab.query_params["with"] == runs[1]
+    assert runs[1] not in lab.selectbox(key=f"beside {runs[1]}").options
+    lab.button(key="alone").click().run()
+    assert "with" not in lab.query_params
+    assert lab.button(key="alone").disabled
+
+
+@pytest.mark.parametrize("view", list(show_view.VIEWS))
+def test_every_view_shows_both_runs(open_lab, runs, view):
+    lab = open_lab(**{"run": runs[0], "with": runs[1], "view": view})
+    assert not lab.exception
+    assert not lab.warning
+    shown = drawings(lab)
+    if view == "One step":
+        assert {"figure-step-noneA", "figure-step-noneB"} <= set(shown)
+    elif view == "Pictures":
+        titles = [data.get("title", "") for data in components(lab) if isinstance(data, dict)]
+        assert {title[:4] for title in titles if " · " in title} == {"A · ", "B · "}
+    else:
+        names = {name[:-2] for name in shown if name.endswith(("-A", "-B"))}
+        assert all({f"{name}-A", f"{name}-B"} <= set(shown) for name in names)
+        assert names

@@ -1,0 +1,160 @@
+"""Who may steer a run, on the page without a browser."""
+
+import pytest
+
+from app.shared import access
+from bikd_core.store import control_key
+from tests.app.samples import make_run
+from tests.app.shown import words
+
+STEERED = ("pause", "stop")
+
+
+@pytest.fixture
+def shared(manager):
+    """A running run that somebody else started, and its key."""
+    run = make_run(manager.places.runs, state="running")
+    return run, control_key.make_key(run)
+
+
+def test_a_viewer_sees_the_run_and_cannot_steer_it(open_lab, shared):
+    run, _ = shared
+    lab = open_lab(run=run.run_id)
+    assert not lab.exception
+    assert not lab.warning
+    assert "training" in words(lab)
+    for key in STEERED:
+        assert lab.button(key=key).disabled
+        assert "viewer's link" in lab.button(key=key).help
+    assert lab.text_input(key=f"name {run.run_id}").disabled
+    assert lab.checkbox(key=f"sure {run.run_id}").disabled
+    assert lab.button(key="delete").disabled
+    assert not lab.button(key="start").disabled
+    assert not any("key=" in code.value for code in lab.code)
+
+
+@pytest.mark.parametrize("action", ["pause", "stop", "rename", "delete"])
+def test_what_a_viewer_sends_all_the_same_is_refused(open_lab, manager, action):
+    run = make_run(manager.places.runs, state="finished" if action == "delete" else "running")
+    lab = open_lab(run=run.run_id)
+    if action == "delete":
+        lab.checkbox(key=f"sure {run.run_id}").check().run()
+    control_key.make_key(run)  # by another browser, after this one's page was drawn
+    if action == "rename":
+        lab.text_input(key=f"name {run.run_id}").input("Mine now").run()
+    else:
+        lab.button(key=action).click().run()
+    assert not manager.asked
+    assert run.record().name != "Mine now"
+    assert run.path.exists()
+    assert lab.warning[0].value == access.VIEWER
+
+
+def test_a_control_link_gives_control_and_leaves_the_address_at_once(open_lab, manager, shared):
+    run, key = shared
+    lab = open_lab(run=run.run_id, key=key)
+    assert not lab.warning
+    assert lab.query_params["run"] == run.run_id
+    assert "key" not in lab.query_params
+    lab.button(key="stop").click().run()
+    assert manager.asked == [("stop", run.run_id)]
+    assert [f"run={run.run_id}&key={key}" in code.value for code in lab.code] == [False, True]
+
+
+@pytest.mark.parametrize("key", ["", "junk", "x" * 5000, "\"><script>alert('x')</script>", "ключ"])
+def test_a_wrong_key_is_one_sentence_and_the_view_works(open_lab, shared, key):
+    run, _ = shared
+    lab = open_lab(run=run.run_id, key=key)
+    assert not lab.exception
+    [warning] = lab.warning
+    assert f"key = {key[:12]!r} is not the control key of this run" in warning.value
+    assert len(warning.value) < 300
+    assert lab.button(key="stop").disabled
+    assert "key" not in lab.query_params
+    assert "training" in words(lab)
+
+
+def test_the_key_of_one_run_does_not_steer_another(open_lab, manager, shared):
+    other = make_run(manager.places.runs, state="running")
+    control_key.make_key(other)
+    lab = open_lab(run=other.run_id, key=shared[1])
+    assert lab.button(key="stop").disabled
+
+
+def test_a_key_without_a_run_is_one_sentence(open_lab):
+    [warning] = open_lab(key="abc").warning
+    assert "key = 'abc' needs a run" in warning.value
+
+
+def test_a_key_of_a_run_that_is_gone_adds_nothing_to_what_is_said(open_lab):
+    [warning] = open_lab(run="digits-bikd-50-s0-aaaaa", key="abc").warning
+    assert "is not a run of this server" in warning.value
+
+
+def test_who_starts_a_run_steers_it(open_lab, manager):
+    lab = open_lab()
+    lab.button(key="start").click().run()
+    [run] = manager.list()
+    assert control_key.has_key(run.folder)
+    assert not lab.text_input(key=f"name {run.run_id}").disabled
+    stranger = open_lab(run=run.run_id)
+    assert stranger.text_input(key=f"name {run.run_id}").disabled
+
+
+def test_who_resumes_a_run_without_a_key_has_it_from_then_on(open_lab, manager):
+    run = make_run(manager.places.runs, state="stopped")
+    open_lab(run=run.run_id).button(key="pause").click().run()
+    assert manager.asked == [("resume_from_checkpoint", run.run_id)]
+    assert open_lab(run=run.run_id).button(key="pause").disabled
+
+
+def test_a_run_without_a_key_is_steered_at_the_server_only(open_lab, manager, monkeypatch):
+    run = make_run(manager.places.runs, state="running")
+    assert not open_lab(run=run.run_id).button(key="stop").disabled
+    monkeypatch.setattr(access, "is_on_this_machine", lambda: False)
+    lab = open_lab(run=run.run_id)
+    assert lab.button(key="stop").disabled
+    assert "only on the server's own machine" in lab.button(key="stop").help
+
+
+@pytest.mark.parametrize(
+    ("address", "url", "headers", "expected"),
+    [
+        (None, "http://localhost:8501/", {}, True),
+        ("::1", "http://[::1]:8501/", {}, True),
+        ("::ffff:127.0.0.1", "http://127.0.0.1:8501/", {}, True),
+        ("192.168.0.7", "http://192.168.0.2:8501/", {}, False),
+        ("192.168.0.7", "http://localhost:8501/", {}, False),
+        (None, "http://lab.example.org/", {}, False),  # a proxy that does not say that it is one
+        (None, "http://localhost:8501/", {"X-Forwarded-For": "127.0.0.1"}, False),
+        ("junk", "http://localhost:8501/", {}, False),
+    ],
+)
+def test_a_browser_is_on_this_machine_if_nothing_speaks_against_it(
+    monkeypatch, address, url, headers, expected
+):
+    class Context:
+        ip_address = address
+
+    Context.url, Context.headers = url, headers
+    monkeypatch.setattr(access.st, "context", Context)
+    assert access.is_on_this_machine() == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"digits-bikd": "abc"}, {"digits-bikd": "abc"}),
+        ({"a": 1, "b": None, "c": ["x"], "d": "x" * 1000}, {}),
+        (["a", "b"], {}),
+        (None, {}),
+        ("abc", {}),
+    ],
+)
+def test_what_a_browser_tells_may_be_junk(told, expected):
+    assert access.read_told(told) == expected
+
+
+def test_a_browser_that_tells_no_end_of_keys_is_cut_short():
+    told = {f"run-{number}": "key" for number in range(10_000)}
+    assert len(access.read_told(told)) == access.MAX_KEYS

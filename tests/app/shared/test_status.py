@@ -1,0 +1,73 @@
+import dataclasses
+
+import pytest
+
+from app.shared import status
+from bikd_core.events import StepDone, TeacherEpochDone
+from tests.app.samples import FakeManager, make_run
+
+
+def snapshot_of(tmp_path, **how):
+    manager = FakeManager(tmp_path)
+    return manager.snapshot(make_run(manager.places.runs, **how).run_id)
+
+
+@pytest.mark.parametrize(
+    ("position", "words"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (12, "12th"), (23, "23rd")],
+)
+def test_the_place_in_the_queue_is_said(tmp_path, position, words):
+    snapshot = snapshot_of(tmp_path, done=0, state="queued")
+    waiting = dataclasses.replace(snapshot, queue_position=position)
+    assert status.headline(waiting)[0] == f"queued ({words})"
+
+
+def test_training_says_how_far_how_fast_and_how_long(tmp_path):
+    snapshot = snapshot_of(tmp_path, done=7, state="running")
+    running = dataclasses.replace(snapshot, seconds_left=65.0)
+    assert status.headline(running) == ("training", "7 of 7 · 0.1 s/epoch · 1 min 5 s left")
+
+
+@pytest.mark.parametrize("state", ["starting", "running"])
+def test_a_teacher_that_is_trained_first_is_said(tmp_path, state):
+    snapshot = snapshot_of(tmp_path, done=0, state=state)
+    teacher = (TeacherEpochDone(epoch=12, epochs=60, seconds=0.1, accuracy=0.5),)
+    words = status.headline(dataclasses.replace(snapshot, teacher_epochs=teacher))
+    assert words == ("training the teacher first", "12 of 60")
+
+
+def test_a_step_is_read_out_while_paused_inside_an_epoch(tmp_path):
+    snapshot = snapshot_of(tmp_path, done=2, state="paused")
+    assert status.headline(snapshot) == ("paused", "after epoch 2 of 2")
+    step = StepDone(epoch=3, step=11, weighted_loss=1.5, outer_loss=2.25, weight_step=True)
+    words = status.headline(dataclasses.replace(snapshot, last_step=step))[1]
+    assert "step 11: weighted loss 1.500, outer loss 2.250 · the weight net moved" in words
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed", "interrupted", "finished"])
+def test_an_ended_run_says_how_far_it_came(tmp_path, state):
+    name, words = status.headline(snapshot_of(tmp_path, done=5, state=state))
+    assert name == state
+    assert "5" in words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.4, "59 s"), (60, "1 min 0 s"), (3599.6, "1 h 0 min"), (7500, "2 h 5 min")],
+)
+def test_durations_are_said_as_people_do(seconds, words):
+    assert status.duration(seconds) == words
+
+
+def test_the_summary_says_what_was_chosen_at_start(tmp_path):
+    snapshot = snapshot_of(tmp_path)
+    assert status.summary(snapshot).endswith("cpu, float32, forward")
+    chosen = dataclasses.replace(
+        snapshot.resolved,
+        precision="bfloat16",
+        memory_format="channels_last",
+        estimator="finite_difference",
+        is_compiled=True,
+    )
+    words = status.summary(dataclasses.replace(snapshot, resolved=chosen))
+    assert words.endswith("cpu, bfloat16, channels last, finite difference, teacher compiled")

@@ -1,0 +1,150 @@
+import argparse
+import os
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+
+from bikd_core.models import MODELS, build
+from bikd_core.teachers.card import TeacherError
+from bikd_core.teachers.parameter_files import load_parameters, read_parameters
+
+
+def built(name, num_classes=10, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return build(name, num_classes, MODELS[name].channels, MODELS[name].size, generator)
+
+
+def assert_equal(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+WRAPPERS = {
+    "bare": lambda state: state,
+    "net": lambda state: {"net": state, "acc": 71.2, "epoch": 240},
+    "model": lambda state: {"epoch": 240, "model": state, "best_acc": torch.tensor(79.4)},
+    "state_dict": lambda state: {"state_dict": state, "optimizer": {"lr": [0.1]}},
+    "parallel": lambda state: {f"module.{key}": value for key, value in state.items()},
+    "model, parallel": lambda state: {"model": {f"module.{k}": v for k, v in state.items()}},
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+@pytest.mark.parametrize("is_zip", [True, False], ids=["zip", "before torch 1.6"])
+def test_a_published_file_is_read_wherever_it_keeps_its_parameters(tmp_path, wrapper, is_zip):
+    state = built("resnet8x4", 100).state_dict()
+    path = tmp_path / "published.pth"
+    torch.save(WRAPPERS[wrapper](state), path, _use_new_zipfile_serialization=is_zip)
+    assert_equal(read_parameters(path), state)
+
+
+@pytest.mark.parametrize("name", ["digits_cnn_s", "resnet8"])
+def test_safetensors_come_back_as_they_were(tmp_path, name):
+    state = built(name).state_dict()
+    safetensors.torch.save_file(state, tmp_path / "one.safetensors")
+    assert_equal(read_parameters(tmp_path / "one.safetensors"), state)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+def test_a_file_that_was_cut_off_is_one_clear_error(tmp_path, suffix, share):
+    state, path = built("digits_cnn_s").state_dict(), tmp_path / f"cut{suffix}"
+    (torch.save if suffix == ".pth" else safetensors.torch.save_file)(state, path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(TeacherError, match=rf"cut\{suffix} is cut off or damaged") as caught:
+        read_parameters(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("content", [b"<html>404</html>", b"hello world", bytes(500)])
+def test_another_kind_of_file_is_one_clear_error(tmp_path, suffix, content):
+    path = tmp_path / f"page{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(TeacherError, match="is cut off or damaged"):
+        read_parameters(path)
+
+
+class Evil:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_a_file_that_needs_code_is_refused_and_the_code_does_not_run(tmp_path):
+    state = built("resnet8").state_dict()
+    for extra, name in (
+        (argparse.Namespace(lr=0.1), "argparse.Namespace"),
+        (Evil(tmp_path / "ran"), r"\w+.mkdir"),
+    ):
+        torch.save({"model": state, "opt": extra}, tmp_path / "more.pth")
+        with pytest.raises(
+            TeacherError, match=rf"more than parameters \({name}.*save its state_dict"
+        ):
+            read_parameters(tmp_path / "more.pth")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("content", [[1, 2], {}, {"model": {}}, {"epoch": 3}, torch.zeros(3)])
+def test_a_file_without_parameters_is_one_clear_error(tmp_path, content):
+    torch.save(content, tmp_path / "none.pth")
+    with pytest.raises(TeacherError, match=r"none.pth holds no parameters by name"):
+        read_parameters(tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize("name", ["resnet8x4", "digits_mlp"])
+def test_loaded_parameters_replace_all(name):
+    source, target = built(name, seed=1), built(name, seed=2)
+    load_parameters(target, source.state_dict(), Path("a.pth"), name)
+    assert_equal(target.state_dict(), source.state_dict())
+
+
+def test_a_file_from_before_batches_were_counted_loads():
+    source, target = built("resnet8", seed=1), built("resnet8", seed=2)
+    old = {k: v for k, v in source.state_dict().items() if "num_batches_tracked" not in k}
+    load_parameters(target, old, Path("a.pth"), "resnet8")
+    assert_equal(target.state_dict(), source.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "message"),
+    [
+        ("resnet8", "resnet14", r"a.pth is no resnet14: it has no layer1.1.conv1.weight"),
+        ("resnet14", "resnet8", r"a.pth is no resnet8: that has no layer1.1.conv1.weight"),
+        ("resnet32", "resnet32x4", r"is no resnet32x4: it has no layer1.0.downsample.0.weight"),
+        ("digits_cnn_s", "digits_cnn_l", r"is no digits_cnn_l: it has no convs.2.weight"),
+        ("digits_mlp", "digits_cnn_s", r"is no digits_cnn_s: it has no convs.0.weight"),
+    ],
+)
+def test_another_architecture_is_refused_by_the_first_name_that_differs(found, expected, message):
+    with pytest.raises(TeacherError, match=message):
+        load_parameters(built(expected), built(found).state_dict(), Path("a.pth"), expected)
+
+
+def test_another_width_is_refused_by_the_first_shape_that_differs():
+    message = r"no grey_cnn_l: its convs.0.weight has shape \(8, 1, 3, 3\), not \(16, 1, 3, 3\)"
+    with pytest.raises(TeacherError, match=message):
+        load_parameters(
+            built("grey_cnn_l"), built("grey_cnn_s").state_dict(), Path("a.pth"), "grey_cnn_l"
+        )
+
+
+@pytest.mark.parametrize(("found", "expected"), [(100, 10), (10, 100)])
+@pytest.mark.parametrize("name", ["resnet8", "digits_cnn_s"])
+def test_another_number_of_classes_is_refused_with_both(name, found, expected):
+    message = f"a.pth tells {found} classes apart; the data set has {expected}"
+    with pytest.raises(TeacherError, match=message):
+        load_parameters(built(name, expected), built(name, found).state_dict(), Path("a.pth"), name)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_parameters_that_are_not_finite_are_refused(value):
+    state = built("digits_mlp").state_dict()
+    state["bn.running_var"][3] = value
+    with pytest.raises(TeacherError, match=r"its bn.running_var has values that are not finite"):
+        load_parameters(built("digits_mlp"), state, Path("a.pth"), "digits_mlp")
