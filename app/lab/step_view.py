@@ -259,7 +259,7 @@ def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Ste
         trace,
         panel.labels[rows],
         _snapshot.resolved,
-        _snapshot.config.method.inner_steps,
+        _snapshot.config.flat()["inner_steps"],
         panel.original_indices[rows],
     )
 
@@ -289,7 +289,7 @@ def _drawing(
     if not _step.is_finite:
         why = f"The losses of step {number} are not finite, so there is nothing to draw."
         return empty(figures.QUESTIONS[name], why)
-    return _make(name, _step, _pictures, _snapshot.config.method.meta_loss)
+    return _make(name, _step, _pictures, _snapshot.config.flat()["meta_loss"])
 
 
 def _make(name: str, step: Step, pictures: NDArray[np.uint8] | None, meta_loss: str) -> Drawing:

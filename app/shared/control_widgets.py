@@ -12,8 +12,15 @@ from typing import Any, get_args
 import streamlit as st
 
 from app.shared import state
-from bikd_core.config import METHOD_FACTS, MODELS_FOR, RunConfig, bounds, choices, fields
-from bikd_core.config.difference import is_read_by
+from bikd_core.config import (
+    METHOD_FACTS,
+    MODELS_FOR,
+    RunConfig,
+    bounds,
+    choices,
+    fields,
+    is_read_by,
+)
 from bikd_core.data.facts import DATASETS
 from bikd_core.teachers.card import TeacherCard
 

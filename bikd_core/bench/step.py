@@ -30,7 +30,7 @@ from torch import nn
 
 from bikd_core.bench.published import Published
 from bikd_core.bench.report import Row
-from bikd_core.config import Precision, RunConfig
+from bikd_core.config import Precision, RunConfig, WeightNetOptions
 from bikd_core.hypergradient import InnerBatch, OuterBatch, weight_hypergradient
 from bikd_core.methods import Batch
 from bikd_core.models import build
@@ -39,7 +39,6 @@ from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.compute import keep_freed_memory
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
-from bikd_core.training.record import EpochRecord
 
 PAIRS = {
     "32x4-8x4": {"dataset": "cifar100", "teacher_model": "resnet32x4", "student": "resnet8x4"},
@@ -116,14 +115,14 @@ class Timed:
             views = TeacherViews(self.loop.feed.train_set, config.training.teacher_views, draw)
             list(views.fill(teacher))
             self.loop.feed.views = views
-        self.record = EpochRecord(len(split.train), config.method.temperature, self.device)
+        self.record = self.loop.new_record()
         self.rows = torch.arange(config.training.batch_size)
         self.published = Published(
             self.loop.student,
             teacher,
             lambda: build(config.models.student, *shape, draw).to(self.device),
             config.training.learning_rate,
-            config.method.temperature,
+            self.record.temperature,
         )
 
     def measure(self) -> dict[str, float]:
@@ -280,6 +279,7 @@ def _error(timed: Timed) -> float | None:
     outer = OuterBatch(val.images, val.labels, None, 4.0, "hard")
     weights = torch.rand(len(train.labels), 2, generator=torch.Generator().manual_seed(0))
     rest = (loop.student, inner, outer, weights.to(timed.device), 0.1)
+    assert isinstance(loop.config.method, WeightNetOptions)
     found = weight_hypergradient(loop.config.method.estimator, *rest).weights
     with computing_in(loop.student, "float32"):
         exact = weight_hypergradient("unrolled", *rest).weights

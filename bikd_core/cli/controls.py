@@ -13,9 +13,9 @@ from rich.text import Text
 from bikd_core.config import (
     DATASET_DEFAULTS,
     MODELS_FOR,
+    AllOptions,
     ConfigError,
     DataConfig,
-    MethodConfig,
     ModelConfig,
     ProtocolConfig,
     RunConfig,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Data = Annotated[DataConfig, Parameter(name="*", group="Data")]
 Models = Annotated[ModelConfig, Parameter(name="*", group="Models")]
-Method = Annotated[MethodConfig, Parameter(name="*", group="Method")]
+Method = Annotated[AllOptions, Parameter(name="*", group="Method")]
 Training = Annotated[TrainingConfig, Parameter(name="*", group="Training")]
 Protocol = Annotated[ProtocolConfig, Parameter(name="*", group="Protocol")]
 
@@ -41,7 +41,7 @@ class Controls:
 
     data: Data = field(default_factory=DataConfig)
     models: Models = field(default_factory=ModelConfig)
-    method: Method = field(default_factory=MethodConfig)
+    method: Method = field(default_factory=AllOptions)
     training: Training = field(default_factory=TrainingConfig)
     protocol: Protocol = field(default_factory=ProtocolConfig)
 
@@ -51,9 +51,9 @@ class Controls:
         Raises:
             ConfigError: They do not go together.
         """
-        return RunConfig(
-            **{part.name: getattr(self, part.name) for part in dataclasses.fields(self)}
-        )
+        parts = [getattr(self, part.name) for part in dataclasses.fields(self)]
+        given = {name: getattr(part, name) for part in parts for name in part.model_fields_set}
+        return RunConfig.from_flat(given)
 
 
 AllControls = Annotated[Controls, Parameter(name="*")]

@@ -5,6 +5,13 @@ are all made from these models. Plain values only: no torch, no open files, no c
 
 The names of all fields are unique across the parts, so that a config also has a flat form
 (`RunConfig.flat`, `RunConfig.from_flat`): that is what a URL or a command line holds.
+
+The flat form has all controls, the options of every method among them; a `RunConfig` has the
+options of its own method alone. One rule connects the two: what the method does not read is no
+part of the run. It is checked when it is given, but neither stored in `run.json` nor compared:
+configs that differ in nothing else are equal. `from_flat` only remembers it, so that `flat` gives
+it back and `changed(method=...)` finds it; where nothing was given, `flat` has the data set's
+default. A stored run may hold such options, since earlier versions wrote them: they are dropped.
 """
 
 from bikd_core.config.data import MAX_SEED, DataConfig, Dataset
@@ -16,10 +23,18 @@ from bikd_core.config.describe import (
     choices,
     explain,
     fields,
+    is_read_by,
     part_of,
 )
-from bikd_core.config.method import Estimator, MethodConfig
+from bikd_core.config.method import (
+    Estimator,
+    MethodConfig,
+    TeacherAndWeightNetOptions,
+    TeacherOptions,
+    WeightNetOptions,
+)
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
+from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
 from bikd_core.config.models import MODELS_FOR, ModelConfig, ModelName
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
@@ -29,9 +44,11 @@ from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
 __all__ = [
     "DATASET_DEFAULTS",
     "MAX_SEED",
+    "METHOD_CONFIGS",
     "METHOD_FACTS",
     "MODELS_FOR",
     "PARTS",
+    "AllOptions",
     "ConfigError",
     "DataConfig",
     "Dataset",
@@ -44,12 +61,16 @@ __all__ = [
     "Precision",
     "ProtocolConfig",
     "RunConfig",
+    "TeacherAndWeightNetOptions",
+    "TeacherOptions",
     "TrainingConfig",
+    "WeightNetOptions",
     "allowed",
     "as_text",
     "bounds",
     "choices",
     "explain",
     "fields",
+    "is_read_by",
     "part_of",
 ]

@@ -1,28 +1,31 @@
-"""What the controls are, for whoever makes widgets, options or messages of them."""
+"""What the controls are: for widgets, command-line options and messages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bikd_core.config.part import options_of
+from bikd_core.config.method_facts import METHOD_FACTS
+from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
+from bikd_core.config.part import OnlyWith, options_of
 from bikd_core.config.parts import PARTS
 
 
 class ConfigError(ValueError):
-    """A control has a value it cannot take; the message names field, value and range."""
+    """A control has a value that it cannot take; the message names field, value and range."""
 
 
 def fields() -> dict[str, FieldInfo]:
-    """Every control by name, in the order of the parts."""
+    """Return every control by name, in the order of the parts, with all methods' options."""
     return {name: info for part in PARTS.values() for name, info in part.model_fields.items()}
 
 
 def part_of(name: str) -> str:
-    """The part of `RunConfig` that holds a control.
+    """Return the name of the part that holds a control.
 
     Raises:
         KeyError: No part has it.
@@ -34,13 +37,22 @@ def part_of(name: str) -> str:
 
 
 def choices(name: str) -> tuple[Any, ...]:
-    """What a control with a fixed set of values can be; empty for the others."""
+    """Return the values of a control with a fixed set of them; empty for other controls."""
     return options_of(fields()[name])
 
 
 def bounds(name: str) -> dict[str, float]:
-    """The limits of a numeric control, by pydantic's names: some of ge, gt, le, lt."""
+    """Return the limits of a numeric control by pydantic's names: some of ge, gt, le, lt."""
     return _limits(name, ("ge", "gt", "le", "lt"))
+
+
+@cache
+def is_read_by(name: str, method: str) -> bool:
+    """Return whether a control changes anything in a run of this method."""
+    if name in AllOptions.model_fields:
+        return name in METHOD_CONFIGS[method].model_fields
+    marks = [mark for mark in fields()[name].metadata if isinstance(mark, OnlyWith)]
+    return all(getattr(METHOD_FACTS[method], mark.fact) for mark in marks)
 
 
 def _limits(name: str, keys: Iterable[str]) -> dict[str, float]:
@@ -53,20 +65,21 @@ def _limits(name: str, keys: Iterable[str]) -> dict[str, float]:
 
 
 def explain(error: ValidationError) -> str:
-    """The first complaint of a failed validation as one sentence: field, value, what is right."""
+    """Return a failed validation's first error as a sentence: field, value, what would be right."""
     first = error.errors()[0]
     if not first["loc"] and "error" in first.get("ctx", {}):
-        return str(first["ctx"]["error"])  # of controls that do not go together
+        return str(first["ctx"]["error"])  # controls that do not go together
     name = str(first["loc"][-1]) if first["loc"] else "config"
     if first["type"] == "extra_forbidden":
         return no_control(name)
     if name not in fields():
         return f"{name}: {first['msg']}."
-    return f"{name} = {_shown(first['input'])} is not possible: {allowed(name)}."
+    value = first.get("ctx", {}).get("tag", first["input"])  # the tag: a method of no known name
+    return f"{name} = {_shown(value)} is not possible: {allowed(name)}."
 
 
 def allowed(name: str) -> str:
-    """What a control accepts, in words."""
+    """Return what a control accepts, in words: "it must be a number, at least 0"."""
     if options := choices(name):
         return f"it must be one of {', '.join(map(str, options))}"
     words = {
@@ -87,18 +100,18 @@ def allowed(name: str) -> str:
 
 
 def no_control(name: object) -> str:
-    """What to say of a name that no control has."""
+    """Return the sentence about a name that no control has."""
     return f"There is no control {_shown(name)}; the controls are {', '.join(fields())}."
 
 
 def _shown(value: object) -> str:
-    """A value in a message: it may come from a URL, and be of any length."""
+    """Return a value as a message shows it, cut short: one from a URL may be of any length."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def as_text(value: Any) -> str:
-    """A control's value as a link and the command line hold it."""
+    """Return a control's value as links and the command line write it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:.10g}" if isinstance(value, float) else str(value)

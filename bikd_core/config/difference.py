@@ -1,12 +1,10 @@
-"""In which controls two runs differ: "differs only in …" is said of what both methods read."""
+"""In which controls two runs differ, leaving out what only one of their methods reads."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from bikd_core.config import METHOD_FACTS, RunConfig, fields
-
-_OF_SOME = frozenset(name for facts in METHOD_FACTS.values() for name in facts.reads)
+from bikd_core.config import RunConfig, fields, is_read_by
 
 
 class Difference(NamedTuple):
@@ -17,13 +15,8 @@ class Difference(NamedTuple):
     second: Any
 
 
-def is_read_by(name: str, method: str) -> bool:
-    """Whether a control changes anything in a run of this method."""
-    return name not in _OF_SOME or name in METHOD_FACTS[method].reads
-
-
 def differences(first: RunConfig, second: RunConfig) -> tuple[Difference, ...]:
-    """The controls in which two runs differ, in the order of the config.
+    """Return the controls in which two runs differ, in the order of `fields`.
 
     A control that only one of the two methods reads belongs to that method's definition: it is
     no second difference beside `method`.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from bikd_core.config.part import Part
+from bikd_core.config.part import OnlyWith, Part
 
 ModelName = Literal[
     "digits_mlp", "digits_cnn_s", "digits_cnn_l",
@@ -32,7 +32,7 @@ MODELS_FOR: dict[str, tuple[str, ...]] = {
 class ModelConfig(Part):
     """Who teaches and who learns."""
 
-    teacher: str = Field(
+    teacher: Annotated[str, OnlyWith("needs_teacher")] = Field(
         "auto",
         min_length=1,
         max_length=500,
@@ -40,7 +40,7 @@ class ModelConfig(Part):
         description="'auto' (a stored teacher that fits the split, else one is trained first), "
         "a stored teacher's name, or the path of a .safetensors or .pth file.",
     )
-    teacher_model: ModelName = Field(
+    teacher_model: Annotated[ModelName, OnlyWith("needs_teacher")] = Field(
         "digits_cnn_l", title="Teacher model", description="Architecture of the teacher."
     )
     student: ModelName = Field(

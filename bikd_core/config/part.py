@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
@@ -9,18 +10,25 @@ from pydantic.fields import FieldInfo
 
 
 class Part(BaseModel):
-    """What all parts have in common: frozen, nothing unknown, no infinity."""
+    """The base of every part: frozen, no unknown names, no infinity."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
     def _read_choice(cls, value: Any, info: ValidationInfo) -> Any:
-        # pydantic reads a string as a number where a number is due, but not where a Literal is.
+        # pydantic reads a string as a number where the field is a number, but not in a Literal.
         options = options_of(cls.model_fields[str(info.field_name)])
         return next((option for option in options if str(option) == value), value)
 
 
+@dataclass(frozen=True)
+class OnlyWith:
+    """Marks a control that is no method's option but is read only by methods with this fact."""
+
+    fact: Literal["needs_teacher", "has_weight_net"]
+
+
 def options_of(info: FieldInfo) -> tuple[Any, ...]:
-    """What a field with a fixed set of values can be; empty for the others."""
+    """Return the values of a field with a fixed set of them; empty for other fields."""
     return get_args(info.annotation) if get_origin(info.annotation) is Literal else ()

@@ -1,4 +1,4 @@
-"""Whole experiments under one name, to begin from: what the controls are set and reset to."""
+"""Presets: whole experiments by name, which the controls are set and reset to."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ class Preset(NamedTuple):
     """A named set of controls; what it leaves out takes the data set's default."""
 
     title: str
-    words: str  # one sentence: what for, and how long on two cores
+    words: str  # one sentence: what it is for, and how long it takes on two cores
     controls: dict[str, Any]
 
     @property
     def config(self) -> RunConfig:
+        """The run that the preset describes."""
         return RunConfig.from_flat(self.controls)
 
 
@@ -44,7 +45,7 @@ PRESETS: dict[str, Preset] = {
 
 
 def nearest(config: RunConfig) -> str:
-    """The preset that a config is or was made from: of its data set, with the fewest changes."""
+    """Return the preset nearest to a config: one of its data set, with the fewest changes."""
     values = config.flat()
 
     def distance(name: str) -> tuple[bool, int]:

@@ -1,16 +1,16 @@
-"""What D_val may be used for, and the faults of the published comparison, each by name."""
+"""What D_val is used for, and the faults of the published comparison, each by name."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bikd_core.config.part import Part
+from bikd_core.config.part import OnlyWith, Part
 
 
 class ProtocolConfig(Part):
-    """What D_val is used for beside the weight net, and which published faults are restored."""
+    """What D_val is used for besides the weight net, and which published faults are restored."""
 
     train_on_val: Literal["no", "mixed", "batch"] = Field(
         "no",
@@ -24,12 +24,12 @@ class ProtocolConfig(Part):
         description="Use one fixed half of D_val and measure D_val's loss and accuracy on the "
         "other: to choose configurations by.",
     )
-    teacher_batch_statistics: bool = Field(
+    teacher_batch_statistics: Annotated[bool, OnlyWith("needs_teacher")] = Field(
         False,
         title="Teacher in train mode",
         description="A published fault: the teacher normalises by the batch's statistics.",
     )
-    drop_window: bool = Field(
+    drop_window: Annotated[bool, OnlyWith("has_weight_net")] = Field(
         False,
         title="Drop left-over windows",
         description="A published fault: hypergradients of a window that the epoch leaves "

@@ -1,16 +1,24 @@
-"""One run, whole: the five parts, and what a data set changes of their defaults."""
+"""The config of one run: its five parts, and which of their defaults a data set changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from bikd_core.config.data import DataConfig
-from bikd_core.config.describe import ConfigError, explain, fields, no_control, part_of
-from bikd_core.config.method import MethodConfig
-from bikd_core.config.method_facts import METHOD_FACTS
+from bikd_core.config.describe import (
+    ConfigError,
+    explain,
+    fields,
+    is_read_by,
+    no_control,
+    part_of,
+)
+from bikd_core.config.method import MethodConfig, WeightNetOptions
+from bikd_core.config.methods import METHOD_CONFIGS, AllOptions, AnyMethodConfig
 from bikd_core.config.models import ModelConfig
 from bikd_core.config.part import Part
 from bikd_core.config.parts import PARTS
@@ -46,16 +54,19 @@ DATASET_DEFAULTS: dict[str, dict[str, Any]] = {
 
 
 class RunConfig(Part):
-    """One run, whole. What is not given takes the default of its data set.
+    """The config of one run. What is not given takes the default of its data set.
 
     `RunConfig(data={"dataset": "cifar10"})` therefore has CIFAR-10's batch size and models.
+    `method` has the options of that method alone. Two configs are equal if their methods read the
+    same values.
     """
 
     data: DataConfig = Field(default_factory=DataConfig)
     models: ModelConfig = Field(default_factory=ModelConfig)
-    method: MethodConfig = Field(default_factory=MethodConfig)
+    method: AnyMethodConfig = Field(default_factory=METHOD_CONFIGS["bikd"])
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     protocol: ProtocolConfig = Field(default_factory=ProtocolConfig)
+    _given_options: dict[str, Any] = PrivateAttr(default_factory=dict)  # of any method
 
     @model_validator(mode="before")
     @classmethod
@@ -68,7 +79,7 @@ class RunConfig(Part):
             part = parts[part_of(name)]
             if isinstance(part, dict):
                 part.setdefault(name, default)
-        return {**values, **parts}
+        return {**values, **parts, "method": _without_unread(parts["method"])}
 
     @model_validator(mode="after")
     def _check_the_use_of_d_val(self) -> Self:
@@ -88,24 +99,43 @@ class RunConfig(Part):
     @property
     def cross_fits(self) -> bool:
         """D_val's halves take turns in training and in guiding the weight net."""
-        return self.method.cross_fit and "cross_fit" in METHOD_FACTS[self.method.method].reads
+        return isinstance(self.method, WeightNetOptions) and self.method.cross_fit
 
     def _halved(self) -> tuple[str, ...]:
-        """The controls by which D_val is halved."""
-        asked = {"hold_out_half": self.protocol.hold_out_half, "cross_fit": self.cross_fits}
-        return tuple(name for name, is_asked in asked.items() if is_asked)
+        """Return the controls that halve D_val."""
+        switches = {"hold_out_half": self.protocol.hold_out_half, "cross_fit": self.cross_fits}
+        return tuple(name for name, is_on in switches.items() if is_on)
+
+    @cached_property
+    def _read(self) -> tuple[tuple[str, Any], ...]:
+        """What the method reads, by name: what makes two configs the same run."""
+        method = self.method.method
+        return tuple((k, v) for k, v in self.flat().items() if is_read_by(k, method))
+
+    def read_by_method(self) -> dict[str, Any]:
+        """Return the controls that the method reads, by their own name."""
+        return dict(self._read)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RunConfig) and self._read == other._read
+
+    def __hash__(self) -> int:
+        return hash(self._read)
 
     def flat(self) -> dict[str, Any]:
-        """All controls by their own name, in the order of the parts: what a URL holds."""
-        return {
-            name: value
-            for part in PARTS
-            for name, value in getattr(self, part).model_dump(mode="json").items()
-        }
+        """Return all controls by their own name, in the order of `fields`: what a URL holds.
+
+        What the method does not read is as it was given, else the data set's default.
+        """
+        defaults = {name: info.default for name, info in AllOptions.model_fields.items()}
+        values = defaults | DATASET_DEFAULTS[self.data.dataset] | self._given_options
+        for part in PARTS:
+            values |= getattr(self, part).model_dump(mode="json")
+        return {name: values[name] for name in fields()}
 
     @classmethod
     def from_flat(cls, values: Mapping[str, Any]) -> Self:
-        """A config from controls by their own name; strings are read as their field's type.
+        """Make a config from controls by their own name; strings are read as their field's type.
 
         Raises:
             ConfigError: A name is unknown or a value is out of range: one sentence for the first.
@@ -116,12 +146,15 @@ class RunConfig(Part):
                 raise ConfigError(no_control(name))
             parts[part_of(name)][name] = value
         try:
-            return cls.model_validate(parts)
+            config = cls.model_validate(parts)
+            options = AllOptions.model_validate(parts["method"]).model_dump(mode="json")
         except ValidationError as error:
             raise ConfigError(explain(error)) from error
+        config._given_options = {name: options[name] for name in parts["method"]}
+        return config
 
     def changed(self, **values: Any) -> Self:
-        """The same config with some controls changed, validated again.
+        """Return the same config with some controls changed, validated again.
 
         Raises:
             ConfigError: As `from_flat`.
@@ -130,7 +163,19 @@ class RunConfig(Part):
 
 
 def _given(part: Any) -> Any:
-    """The values of a part that a caller gave; a part built elsewhere knows which those are."""
+    """Return the values of a part that a caller gave; a built part knows which those are."""
     if isinstance(part, Part):
-        return {name: getattr(part, name) for name in part.model_fields_set}
+        names = part.model_fields_set | ({"method"} if isinstance(part, MethodConfig) else set())
+        return {name: getattr(part, name) for name in names}
     return dict(part) if isinstance(part, Mapping) else part
+
+
+def _without_unread(options: Any) -> Any:
+    """Leave out the options of other methods; unknown names stay, to be refused."""
+    if not isinstance(options, dict):
+        return options
+    method = options.setdefault("method", "bikd")
+    if not isinstance(method, str) or method not in METHOD_CONFIGS:
+        return options
+    unread = AllOptions.model_fields.keys() - METHOD_CONFIGS[method].model_fields.keys()
+    return {name: value for name, value in options.items() if name not in unread}

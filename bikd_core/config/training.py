@@ -1,20 +1,20 @@
-"""For how long a run trains, in which steps, from which seed, on what device."""
+"""How long a run trains, in which steps, from which seed and on which device."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from bikd_core.config.data import MAX_SEED
-from bikd_core.config.part import Part
+from bikd_core.config.part import OnlyWith, Part
 
 Precision = Literal["float32", "bfloat16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 
 
 class TrainingConfig(Part):
-    """For how long, in which steps, from which seed, on what."""
+    """How long a run trains, in which steps, from which seed and on which device."""
 
     epochs: int = Field(
         60, ge=1, le=10_000, title="Epochs", description="Passes over the training set."
@@ -38,13 +38,13 @@ class TrainingConfig(Part):
         title="Augmentation",
         description="Random crop after padding by an eighth of the width, and horizontal flip.",
     )
-    compile_teacher: bool = Field(
+    compile_teacher: Annotated[bool, OnlyWith("needs_teacher")] = Field(
         False,
         title="Compile the teacher",
         description="With torch.compile, which takes a while at Start; where it is not possible "
         "the run says why and goes on without.",
     )
-    teacher_views: int = Field(
+    teacher_views: Annotated[int, OnlyWith("needs_teacher")] = Field(
         0,
         ge=0,
         le=64,

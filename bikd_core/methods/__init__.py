@@ -1,4 +1,4 @@
-"""Training objectives by name; one short file each, one protocol. A new file is a new method."""
+"""Training objectives by name: one short file each, one interface. A new file is a new method."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bikd_core.methods.protocol import Batch, Method, PlainMethod, Setting, Step
 
 
 def _method_in(name: str) -> type[Method]:
-    """The class with a title in the file of that name."""
+    """Return the class with a title in the file of that name."""
     module = import_module(f"bikd_core.methods.{name}")
     [method] = (
         value

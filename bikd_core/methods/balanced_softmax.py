@@ -1,4 +1,4 @@
-"""Balanced Softmax: the class frequencies are put into the training softmax, and left out later."""
+"""Balanced Softmax: the class prior is in the softmax in training, not at prediction."""
 
 from __future__ import annotations
 

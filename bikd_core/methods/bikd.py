@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from bikd_core.hypergradient import (
-    InnerBatch,
-    InnerGradient,
-    OuterBatch,
-    inner_loss,
-    losses_of,
-    outer_loss_at,
-    parameters,
-    weight_hypergradient,
-)
+from bikd_core.config.methods.bikd import Options
+from bikd_core.hypergradient import InnerBatch, OuterBatch
 from bikd_core.losses import NO_SHIFT, Shift, weight_net_inputs
+from bikd_core.methods.bilevel import BilevelMethod
 from bikd_core.methods.prior import log_prior
-from bikd_core.methods.protocol import Batch, Setting, StepResult
+from bikd_core.methods.protocol import Batch, Setting
 from bikd_core.models.weight_net import WeightNet
 
 
-class BiKD:
-    """One student step, and a weight-net step once every `inner_steps` of them.
-
-    1. Weights w of the batch from the weight net; the student's gradient with them.
-    2. A virtual student one SGD step along it, judged on a D_val batch; ∂L_val/∂w from there.
-    3. Back through the weight net alone. k such gradients are averaged, then Adam steps: an
-       average along the student's path, not a k-step unroll.
-    4. The student's real gradient, same batch, weights as the net now gives them.
-
-    The forward pass of 1 serves 4 as well. Where the weight net has not moved, the gradient of 1
-    is that of 4. A window that an epoch leaves unfinished goes on in the next.
+class BiKD(BilevelMethod):
+    """w_hard·L_hard + w_soft·L_soft for each image, (w_hard, w_soft) = V_φ(CE_student, CE_teacher).
 
     Variants, by `weight_form` and `prior`: one weight for both losses, or two that sum to 1; the
     hard loss, or both, on z + log π, so that the plain z is the classifier of balanced data.
@@ -42,219 +24,39 @@ class BiKD:
     images there have weights from the net like all others. With a shift "soft" and "mix" would
     match it to a biased teacher, so `meta_loss` is best left at "hard" there.
 
-    Source: arXiv:2605.17839 and its published code, which instead drops such a window (as
-        `drop_window` does). The shifted variants and the warm-up are this project's own.
+    Source: arXiv:2605.17839 and its published code, which drops a window that an epoch leaves
+        unfinished (the control `drop_window` does too). The shifted variants and the warm-up are
+        this project's own.
     """
 
     title: ClassVar[str] = "BiKD"
     words: ClassVar[str] = "weights learned on D_val"
     needs_teacher: ClassVar[bool] = True
     has_weight_net: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("weight_form", "prior", "weight_net_inputs")
+    options: Options
 
     def __init__(self, setting: Setting) -> None:
-        self.config = setting.config
-        self.student = setting.student
-        self.next_val_batch = setting.next_val_batch
-        self.shift = self._shift(setting)
-        self.weight_net: nn.Module = self._make_weight_net(setting).to(setting.device)
-        self.optimizer = torch.optim.Adam(
-            self.weight_net.parameters(),
-            lr=self.config.weight_net_learning_rate,
-            weight_decay=1e-4,
-        )
-        self.window = _Window(self.weight_net)
-        self.drop_window = setting.drop_window
-        self.epoch = 0  # from 0
-        soft = 0.5 if self.needs_teacher else 0.0
-        self.warm_up_weights = torch.tensor([0.5, soft], device=setting.device)
+        super().__init__(setting)
+        self.shift = NO_SHIFT
+        if self.options.prior != "none":
+            prior = log_prior(setting.class_counts, setting.device)
+            self.shift = Shift(hard=prior, soft=prior if self.options.prior == "both" else None)
 
-    def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
-        logits = self.student(batch.images)
-        inner = self._inner_batch(batch, logits)
-        shift = inner.shift if self.config.weight_net_inputs == "shifted" else NO_SHIFT
-        inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels, shift)
-        weights = self.weight_net(inputs)
-        is_warming_up = self.epoch < self.config.warm_up
-        if is_warming_up:
-            weights = self.warm_up_weights.to(weights).expand_as(weights)
-        weights_before = weights.detach()
-        is_closing = not is_warming_up and self.window.lacks_one_of(self.config.inner_steps)
-        # Else the graph has served: its memory is the next forward pass's.
-        gradient = self._student_gradient(logits, inner, weights_before, keep_graph=is_closing)
-
-        val = self.next_val_batch()
-        outer = OuterBatch(
-            val.images, val.labels, val.teacher_logits, self.config.temperature, self.meta_loss
-        )
-        hypergradient = weight_hypergradient(
-            self.config.estimator,
-            self.student,
-            inner,
-            outer,
-            weights,
-            learning_rate,
-            InnerGradient(logits.detach(), gradient),
-        )
-        if not is_warming_up:
-            self.window.gather(weights, hypergradient.weights / self.config.inner_steps)
-        if is_closing:
-            self.window.close()
-            self.optimizer.step()
-            self.optimizer.zero_grad()
-            with torch.no_grad():
-                weights = self.weight_net(inputs)
-            gradient = self._student_gradient(logits, inner, weights, keep_graph=False)
-        for name, parameter in self.student.named_parameters():
-            parameter.grad = gradient[name]
-
-        weights, logits = weights.detach(), logits.detach()
-        return StepResult(
-            logits,
-            losses=(weights * losses_of(logits, inner)).sum(dim=1),
-            weights=weights,
-            influence=_influence(hypergradient.weights, inner, learning_rate),
-            outer_loss=hypergradient.outer_loss,
-            weight_step=is_closing,
-            weights_before=weights_before,
-            outer_loss_before=self._outer_loss_now(outer) if under_lens else None,
-        )
-
-    @property
-    def meta_loss(self) -> str:
-        """What the weight net minimises on D_val."""
-        return self.config.meta_loss
-
-    def _make_weight_net(self, setting: Setting) -> WeightNet:
-        layers, form = self.config.weight_net_layers, self.config.weight_form
+    def make_weight_net(self, setting: Setting) -> WeightNet:
+        layers, form = self.options.weight_net_layers, self.options.weight_form
         return WeightNet(layers, generator=setting.generator, form=form)
 
-    def _shift(self, setting: Setting) -> Shift:
-        if self.config.prior == "none":
-            return NO_SHIFT
-        shift = log_prior(setting.class_counts, setting.device)
-        return Shift(hard=shift, soft=shift if self.config.prior == "both" else None)
+    def net_inputs(self, logits: Tensor, inner: InnerBatch) -> Tensor:
+        shift = self.shift if self.options.weight_net_inputs == "shifted" else NO_SHIFT
+        return weight_net_inputs(logits, inner.teacher_logits, inner.labels, shift)
 
-    def _inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
+    def inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature, shares = self.config.temperature, batch.shares
+        temperature, shares = self.options.temperature, batch.shares
         return InnerBatch(
             batch.images, batch.labels, batch.teacher_logits, temperature, self.shift, shares
         )
 
-    def predict(self, logits: Tensor) -> Tensor:
-        return logits
-
-    def _outer_loss_now(self, outer: OuterBatch) -> Tensor:
-        with torch.no_grad():
-            return outer_loss_at(self.student, parameters(self.student), outer)
-
-    def _student_gradient(
-        self, logits: Tensor, inner: InnerBatch, weights: Tensor, *, keep_graph: bool
-    ) -> dict[str, Tensor]:
-        """∇_θ of the weighted loss; the graph of `logits` is kept for another call, or freed."""
-        named = dict(self.student.named_parameters())
-        loss = inner_loss(logits, inner, weights)
-        gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=keep_graph)
-        return dict(zip(named, gradients, strict=True))
-
-    def end_epoch(self, decay: float) -> dict[str, Any]:
-        for group in self.optimizer.param_groups:
-            group["lr"] *= decay
-        self.epoch += 1
-        if self.drop_window:
-            self.window.drop()
-        return self.window.end_epoch()
-
-    def state(self) -> dict[str, Tensor]:
-        state = {f"weight_net.{k}": v for k, v in self.weight_net.state_dict().items()}
-        for number, slots in self.optimizer.state_dict()["state"].items():
-            state |= {f"adam.{number}.{slot}": value for slot, value in slots.items()}
-        state["learning_rate"] = torch.tensor(
-            self.optimizer.param_groups[0]["lr"], dtype=torch.float64
-        )
-        state["epoch"] = torch.tensor(self.epoch)
-        return state | self.window.state()
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        self.weight_net.load_state_dict(_under("weight_net.", state))
-        groups = self.optimizer.state_dict()["param_groups"]
-        groups[0]["lr"] = float(state["learning_rate"])
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under("adam.", state).items():
-            number, slot = name.split(".")
-            slots.setdefault(int(number), {})[slot] = value
-        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-        self.epoch = int(state.get("epoch", 0))  # checkpoints of earlier versions have none
-        self.window.load_state(state)
-
-
-def _influence(hypergradient: Tensor, inner: InnerBatch, learning_rate: float) -> Tensor:
-    """-v·∇L of each image and loss, (B, 2): what does not fall with learning rate and share."""
-    if inner.shares is None:
-        return hypergradient * (len(hypergradient) / learning_rate)
-    return hypergradient / (learning_rate * inner.shares[:, None])
-
-
-class _Window:
-    """The hypergradients gathered since the weight net's last step, and what they looked like."""
-
-    def __init__(self, weight_net: nn.Module) -> None:
-        self.weight_net = weight_net
-        self.num_gathered = 0
-        self.last: Tensor | None = None  # the gradient of the window before, flat
-        self.norms: list[Tensor] = []
-        self.cosines: list[Tensor] = []
-
-    def lacks_one_of(self, size: int) -> bool:
-        """Whether one more gathered gradient makes the window full."""
-        return self.num_gathered + 1 == size
-
-    def gather(self, weights: Tensor, hypergradient: Tensor) -> None:
-        """Add one step's ∂L_val/∂w, through the weight net that gave the weights."""
-        torch.autograd.backward(weights, hypergradient)
-        self.num_gathered += 1
-
-    def close(self) -> None:
-        """Measure the full window's gradient, which the weight net's `.grad` holds."""
-        gradients = [p.grad for p in self.weight_net.parameters() if p.grad is not None]
-        gradient = torch.cat([part.flatten() for part in gradients])
-        self.norms.append(gradient.norm())
-        if self.last is not None:
-            self.cosines.append(F.cosine_similarity(gradient, self.last, dim=0))
-        self.last = gradient
-        self.num_gathered = 0
-
-    def drop(self) -> None:
-        """Forget what an unfinished window has gathered."""
-        self.num_gathered = 0
-        self.weight_net.zero_grad()
-
-    def end_epoch(self) -> dict[str, Any]:
-        """Means over the windows that closed in this epoch; nothing where none did."""
-        gathered = {"hypergradient_norm": self.norms, "hypergradient_cosine": self.cosines}
-        self.norms, self.cosines = [], []
-        return {name: float(torch.stack(v).mean()) for name, v in gathered.items() if v}
-
-    def state(self) -> dict[str, Tensor]:
-        state = {"window.num_gathered": torch.tensor(self.num_gathered)}
-        if self.last is not None:
-            state["window.last"] = self.last
-        for name, parameter in self.weight_net.named_parameters():
-            if parameter.grad is not None:
-                state[f"window.grad.{name}"] = parameter.grad
-        return state
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        self.last = state.get("window.last")
-        self.num_gathered = int(state["window.num_gathered"])
-        gathered = _under("window.grad.", state)
-        for name, parameter in self.weight_net.named_parameters():
-            if name in gathered:
-                parameter.grad = gathered[name]
-
-
-def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-    }
+    def outer_batch(self, batch: Batch) -> OuterBatch:
+        temperature, meta_loss = self.options.temperature, self.options.meta_loss
+        return OuterBatch(batch.images, batch.labels, batch.teacher_logits, temperature, meta_loss)

@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from bikd_core.config import TeacherOptions
 from bikd_core.losses import hard_loss, soft_loss
 from bikd_core.methods.protocol import Batch, PlainMethod, Setting
 
@@ -16,8 +17,8 @@ BETA = 0.9999  # of the effective number of images
 class BalancedDistillation(PlainMethod):
     """CE + τ²·KL(q' ‖ p_τ), q' ∝ q_τ·ω, ω_c = (1 - β)/(1 - β^n_c) scaled to sum to C.
 
-    The published temperature is 2, and its code keeps ω = 1 for the first 80 % of the epochs on
-    CIFAR-10; here ω acts from the start, and the temperature is the run's.
+    The published temperature is 2, and the published code keeps ω = 1 for the first 80 % of the
+    epochs on CIFAR-10; here ω acts from the start, and the temperature is the run's.
 
     Source: Zhang et al., "Balanced Knowledge Distillation for Long-tailed Learning",
         arXiv:2104.10510; ω after Cui et al., arXiv:1901.05555.
@@ -26,6 +27,7 @@ class BalancedDistillation(PlainMethod):
     title: ClassVar[str] = "BKD"
     words: ClassVar[str] = "the teacher re-weighted towards rare classes"
     needs_teacher: ClassVar[bool] = True
+    options: TeacherOptions
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -35,7 +37,7 @@ class BalancedDistillation(PlainMethod):
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature = self.config.temperature
+        temperature = self.options.temperature
         # softmax(t/τ + log ω) is q_τ·ω, normalised.
         target = batch.teacher_logits + temperature * self.log_omega.to(logits.dtype)
         return hard_loss(logits, batch.labels) + soft_loss(logits, target, temperature)

@@ -1,4 +1,4 @@
-"""Hard and soft loss added, each with weight 1: what BiKD's weights relax."""
+"""The plain sum of hard and soft loss, which BiKD's weights generalise."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from bikd_core.config import TeacherOptions
 from bikd_core.losses import student_losses
 from bikd_core.methods.protocol import Batch, PlainMethod
 
@@ -16,8 +17,9 @@ class CrossEntropyPlusDistillation(PlainMethod):
     title: ClassVar[str] = "CE + KD"
     words: ClassVar[str] = "both losses with weight 1"
     needs_teacher: ClassVar[bool] = True
+    options: TeacherOptions
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        pair = student_losses(logits, batch.teacher_logits, batch.labels, self.config.temperature)
+        pair = student_losses(logits, batch.teacher_logits, batch.labels, self.options.temperature)
         return pair.sum(dim=1)

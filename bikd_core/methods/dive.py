@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from bikd_core.config.methods.dive import Options
 from bikd_core.losses import hard_loss, soft_loss
 from bikd_core.methods.protocol import Batch, PlainMethod
 
@@ -15,8 +16,7 @@ POWER = 0.5  # of the teacher's distribution, which is then normalised again
 class VirtualExamples(PlainMethod):
     """α·CE(z + log n, y) + (1 - α)·τ²·KL(q ‖ p_τ), q ∝ q_τ^0.5, α = `kd_alpha`.
 
-    The paper's teacher is trained by Balanced Softmax; here it is the teacher that all methods
-    share.
+    The paper trains its teacher by Balanced Softmax; here all methods share one teacher.
 
     Source: He et al., "Distilling Virtual Examples for Long-tailed Recognition", ICCV 2021,
         arXiv:2103.15042.
@@ -25,10 +25,10 @@ class VirtualExamples(PlainMethod):
     title: ClassVar[str] = "DiVE"
     words: ClassVar[str] = "Balanced Softmax and a flattened teacher (here the shared one)"
     needs_teacher: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("kd_alpha",)
+    options: Options
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
         hard = hard_loss(logits + self.log_prior.to(logits.dtype), batch.labels)
-        soft = soft_loss(logits, POWER * batch.teacher_logits, self.config.temperature)
-        return self.config.kd_alpha * hard + (1 - self.config.kd_alpha) * soft
+        soft = soft_loss(logits, POWER * batch.teacher_logits, self.options.temperature)
+        return self.options.kd_alpha * hard + (1 - self.options.kd_alpha) * soft

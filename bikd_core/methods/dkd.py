@@ -1,4 +1,4 @@
-"""DKD, decoupled distillation: what the teacher says of the target, and of the rest, apart."""
+"""DKD, decoupled distillation: the target class and the other classes are distilled apart."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bikd_core.config import TeacherOptions
 from bikd_core.losses import hard_loss
 from bikd_core.methods.protocol import Batch, PlainMethod
 
@@ -27,10 +28,11 @@ class DecoupledDistillation(PlainMethod):
     title: ClassVar[str] = "DKD"
     words: ClassVar[str] = "target and other classes distilled apart"
     needs_teacher: ClassVar[bool] = True
+    options: TeacherOptions
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature = self.config.temperature
+        temperature = self.options.temperature
         student, teacher = (
             _split(z / temperature, batch.labels) for z in (logits, batch.teacher_logits)
         )
@@ -42,9 +44,9 @@ class DecoupledDistillation(PlainMethod):
 
 
 def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Log of (target, all others), (B, 2), and of the others among themselves, (B, C - 1)."""
+    """Return the log of (target, all others), (B, 2), and of the others alone, (B, C - 1)."""
     target, place = labels[:, None], torch.arange(logits.shape[1] - 1, device=logits.device)
-    # By position: picking by a mask would make a GPU wait, to count how many there are.
+    # By position, not by mask: counting what a mask selects would make a GPU wait.
     others = logits.gather(1, place + (place >= target).long())
     sums = torch.cat([logits.gather(1, target), others.logsumexp(dim=1, keepdim=True)], dim=1)
     return F.log_softmax(sums, dim=1), F.log_softmax(others, dim=1)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from bikd_core.config.methods.kd import Options
 from bikd_core.losses import student_losses
 from bikd_core.methods.protocol import Batch, PlainMethod
 
@@ -20,9 +21,9 @@ class KnowledgeDistillation(PlainMethod):
     title: ClassVar[str] = "KD"
     words: ClassVar[str] = "fixed weights"
     needs_teacher: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("kd_alpha",)
+    options: Options
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        pair = student_losses(logits, batch.teacher_logits, batch.labels, self.config.temperature)
-        return self.config.kd_alpha * pair[:, 0] + (1 - self.config.kd_alpha) * pair[:, 1]
+        pair = student_losses(logits, batch.teacher_logits, batch.labels, self.options.temperature)
+        return self.options.kd_alpha * pair[:, 0] + (1 - self.options.kd_alpha) * pair[:, 1]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bikd_core.config import TeacherOptions
 from bikd_core.evaluation import shot_groups
 from bikd_core.losses import hard_loss
 from bikd_core.methods.protocol import Batch, PlainMethod, Setting
@@ -23,12 +24,13 @@ class LongTailedDistillation(PlainMethod):
     and the weights within are one constant.
 
     Source: LTKD, CVPR 2026, arXiv:2506.18496, after a summary: its own equations and its α, β
-        were not at hand.
+        were not available.
     """
 
     title: ClassVar[str] = "LTKD"
     words: ClassVar[str] = "the teacher's bias between groups taken out (after a summary)"
     needs_teacher: ClassVar[bool] = True
+    options: TeacherOptions
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -37,7 +39,7 @@ class LongTailedDistillation(PlainMethod):
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature = self.config.temperature
+        temperature = self.options.temperature
         student, teacher = (
             F.log_softmax(z / temperature, dim=1) for z in (logits, batch.teacher_logits)
         )
@@ -50,16 +52,16 @@ class LongTailedDistillation(PlainMethod):
         return hard_loss(logits, batch.labels) + soft
 
     def _sums(self, log_probabilities: Tensor) -> Tensor:
-        """Log of each group's probability; (B, C) -> (B, G)."""
+        """Return the log of each group's probability; (B, C) -> (B, G)."""
         sums = [log_probabilities[:, group].logsumexp(dim=1) for group in self.groups]
         return torch.stack(sums, dim=1)
 
 
 def _even(log_groups: Tensor) -> Tensor:
-    """The same, scaled so that over the batch all groups have the same sum, then normalised."""
+    """Scale each group to the same sum over the batch, then normalise; (B, G) -> (B, G)."""
     return F.log_softmax(log_groups - log_groups.logsumexp(dim=0, keepdim=True), dim=1)
 
 
-def _divergence(log_target: Tensor, log_of: Tensor) -> Tensor:
-    """KL(target ‖ of) of each row, in nats."""
-    return (log_target.exp() * (log_target - log_of)).sum(dim=1)
+def _divergence(log_target: Tensor, log_other: Tensor) -> Tensor:
+    """Return KL(target ‖ other) of each row; (B, K), (B, K) -> (B,), in nats."""
+    return (log_target.exp() * (log_target - log_other)).sum(dim=1)

@@ -7,16 +7,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bikd_core.hypergradient import InnerBatch
-from bikd_core.losses import NO_SHIFT, Shift
-from bikd_core.methods.bikd import BiKD
+from bikd_core.hypergradient import InnerBatch, OuterBatch
+from bikd_core.losses import weight_net_inputs
+from bikd_core.methods.bilevel import BilevelMethod
 from bikd_core.methods.protocol import Batch, Setting
 from bikd_core.models.weight_net import WeightNet
 
-HIDDEN = 100  # units, as published; there with ReLU, here with the same Tanh as BiKD's
+HIDDEN = 100  # units, as published; the paper's are ReLU, these are Tanh as BiKD's
+TEMPERATURE = 4.0  # of the soft loss, which has weight 0
 
 
-class MetaWeightNet(BiKD):
+class MetaWeightNet(BilevelMethod):
     """w_i·CE(z_i, y_i), w_i = V_φ(CE(z_i, y_i)), φ by the same bilevel step as BiKD.
 
     What BiKD is without a teacher: the weight net has one input and one output, the meta loss is
@@ -30,20 +31,17 @@ class MetaWeightNet(BiKD):
     words: ClassVar[str] = "one learned weight, no teacher"
     needs_teacher: ClassVar[bool] = False
     has_weight_net: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ()
 
-    @property
-    def meta_loss(self) -> str:
-        return "hard"  # the others need a teacher
-
-    def _make_weight_net(self, setting: Setting) -> WeightNet:
-        layers = self.config.weight_net_layers
+    def make_weight_net(self, setting: Setting) -> WeightNet:
+        layers = self.options.weight_net_layers
         return WeightNet(layers, generator=setting.generator, hidden=HIDDEN, form="hard")
 
-    def _shift(self, setting: Setting) -> Shift:
-        return NO_SHIFT
+    def net_inputs(self, logits: Tensor, inner: InnerBatch) -> Tensor:
+        return weight_net_inputs(logits, inner.teacher_logits, inner.labels)
 
-    def _inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
-        nobody = torch.zeros_like(logits).detach()  # its loss has weight 0
-        temperature, shares = self.config.temperature, batch.shares
-        return InnerBatch(batch.images, batch.labels, nobody, temperature, shares=shares)
+    def inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
+        uniform = torch.zeros_like(logits).detach()  # in place of a teacher
+        return InnerBatch(batch.images, batch.labels, uniform, TEMPERATURE, shares=batch.shares)
+
+    def outer_batch(self, batch: Batch) -> OuterBatch:
+        return OuterBatch(batch.images, batch.labels, None, TEMPERATURE, meta_loss="hard")

@@ -1,4 +1,4 @@
-"""The long tail as a prior: how frequent each class is in what the student trains on."""
+"""The class prior: how frequent each class is in what the student trains on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def log_prior(class_counts: tuple[float, ...], device: torch.device) -> Tensor:
-    """The logarithm of π, π_c = n_c / Σ n; -> (C,), in nats, in float64.
+    """Return log π, π_c = n_c / Σ n, of class counts n (C,); -> (C,), in nats, float64.
 
     Raises:
         ValueError: A class has no image, so its prior has no logarithm.

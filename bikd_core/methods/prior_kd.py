@@ -1,4 +1,4 @@
-"""Prior-shifted KD: the student carries the training prior explicitly, in both losses."""
+"""Prior-shifted KD: the class prior is added to the student's logits in both losses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from bikd_core.config.methods.prior_kd import Options
 from bikd_core.losses import student_losses
 from bikd_core.methods.protocol import Batch, PlainMethod
 
@@ -13,8 +14,8 @@ from bikd_core.methods.protocol import Batch, PlainMethod
 class PriorShiftedDistillation(PlainMethod):
     """α·CE(z + log π, y) + (1 - α)·τ²·KL(softmax(t/τ) ‖ softmax((z + log π)/τ)), α = `kd_alpha`.
 
-    The teacher, trained on the same long tail, is matched by a student that has the same bias
-    added: its plain z is then the classifier of balanced data, as in Balanced Softmax.
+    The teacher was trained on the same long tail, so it is matched by student logits with the
+    same bias added: the plain z is then the classifier of balanced data, as in Balanced Softmax.
 
     Source: this project's own; the shift is that of Balanced Softmax (arXiv:2007.10740).
     """
@@ -22,10 +23,10 @@ class PriorShiftedDistillation(PlainMethod):
     title: ClassVar[str] = "Prior-shifted KD"
     words: ClassVar[str] = "KD with the class prior in both losses"
     needs_teacher: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("kd_alpha",)
+    options: Options
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
         shifted = logits + self.log_prior.to(logits.dtype)
-        pair = student_losses(shifted, batch.teacher_logits, batch.labels, self.config.temperature)
-        return self.config.kd_alpha * pair[:, 0] + (1 - self.config.kd_alpha) * pair[:, 1]
+        pair = student_losses(shifted, batch.teacher_logits, batch.labels, self.options.temperature)
+        return self.options.kd_alpha * pair[:, 0] + (1 - self.options.kd_alpha) * pair[:, 1]

@@ -1,4 +1,4 @@
-"""What a training objective is to the loop: something that leaves a gradient in the student."""
+"""The interface between the training loop and a method, which leaves a gradient in the student."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bikd_core.methods.prior import log_prior
 
 
 class Batch(NamedTuple):
-    """Images (B, …) as floats, labels (B,), and teacher logits (B, C) where a teacher is there.
+    """Images (B, …) as floats, labels (B,), and teacher logits (B, C) where there is a teacher.
 
     The student descends Σ_i share_i · loss_i. Without shares that is the mean; with a D_val batch
     of equal weight behind the D_tr batch it is the sum of both means.
@@ -30,13 +30,12 @@ class Batch(NamedTuple):
 class Setting:
     """All that a method may use of its run."""
 
-    config: MethodConfig
+    options: MethodConfig  # the method's own model: see `bikd_core.config.methods`
     student: nn.Module
-    next_val_batch: Callable[[], Batch]  # of D_val, endlessly; teacher logits if the method needs
-    class_counts: tuple[float, ...]  # of what the student trains on, D_val included where it is
+    next_val_batch: Callable[[], Batch]  # of D_val, without end
+    class_counts: tuple[float, ...]  # (C,): what the student trains on, be it D_tr or D_val too
     device: torch.device
-    generator: torch.Generator  # for what the method initialises; on the CPU
-    drop_window: bool = False  # the published fault
+    generator: torch.Generator  # draws what the method initialises; on the CPU
 
 
 class StepResult(NamedTuple):
@@ -52,15 +51,15 @@ class StepResult(NamedTuple):
     outer_loss: Tensor | None = None  # ()
     weight_step: bool = False  # the weight net moved
     weights_before: Tensor | None = None  # (B, 2), of the virtual step
-    outer_loss_before: Tensor | None = None  # (), at θ; only where it was asked for
+    outer_loss_before: Tensor | None = None  # (), at θ; only under the lens
 
 
 class Method(Protocol):
-    """A training objective. It is made once a run, from the run's `Setting`.
+    """A training objective, made once per run from its `Setting`.
 
     Its class says as plain values what pages and command line read without importing it
-    (`bikd_core.config.method_facts`): `title`, `words`, `needs_teacher`, and `has_weight_net` and
-    `reads` where they are not False and ().
+    (`bikd_core.config.method_facts`): `title`, `words`, `needs_teacher`, and `has_weight_net`
+    where it is True.
     """
 
     needs_teacher: ClassVar[bool]
@@ -69,46 +68,49 @@ class Method(Protocol):
 
     @property
     def weight_net(self) -> nn.Module | None:
-        """The net that gives each image its weights; None for a method without one."""
+        """Return the net that gives each image its weights; None for a method without one."""
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         """Set `.grad` of every student parameter; the loop then lets its optimiser step.
 
-        The student's BatchNorm statistics move exactly once. `under_lens` asks for what only a
-        viewer of this step wants to know; it changes nothing else.
+        The student's BatchNorm statistics move exactly once. `under_lens` adds to the result what
+        only a viewer of this step needs; it changes nothing else.
         """
 
     def predict(self, logits: Tensor) -> Tensor:
-        """What the student predicts from, given its logits (B, C) in eval mode; -> (B, C)."""
+        """Return what predictions are made from, given logits in eval mode; (B, C) -> (B, C)."""
 
     def end_epoch(self, decay: float) -> dict[str, Any]:
-        """Numbers about the epoch for its `EpochDone`; `decay` is 1 or the next epoch's factor."""
+        """Return numbers for the epoch's `EpochDone`; `decay` is 1 or the next epoch's factor."""
 
     def state(self) -> dict[str, Tensor]:
-        """What a resumed run needs beside the student."""
+        """Return what a resumed run needs besides the student."""
 
-    def load_state(self, state: dict[str, Tensor]) -> None: ...
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state()`."""
 
 
 class PlainMethod:
-    """A method that is one differentiable loss per image; subclasses say which.
+    """A method with one differentiable loss per image, which its subclass defines.
 
-    `self.epoch` counts from 0, `self.log_prior` is (C,), `self.config` holds the options.
+    `self.epoch` counts from 0, `self.log_prior` is (C,), `self.options` are the method's own: a
+    subclass that reads some names their type, `options: TeacherOptions`.
     """
 
     needs_teacher: ClassVar[bool]
+    options: MethodConfig
     weight_net: nn.Module | None = None
 
     def __init__(self, setting: Setting) -> None:
-        self.config = setting.config
+        self.options = setting.options
         self.student = setting.student
         self.class_counts = setting.class_counts
         self.log_prior = log_prior(setting.class_counts, setting.device)
         self.epoch = 0
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
-        """(B,), in nats."""
-        raise TypeError(f"{type(self).__name__} does not say what its loss is")
+        """Return the loss of each image; (B, C) -> (B,), in nats."""
+        raise TypeError(f"{type(self).__name__} does not define `losses`.")
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)

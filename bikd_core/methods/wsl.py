@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from bikd_core.config import TeacherOptions
 from bikd_core.losses import hard_loss
 from bikd_core.methods.protocol import Batch, PlainMethod
 
@@ -26,10 +27,11 @@ class WeightedSoftLabels(PlainMethod):
     title: ClassVar[str] = "WSL"
     words: ClassVar[str] = "soft loss weighted by how far the student is behind"
     needs_teacher: ClassVar[bool] = True
+    options: TeacherOptions
 
     def losses(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature = self.config.temperature
+        temperature = self.options.temperature
         hard = hard_loss(logits, batch.labels)
         behind = hard.detach() / (hard_loss(batch.teacher_logits, batch.labels) + 1e-7)
         log_student = F.log_softmax(logits / temperature, dim=1)

@@ -21,8 +21,8 @@ _DECISIVE = (
 
 def decisive(config: RunConfig) -> tuple[object, ...]:
     """Equal for configs of equal speed."""
-    values = config.flat()
-    return tuple(values[name] for name in _DECISIVE)
+    values = config.read_by_method()
+    return tuple(values.get(name) for name in _DECISIVE)
 
 
 def seconds_of_run(

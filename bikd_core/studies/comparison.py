@@ -11,7 +11,7 @@ from bikd_core.config import ConfigError, RunConfig
 from bikd_core.events import EpochDone
 from bikd_core.runs import RunManager, Snapshot
 from bikd_core.studies.answer import Line, answer
-from bikd_core.studies.entries import Entry, is_same_run, read_entry
+from bikd_core.studies.entries import Entry, read_entry
 from bikd_core.studies.faults import FAULTS, changes, is_chosen_by_test
 
 ChosenEpoch = Literal["last", "val", "test"]
@@ -75,7 +75,7 @@ class Comparison:
         configs = [self.config_of(entry, self.seeds[0]) for entry in self.entries]
         for number, config in enumerate(configs):
             for other, text in zip(configs[:number], self.methods, strict=False):
-                if is_same_run(config, other):
+                if config == other:
                     raise ConfigError(
                         f"methods = {self.methods[number]!r} is not possible beside {text!r}: "
                         "both are the same run."
@@ -145,7 +145,7 @@ def _was_tuned(run: Snapshot) -> bool:
 
 def is_run_of(run: Snapshot, config: RunConfig) -> bool:
     """The run was asked what the config asks, in all that its method reads."""
-    return is_same_run(run.config, config)
+    return run.config == config
 
 
 def queue_missing(

@@ -7,11 +7,9 @@ what has "=" and no ":" before it belongs to the entry before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from bikd_core.config import METHOD_FACTS, ConfigError, DataConfig, RunConfig, fields
-from bikd_core.config.difference import is_read_by
+from bikd_core.config import METHOD_FACTS, ConfigError, DataConfig, RunConfig, fields, is_read_by
 
 #: What decides which images are trained and tested on, and so is the same for all entries.
 _SHARED = tuple(name for name in DataConfig.model_fields if name != "val_per_class")
@@ -96,16 +94,3 @@ def _words(name: str, value: str) -> str:
     if fields()[name].annotation is bool:
         return title if value.lower() in {"true", "1", "yes", "on"} else f"no {title}"
     return f"{title} {value}"
-
-
-@lru_cache(maxsize=10_000)
-def asked(config: RunConfig) -> tuple[Any, ...]:
-    """What a run was asked, in all that its method reads: equal for configs of the same run."""
-    values = config.flat()
-    method = values["method"]
-    return tuple(values[name] if is_read_by(name, method) else None for name in fields())
-
-
-def is_same_run(first: RunConfig, second: RunConfig) -> bool:
-    """They ask the same, in all that their method reads."""
-    return asked(first) == asked(second)

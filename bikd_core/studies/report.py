@@ -92,7 +92,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
         f"{facts_of(data.dataset).title}, imbalance factor {data.imbalance_factor:g}, "
         f"{base.models.teacher_model} teaches {base.models.student}; {training.epochs} epochs, "
         f"batch {training.batch_size}, learning rate {training.learning_rate:g}, temperature "
-        f"{base.method.temperature:g}; seeds {', '.join(map(str, seeds))}.",
+        f"{base.flat()['temperature']:g}; seeds {', '.join(map(str, seeds))}.",
         f"League {league_of(comparison)}: D_val, {data.val_per_class} images of each class, "
         f"{_TRAINED[protocol.train_on_val]}{held_out}; the teacher never saw it.",
         epoch,

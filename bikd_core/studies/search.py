@@ -14,11 +14,10 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from bikd_core.config import ConfigError, RunConfig
-from bikd_core.config.difference import is_read_by
+from bikd_core.config import ConfigError, RunConfig, is_read_by
 from bikd_core.runs import Snapshot
 from bikd_core.studies.comparison import counts
-from bikd_core.studies.entries import Entry, asked, read_entry
+from bikd_core.studies.entries import Entry, read_entry
 
 Criterion = Literal["val_accuracy", "val_loss"]
 MAX_TRIALS = 1000
@@ -144,14 +143,14 @@ class Search:
         start, space = read_entry(method), self.space(method)
         generator = np.random.default_rng([self.seed, *method.encode()])
         entries = [start]
-        known = {asked(self._config(start, self.seeds[0]))}
+        known = {self._config(start, self.seeds[0])}
         for _ in range(_DRAWS_PER_TRIAL * self.num_trials):
             if len(entries) == self.num_trials:
                 break
             entry = self._drawn(start, space, generator)
-            question = asked(self._config(entry, self.seeds[0]))
-            if question not in known:
-                known.add(question)
+            config = self._config(entry, self.seeds[0])
+            if config not in known:
+                known.add(config)
                 entries.append(entry)
         if len(entries) < self.num_trials:
             raise ConfigError(
@@ -165,9 +164,9 @@ class Search:
     ) -> Entry:
         """The entry with one value of each control of the space; what is the base's is left out."""
         drawn = {name: values[generator.integers(len(values))] for name, values in space.items()}
-        if drawn.get("prior", self.base.method.prior) == "none":
-            drawn.pop("weight_net_inputs", None)  # shifted and plain are the same then
         base = self.base.flat()
+        if drawn.get("prior", base["prior"]) == "none":
+            drawn.pop("weight_net_inputs", None)  # shifted and plain are the same then
         own = [(name, f"{value}") for name, value in drawn.items() if value != base[name]]
         options = [*start.options, *own]
         text = ",".join(f"{name}={value}" for name, value in options)
@@ -186,14 +185,14 @@ class Search:
 
     def ranked(self, runs: Iterable[Snapshot]) -> dict[str, list[Found]]:
         """By method, the trials that finished with every seed, best first; D_val alone judges."""
-        done: dict[tuple[Any, ...], Snapshot] = {}
+        done: dict[RunConfig, Snapshot] = {}
         for run in runs:
             if counts(run):
-                done.setdefault(asked(run.config), run)
+                done.setdefault(run.config, run)
         found: dict[str, list[Found]] = {method: [] for method in self.methods}
         for trial in self.trials():
             configs = [self._config(trial.entry, seed) for seed in self.seeds]
-            finished = [done[asked(config)] for config in configs if asked(config) in done]
+            finished = [done[config] for config in configs if config in done]
             if len(finished) == len(configs):
                 found[trial.method].append(_found(trial, finished))
         return {method: sorted(trials, key=self._rank) for method, trials in found.items()}

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from bikd_core.config import RunConfig
-from bikd_core.config.difference import is_read_by
+from bikd_core.config import RunConfig, is_read_by
 from bikd_core.runs import RunManager, Snapshot
 from bikd_core.runs.estimate import decisive
 from bikd_core.studies.comparison import Comparison, counts
-from bikd_core.studies.entries import asked
 
 
 class Place(NamedTuple):
@@ -46,13 +44,13 @@ def standing(comparison: Comparison, runs: Iterable[Snapshot]) -> list[Place]:
         comparison: What is asked.
         runs: All that might be its runs, newest first.
     """
-    by_question: dict[tuple[Any, ...], list[Snapshot]] = {}
+    by_config: dict[RunConfig, list[Snapshot]] = {}
     for run in runs:
         if run.state != "finished" or counts(run):
-            by_question.setdefault(asked(run.config), []).append(run)
+            by_config.setdefault(run.config, []).append(run)
     questions = ((seed, method) for seed in comparison.seeds for method in comparison.methods)
     return [
-        Place(method, seed, config, _best(by_question.get(asked(config), [])))
+        Place(method, seed, config, _best(by_config.get(config, [])))
         for (seed, method), config in zip(questions, comparison.configs(), strict=True)
     ]
 

@@ -7,7 +7,7 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
-from bikd_core.config import RunConfig
+from bikd_core.config import RunConfig, TeacherAndWeightNetOptions
 from bikd_core.data.batches import DeviceSet, Endless, epoch_order, to_device
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.data.sources import ImageSet
@@ -98,7 +98,9 @@ class Feed:
 
     def _guide_logits(self, images: Tensor, indices: Tensor) -> Tensor | None:
         """The teacher's logits on a batch of D_val; none where L_val has no use for them."""
-        if self.config.method.meta_loss == "hard" or self.teacher is None:
+        options = self.config.method
+        is_hard = not isinstance(options, TeacherAndWeightNetOptions) or options.meta_loss == "hard"
+        if is_hard or self.teacher is None:
             return None
         is_augmented = self.val_set.augmentation != "none"
         if is_augmented or self.config.protocol.teacher_batch_statistics:

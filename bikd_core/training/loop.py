@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bikd_core.config import RunConfig
+from bikd_core.config import RunConfig, TeacherOptions
 from bikd_core.control import Control, StepLevel
 from bikd_core.data.batches import DeviceSet, to_device
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.evaluation import Evaluation, evaluate, shot_groups
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.methods import METHODS, Setting, StepResult
+from bikd_core.methods.bilevel import BilevelMethod
 from bikd_core.models import build
 from bikd_core.models.network import Network
 from bikd_core.training.compute import compile_for, prepare, resolve
@@ -93,13 +94,12 @@ class Loop:
         )
         self.method = METHODS[config.method.method](
             Setting(
-                config=config.method,
+                options=config.method,
                 student=self.student,
                 next_val_batch=lambda: self.feed.next_guide(self.epoch),
                 class_counts=trained_counts(config, split, self.feed.roles),
                 device=device,
                 generator=self.generators["weight_net"],
-                drop_window=config.protocol.drop_window,
             )
         )
         self.optimizer = torch.optim.SGD(
@@ -124,7 +124,7 @@ class Loop:
         epoch = self.epoch + 1
         self._seconds = 0.0
         self.student.train()
-        record = EpochRecord(len(self.split.train), self.config.method.temperature, self.device)
+        record = self.new_record()
         batches = self.feed.epoch_batches(self.epoch)
         for number, positions in enumerate(batches, 1):
             is_last = number == len(batches)
@@ -147,6 +147,12 @@ class Loop:
         if epoch < self.config.training.epochs:
             ends = self._ended_by(result, is_watched)
             yield from self._obey(control, epoch, ends | _EPOCH, len(batches))
+
+    def new_record(self) -> EpochRecord:
+        """Return an empty record of one epoch."""
+        options = self.config.method
+        temperature = options.temperature if isinstance(options, TeacherOptions) else 1.0
+        return EpochRecord(len(self.split.train), temperature, self.device)
 
     def step(
         self, positions: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
@@ -229,6 +235,8 @@ class Loop:
         labels, num_classes = self.split.train.labels.numpy(), len(self.split.class_names)
         steps_into_next = self._milestones_before(epoch + 1) - self._milestones_before(epoch)
         numbers = self.method.end_epoch(WEIGHT_NET_DECAY**steps_into_next)
+        if self.config.protocol.drop_window and isinstance(self.method, BilevelMethod):
+            self.method.drop_window()
         frame = frame_arrays(arrays, labels, num_classes, self.method.weight_net)
         self.epoch = epoch
         self._seconds += time.perf_counter() - start

@@ -10,7 +10,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import nn
 
-from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config import ConfigError, RunConfig, WeightNetOptions
 from bikd_core.control import Control
 from bikd_core.data.long_tail import LongTailSplit, load_split
 from bikd_core.evaluation import evaluate
@@ -227,7 +227,7 @@ def train_teacher(
 
 def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
     """What was resolved for this run, once."""
-    split, config = loop.split, loop.config
+    split, config, options = loop.split, loop.config, loop.config.method
     accuracy: tuple[float, ...] = ()
     if teacher is not None:
         logits = loop.logits(teacher.model, loop.test_set)
@@ -243,7 +243,7 @@ def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
         device=str(loop.device),
         precision=loop.compute.precision,
         memory_format=loop.compute.memory_format,
-        estimator=config.method.estimator if loop.method.weight_net is not None else "",
+        estimator=options.estimator if isinstance(options, WeightNetOptions) else "",
         num_threads=torch.get_num_threads(),
         versions=versions(),
         is_compiled=config.training.compile_teacher and not loop.not_compiled,

@@ -1,0 +1,5 @@
+"""Prior-shifted KD's options: those of KD."""
+
+from bikd_core.config.methods.kd import Options
+
+__all__ = ["Options"]
