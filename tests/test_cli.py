@@ -21,6 +21,7 @@ from bikd_core.places import Places
 from bikd_core.store import list_runs
 from bikd_core.teachers.files import load_teacher
 from tests import fake_training
+from tests.other_values import other_value
 
 TIMEOUT_S = 120
 SMALL = "--imbalance-factor 5 --head-count 20 --batch-size 16".split()
@@ -92,57 +93,31 @@ def test_help_imports_no_torch():
     assert done.returncode == 0
 
 
-OTHERS = {
+#: Values that go together, each other than the default.
+OTHERS = {name: other_value(name) for name in fields()} | {
     "dataset": "cifar100",
-    "imbalance": "step",
     "imbalance_factor": 12.5,
     "head_count": 40,
     "val_per_class": 20,
     "test_per_class": 50,
-    "shuffle_classes": True,
-    "split_seed": 3,
-    "teacher": "somebody",
     "teacher_model": "resnet20",
     "student": "resnet8",
-    "method": "kd",
-    "temperature": 2.5,
-    "kd_alpha": 0.25,
-    "weight_form": "convex",
-    "prior": "hard",
-    "inner_steps": 3,
-    "meta_loss": "soft",
-    "estimator": "finite_difference",
-    "weight_net_layers": 1,
-    "weight_net_learning_rate": 0.01,
-    "weight_net_inputs": "plain",
-    "warm_up": 1,
-    "cross_fit": True,
-    "epochs": 2,
-    "batch_size": 32,
     "learning_rate": 0.2,
-    "momentum": 0.5,
-    "weight_decay": 0.001,
-    "augmentation": "crop",
-    "seed": 9,
     "device": "cpu",
-    "teacher_views": 2,
-    "compile_teacher": True,
-    "precision": "bfloat16",
-    "memory_format": "channels_last",
-    "train_on_val": "mixed",
-    "hold_out_half": True,
-    "teacher_batch_statistics": True,
-    "drop_window": True,
 }
 
 
 def test_each_control_can_be_given(fake, home):
-    assert set(OTHERS) == set(fields())
-    given = [f"--{name.replace('_', '-')}={value}" for name, value in OTHERS.items()]
-    assert main(["run", *given, "--name", "All of them"]) == 0
-    record = the_run(home).record()
-    assert record.config.flat() == OTHERS
-    assert record.name == "All of them"
+    for method in ("kd", "bikd"):
+        values = OTHERS | {"method": method, "name": f"All of {method}"}
+        given = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
+        assert main(["run", *given]) == 0
+    records = {folder.record().name: folder.record().config for folder in list_runs(home.runs)}
+    assert set(records) == {"All of kd", "All of bikd"}
+    read = [config.read_by_method() for config in records.values()]
+    for values in read:
+        assert values == {name: OTHERS[name] for name in values} | {"method": values["method"]}
+    assert {name for values in read for name in values} == set(OTHERS)
 
 
 @pytest.mark.parametrize("dataset", DATASET_DEFAULTS)

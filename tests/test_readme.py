@@ -29,7 +29,7 @@ def test_the_readmes_method_says_what_it_is(focal):
     facts = method_facts(focal)["focal"]
     assert facts.title == "Focal loss"
     assert not facts.needs_teacher
-    assert facts.reads == ()
+    assert not facts.has_weight_net
 
 
 def test_the_readmes_method_is_the_focal_loss(focal):

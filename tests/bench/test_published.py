@@ -5,7 +5,7 @@ import torch
 
 from bikd_core.bench import step
 from bikd_core.bench.published import Published
-from bikd_core.config import MethodConfig
+from bikd_core.config import METHOD_CONFIGS
 from bikd_core.methods import METHODS, Batch, Setting
 from bikd_core.models import build
 
@@ -31,7 +31,7 @@ def test_published_and_engine_take_the_same_step():
     ours = student()
     method = METHODS["bikd"](
         Setting(
-            config=MethodConfig(),
+            options=METHOD_CONFIGS["bikd"](),
             student=ours,
             next_val_batch=lambda: val,
             class_counts=(1,) * 10,

@@ -1,5 +1,5 @@
 from bikd_core.config import RunConfig
-from bikd_core.config.difference import Difference, differences, is_read_by
+from bikd_core.config.difference import Difference, differences
 
 BIKD = RunConfig()
 
@@ -20,9 +20,3 @@ def test_what_only_one_of_two_methods_reads_is_no_difference_of_its_own():
     assert [found.name for found in differences(BIKD, both)] == ["method", "temperature"]
     without_teacher = BIKD.changed(method="ce", temperature=2.0, teacher_model="digits_mlp")
     assert [found.name for found in differences(BIKD, without_teacher)] == ["method"]
-
-
-def test_every_method_reads_what_is_not_of_some_methods_only():
-    assert is_read_by("epochs", "ce")
-    assert is_read_by("temperature", "kd")
-    assert not is_read_by("temperature", "ce")

@@ -1,7 +1,5 @@
 """BiKD where D_val is trained on beside D_tr, in its warm-up, and with other inputs."""
 
-import dataclasses
-
 import pytest
 import torch
 from scipy.special import log_softmax
@@ -9,7 +7,7 @@ from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from bikd_core.config import MethodConfig
+from bikd_core.config import METHOD_CONFIGS
 from bikd_core.methods import METHODS, Batch, Setting
 from bikd_core.methods.prior import log_prior
 
@@ -32,17 +30,20 @@ BOTH = batch_of(B + B_VAL, seed=1)._replace(
 GUIDE = batch_of(7, seed=2)
 
 
-def make(name="bikd", drop_window=False, **config):
+def make(name="bikd", **options):
     torch.manual_seed(0)
+    own = METHOD_CONFIGS[name]
+    if "temperature" in own.model_fields:
+        options["temperature"] = TAU
     setting = Setting(
-        config=MethodConfig(method=name, temperature=TAU, **config),
+        options=own(**options),
         student=nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, C)).double(),
         next_val_batch=lambda: GUIDE,
         class_counts=COUNTS,
         device=torch.device("cpu"),
         generator=torch.Generator().manual_seed(0),
     )
-    method = METHODS[name](dataclasses.replace(setting, drop_window=drop_window))
+    method = METHODS[name](setting)
     method.weight_net.double()
     return method
 
@@ -122,17 +123,20 @@ def test_in_its_warm_up_every_weight_is_a_half_and_the_net_stands_still(name, we
 
 
 @pytest.mark.parametrize(("drops", "moves"), [(False, True), (True, False)])
-def test_a_left_over_window_is_dropped_where_the_fault_is_asked_for(drops, moves):
-    method = make(inner_steps=2, drop_window=drops)
+def test_a_left_over_window_goes_on_unless_it_is_dropped(drops, moves):
+    method = make(inner_steps=2)
     method.step(BOTH, LR)
     method.end_epoch(1.0)
+    if drops:
+        method.drop_window()
     assert method.step(BOTH, LR).weight_step is moves
 
 
 def test_a_dropped_window_leaves_no_gradient_behind():
-    dropped, fresh = make(inner_steps=2, drop_window=True), make(inner_steps=2)
+    dropped, fresh = make(inner_steps=2), make(inner_steps=2)
     dropped.step(BOTH, LR)
     dropped.end_epoch(1.0)
+    dropped.drop_window()
     for method in (dropped, fresh):
         for _ in range(2):
             method.step(BOTH, LR)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bikd_core.config import MethodConfig, choices
+from bikd_core.config import METHOD_CONFIGS, choices
 from bikd_core.losses import student_losses, weight_net_inputs
 from bikd_core.methods import METHODS, Batch, Setting
 
@@ -30,12 +30,12 @@ def batches(size, device, seed=1):
         yield Batch(images.to(device), labels.to(device), teacher.to(device))
 
 
-def make(name, device, **config):
+def make(name, device, **options):
     student = make_student(device)
     val = batches(5, device, seed=2)
     method = METHODS[name](
         Setting(
-            config=MethodConfig(method=name, **config),
+            options=METHOD_CONFIGS[name](**options),
             student=student,
             next_val_batch=lambda: next(val),
             class_counts=(4, 3, 2, 1),
@@ -75,7 +75,7 @@ def test_plain_methods_leave_the_gradient_of_their_weighted_losses(device, name,
     found = [parameter.grad.clone() for parameter in student.parameters()]
 
     logits = make_student(device)(batch.images)
-    temperature = method.config.temperature
+    temperature = config.get("temperature", 4.0)
     log_p = F.log_softmax(logits / temperature, dim=1)
     log_q = F.log_softmax(batch.teacher_logits / temperature, dim=1)
     soft = temperature**2 * (log_q.exp() * (log_q - log_p)).sum(dim=1)

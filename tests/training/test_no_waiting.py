@@ -13,7 +13,6 @@ from bikd_core.models import build
 from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
-from bikd_core.training.record import EpochRecord
 
 PLACES = ["meta", *(["cuda"] if torch.cuda.is_available() else [])]
 OPTIONS = [
@@ -43,8 +42,7 @@ def loop_on(place, controls):
 
 
 def steps(loop, count=3):
-    config = loop.config
-    record = EpochRecord(len(loop.split.train), config.method.temperature, loop.device)
+    record = loop.new_record()
     for positions in loop.feed.epoch_batches(0)[:count]:
         loop.step(positions, record, 1, under_lens=False)
     return record

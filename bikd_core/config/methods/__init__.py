@@ -34,7 +34,9 @@ def _configs_of(facts: Mapping[str, MethodFacts]) -> dict[str, type[MethodConfig
         group = GROUPS[fact.needs_teacher, fact.has_weight_net]
         options = group
         if name in files:
-            options = import_module(f"{__name__}.{name}").Options
+            options = getattr(import_module(f"{__name__}.{name}"), "Options", None)
+        if options is None:
+            raise ValueError(f"config/methods/{name}.py declares no class Options.")
         if not issubclass(options, group):
             raise ValueError(f"config/methods/{name}.py: Options must extend {group.__name__}.")
         method: Any = (Literal[name], Field(name))

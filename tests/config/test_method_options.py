@@ -1,0 +1,291 @@
+"""What a method reads follows from its files, and a run holds no more than that."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import bikd_core
+from bikd_core.config import (
+    METHOD_CONFIGS,
+    METHOD_FACTS,
+    AllOptions,
+    ConfigError,
+    MethodConfig,
+    RunConfig,
+    TeacherAndWeightNetOptions,
+    TeacherOptions,
+    WeightNetOptions,
+    explain,
+    fields,
+    is_read_by,
+)
+from bikd_core.config.difference import differences
+from bikd_core.store.folder import RunRecord
+from tests.other_values import other_value
+
+PACKAGE = Path(bikd_core.__file__).parent
+RECORDED = sorted((PACKAGE.parent / "assets/runs").glob("*.zip"))
+TIMEOUT_S = 120
+OTHERS = {name: other_value(name) for name in AllOptions.model_fields if name != "method"}
+
+
+# What a method reads ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
+def test_a_config_has_the_options_of_its_own_method_and_no_others(method):
+    options = RunConfig.from_flat({"method": method}).method
+    assert options.method == method
+    assert isinstance(options, METHOD_CONFIGS[method])
+    read = {name for name in AllOptions.model_fields if is_read_by(name, method)}
+    assert read == set(type(options).model_fields)
+    assert not any(hasattr(options, name) for name in set(AllOptions.model_fields) - read)
+
+
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
+def test_what_comes_with_a_teacher_or_a_weight_net_is_read_by_each_such_method(method):
+    facts, options = METHOD_FACTS[method], METHOD_CONFIGS[method]
+    assert issubclass(options, TeacherOptions) == facts.needs_teacher
+    assert issubclass(options, WeightNetOptions) == facts.has_weight_net
+    has_both = facts.needs_teacher and facts.has_weight_net
+    assert issubclass(options, TeacherAndWeightNetOptions) == has_both
+    for name in ("teacher", "teacher_model", "teacher_views", "teacher_batch_statistics"):
+        assert is_read_by(name, method) == facts.needs_teacher
+    assert is_read_by("drop_window", method) == facts.has_weight_net
+    assert is_read_by("epochs", method)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_an_option_is_read_by_some_method_and_changes_its_runs_alone(name):
+    for method in METHOD_CONFIGS:
+        config = RunConfig.from_flat({"method": method, "train_on_val": "mixed"})
+        assert (config.changed(**{name: OTHERS[name]}) != config) == is_read_by(name, method)
+    assert any(is_read_by(name, method) for method in METHOD_CONFIGS)
+
+
+@pytest.mark.parametrize("method", ["kd", "prior_kd", "dive"])
+def test_an_option_of_several_methods_is_one_control(method):
+    config = RunConfig.from_flat({"method": method, "kd_alpha": 0.2})
+    assert config.method.kd_alpha == 0.2
+    assert list(fields()).count("kd_alpha") == 1
+
+
+# What a run holds -------------------------------------------------------------------------------
+
+
+def test_configs_that_differ_in_what_the_method_does_not_read_are_the_same_run():
+    plain = RunConfig.from_flat({"method": "kd"})
+    other = plain.changed(inner_steps=5, drop_window=True)
+    assert plain == other
+    assert hash(plain) == hash(other)
+    assert plain != plain.changed(kd_alpha=0.2)
+    assert RunConfig.from_flat({"method": "ce"}) == RunConfig.from_flat(
+        {"method": "ce", "teacher": "somebody", "temperature": 2.0}
+    )
+    assert plain != "a config"
+
+
+def test_what_the_method_does_not_read_is_neither_stored_nor_lost_by_a_change_of_method():
+    config = RunConfig.from_flat({"method": "kd", "inner_steps": 5})
+    assert "inner_steps" not in config.model_dump()["method"]
+    assert config.flat()["inner_steps"] == 5
+    assert config.changed(seed=1).changed(method="bikd").method.inner_steps == 5
+
+
+def test_what_was_not_given_is_the_data_sets_default_in_the_flat_form():
+    flat = RunConfig.from_flat({"dataset": "cifar100", "method": "ce"}).flat()
+    assert (flat["inner_steps"], flat["weight_net_layers"], flat["temperature"]) == (5, 2, 4.0)
+
+
+def test_what_the_method_does_not_read_is_checked_all_the_same():
+    with pytest.raises(ConfigError, match=r"^inner_steps = 0 is not possible: it must be a whole"):
+        RunConfig.from_flat({"method": "kd", "inner_steps": 0})
+
+
+def test_options_that_were_built_elsewhere_keep_their_method():
+    config = RunConfig(method=METHOD_CONFIGS["kd"](kd_alpha=0.2))
+    assert (config.method.method, config.method.kd_alpha) == ("kd", 0.2)
+    assert RunConfig(method=AllOptions(inner_steps=2)).method.inner_steps == 2
+
+
+# Stored runs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_a_recorded_run_of_an_earlier_version_opens(path):
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read("run.json").decode()
+    stored, config = json.loads(text)["config"], RunRecord.model_validate_json(text).config
+    flat = {name: value for part in stored.values() for name, value in part.items()}
+    for name, value in config.read_by_method().items():
+        assert value == flat.get(name, fields()[name].default)
+    again = RunConfig.model_validate_json(config.model_dump_json())
+    assert again == config
+    assert differences(again, config) == ()
+
+
+@pytest.mark.parametrize("method", METHOD_CONFIGS)
+def test_a_stored_run_that_holds_every_option_opens_and_loses_what_its_method_does_not_read(method):
+    part = OTHERS | {"method": method}
+    stored = {"method": part, "protocol": {"train_on_val": "mixed", "drop_window": True}}
+    config = RunConfig.model_validate_json(json.dumps(stored))
+    own = config.model_dump(mode="json")["method"]
+    assert own == {name: part[name] for name in METHOD_CONFIGS[method].model_fields}
+    assert config.protocol.drop_window
+    default = RunConfig().flat()
+    unread = {name: default[name] for name in OTHERS if name not in own}
+    assert {name: config.flat()[name] for name in unread} == unread
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"method": "divine"}, "method = 'divine' is not possible: it must be one of bikd,"),
+        ({"method": 5}, "method = '5' is not possible: it must be one of bikd,"),
+        ({"method": ["kd"]}, "is not possible: it must be one of bikd,"),
+        ({"method": "kd", "magic": 1}, "There is no control 'magic'"),
+        ({"method": "kd", "kd_alpha": 2}, "kd_alpha = 2 is not possible: it must be a number"),
+        ([], "method = "),
+    ],
+)
+def test_a_broken_method_part_is_one_sentence(part, said):
+    with pytest.raises(ValidationError) as refusal:
+        RunConfig.model_validate_json(json.dumps({"method": part}))
+    assert said in explain(refusal.value)
+
+
+# A new method -----------------------------------------------------------------------------------
+
+SHARP = """
+from typing import ClassVar
+from torch import Tensor
+from bikd_core.config.methods.sharp import Options
+from bikd_core.losses import hard_loss
+from bikd_core.methods.protocol import Batch, PlainMethod
+
+
+class Sharp(PlainMethod):
+    title: ClassVar[str] = "Sharp CE"
+    words: ClassVar[str] = "cross-entropy of scaled logits"
+    options: Options
+
+    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+        return hard_loss(self.options.sharpness * logits, batch.labels)
+"""
+SHARP_OPTIONS = """
+from pydantic import Field
+from bikd_core.config.method import MethodConfig
+
+
+class Options(MethodConfig):
+    sharpness: float = Field(
+        2.0, gt=0, le=9, title="Sharpness", description="Factor of the logits."
+    )
+"""
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A copy of the engine, for a method to be dropped in."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    return shutil.copytree(PACKAGE, tmp_path / "bikd_core", ignore=ignored)
+
+
+def run_in(package, code):
+    """What a process prints that imports this copy of the engine."""
+    environment = os.environ | {"PYTHONPATH": str(package.parent), "COLUMNS": "200"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=package.parent,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_method_with_an_option_is_two_files_and_is_offered_everywhere(package):
+    (package / "methods/sharp.py").write_text(SHARP)
+    (package / "config/methods/sharp.py").write_text(SHARP_OPTIONS)
+    said = run_in(
+        package,
+        """
+import bikd_core.cli, sys
+from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig, fields
+from bikd_core.studies import label_of, read_entry
+
+print(METHOD_FACTS["sharp"].title, fields()["sharpness"].title)
+config = RunConfig.from_flat({"method": "sharp", "sharpness": "3"})
+print(config.method.sharpness, RunConfig.model_validate_json(config.model_dump_json()) == config)
+for values in ({"method": "sharp", "sharpness": 0}, {"method": "dull"}):
+    try:
+        RunConfig.from_flat(values)
+    except ConfigError as error:
+        print(error)
+print(label_of("sharp:sharpness=3"))
+try:
+    read_entry("ce:sharpness=3")
+except ConfigError as error:
+    print(error)
+bikd_core.cli.main(["run", "--help"])
+assert "torch" not in sys.modules
+
+import torch
+from bikd_core.methods import METHODS, Batch, Setting
+made = METHODS["sharp"](
+    Setting(config.method, torch.nn.Linear(2, 3), None, (1, 1, 1), torch.device("cpu"), None)
+)
+logits = torch.tensor([[1.0, 0.0, 0.0]])
+print(f"{made.losses(logits, Batch(logits, torch.tensor([0]), None)).item():.4f}")
+""",
+    )
+    for sentence in (
+        "Sharp CE Sharpness",
+        "3.0 True",
+        "sharpness = 0 is not possible: it must be a number, more than 0 and at most 9.",
+        "method = 'dull' is not possible: it must be one of bikd, ce, kd,",
+        "Sharp CE (sharpness 3)",
+        "methods = 'ce:sharpness=3' is not possible: CE does not read sharpness.",
+        "--sharpness",
+        "Factor of the logits.",
+        "0.0949",  # -log(e³ / (e³ + 2))
+    ):
+        assert sentence in said
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "said"),
+    [
+        (None, SHARP_OPTIONS, "config/methods/sharp.py is not possible: there is no methods/sharp"),
+        (
+            SHARP.replace("    options", "    needs_teacher: ClassVar[bool] = True\n    options"),
+            SHARP_OPTIONS,
+            "config/methods/sharp.py: Options must extend TeacherOptions.",
+        ),
+        (
+            SHARP,
+            SHARP_OPTIONS.replace("sharpness", "kd_alpha"),
+            "The option kd_alpha is declared twice, in two ways",
+        ),
+        (SHARP, "", "config/methods/sharp.py declares no class Options"),
+    ],
+    ids=["no method", "no group", "twice", "no options"],
+)
+def test_option_files_that_do_not_fit_are_named(package, method, options, said):
+    if method is not None:
+        (package / "methods/sharp.py").write_text(method)
+    (package / "config/methods/sharp.py").write_text(options)
+    assert said in run_in(package, "import bikd_core.config")
+
+
+def test_the_base_of_all_options_serves_a_method_without_any():
+    assert set(METHOD_CONFIGS["ce"].model_fields) == set(MethodConfig.model_fields) == {"method"}
