@@ -20,18 +20,19 @@ from bikd_core.config.describe import (
 )
 from bikd_core.config.method import Estimator, MethodConfig
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
-from bikd_core.config.models import MODELS_FOR, ModelConfig, ModelName
+from bikd_core.config.models import MODEL_IMAGES, ModelConfig, ModelName
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
-from bikd_core.config.run import DATASET_DEFAULTS, RunConfig
+from bikd_core.config.run import RunConfig
+from bikd_core.config.source_facts import SOURCE_FACTS, SourceFacts
 from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
 
 __all__ = [
-    "DATASET_DEFAULTS",
     "MAX_SEED",
     "METHOD_FACTS",
-    "MODELS_FOR",
+    "MODEL_IMAGES",
     "PARTS",
+    "SOURCE_FACTS",
     "ConfigError",
     "DataConfig",
     "Dataset",
@@ -44,6 +45,7 @@ __all__ = [
     "Precision",
     "ProtocolConfig",
     "RunConfig",
+    "SourceFacts",
     "TrainingConfig",
     "allowed",
     "as_text",

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from bikd_core.data.image_set import ImageSet
 from bikd_core.data.long_tail import LongTailSplit
-from bikd_core.data.sources import ImageSet
 
 Augmentation = Literal["none", "crop", "crop_flip"]
 

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 
 from bikd_core.config import DataConfig
-from bikd_core.data.facts import num_test_per_class, planned_counts
-from bikd_core.data.sources import ImageSet, Progress, Source, load_source
+from bikd_core.data.counts import num_test_per_class, planned_counts
+from bikd_core.data.image_set import ImageSet, LoadedSource, load_source
+from bikd_core.data.sources import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def load_split(
     return make_split(load_source(config.dataset, data_dir, on_progress=on_progress), config)
 
 
-def make_split(source: Source, config: DataConfig) -> LongTailSplit:
+def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
     """The split of a loaded data set.
 
     Raises:

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from bikd_core.config import ConfigError
-from bikd_core.data import pictures
+from bikd_core.data import file_formats
+from bikd_core.data.image_set import load_source
 from bikd_core.data.pictures import PicturesUnavailable, load_pictures
-from bikd_core.data.sources import load_source
-from tests.data.conftest import NAMES, torchvision_class
+from tests.data.conftest import NAMES
 
 
 @pytest.mark.parametrize("dataset", NAMES)
@@ -50,7 +50,7 @@ def test_a_truncated_file_is_one_sentence(dataset, make_tiny):
 def test_a_pickle_that_is_not_the_published_file_is_never_loaded(make_tiny, monkeypatch):
     tiny = make_tiny("cifar100")
     (tiny.unpacked / "cifar-100-python/train").write_bytes(b"cos\nabort\n(tR.")
-    monkeypatch.setattr(pictures.pickle, "load", lambda *_, **__: pytest.fail("was loaded"))
+    monkeypatch.setattr(file_formats.pickle, "loads", lambda *_, **__: pytest.fail("was loaded"))
     with pytest.raises(PicturesUnavailable, match="train is not the published file"):
         load_pictures("cifar100", [0], tiny.unpacked)
 
@@ -64,17 +64,6 @@ def test_a_picture_that_does_not_exist_is_one_sentence(index, tmp_path):
 def test_an_unknown_set_is_refused_by_name(tmp_path):
     with pytest.raises(ConfigError, match="dataset = 'mnist'"):
         load_pictures("mnist", [0], tmp_path)
-
-
-@pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "svhn"])
-def test_checksums_are_those_of_torchvision(dataset):
-    kind = torchvision_class(dataset)
-    if dataset == "svhn":
-        known = {name: md5 for _, name, md5 in (kind.split_list["train"], kind.split_list["test"])}
-    else:
-        files = kind.train_list + kind.test_list
-        known = {f"{kind.base_folder}/{name}": md5 for name, md5 in files}
-    assert pictures._CHECKED_FILES[dataset] == known
 
 
 def test_pictures_of_the_real_cifar10_are_those_of_torchvision():
