@@ -12,7 +12,7 @@ ORDER = (
 ).split()
 TORCH_FREE = (
     "__init__ config events control places data/sources data/counts data/possible data/pictures "
-    "data/published speed evaluation store worker runs studies cli teachers/card"
+    "data/source data/published_source speed evaluation store worker runs studies cli teachers/card"
 ).split()
 
 

@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FOLDER = Path(__file__).parents[1] / "data" / "sources"
-NO_SOURCES = ("__init__", "protocol")  # files there that hold none
 DEFAULT_SOURCE = "digits"
 
 
@@ -49,7 +48,7 @@ def source_facts(folder: Path = FOLDER) -> dict[str, SourceFacts]:
     Raises:
         ValueError: A file has no `FACTS`, or they are not plain values of the right types.
     """
-    names = sorted(path.stem for path in folder.glob("*.py") if path.stem not in NO_SOURCES)
+    names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
     facts = {name: _facts_in(folder / f"{name}.py") for name in names}
 
     def position(name: str) -> tuple[bool, int]:
@@ -61,9 +60,9 @@ def source_facts(folder: Path = FOLDER) -> dict[str, SourceFacts]:
 def _facts_in(path: Path) -> SourceFacts:
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FACTS":
-            if isinstance(node.value, ast.Call) and not node.value.args:
-                return _facts(node.value.keywords, path)
-            break
+            call = node.value
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "SourceFacts":
+                return _facts(call.keywords, path)
     raise ValueError(f"{path.name} holds no data source: it needs FACTS = SourceFacts(title=…, …).")
 
 

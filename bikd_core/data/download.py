@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bikd_core.data.sources.protocol import DatasetUnavailable, Progress
+from bikd_core.data.source import DatasetUnavailable, Progress
 
 _TIMEOUT_S = 30
 _CHUNK_BYTES = 1 << 18

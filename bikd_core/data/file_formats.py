@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bikd_core.data.sources.protocol import Labelled
+from bikd_core.data.source import Labelled
 
 
 def idx_images(files: Sequence[bytes]) -> Labelled:

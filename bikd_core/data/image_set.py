@@ -69,6 +69,13 @@ def load_source(
     )
 
 
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on the device; the CPU does not wait for a CUDA device."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
 def _numbered(part: Labelled, *, start: int) -> ImageSet:
     images = torch.from_numpy(np.array(part.pictures)).permute(0, 3, 1, 2).contiguous()
     labels = torch.from_numpy(np.array(part.labels))

@@ -1,4 +1,4 @@
-"""Students, teachers and the weight net; `build` makes one by its name in `config.ModelName`."""
+"""Students, teachers and the weight net; `build` makes a student or teacher by its name."""
 
 from __future__ import annotations
 

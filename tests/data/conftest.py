@@ -26,7 +26,7 @@ NAMES = ("fashion_mnist", "kmnist", "svhn", "cifar10", "cifar100")
 
 @dataclass(frozen=True)
 class Tiny:
-    """A miniature that torchvision takes for the published set while the test runs."""
+    """A miniature that counts as the published set while the test runs."""
 
     facts: SourceFacts
     unpacked: Path  # a data folder that holds the set
@@ -67,7 +67,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def publish_at(monkeypatch: pytest.MonkeyPatch, dataset: str, url: str) -> None:
-    """Let torchvision believe that the data set is published at this URL."""
+    """Make torchvision state that the data set is published at this URL."""
     kind = torchvision_class(dataset)
     if dataset == "svhn":
         parts = {key: [url + name, name, md5] for key, (_, name, md5) in kind.split_list.items()}

@@ -23,7 +23,7 @@ from bikd_core.data.sources import facts_of
         (100, 490, {1: 49_000, 10: 19_183, 50: 12_354, 100: 10_626}),
     ],
 )
-def test_published_sizes_come_out(num_classes, head_count, totals):
+def test_the_sizes_are_the_published_ones(num_classes, head_count, totals):
     for factor, total in totals.items():
         assert sum(long_tail_counts(num_classes, head_count, factor)) == total
 

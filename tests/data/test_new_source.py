@@ -17,7 +17,7 @@ FILE = """
 import numpy as np
 
 from bikd_core.config import SourceFacts
-from bikd_core.data.sources.protocol import Labelled, Parts
+from bikd_core.data.source import Labelled, Parts
 
 FACTS = SourceFacts(
     title="Stripes",

@@ -27,19 +27,19 @@ def test_digits_pictures_are_the_sources_images(tmp_path):
     assert np.array_equal(found, source.pool.images[[3, 1796]].permute(0, 2, 3, 1).numpy())
 
 
-def test_no_pictures_asked_is_no_pictures(tmp_path):
+def test_no_indices_give_no_pictures(tmp_path):
     assert load_pictures("digits", [], tmp_path).shape == (0, 8, 8, 1)
 
 
 @pytest.mark.parametrize("dataset", NAMES)
-def test_a_set_that_is_not_there_is_one_sentence(dataset, make_tiny, tmp_path):
+def test_a_missing_set_is_reported_in_one_sentence(dataset, make_tiny, tmp_path):
     make_tiny(dataset)
     with pytest.raises(PicturesUnavailable, match=r"are not in .* set BIKD_DATA to a folder"):
         load_pictures(dataset, [0], tmp_path / "empty")
 
 
 @pytest.mark.parametrize("dataset", NAMES)
-def test_a_truncated_file_is_one_sentence(dataset, make_tiny):
+def test_a_truncated_file_is_reported_in_one_sentence(dataset, make_tiny):
     tiny = make_tiny(dataset)
     file = max(tiny.unpacked.rglob("*"), key=lambda path: path.stat().st_size * path.is_file())
     file.write_bytes(file.read_bytes()[:-1])
@@ -56,7 +56,7 @@ def test_a_pickle_that_is_not_the_published_file_is_never_loaded(make_tiny, monk
 
 
 @pytest.mark.parametrize("index", [-1, 1797])
-def test_a_picture_that_does_not_exist_is_one_sentence(index, tmp_path):
+def test_an_index_without_a_picture_is_refused_in_one_sentence(index, tmp_path):
     with pytest.raises(PicturesUnavailable, match="has pictures 0 to 1796"):
         load_pictures("digits", [5, index], tmp_path)
 

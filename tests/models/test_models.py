@@ -83,7 +83,7 @@ def test_forward_mode_derivative_equals_central_differences_in_training_mode(nam
 
 
 @pytest.mark.parametrize("name", ["digits_cnn_s", "digits_mlp"])
-def test_a_few_steps_learn_a_batch_by_heart(name):
+def test_a_few_steps_memorise_a_batch(name):
     model, batch = built(name), images(name, 16)
     labels = torch.arange(16) % 10
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from bikd_core.config import SOURCE_FACTS, ConfigError, SourceFacts
-from bikd_core.data.sources.protocol import (
+from bikd_core.data.source import (
     DatasetUnavailable,
     Labelled,
     Parts,

@@ -2,7 +2,8 @@
 
 from bikd_core.config import SourceFacts
 from bikd_core.data.file_formats import cifar_batches
-from bikd_core.data.published import PublishedSource
+from bikd_core.data.published_source import PublishedSource
+from bikd_core.data.source import Source
 
 FACTS = SourceFacts(
     title="CIFAR-10",
@@ -29,7 +30,7 @@ FACTS = SourceFacts(
     },
 )  # fmt: skip
 
-SOURCE = PublishedSource(
+SOURCE: Source = PublishedSource(
     facts=FACTS,
     torchvision_class="CIFAR10",
     train_files={

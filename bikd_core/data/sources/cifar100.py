@@ -2,7 +2,8 @@
 
 from bikd_core.config import SourceFacts
 from bikd_core.data.file_formats import cifar_batches
-from bikd_core.data.published import PublishedSource
+from bikd_core.data.published_source import PublishedSource
+from bikd_core.data.source import Source
 
 FACTS = SourceFacts(
     title="CIFAR-100",
@@ -41,7 +42,7 @@ FACTS = SourceFacts(
     },
 )  # fmt: skip
 
-SOURCE = PublishedSource(
+SOURCE: Source = PublishedSource(
     facts=FACTS,
     torchvision_class="CIFAR100",
     train_files={"cifar-100-python/train": "16019d7e3df5f24257cddd939b257f8d"},

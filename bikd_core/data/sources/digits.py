@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from bikd_core.config import SourceFacts
-from bikd_core.data.sources.protocol import DatasetUnavailable, Labelled, Parts, Progress
+from bikd_core.data.source import DatasetUnavailable, Labelled, Parts, Progress, Source
 
 FACTS = SourceFacts(
     title="Digits 8×8",
@@ -46,4 +46,4 @@ class Digits:
         return self.read(data_dir)
 
 
-SOURCE = Digits()
+SOURCE: Source = Digits()

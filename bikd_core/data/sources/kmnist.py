@@ -2,7 +2,8 @@
 
 from bikd_core.config import SourceFacts
 from bikd_core.data.file_formats import idx_images
-from bikd_core.data.published import PublishedSource
+from bikd_core.data.published_source import PublishedSource
+from bikd_core.data.source import Source
 
 FACTS = SourceFacts(
     title="Kuzushiji-MNIST",
@@ -24,7 +25,7 @@ FACTS = SourceFacts(
     },
 )
 
-SOURCE = PublishedSource(
+SOURCE: Source = PublishedSource(
     facts=FACTS,
     torchvision_class="KMNIST",
     train_files={

@@ -2,7 +2,8 @@
 
 from bikd_core.config import SourceFacts
 from bikd_core.data.file_formats import svhn_matrix
-from bikd_core.data.published import PublishedSource
+from bikd_core.data.published_source import PublishedSource
+from bikd_core.data.source import Source
 
 FACTS = SourceFacts(
     title="Street View House Numbers",
@@ -26,7 +27,7 @@ FACTS = SourceFacts(
     },
 )
 
-SOURCE = PublishedSource(
+SOURCE: Source = PublishedSource(
     facts=FACTS,
     torchvision_class="SVHN",
     train_files={"train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373"},

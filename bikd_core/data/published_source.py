@@ -16,7 +16,7 @@ import numpy as np
 
 from bikd_core.config import SourceFacts
 from bikd_core.data.download import Archive, install
-from bikd_core.data.sources.protocol import DatasetUnavailable, Labelled, Parts, Progress
+from bikd_core.data.source import DatasetUnavailable, Labelled, Parts, Progress
 
 #: Files by their path below the data folder, with their MD5; None: no checksum is published.
 Files = Mapping[str, str | None]
@@ -51,16 +51,13 @@ class PublishedSource:
         )
 
     def _part(self, files: Files, data_dir: Path, rarest: int) -> Labelled:
-        contents = [_content(data_dir / file, md5) for file, md5 in files.items()]
-        part = self.decode(contents)
+        part = self.decode([_content(data_dir / file, md5) for file, md5 in files.items()])
         counts = np.bincount(part.labels, minlength=self.facts.num_classes)
         shape = (len(part.labels), self.facts.size, self.facts.size, self.facts.channels)
-        if (
-            part.pictures.shape != shape
-            or len(counts) != self.facts.num_classes
-            or counts.min() != rarest
-        ):  # not every format has a checksum
-            raise ValueError(f"{' and '.join(map(_name, files))} are not the published files")
+        has_all_classes = len(counts) == self.facts.num_classes and counts.min() == rarest
+        if part.pictures.shape != shape or not has_all_classes:  # not every format has checksums
+            names = " and ".join(file.split("/")[-1] for file in files)
+            raise ValueError(f"{names} do not hold the published images")
         return part
 
     def load(self, data_dir: Path, on_progress: Progress | None = None) -> Parts:
@@ -120,7 +117,3 @@ def _content(path: Path, md5: str | None) -> bytes:
     if md5 is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise ValueError(f"{path.name} is not the published file")
     return content
-
-
-def _name(file: str) -> str:
-    return file.rsplit("/", 1)[-1]

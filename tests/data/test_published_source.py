@@ -36,10 +36,10 @@ def test_a_set_that_is_missing_is_downloaded_with_progress_and_kept(
 ):
     tiny = make_tiny(dataset)
     publish_at(monkeypatch, dataset, serve(tiny.archives))
-    data_dir, told = tmp_path / "data", []
-    source = load_source(dataset, data_dir, on_progress=lambda *sizes: told.append(sizes))
+    data_dir, sizes = tmp_path / "data", []
+    source = load_source(dataset, data_dir, on_progress=lambda *pair: sizes.append(pair))
     assert_is(source, tiny)
-    done, total = zip(*told, strict=True)
+    done, total = zip(*sizes, strict=True)
     assert list(done) == sorted(done)
     assert done[-1] == sum(file.stat().st_size for file in tiny.archives.iterdir())
     assert set(total) == {round(tiny.facts.download_mb * 1e6)}
@@ -87,7 +87,7 @@ def test_an_empty_unpacked_file_is_refused(make_tiny):
         load_source("kmnist", tiny.unpacked)
 
 
-def test_files_of_another_size_are_refused_even_where_no_checksum_is_known(make_tiny):
+def test_files_with_other_labels_are_refused_even_without_a_published_checksum(make_tiny):
     tiny = make_tiny("fashion_mnist")
     labels = tiny.unpacked / "FashionMNIST/raw/t10k-labels-idx1-ubyte"
     raw = bytearray(labels.read_bytes())
@@ -98,7 +98,7 @@ def test_files_of_another_size_are_refused_even_where_no_checksum_is_known(make_
 
 
 @pytest.mark.parametrize("dataset", NAMES)
-def test_offline_is_one_sentence_and_leaves_nothing(dataset, make_tiny, tmp_path):
+def test_a_failed_connection_is_one_sentence_and_leaves_no_files(dataset, make_tiny, tmp_path):
     tiny = make_tiny(dataset)
     data_dir = tmp_path / "data"
     with pytest.raises(DatasetUnavailable) as caught:
@@ -120,7 +120,7 @@ def test_a_download_that_arrives_cut_off_leaves_nothing(make_tiny, serve, monkey
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_who_watches_the_progress_can_end_the_download(make_tiny, serve, monkeypatch, tmp_path):
+def test_the_progress_callback_can_end_the_download(make_tiny, serve, monkeypatch, tmp_path):
     tiny = make_tiny("kmnist")
     publish_at(monkeypatch, "kmnist", serve(tiny.archives))
 
@@ -132,7 +132,7 @@ def test_who_watches_the_progress_can_end_the_download(make_tiny, serve, monkeyp
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(make_tiny, tmp_path):
+def test_a_folder_that_cannot_be_created_is_reported_in_one_sentence(make_tiny, tmp_path):
     make_tiny("kmnist")
     (tmp_path / "file").write_text("")
     with pytest.raises(DatasetUnavailable, match=r"could not be downloaded there \(.*file"):
