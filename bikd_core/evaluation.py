@@ -1,6 +1,6 @@
-"""What a student's test logits and an epoch's weights say; numpy only, so that the page has it too.
+"""Measures of a student's test logits and of an epoch's weights. Numpy only: the page uses it too.
 
-C classes in label order, counts are training images per class, fractions lie in [0, 1].
+N images, C classes in label order; counts are training images per class, fractions lie in [0, 1].
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bikd_core.events import SATURATED_ABOVE, SATURATED_BELOW, WEIGHT_BINS
 
-OUTER_SHARE = 0.33  # of the classes that are "many", and that are "few"; the rest is "medium"
+OUTER_SHARE = 0.33  # the share of classes in "many" and in "few"; the others are "medium"
 CALIBRATION_BINS = 15
 
 
@@ -26,12 +26,12 @@ class ShotGroups(NamedTuple):
 
 
 def head_to_tail(class_counts: tuple[float, ...]) -> tuple[int, ...]:
-    """Class labels by falling count; equal counts in label order."""
+    """Return the labels of C classes by decreasing count; equal counts stay in label order."""
     return tuple(sorted(range(len(class_counts)), key=lambda label: -class_counts[label]))
 
 
 def shot_groups(class_counts: tuple[float, ...]) -> ShotGroups:
-    """Many, medium and few: thirds of the classes by count, 33/34/33 %; 3/4/3 of ten.
+    """Return many, medium and few: thirds of C classes by count, 33/34/33 %; 3/4/3 of ten.
 
     Raises:
         ValueError: There are fewer than three classes, so that a group would be empty.
@@ -54,16 +54,16 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Balanced: the mean over classes."""
+        """The balanced accuracy: the mean over classes."""
         return float(np.mean(self.accuracy_per_class))
 
     def accuracy_of(self, labels: tuple[int, ...]) -> float:
-        """The mean accuracy of some classes."""
+        """Return the mean accuracy of some classes."""
         return float(np.mean([self.accuracy_per_class[label] for label in labels]))
 
 
 def evaluate(logits: NDArray[Any], labels: NDArray[Any]) -> Evaluation:
-    """Evaluation of logits [N, C] against labels [N], each class present at least once."""
+    """Compare logits [N, C] with labels [N], in which each class occurs at least once."""
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=1, keepdims=True)
     log_p = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
@@ -81,9 +81,9 @@ def evaluate(logits: NDArray[Any], labels: NDArray[Any]) -> Evaluation:
 
 
 def calibration_error(confidence: NDArray[Any], is_correct: NDArray[Any]) -> float:
-    """Expected calibration error with 15 equal bins of confidence; [N], [N] -> fraction.
+    """Return the expected calibration error over 15 equal bins of confidence; [N], [N] -> fraction.
 
-    A bin holds its upper edge, not its lower.
+    A bin includes its upper edge and excludes its lower one.
 
     Source: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017,
         arXiv:1706.04599, equation 3.
@@ -97,7 +97,7 @@ def calibration_error(confidence: NDArray[Any], is_correct: NDArray[Any]) -> flo
 def weight_histograms(
     weights: NDArray[Any], labels: NDArray[Any], num_classes: int
 ) -> NDArray[np.int32]:
-    """Counts of w_hard and of w_soft per class on `WEIGHT_BINS` equal bins over [0, 1].
+    """Count w_hard and w_soft of each class in `WEIGHT_BINS` equal bins over [0, 1].
 
     [N, 2], [N] -> [2, C, WEIGHT_BINS]. A weight of exactly 1 falls into the last bin.
     """
@@ -110,11 +110,11 @@ def weight_histograms(
 def mean_per_class(
     values: NDArray[Any], labels: NDArray[Any], num_classes: int
 ) -> tuple[float, ...]:
-    """Mean of [N] values over the images of each class."""
+    """Return the mean of values [N] over the images of each class, given labels [N]; C numbers."""
     sums = np.bincount(labels, weights=values.astype(np.float64), minlength=num_classes)
     return tuple((sums / np.bincount(labels, minlength=num_classes)).tolist())
 
 
 def saturated_share(weights: NDArray[Any]) -> float:
-    """Share of weights, [N, 2], beyond the limits of saturation."""
+    """Return the share of weights [N, 2] beyond the limits of saturation."""
     return float(((weights < SATURATED_BELOW) | (weights > SATURATED_ABOVE)).mean())

@@ -1,11 +1,11 @@
-"""How fast a training goes, and how long a run takes at that speed. Without torch."""
+"""How fast a training is, and how long a run takes at that speed. Without torch."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from bikd_core.config import DataConfig
-from bikd_core.data.facts import num_test_per_class, planned_counts
+from bikd_core.data.counts import num_test_per_class, planned_counts
 
 
 class Speed(NamedTuple):
@@ -15,7 +15,7 @@ class Speed(NamedTuple):
     evaluation: float
 
     def seconds(self, data: DataConfig, epochs: int) -> float:
-        """Of so many epochs on a split.
+        """Return how long so many epochs on a split take.
 
         Raises:
             ConfigError: The split is not possible.
@@ -26,7 +26,7 @@ class Speed(NamedTuple):
 
 
 class Speeds(NamedTuple):
-    """Of a run, and of the training of its teacher if its method needs one."""
+    """The speed of a run, and of its teacher's training if its method needs a teacher."""
 
     run: Speed
     teacher: Speed | None

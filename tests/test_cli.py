@@ -14,7 +14,7 @@ import pytest
 
 from bikd_core import __version__
 from bikd_core.cli import driver, main
-from bikd_core.config import DATASET_DEFAULTS, RunConfig, choices, fields
+from bikd_core.config import SOURCE_FACTS, RunConfig, choices, fields
 from bikd_core.data.long_tail import load_split
 from bikd_core.events import EpochDone, from_json
 from bikd_core.places import Places
@@ -120,7 +120,7 @@ def test_each_control_can_be_given(fake, home):
     assert {name for values in read for name in values} == set(OTHERS)
 
 
-@pytest.mark.parametrize("dataset", DATASET_DEFAULTS)
+@pytest.mark.parametrize("dataset", SOURCE_FACTS)
 def test_what_is_not_given_is_the_data_sets_default(fake, home, dataset):
     assert main(["run", "--dataset", dataset, "--epochs", "1"]) == 0
     expected = RunConfig.from_flat({"dataset": dataset, "epochs": 1})

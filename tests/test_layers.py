@@ -11,7 +11,8 @@ ORDER = (
     "teachers training worker runs studies bench cli"
 ).split()
 TORCH_FREE = (
-    "__init__ config events control places speed store worker runs studies cli teachers/card"
+    "__init__ config events control places data/sources data/counts data/possible data/pictures "
+    "data/source data/published_source speed evaluation store worker runs studies cli teachers/card"
 ).split()
 
 

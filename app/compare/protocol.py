@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.figures.comparison.results import listed
 from bikd_core.config import is_read_by
-from bikd_core.data.facts import facts_of, num_test_per_class, planned_counts
+from bikd_core.data.counts import num_test_per_class, planned_counts
+from bikd_core.data.sources import facts_of
 from bikd_core.studies import EPOCH_WORDS, FAULTS, Comparison, write_seeds
 from bikd_core.studies.report import use_of_d_val
 

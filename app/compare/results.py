@@ -15,7 +15,8 @@ from app.figures import comparison as figures
 from app.figures.comparison import Results
 from app.figures.drawing import Drawing
 from app.shared import state
-from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.data.counts import planned_counts
+from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
 from bikd_core.studies import Comparison, Interval, Line, Place, report_of
 from bikd_core.studies.export import FORMATS

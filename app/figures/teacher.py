@@ -7,7 +7,8 @@ from statistics import fmean
 from app.figures.accuracy import accuracy_bars
 from app.figures.classes import class_axis, row_values, rows_of
 from app.figures.drawing import QUESTIONS, THEME_TEXT, Drawing, base_layout, percent
-from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.data.counts import planned_counts
+from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import shot_groups
 from bikd_core.teachers.card import TeacherCard
 

@@ -10,7 +10,7 @@ import streamlit as st
 from app.lab import step_view
 from app.lab.moment import Choices
 from app.shared import state, url
-from bikd_core.data.facts import facts_of
+from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import head_to_tail
 from bikd_core.runs import Snapshot
 

@@ -16,7 +16,7 @@ from app.figures import outer_loop
 from app.figures.drawing import MAX_CLASSES_SHOWN, QUESTIONS, Drawing, Kind, empty
 from app.lab import choices, frame_figures, pictures_view, step_view
 from app.lab.moment import Choices, Moment, no_weights
-from bikd_core.data.facts import facts_of
+from bikd_core.data.sources import facts_of
 from bikd_core.events import EpochDone
 from bikd_core.runs import Snapshot, StoreError
 

@@ -14,18 +14,18 @@ import streamlit as st
 from app.shared import state
 from bikd_core.config import (
     METHOD_FACTS,
-    MODELS_FOR,
+    SOURCE_FACTS,
     RunConfig,
     bounds,
     choices,
     fields,
     is_read_by,
 )
-from bikd_core.data.facts import DATASETS
+from bikd_core.data.possible import models_for
 from bikd_core.teachers.card import TeacherCard
 
 LABELS: dict[str, dict[Any, str]] = {
-    "dataset": {name: facts.title for name, facts in DATASETS.items()},
+    "dataset": {name: facts.title for name, facts in SOURCE_FACTS.items()},
     "method": {name: f"{facts.title} – {facts.words}" for name, facts in METHOD_FACTS.items()},
 }
 
@@ -40,7 +40,7 @@ def widget(name: str, values: Mapping[str, Any], methods: Sequence[str] = ()) ->
     """
     common = _common(name, methods)
     if name in {"student", "teacher_model"}:
-        _choice(name, MODELS_FOR[values["dataset"]], values, common, is_short=False)
+        _choice(name, models_for(values["dataset"]), values, common, is_short=False)
     elif choices(name):
         _choice(name, choices(name), values, common)
     elif fields()[name].annotation is bool:

@@ -26,7 +26,9 @@ from bikd_core.config import (
     fields,
 )
 from bikd_core.config.presets import PRESETS
-from bikd_core.data.facts import facts_of, max_imbalance_factor, planned_counts
+from bikd_core.data.counts import max_imbalance_factor, planned_counts
+from bikd_core.data.possible import check_possible
+from bikd_core.data.sources import facts_of
 from bikd_core.teachers.card import TeacherCard
 
 #: What stands above the fold, in this order; all other controls are under "Advanced".
@@ -155,7 +157,7 @@ def _take_preset() -> None:
 def _valid(values: Mapping[str, Any]) -> RunConfig | None:
     try:
         config = RunConfig.from_flat(values)
-        planned_counts(config.data)
+        check_possible(config)
     except ConfigError as error:
         st.error(str(error))
         return None

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from bikd_core.config import (
-    MODELS_FOR,
     ConfigError,
     DataConfig,
     RunConfig,
@@ -18,7 +17,7 @@ from bikd_core.config import (
     choices,
     fields,
 )
-from bikd_core.data.facts import planned_counts
+from bikd_core.data.possible import check_possible
 
 #: What a viewer chooses of how figures are drawn, and what it can be: the default first.
 DRAWN_BY: dict[str, tuple[str, ...]] = {
@@ -34,6 +33,10 @@ VIEWER_PARAMETERS = (
     *("over", "phase", "step"),
     *("methods", "seeds", "reference", "counts", "faults"),  # of a comparison
     "shown",  # a stored teacher
+)
+#: Controls that are right or wrong only beside the data set and each other.
+_JUDGED_TOGETHER = tuple(
+    name for name in (*DataConfig.model_fields, "student", "teacher_model") if name != "dataset"
 )
 
 
@@ -59,26 +62,20 @@ def read_controls(parameters: Mapping[str, str]) -> Link:
 
 
 def _checked(name: str, text: str, dataset: str) -> Any:
-    value = RunConfig.from_flat({"dataset": dataset} | {name: text}).flat()[name]
-    if name in {"student", "teacher_model"} and value not in MODELS_FOR[dataset]:
-        right = ", ".join(MODELS_FOR[dataset])
-        raise ConfigError(
-            f"{name} = {text!r} is not possible: for {dataset} it must be one of {right}."
-        )
-    return value
+    return RunConfig.from_flat({"dataset": dataset} | {name: text}).flat()[name]
 
 
 def _that_fit_together(given: dict[str, Any], complaints: list[str]) -> dict[str, Any]:
-    """All controls; those of the split that contradict each other or the data are dropped."""
+    """All controls; those that contradict each other or the data set are dropped."""
     given = dict(given)
     while error := _contradiction(given):
         blamed = str(error).split(" ", 1)[0]
-        split = [name for name in DataConfig.model_fields if name in given and name != "dataset"]
-        split.sort(key=lambda name: name != blamed)
-        if not split:  # the defaults are at fault: that is ours to say, not the link's
+        candidates = [name for name in given if name in _JUDGED_TOGETHER]
+        candidates.sort(key=lambda name: (name != blamed, _JUDGED_TOGETHER.index(name)))
+        if not candidates:  # the defaults are at fault: that is ours to say, not the link's
             raise error
-        enough = [name for name in split if not _contradiction(_without(given, name))]
-        name = (enough or split)[0]
+        enough = [name for name in candidates if not _contradiction(_without(given, name))]
+        name = (enough or candidates)[0]
         given = _without(given, name)
         complaints.append(_with_default(str(error), name, given.get("dataset", "digits")))
     return RunConfig.from_flat(given).flat()
@@ -86,7 +83,7 @@ def _that_fit_together(given: dict[str, Any], complaints: list[str]) -> dict[str
 
 def _contradiction(given: Mapping[str, Any]) -> ConfigError | None:
     try:
-        planned_counts(RunConfig.from_flat(given).data)
+        check_possible(RunConfig.from_flat(given))
     except ConfigError as error:
         return error
     return None

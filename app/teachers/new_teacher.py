@@ -10,7 +10,8 @@ import streamlit as st
 from app.shared import access, state, status
 from app.shared.control_widgets import LABELS
 from app.shared.state import attempt
-from bikd_core.config import MODELS_FOR, RunConfig
+from bikd_core.config import SOURCE_FACTS, RunConfig
+from bikd_core.data.possible import models_for
 from bikd_core.runs import Snapshot
 from bikd_core.runs.shelf import Upload
 
@@ -84,11 +85,11 @@ def _upload() -> None:
     )
     dataset = st.selectbox(
         "Data set",
-        list(MODELS_FOR),
+        list(SOURCE_FACTS),
         format_func=LABELS["dataset"].__getitem__,
         key="upload_dataset",
     )
-    model = st.selectbox("Architecture", MODELS_FOR[dataset], key=f"upload_model {dataset}")
+    model = st.selectbox("Architecture", models_for(dataset), key=f"upload_model {dataset}")
     name = _name_input("Name", "upload", _free(f"{dataset}-{model}-uploaded"))
     if st.button("Check and store", key="upload", disabled=file is None) and file is not None:
         state.forget_complaints()

@@ -12,7 +12,8 @@ from app.figures.teacher import accuracy_of_groups
 from app.shared import access, control_widgets, controls, state
 from app.shared.state import attempt
 from bikd_core.config import RunConfig
-from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.data.counts import planned_counts
+from bikd_core.data.sources import facts_of
 from bikd_core.teachers.card import TeacherCard, unpack_indices
 
 

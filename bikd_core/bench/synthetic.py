@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from bikd_core.config import RunConfig
-from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.data.counts import planned_counts
+from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import saturated_share, shot_groups, weight_histograms
 from bikd_core.events import SURFACE_AXIS, EpochDone, Frame, Panel, RunStarted
 from bikd_core.store import RunFolder, create_run

@@ -11,10 +11,8 @@ from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
 from rich.text import Text
 
 from bikd_core.config import (
-    DATASET_DEFAULTS,
-    MODELS_FOR,
+    SOURCE_FACTS,
     AllOptions,
-    ConfigError,
     DataConfig,
     ModelConfig,
     ProtocolConfig,
@@ -23,7 +21,6 @@ from bikd_core.config import (
     bounds,
     fields,
 )
-from bikd_core.data.facts import planned_counts
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -73,9 +70,9 @@ def _completed(entry: HelpEntry) -> HelpEntry:
     if limits := bounds(name):
         entry.description.append(Text(f"[range: {_range(limits)}]", "cyclopts.choices"))
     default, own = str(fields()[name].default), dict[str, list[str]]()
-    for dataset, defaults in DATASET_DEFAULTS.items():
-        if name in defaults and str(defaults[name]) != default:
-            own.setdefault(str(defaults[name]), []).append(dataset)
+    for dataset, facts in SOURCE_FACTS.items():
+        if name in facts.defaults and str(facts.defaults[name]) != default:
+            own.setdefault(str(facts.defaults[name]), []).append(dataset)
     others = [f"{value} for {', '.join(datasets)}" for value, datasets in own.items()]
     return entry.copy(default="; ".join([default, *others]) if others else entry.default)
 
@@ -84,20 +81,3 @@ def _range(limits: dict[str, float]) -> str:
     words = {"ge": "{:.10g}", "gt": "above {:g}", "le": "to {:.10g}", "lt": "to below {:g}"}
     text = " ".join(words[key].format(limit) for key, limit in limits.items())
     return text if {"le", "lt"} & set(limits) else f"{text} and up"
-
-
-def check(config: RunConfig) -> None:
-    """Refuse what can be refused before torch is loaded and a picture is read.
-
-    Raises:
-        ConfigError: The data set cannot be cut so, or its images do not fit a model.
-    """
-    planned_counts(config.data)
-    fitting = MODELS_FOR[config.data.dataset]
-    for name in ("teacher_model", "student"):
-        model = getattr(config.models, name)
-        if model not in fitting:
-            raise ConfigError(
-                f"{name} = {model!r} is not possible with {config.data.dataset}: "
-                f"it must be one of {', '.join(fitting)}."
-            )

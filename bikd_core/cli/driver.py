@@ -11,17 +11,20 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple
 
-from bikd_core.cli.controls import check
 from bikd_core.cli.progress import Reporter
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.control import Control
-from bikd_core.data.facts import DATASETS
+from bikd_core.data.possible import check_possible
+from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
 from bikd_core.events import EpochDone, Event, RunStarted, StepDone
 from bikd_core.places import Places
 from bikd_core.store import RunFolder, create_run
 from bikd_core.teachers.card import TeacherError
 from bikd_core.worker.process import load_training
 from bikd_core.worker.recording import Outcome, record
+
+#: What a training raises when its data or its teacher cannot be used; only it finds out.
+_REFUSALS = (ConfigError, DatasetUnavailable, TeacherError)
 
 
 class Driven(NamedTuple):
@@ -55,17 +58,16 @@ def drive(
         StoreError: The run cannot be written.
         KeyboardInterrupt: Ctrl-C before the training began, or a second one.
     """
-    check(config)
+    check_possible(config)
     _check_lens(lens_epochs, config.training.epochs)
     # A failure is told in one sentence; its traceback is in the run's folder.
     logging.getLogger("bikd_core.worker.recording").addHandler(logging.NullHandler())
     with Reporter(config.training.epochs, as_json=as_json) as reporter:
         _fetch(config, places, reporter)
-        refusals = _refusals()  # which takes its time: it imports torch
         folder = create_run(places.runs, config, name)
         try:
-            outcome = _record(folder, places, reporter, refusals, lens_epochs)
-        except refusals:
+            outcome = _record(folder, places, reporter, lens_epochs)
+        except _REFUSALS:
             folder.delete()
             raise
     return Driven(folder, outcome, reporter.last)
@@ -83,7 +85,6 @@ def _record(
     folder: RunFolder,
     places: Places,
     reporter: Reporter,
-    refusals: tuple[type[ValueError], ...],
     lens_epochs: frozenset[int],
 ) -> Outcome:
     import torch
@@ -107,7 +108,7 @@ def _record(
             # As beside the page. With all cores, another busy process slows a run many times over.
             num_threads=max(1, torch.get_num_threads() - 1),
             emit=emit,
-            refusals=refusals,
+            refusals=_REFUSALS,
         )
 
 
@@ -122,19 +123,10 @@ def _use_lens(control: Control, event: Event, epochs: frozenset[int]) -> None:
         control.step("outer")
 
 
-def _refusals() -> tuple[type[ValueError], ...]:
-    """What a training raises when data or teacher cannot be used; only it finds out."""
-    from bikd_core.data.sources import DatasetUnavailable
-
-    return ConfigError, DatasetUnavailable, TeacherError
-
-
 def _fetch(config: RunConfig, places: Places, reporter: Reporter) -> None:
     """Download the data set where it is not there yet, before there is a run that waits for it."""
-    if DATASETS[config.data.dataset].download_mb:
-        from bikd_core.data.sources import load_source
-
-        load_source(config.data.dataset, places.data, on_progress=reporter.download)
+    if facts_of(config.data.dataset).download_mb:
+        source_of(config.data.dataset).load(places.data, reporter.download)
 
 
 @contextmanager

@@ -35,19 +35,20 @@ from bikd_core.config.method import (
 )
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
-from bikd_core.config.models import MODELS_FOR, ModelConfig, ModelName
+from bikd_core.config.models import MODEL_IMAGES, ModelConfig, ModelName
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
-from bikd_core.config.run import DATASET_DEFAULTS, RunConfig
+from bikd_core.config.run import RunConfig
+from bikd_core.config.source_facts import SOURCE_FACTS, SourceFacts
 from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
 
 __all__ = [
-    "DATASET_DEFAULTS",
     "MAX_SEED",
     "METHOD_CONFIGS",
     "METHOD_FACTS",
-    "MODELS_FOR",
+    "MODEL_IMAGES",
     "PARTS",
+    "SOURCE_FACTS",
     "AllOptions",
     "ConfigError",
     "DataConfig",
@@ -61,6 +62,7 @@ __all__ = [
     "Precision",
     "ProtocolConfig",
     "RunConfig",
+    "SourceFacts",
     "TeacherAndWeightNetOptions",
     "TeacherOptions",
     "TrainingConfig",

@@ -1,32 +1,25 @@
-"""Who teaches and who learns: the architectures, and which of them take a data set's images."""
+"""Who teaches and who learns: the architectures, and which images each of them takes."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from bikd_core.config.part import OnlyWith, Part
 
-ModelName = Literal[
-    "digits_mlp", "digits_cnn_s", "digits_cnn_l",
-    "grey_cnn_s", "grey_cnn_l",
-    "resnet8", "resnet14", "resnet20", "resnet32", "resnet44", "resnet56", "resnet110",
-    "resnet8x4", "resnet32x4",
-]  # fmt: skip
-#: The models that take a data set's images: 8×8 grey, 28×28 grey, 32×32 in colour.
-_DIGITS_MODELS, _GREY_MODELS, _COLOUR_MODELS = (
-    tuple(name for name in get_args(ModelName) if name.startswith(family))
-    for family in ("digits_", "grey_", "resnet")
-)
-MODELS_FOR: dict[str, tuple[str, ...]] = {
-    "digits": _DIGITS_MODELS,
-    "fashion_mnist": _GREY_MODELS,
-    "kmnist": _GREY_MODELS,
-    "svhn": _COLOUR_MODELS,
-    "cifar10": _COLOUR_MODELS,
-    "cifar100": _COLOUR_MODELS,
+#: Channels and size (height and width in pixels) of the images that each model takes.
+MODEL_IMAGES: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(("digits_mlp", "digits_cnn_s", "digits_cnn_l"), (1, 8)),
+    **dict.fromkeys(("grey_cnn_s", "grey_cnn_l"), (1, 28)),
+    **dict.fromkeys((f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110)), (3, 32)),
+    **dict.fromkeys(("resnet8x4", "resnet32x4"), (3, 32)),
 }
+# A type checker accepts any name, pydantic only those.
+if TYPE_CHECKING:
+    ModelName: TypeAlias = str
+else:
+    ModelName = Literal[tuple(MODEL_IMAGES)]
 
 
 class ModelConfig(Part):

@@ -23,34 +23,8 @@ from bikd_core.config.models import ModelConfig
 from bikd_core.config.part import Part
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
+from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 from bikd_core.config.training import TrainingConfig
-
-# What differs from the field defaults, per data set; a caller's own values come on top.
-_CIFAR = {
-    "teacher_model": "resnet32x4",
-    "student": "resnet8x4",
-    "inner_steps": 1,
-    "batch_size": 100,
-    "learning_rate": 0.1,
-    "augmentation": "crop_flip",
-    "epochs": 120,
-    "val_per_class": 100,
-}
-_GREY = {
-    "teacher_model": "grey_cnn_l",
-    "student": "grey_cnn_s",
-    "batch_size": 100,
-    "val_per_class": 100,
-    "epochs": 20,
-}
-DATASET_DEFAULTS: dict[str, dict[str, Any]] = {
-    "digits": {},
-    "fashion_mnist": _GREY,
-    "kmnist": _GREY,
-    "svhn": _CIFAR | {"augmentation": "crop"},
-    "cifar10": _CIFAR | {"meta_loss": "mix"},
-    "cifar100": _CIFAR | {"val_per_class": 10, "inner_steps": 5, "weight_net_layers": 2},
-}
 
 
 class RunConfig(Part):
@@ -74,8 +48,7 @@ class RunConfig(Part):
         if not isinstance(values, Mapping):
             return values
         parts = {name: _given(values.get(name, {})) for name in PARTS}
-        dataset = parts["data"].get("dataset", "digits") if isinstance(parts["data"], dict) else ""
-        for name, default in DATASET_DEFAULTS.get(str(dataset), {}).items():
+        for name, default in _defaults_of_the_source(parts["data"]).items():
             part = parts[part_of(name)]
             if isinstance(part, dict):
                 part.setdefault(name, default)
@@ -128,7 +101,7 @@ class RunConfig(Part):
         What the method does not read is as it was given, else the data set's default.
         """
         defaults = {name: info.default for name, info in AllOptions.model_fields.items()}
-        values = defaults | DATASET_DEFAULTS[self.data.dataset] | self._given_options
+        values = defaults | SOURCE_FACTS[self.data.dataset].defaults | self._given_options
         for part in PARTS:
             values |= getattr(self, part).model_dump(mode="json")
         return {name: values[name] for name in fields()}
@@ -179,3 +152,10 @@ def _without_unread(options: Any) -> Any:
         return options
     unread = AllOptions.model_fields.keys() - METHOD_CONFIGS[method].model_fields.keys()
     return {name: value for name, value in options.items() if name not in unread}
+
+
+def _defaults_of_the_source(data: Any) -> dict[str, Any]:
+    """Return what a data part's source changes of the defaults; an invalid part changes nothing."""
+    dataset = data.get("dataset", DEFAULT_SOURCE) if isinstance(data, dict) else None
+    facts = SOURCE_FACTS.get(str(dataset))
+    return facts.defaults if facts else {}

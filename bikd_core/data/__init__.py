@@ -1,1 +1,1 @@
-"""Pictures: where they come from, how the tail is cut, how they get to the device."""
+"""Data sets: their sources, the long-tailed split, and batches on the device."""

@@ -1,12 +1,13 @@
-"""The split of a data set: a long-tailed training set, a balanced D_val, a balanced test set.
+"""The split of a data set: a long-tailed training set, a balanced D_val and a balanced test set.
 
-    pool, per class, in an order drawn by `split_seed`
+    pool of each class, in an order drawn with `split_seed`
     ┌───────┬──────────────────────────┬─ ─ ─ ─ ─ ─ ─┬──────────────────────┐
     │ D_val │ train: the first n_c     │ not used    │ test, if not official│
     └───────┴──────────────────────────┴─ ─ ─ ─ ─ ─ ─┴──────────────────────┘
 
-D_val is cut before the tail is, the test set from the other end. So a larger factor only removes
-training images, and neither of the two balanced sets moves when the other's size or the tail does.
+D_val is taken from the start, before the training images, and the test set from the end. So a
+larger factor only removes training images, and neither of the two balanced sets changes with the
+other's size or with the tail.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ import torch
 from torch import Tensor
 
 from bikd_core.config import DataConfig
-from bikd_core.data.facts import num_test_per_class, planned_counts
-from bikd_core.data.sources import ImageSet, Progress, Source, load_source
+from bikd_core.data.counts import num_test_per_class, planned_counts
+from bikd_core.data.image_set import ImageSet, LoadedSource, load_source
+from bikd_core.data.sources import Progress
 
 
 @dataclass(frozen=True, eq=False)
 class LongTailSplit:
-    """What one run trains, validates and tests on. Disjoint sets, on the CPU, C classes."""
+    """What one run trains, validates and tests on: disjoint sets of C classes, on the CPU."""
 
     dataset: str
     class_names: tuple[str, ...]  # [C]
@@ -42,18 +44,18 @@ class LongTailSplit:
 def load_split(
     config: DataConfig, data_dir: Path, *, on_progress: Progress | None = None
 ) -> LongTailSplit:
-    """The split that `config` asks for, of the data set in `data_dir`.
+    """Return the split that `config` describes, of the data set in `data_dir`.
 
     Raises:
-        ConfigError: The split is not possible; said before anything is read.
+        ConfigError: The split is not possible; this is found before anything is read.
         DatasetUnavailable: As `load_source`.
     """
     planned_counts(config)
     return make_split(load_source(config.dataset, data_dir, on_progress=on_progress), config)
 
 
-def make_split(source: Source, config: DataConfig) -> LongTailSplit:
-    """The split of a loaded data set.
+def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
+    """Return the split of a loaded data set.
 
     Raises:
         ConfigError: As `planned_counts`.
@@ -85,10 +87,10 @@ def make_split(source: Source, config: DataConfig) -> LongTailSplit:
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel of uint8 images [N, channels, H, W], in [0, 1].
+    """Return mean and standard deviation per channel of uint8 images [N, channels, H, W].
 
-    From exact counts of the 256 values, so the same on every machine. A channel that never
-    varies has standard deviation 1, and normalisation then only shifts it.
+    Both are fractions in [0, 1], from exact counts of the 256 values, so they are the same on every
+    machine. A constant channel gets standard deviation 1, so that normalisation only shifts it.
     """
     values = torch.arange(256, dtype=torch.float64) / 255
     means, stds = [], []
@@ -101,7 +103,7 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
 
 
 def _orders(images: ImageSet, num_classes: int, split_seed: int) -> list[Tensor]:
-    """The positions of each class's images, in an order of its own."""
+    """Return the positions of each class's images, [N_class], in a random order of its own."""
     orders = []
     for label in range(num_classes):
         positions = (images.labels == label).nonzero()[:, 0]
@@ -111,7 +113,7 @@ def _orders(images: ImageSet, num_classes: int, split_seed: int) -> list[Tensor]
 
 
 def _take(images: ImageSet, positions: list[Tensor]) -> ImageSet:
-    """Those images in the order of the file, so that no class stands first."""
+    """Return those images in the order of the file, so that no class comes first."""
     return images[torch.cat(positions).sort().values]
 
 

@@ -1,4 +1,4 @@
-"""First values of a network, drawn from one generator; the global random state stays as it is."""
+"""Initialise a network from one generator; the global random state stays untouched."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def drawn(make: Callable[[], Network], generator: torch.Generator) -> Network:
-    """The network that `make` constructs, on the CPU, initialised from `generator` alone.
+    """Return the network that `make` constructs, on the CPU, initialised from `generator` alone.
 
     PyTorch's layers draw from the global generator as they are constructed, except on the meta
-    device, where they hold no values. So they are made there and get their values here:
-    convolutions He's normal initialisation by fan-out, linear layers PyTorch's own uniform one,
-    batch norms ones and zeros.
+    device, where they hold no values. So they are constructed there and initialised here:
+    convolutions with He's normal distribution by fan-out, linear layers with PyTorch's own
+    uniform one, batch norms with ones and zeros.
 
     Source: He et al., "Delving Deep into Rectifiers", 2015, arXiv:1502.01852, section 2.2.
     """

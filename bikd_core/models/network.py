@@ -1,4 +1,4 @@
-"""What all students and teachers are: images to logits, in a precision that a run chooses once."""
+"""The base of all students and teachers: images to logits, in a precision chosen once per run."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from bikd_core.config import Precision
 
 
 class Network(nn.Module):
-    """A classifier that gives float32 logits whatever precision its layers compute in.
+    """A classifier whose logits are float32, whatever precision its layers compute in.
 
     In bfloat16 parameters, gradients and losses stay float32: autocast rounds what a layer reads.
     """
 
     precision: Precision = "float32"
-    compiled: Callable[[Tensor], Tensor] | None = None  # takes the place of `layers_forward`
+    compiled: Callable[[Tensor], Tensor] | None = None  # replaces `layers_forward`
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits; (B, channels, H, W) -> (B, C)."""
+        """Return logits; (B, channels, H, W) -> (B, C)."""
         layers = self.compiled or self.layers_forward
         if self.precision == "float32":
             return layers(images)
@@ -29,18 +29,18 @@ class Network(nn.Module):
             return layers(images).float()
 
     def layers_forward(self, images: Tensor) -> Tensor:
-        """Logits, in the precision that is set around this."""
+        """Return logits in the surrounding precision; (B, channels, H, W) -> (B, C)."""
         raise NotImplementedError
 
 
 def precision_of(net: nn.Module) -> Precision:
-    """What the layers of a network compute in."""
+    """Return the precision in which the layers of a network compute."""
     return net.precision if isinstance(net, Network) else "float32"
 
 
 @contextmanager
 def computing_in(net: nn.Module, precision: Precision) -> Iterator[None]:
-    """Let a network's layers compute in another precision for a while."""
+    """Let a network's layers compute in another precision inside a `with` block."""
     if not isinstance(net, Network):
         yield
         return

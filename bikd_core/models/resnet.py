@@ -1,7 +1,7 @@
 """The CIFAR ResNets of the distillation literature, for images of 3×32×32.
 
-Parameters have the names of the published checkpoints of this family (those of the CRD and
-mdistiller repositories), so that a published teacher loads as it is.
+Parameters are named as in the published checkpoints of this family (those of the CRD and
+mdistiller repositories), so that a published teacher loads unchanged.
 
 Shapes: B batch, W channels of a stage.
 """
@@ -43,8 +43,8 @@ class BasicBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The stage's next features."""
-        # In place, since nothing needs what a batch norm gave: less memory to write, 3 % faster.
+        """Return the next features; (B, W_in, H, H) -> (B, W, H/stride, H/stride)."""
+        # In place, because nothing else needs a batch norm's output: 3 % faster.
         residual: Tensor = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu_()))
         return residual.add_(self.downsample(x)).relu_()
 
@@ -75,7 +75,7 @@ class ResNet(Network):
         self.fc = nn.Linear(widths[3], num_classes)
 
     def layers_forward(self, images: Tensor) -> Tensor:
-        """Logits; (B, 3, 32, 32) -> (B, C)."""
+        """Return logits; (B, 3, 32, 32) -> (B, C)."""
         features = self.bn1(self.conv1(images)).relu_()
         features = self.layer3(self.layer2(self.layer1(features)))
         logits: Tensor = self.fc(features.mean(dim=(2, 3)))

@@ -1,4 +1,4 @@
-"""Networks for small grey images that a CPU core trains in seconds: 8×8 digits and 28×28 sets.
+"""Networks for small grey images, 8×8 and 28×28, that a CPU core trains in seconds.
 
 Shapes: B batch, C classes, H height and width.
 """
@@ -30,13 +30,13 @@ class SmallMLP(Network):
         self.fc = nn.Linear(hidden, num_classes)
 
     def layers_forward(self, images: Tensor) -> Tensor:
-        """Logits; (B, 1, H, H) -> (B, C)."""
+        """Return logits; (B, 1, H, H) -> (B, C)."""
         logits: Tensor = self.fc(F.relu(self.bn(self.hidden(images.flatten(1)))))
         return logits
 
 
 class SmallCNN(Network):
-    """3×3 convolutions with batch norm, a mean over the image, one linear layer.
+    """3×3 convolutions with batch norm, the mean over the image and one linear layer.
 
     Args:
         widths: Channels of each convolution.
@@ -55,7 +55,7 @@ class SmallCNN(Network):
         self.fc = nn.Linear(widths[-1], num_classes)
 
     def layers_forward(self, images: Tensor) -> Tensor:
-        """Logits; (B, 1, H, H) -> (B, C)."""
+        """Return logits; (B, 1, H, H) -> (B, C)."""
         features = images
         for conv, bn in zip(self.convs, self.bns, strict=True):
             features = F.relu(bn(conv(features)))

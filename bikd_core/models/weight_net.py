@@ -1,4 +1,4 @@
-"""The weight net V_φ: from how hard an image is for student and teacher to its two loss weights."""
+"""The weight net V_φ: from an image's losses under student and teacher to its two loss weights."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class WeightNet(nn.Module):
     """V_φ: 2 → hidden (Tanh) [→ hidden (Tanh)] → 2 (Sigmoid).
 
     Args:
-        num_layers: Hidden layers; one has 322 parameters, two have 4,482.
-        generator: What the initialisation is drawn from.
+        num_layers: Hidden layers; with one the net has 322 parameters, with two 4,482.
+        generator: On the CPU; the initialisation is drawn from it.
         hidden: Units of a hidden layer.
         form: "free": one output for each weight, as published. The others have one output s:
-            "scale": both weights are s; "convex": (s, 1 - s); "hard": (s, 0), of the student's
+            "scale": both weights are s; "convex": (s, 1 - s); "hard": (s, 0), from the student's
             loss alone, for a method without a teacher.
     """
 
@@ -39,7 +39,7 @@ class WeightNet(nn.Module):
         self.layers = drawn(lambda: _layers(sizes), generator)
 
     def forward(self, losses: Tensor) -> Tensor:
-        """(w_hard, w_soft), each in [0, 1], for (CE_student, CE_teacher); (B, 2) -> (B, 2)."""
+        """Return (w_hard, w_soft) in [0, 1] for (CE_student, CE_teacher); (B, 2) -> (B, 2)."""
         out: Tensor = self.layers(losses[:, :1] if self.form == "hard" else losses)
         match self.form:
             case "scale":

@@ -1,7 +1,7 @@
 """Runs in the background: start, steer, queue, follow. Imports no torch."""
 
 from bikd_core.runs.history import Snapshot
-from bikd_core.runs.manager import RunError, RunManager, check
+from bikd_core.runs.manager import RunError, RunManager
 from bikd_core.store import CorruptRunError, RunFolder, RunState, StoreError, UnknownRun
 
 __all__ = [
@@ -13,5 +13,4 @@ __all__ = [
     "Snapshot",
     "StoreError",
     "UnknownRun",
-    "check",
 ]

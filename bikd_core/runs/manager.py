@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, get_args
 
-from bikd_core.config import MODELS_FOR, ConfigError, RunConfig
+from bikd_core.config import RunConfig
 from bikd_core.control import Control, StepLevel
-from bikd_core.data.facts import planned_counts
+from bikd_core.data.possible import check_possible
 from bikd_core.places import Places
 from bikd_core.runs.child import WORKER, Child
 from bikd_core.runs.estimate import seconds_of_run
@@ -95,7 +95,7 @@ class RunManager:
             ConfigError: The data set cannot be cut as asked, or a model does not take its images.
             StoreError: The run's folder cannot be written.
         """
-        check(config)
+        check_possible(config)
         folder = create_run(self.places.runs, config, name)
         self._enqueue(folder, is_resumed=False)
         return folder.run_id
@@ -245,7 +245,7 @@ class RunManager:
         Raises:
             ConfigError: The data set cannot be cut as asked, or a model does not take its images.
         """
-        check(config)
+        check_possible(config)
         with self._lock:
             is_idle = not self._job_ids() and not self._in_process
         ask = self._spare.measure if is_idle else self._spare.known_speeds
@@ -367,22 +367,6 @@ class RunManager:
             is_idle = not self._job_ids()
         if is_idle:  # else the run that was started meanwhile does it after its first epoch
             self._warm_up()
-
-
-def check(config: RunConfig) -> None:
-    """Refuse what can be refused before anything is written and torch is loaded.
-
-    Raises:
-        ConfigError: The data set cannot be cut as asked, or a model does not take its images.
-    """
-    planned_counts(config.data)
-    dataset, possible = config.data.dataset, MODELS_FOR[config.data.dataset]
-    for name in ("student", "teacher_model"):
-        if (model := getattr(config.models, name)) not in possible:
-            raise ConfigError(
-                f"{name} = {model!r} does not take the images of {dataset}: "
-                f"it must be one of {', '.join(possible)}."
-            )
 
 
 def _cores() -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bikd_core.config import METHOD_FACTS
-from bikd_core.data.facts import facts_of
+from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
 from bikd_core.studies.answer import Line
 from bikd_core.studies.comparison import EPOCH_WORDS, Comparison

@@ -17,7 +17,7 @@ import torch
 
 from bikd_core.config import DataConfig
 from bikd_core.data.batches import DeviceSet
-from bikd_core.data.facts import num_test_per_class
+from bikd_core.data.counts import num_test_per_class
 from bikd_core.data.long_tail import LongTailSplit, load_split
 from bikd_core.evaluation import evaluate
 from bikd_core.events import EpochDone

@@ -17,7 +17,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from bikd_core.data.batches import Crops, DeviceSet, draw_crops, to_device
+from bikd_core.data.augmentation import Crops, draw_crops
+from bikd_core.data.batches import DeviceSet
+from bikd_core.data.image_set import to_device
 from bikd_core.models.network import precision_of
 from bikd_core.teachers.files import write_whole
 
@@ -62,7 +64,7 @@ class TeacherViews:
 
     def _pictures(self, rows: Tensor) -> Tensor:
         crops = Crops(*(part[rows] for part in self._crops))
-        return self.images.cut(torch.div(rows, self.num_views, rounding_mode="floor"), crops)
+        return self.images.cropped(torch.div(rows, self.num_views, rounding_mode="floor"), crops)
 
     def fill(self, teacher: nn.Module) -> Iterator[Filled]:
         """Ask the teacher, who is in eval mode, about every view; says how far it is."""

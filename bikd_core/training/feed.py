@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from bikd_core.config import RunConfig, TeacherAndWeightNetOptions
-from bikd_core.data.batches import DeviceSet, Endless, epoch_order, to_device
+from bikd_core.data.batches import DeviceSet, Endless, epoch_order
+from bikd_core.data.image_set import ImageSet, to_device
 from bikd_core.data.long_tail import LongTailSplit
-from bikd_core.data.sources import ImageSet
 from bikd_core.methods import Batch
 from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.val_roles import val_roles

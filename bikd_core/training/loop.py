@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from bikd_core.config import RunConfig, TeacherOptions
 from bikd_core.control import Control, StepLevel
-from bikd_core.data.batches import DeviceSet, to_device
+from bikd_core.data.batches import DeviceSet
+from bikd_core.data.image_set import to_device
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.evaluation import Evaluation, evaluate, shot_groups
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace

@@ -15,9 +15,9 @@ from torch import nn
 
 from bikd_core.config import RunConfig
 from bikd_core.control import Control
-from bikd_core.data.facts import facts_of
+from bikd_core.data.image_set import ImageSet
 from bikd_core.data.long_tail import LongTailSplit
-from bikd_core.data.sources import ImageSet
+from bikd_core.data.sources import facts_of
 from bikd_core.events import StepDone
 from bikd_core.methods import METHODS
 from bikd_core.models import build

@@ -4,7 +4,7 @@ import numpy as np
 
 from app.lab.pictures import COLUMNS
 from bikd_core.config import RunConfig
-from bikd_core.data.facts import planned_counts
+from bikd_core.data.counts import planned_counts
 from bikd_core.events import Frame, Panel
 from tests.app.samples import epoch_done, histograms, make_run
 

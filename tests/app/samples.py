@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from bikd_core.config import RunConfig
-from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.data.counts import planned_counts
+from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import shot_groups
 from bikd_core.events import WEIGHT_BINS, EpochDone, Frame, RunStarted
 from bikd_core.places import Places

@@ -5,9 +5,8 @@ import pytest
 from pydantic import ValidationError
 
 from bikd_core.config import (
-    DATASET_DEFAULTS,
-    MODELS_FOR,
     PARTS,
+    SOURCE_FACTS,
     ConfigError,
     DataConfig,
     RunConfig,
@@ -167,15 +166,10 @@ def test_a_part_built_elsewhere_counts_with_the_values_it_was_given():
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
-def test_every_data_set_has_defaults_that_are_valid_and_models_that_fit(dataset):
-    config = RunConfig.from_flat({"dataset": dataset})
-    assert set(DATASET_DEFAULTS[dataset]) <= set(fields())
-    assert config.models.student in MODELS_FOR[dataset]
-    assert config.models.teacher_model in MODELS_FOR[dataset]
-
-
-def test_every_model_fits_some_data_set():
-    assert {name for models in MODELS_FOR.values() for name in models} == set(choices("student"))
+def test_a_config_takes_the_defaults_of_its_data_set(dataset):
+    defaults = SOURCE_FACTS[dataset].defaults
+    flat = RunConfig.from_flat({"dataset": dataset}).flat()
+    assert flat | defaults == flat
 
 
 # There and back ---------------------------------------------------------------------------------

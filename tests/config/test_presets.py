@@ -2,7 +2,7 @@ import pytest
 
 from bikd_core.config import RunConfig
 from bikd_core.config.presets import PRESETS, nearest
-from bikd_core.data.facts import planned_counts
+from bikd_core.data.counts import planned_counts
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bikd_core.config import SOURCE_FACTS, SourceFacts
 from bikd_core.data import pictures
-from bikd_core.data.facts import DATASETS, DatasetFacts
+from bikd_core.data.sources import source_of
 
 TRAIN_PER_CLASS, TEST_PER_CLASS = 4, 2  # of the rarest class
 NAMES = ("fashion_mnist", "kmnist", "svhn", "cifar10", "cifar100")
@@ -25,9 +26,9 @@ NAMES = ("fashion_mnist", "kmnist", "svhn", "cifar10", "cifar100")
 
 @dataclass(frozen=True)
 class Tiny:
-    """A miniature that torchvision takes for the published set while the test runs."""
+    """A miniature that counts as the published set while the test runs."""
 
-    facts: DatasetFacts
+    facts: SourceFacts
     unpacked: Path  # a data folder that holds the set
     archives: Path  # a folder that holds what is downloaded
     first_archive: Path  # where torchvision keeps it in the data folder, relative
@@ -38,7 +39,7 @@ class Tiny:
 
 @pytest.fixture
 def make_tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Tiny]:
-    pictures._read_all.cache_clear()
+    pictures._all_pictures.cache_clear()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     return functools.partial(_make_tiny, tmp_path, monkeypatch)
 
@@ -66,7 +67,7 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def publish_at(monkeypatch: pytest.MonkeyPatch, dataset: str, url: str) -> None:
-    """Let torchvision believe that the data set is published at this URL."""
+    """Make torchvision state that the data set is published at this URL."""
     kind = torchvision_class(dataset)
     if dataset == "svhn":
         parts = {key: [url + name, name, md5] for key, (_, name, md5) in kind.split_list.items()}
@@ -80,15 +81,20 @@ def publish_at(monkeypatch: pytest.MonkeyPatch, dataset: str, url: str) -> None:
 def torchvision_class(dataset: str):
     from torchvision import datasets
 
-    names = dict(zip(NAMES, "FashionMNIST KMNIST SVHN CIFAR10 CIFAR100".split(), strict=True))
-    return getattr(datasets, names[dataset])
+    return getattr(datasets, source_of(dataset).torchvision_class)
+
+
+def change_source(monkeypatch: pytest.MonkeyPatch, dataset: str, **changes: object) -> None:
+    """Let a source have other facts or other checksums."""
+    changed = replace(source_of(dataset), **changes)
+    monkeypatch.setattr(f"bikd_core.data.sources.{dataset}.SOURCE", changed)
 
 
 def _make_tiny(folder: Path, monkeypatch: pytest.MonkeyPatch, dataset: str) -> Tiny:
-    facts = replace(
-        DATASETS[dataset], pool_per_class=TRAIN_PER_CLASS, default_test_per_class=TEST_PER_CLASS
-    )
-    monkeypatch.setitem(DATASETS, dataset, facts)
+    sizes = {"pool_per_class": TRAIN_PER_CLASS, "default_test_per_class": TEST_PER_CLASS}
+    facts = SOURCE_FACTS[dataset].model_copy(update=sizes)
+    monkeypatch.setitem(SOURCE_FACTS, dataset, facts)
+    change_source(monkeypatch, dataset, facts=facts)
     publish_at(monkeypatch, dataset, "http://127.0.0.1:9/")  # nobody listens there
     rng = np.random.default_rng(0)
     train = rng.permutation(np.repeat(np.arange(facts.num_classes), TRAIN_PER_CLASS))
@@ -127,7 +133,7 @@ def _write_svhn(kind, monkeypatch, unpacked, archives, images, labels, num_train
     from scipy.io import savemat
 
     unpacked.mkdir()
-    parts = dict(kind.split_list)
+    parts, files = dict(kind.split_list), {}
     for part, rows in {"train": slice(None, num_train), "test": slice(num_train, None)}.items():
         url, name, _ = parts[part]
         values = {
@@ -137,8 +143,9 @@ def _write_svhn(kind, monkeypatch, unpacked, archives, images, labels, num_train
         savemat(unpacked / name, values, do_compression=True)
         (archives / name).write_bytes((unpacked / name).read_bytes())
         parts[part] = [url, name, _md5(unpacked / name)]
-        monkeypatch.setitem(pictures._CHECKED_FILES["svhn"], name, parts[part][2])
+        files[f"{part}_files"] = {name: parts[part][2]}
     monkeypatch.setattr(kind, "split_list", parts)
+    change_source(monkeypatch, "svhn", **files)
     return "train_32x32.mat"
 
 
@@ -162,9 +169,11 @@ def _write_cifar(kind, monkeypatch, unpacked, archives, images, labels, num_trai
         monkeypatch.setattr(kind, name, value)
     monkeypatch.setattr(kind, "meta", {**kind.meta, "md5": _md5(meta)})
     monkeypatch.setattr(kind, "tgz_md5", _md5(archives / kind.filename))
-    dataset = kind.__name__.lower()
-    checked = {f"{kind.base_folder}/{name}": md5 for part in lists.values() for name, md5 in part}
-    monkeypatch.setitem(pictures._CHECKED_FILES, dataset, checked)
+    files = {
+        part.replace("list", "files"): {f"{kind.base_folder}/{name}": md5 for name, md5 in entries}
+        for part, entries in lists.items()
+    }
+    change_source(monkeypatch, kind.__name__.lower(), **files)
     return kind.filename
 
 

@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from bikd_core.config import DataConfig
-from bikd_core.data.batches import DeviceSet, Endless, crop_and_flip, epoch_order
+from bikd_core.data.augmentation import crop_and_flip
+from bikd_core.data.batches import DeviceSet, Endless, epoch_order
 from bikd_core.data.long_tail import LongTailSplit, load_split
 
 
@@ -51,7 +52,7 @@ def test_crop_and_flip_equal_the_slow_reference(channels, size, flip, device):
     assert torch.equal(fast.cpu(), crop_and_flip_reference(images, generator(1), flip=flip))
 
 
-def test_every_offset_and_both_directions_come_up():
+def test_every_offset_and_both_directions_occur():
     image = pixels(1, 1, 8)
     many = crop_and_flip(image.expand(500, 1, 8, 8), generator(2), flip=True)
     assert len(many.unique(dim=0)) == 3 * 3 * 2
@@ -94,7 +95,7 @@ def test_padding_is_black_before_normalisation(split):
     assert float(batch.min()) >= black - 1e-6
 
 
-def test_without_a_generator_or_with_none_nothing_is_augmented_or_drawn(split):
+def test_nothing_is_augmented_without_a_generator_or_with_augmentation_none(split):
     plain = DeviceSet(split.val, split, "cpu")
     augmented = DeviceSet(split.val, split, "cpu", "crop_flip")
     some, draws = torch.arange(50), generator()
@@ -111,7 +112,7 @@ def test_the_same_draws_give_the_same_batch_on_every_device(split, device):
     assert torch.allclose(there.cpu(), here, atol=1e-6)
 
 
-def test_the_set_lives_as_bytes_and_comes_in_the_asked_type(split, device):
+def test_the_set_is_stored_as_bytes_and_its_batches_have_the_requested_type(split, device):
     images = DeviceSet(split.val, split, device, dtype=torch.bfloat16)
     assert images.images.dtype == torch.uint8
     assert images.images.device.type == images.labels.device.type == device
@@ -161,7 +162,7 @@ def test_an_endless_loader_takes_a_new_permutation_at_each_pass():
 
 
 @pytest.mark.parametrize("batches_before", range(6))
-def test_an_endless_loader_goes_on_where_its_state_was_taken(batches_before):
+def test_an_endless_loader_continues_where_its_state_was_taken(batches_before):
     loader = Endless(8, 3, generator(1))
     for _ in range(batches_before):
         loader.next_batch()
@@ -173,5 +174,5 @@ def test_an_endless_loader_goes_on_where_its_state_was_taken(batches_before):
 
 
 def test_a_state_of_another_set_is_refused():
-    with pytest.raises(ValueError, match="of 8 images; this set has 9"):
+    with pytest.raises(ValueError, match=r"This set has 9 images; .* for 8"):
         Endless(9, 3, generator()).load_state(Endless(8, 3, generator()).state())

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from bikd_core.config import ConfigError, DataConfig, RunConfig
-from bikd_core.data.facts import DATASETS, planned_counts
+from bikd_core.config import SOURCE_FACTS, ConfigError, DataConfig, RunConfig
+from bikd_core.data.counts import planned_counts
+from bikd_core.data.image_set import ImageSet, LoadedSource, load_source
 from bikd_core.data.long_tail import channel_statistics, load_split, make_split
-from bikd_core.data.sources import ImageSet, Source, load_source
 from tests.data.conftest import NAMES
 
 
@@ -22,9 +22,9 @@ def indices(images: ImageSet) -> set[int]:
     return set(images.original_indices.tolist())
 
 
-def hollow_source(dataset: str) -> Source:
+def hollow_source(dataset: str) -> LoadedSource:
     """As many images per class as the real set's rarest class has, of one pixel each."""
-    facts = DATASETS[dataset]
+    facts = SOURCE_FACTS[dataset]
 
     def part(per_class: int, start: int) -> ImageSet:
         labels = torch.arange(facts.num_classes).repeat(per_class)
@@ -33,11 +33,11 @@ def hollow_source(dataset: str) -> Source:
 
     pool = part(facts.pool_per_class, 0)
     test = part(facts.default_test_per_class, len(pool)) if facts.has_test else None
-    return Source(dataset, facts.class_names, pool, test)
+    return LoadedSource(dataset, facts.class_names, pool, test)
 
 
 @pytest.fixture(scope="module")
-def digits() -> Source:
+def digits() -> LoadedSource:
     return load_source("digits", Path())
 
 
@@ -66,8 +66,8 @@ def test_the_split_has_the_planned_counts_and_its_parts_are_disjoint(dataset, va
     config = RunConfig(data={"dataset": dataset, **values}).data
     split = make_split(hollow_source(dataset), config)
     assert split.class_counts == counts(split.train) == planned_counts(config)
-    num_classes = DATASETS[dataset].num_classes
-    num_test = config.test_per_class or DATASETS[dataset].default_test_per_class
+    num_classes = SOURCE_FACTS[dataset].num_classes
+    num_test = config.test_per_class or SOURCE_FACTS[dataset].default_test_per_class
     assert counts(split.val) == (config.val_per_class,) * num_classes
     assert counts(split.test) == (num_test,) * num_classes
     parts = [split.train, split.val, split.test]

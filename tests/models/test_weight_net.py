@@ -39,7 +39,7 @@ def test_an_empty_net_is_refused(options):
         net(**options)
 
 
-def test_one_output_serves_both_weights_or_what_is_left_of_1():
+def test_one_output_gives_both_weights_or_a_weight_and_its_complement():
     losses = torch.rand(6, 2)
     scale, convex, hard = (net(1, form=form)(losses) for form in ("scale", "convex", "hard"))
     assert torch.equal(scale[:, 0], scale[:, 1])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.data.facts import planned_counts
+from bikd_core.data.counts import planned_counts
 from bikd_core.events import TeacherEpochDone
 from bikd_core.runs import estimate, job
 from bikd_core.store import create_run

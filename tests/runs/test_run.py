@@ -151,7 +151,9 @@ def test_junk_ids_are_unknown_runs(manager):
 def test_what_cannot_be_trained_is_refused_before_anything_is_written(manager, places):
     with pytest.raises(ConfigError, match="val_per_class"):
         manager.start(config(val_per_class=1000))
-    with pytest.raises(ConfigError, match=r"student = 'resnet20' does not take .*digits_mlp"):
+    with pytest.raises(
+        ConfigError, match=r"student = 'resnet20' is not possible with digits: .*digits_mlp"
+    ):
         manager.start(config(student="resnet20"))
     assert not places.runs.exists()
 

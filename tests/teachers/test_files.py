@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from bikd_core.config import DataConfig, RunConfig
+from bikd_core.data.image_set import ImageSet
 from bikd_core.data.long_tail import LongTailSplit
-from bikd_core.data.sources import ImageSet
 from bikd_core.models import build
 from bikd_core.teachers.card import list_teachers, unpack_indices
 from bikd_core.teachers.files import (

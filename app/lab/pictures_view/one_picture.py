@@ -16,7 +16,7 @@ from app.figures.picture import PICTURE_HEIGHT
 from app.lab import pictures
 from app.lab.pictures import History
 from app.lab.pictures_view.moment import NO_BELIEFS, WIDTHS, Moment, moment_of, pictures_of
-from bikd_core.data.facts import facts_of
+from bikd_core.data.sources import facts_of
 from bikd_core.runs import CorruptRunError, Snapshot, StoreError
 
 _VALUES = {

@@ -8,7 +8,8 @@ import pytest
 from app.figures import comparison as figures
 from app.figures.comparison import Results
 from bikd_core.config import RunConfig
-from bikd_core.data.facts import facts_of, planned_counts
+from bikd_core.data.counts import planned_counts
+from bikd_core.data.sources import facts_of
 from bikd_core.studies.answer import answer
 from tests.app.samples import epoch_done
 

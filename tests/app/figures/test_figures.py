@@ -9,7 +9,7 @@ from app import figures
 from app.figures.classes import rows_of
 from app.figures.drawing import GROUP_COLOURS, spread
 from bikd_core.config import RunConfig
-from bikd_core.data.facts import planned_counts
+from bikd_core.data.counts import planned_counts
 from bikd_core.events import ControlChanged
 from tests.app.samples import epoch_done, histograms, started, unpacked
 

@@ -9,7 +9,7 @@ import pytest
 from app import figures
 from app.figures.surface import LOG_FROM, MAX_IMAGES, drawn_images, judge, surface_at
 from bikd_core.config import RunConfig
-from bikd_core.data.facts import planned_counts
+from bikd_core.data.counts import planned_counts
 from bikd_core.events import SURFACE_AXIS, Frame, Panel
 from tests.app.samples import started
 

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.lab.step_view import PHASES, PLAIN_PHASES
-from bikd_core.data.facts import planned_counts
+from bikd_core.data.counts import planned_counts
 from bikd_core.events import Panel, StepTrace
 from tests.app import shown
 from tests.app.samples import make_run

@@ -28,7 +28,7 @@ def test_a_link_holds_only_what_differs_from_the_data_sets_defaults():
 
 def test_a_student_that_does_not_take_the_images_is_refused():
     link = url.read_controls({"student": "resnet8"})
-    assert "student = 'resnet8' is not possible: for digits" in link.complaints[0]
+    assert "student = 'resnet8' is not possible with digits: " in link.complaints[0]
     assert link.controls["student"] == "digits_cnn_s"
     assert url.read_controls({"student": "resnet8", "dataset": "svhn"}).complaints == []
 

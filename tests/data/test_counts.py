@@ -5,16 +5,15 @@ import sys
 
 import pytest
 
-from bikd_core.config import ConfigError, DataConfig, RunConfig
-from bikd_core.data.facts import (
-    DATASETS,
-    facts_of,
+from bikd_core.config import SOURCE_FACTS, ConfigError, DataConfig, RunConfig
+from bikd_core.data.counts import (
     head_count_of,
     long_tail_counts,
     max_imbalance_factor,
     num_test_per_class,
     planned_counts,
 )
+from bikd_core.data.sources import facts_of
 
 
 @pytest.mark.parametrize(
@@ -24,7 +23,7 @@ from bikd_core.data.facts import (
         (100, 490, {1: 49_000, 10: 19_183, 50: 12_354, 100: 10_626}),
     ],
 )
-def test_published_sizes_come_out(num_classes, head_count, totals):
+def test_the_sizes_are_the_published_ones(num_classes, head_count, totals):
     for factor, total in totals.items():
         assert sum(long_tail_counts(num_classes, head_count, factor)) == total
 
@@ -83,7 +82,7 @@ def test_default_cifar_protocol(dataset, head):
     assert max_imbalance_factor(config) == 200
 
 
-@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("dataset", SOURCE_FACTS)
 def test_the_defaults_of_every_data_set_are_possible(dataset):
     config = RunConfig(data={"dataset": dataset}).data
     facts = facts_of(dataset)
@@ -110,7 +109,7 @@ def test_head_count_caps_the_largest_class():
         ({"test_per_class": 101, "dataset": "cifar100"}, "at most 100, what CIFAR-100's test set"),
         ({"head_count": 107}, "head_count = 107 is not possible: it must be at most 106, "),
         ({"imbalance_factor": 107}, "imbalance_factor = 107.0 is not possible: "),
-        ({"head_count": 20, "imbalance_factor": 30}, "a number from 1 to 20, for the largest"),
+        ({"head_count": 20, "imbalance_factor": 30}, "a number from 1 to 20, because the largest"),
     ],
 )
 def test_what_does_not_fit_the_data_set_is_refused_in_one_sentence(values, message):
@@ -149,7 +148,7 @@ def test_shuffling_permutes_the_counts_by_the_split_seed():
 
 def test_facts_and_digits_pictures_need_neither_torch_nor_scikit_learn():
     code = (
-        "import sys; from pathlib import Path; from bikd_core.data import facts, pictures;"
+        "import sys; from pathlib import Path; from bikd_core.data import pictures, possible;"
         "pictures.load_pictures('digits', [0], Path());"
         "print({'torch', 'torchvision', 'sklearn', 'scipy'} & {*sys.modules})"
     )

@@ -1,15 +1,13 @@
 import shutil
 
+import numpy as np
 import pytest
 import torch
 
-from bikd_core.data.facts import DATASETS
-from bikd_core.data.sources import DatasetUnavailable, load_source
-from bikd_core.data.torchvision_sets import _published
-from tests.data.conftest import NAMES, publish_at
-
-# tarfile's own warning on Python 3.12 and 3.13, at torchvision's extractall
-pytestmark = pytest.mark.filterwarnings("ignore:Python 3.14 will:DeprecationWarning")
+from bikd_core.config import SOURCE_FACTS
+from bikd_core.data.image_set import load_source
+from bikd_core.data.sources import DatasetUnavailable, source_of
+from tests.data.conftest import NAMES, publish_at, torchvision_class
 
 
 def assert_is(source, tiny):
@@ -38,15 +36,15 @@ def test_a_set_that_is_missing_is_downloaded_with_progress_and_kept(
 ):
     tiny = make_tiny(dataset)
     publish_at(monkeypatch, dataset, serve(tiny.archives))
-    data_dir, told = tmp_path / "data", []
-    source = load_source(dataset, data_dir, on_progress=lambda *sizes: told.append(sizes))
+    data_dir, sizes = tmp_path / "data", []
+    source = load_source(dataset, data_dir, on_progress=lambda *pair: sizes.append(pair))
     assert_is(source, tiny)
-    done, total = zip(*told, strict=True)
+    done, total = zip(*sizes, strict=True)
     assert list(done) == sorted(done)
     assert done[-1] == sum(file.stat().st_size for file in tiny.archives.iterdir())
     assert set(total) == {round(tiny.facts.download_mb * 1e6)}
     kept = {str(file.relative_to(data_dir)) for file in data_dir.rglob("*") if file.is_file()}
-    assert kept == set(_published(dataset).files)  # and no archive, nothing half-written
+    assert kept == set(source_of(dataset).files)  # and no archive, nothing half-written
     publish_at(monkeypatch, dataset, "http://127.0.0.1:9/")
     assert_is(load_source(dataset, data_dir), tiny)
 
@@ -76,7 +74,7 @@ def test_a_truncated_archive_in_the_folder_is_named(dataset, make_tiny, tmp_path
 @pytest.mark.parametrize("dataset", NAMES)
 def test_a_truncated_unpacked_file_is_refused(dataset, make_tiny):
     tiny = make_tiny(dataset)
-    file = tiny.unpacked / _published(dataset).files[0]
+    file = tiny.unpacked / source_of(dataset).files[0]
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.raises(DatasetUnavailable, match=f"{tiny.facts.title} .* is damaged, .* delete"):
         load_source(dataset, tiny.unpacked)
@@ -84,12 +82,12 @@ def test_a_truncated_unpacked_file_is_refused(dataset, make_tiny):
 
 def test_an_empty_unpacked_file_is_refused(make_tiny):
     tiny = make_tiny("kmnist")
-    (tiny.unpacked / _published("kmnist").files[0]).write_bytes(b"")
+    (tiny.unpacked / source_of("kmnist").files[0]).write_bytes(b"")
     with pytest.raises(DatasetUnavailable, match="damaged"):
         load_source("kmnist", tiny.unpacked)
 
 
-def test_files_of_another_size_are_refused_even_where_no_checksum_is_known(make_tiny):
+def test_files_with_other_labels_are_refused_even_without_a_published_checksum(make_tiny):
     tiny = make_tiny("fashion_mnist")
     labels = tiny.unpacked / "FashionMNIST/raw/t10k-labels-idx1-ubyte"
     raw = bytearray(labels.read_bytes())
@@ -100,7 +98,7 @@ def test_files_of_another_size_are_refused_even_where_no_checksum_is_known(make_
 
 
 @pytest.mark.parametrize("dataset", NAMES)
-def test_offline_is_one_sentence_and_leaves_nothing(dataset, make_tiny, tmp_path):
+def test_a_failed_connection_is_one_sentence_and_leaves_no_files(dataset, make_tiny, tmp_path):
     tiny = make_tiny(dataset)
     data_dir = tmp_path / "data"
     with pytest.raises(DatasetUnavailable) as caught:
@@ -122,7 +120,7 @@ def test_a_download_that_arrives_cut_off_leaves_nothing(make_tiny, serve, monkey
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_who_watches_the_progress_can_end_the_download(make_tiny, serve, monkeypatch, tmp_path):
+def test_the_progress_callback_can_end_the_download(make_tiny, serve, monkeypatch, tmp_path):
     tiny = make_tiny("kmnist")
     publish_at(monkeypatch, "kmnist", serve(tiny.archives))
 
@@ -134,7 +132,7 @@ def test_who_watches_the_progress_can_end_the_download(make_tiny, serve, monkeyp
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_one_sentence(make_tiny, tmp_path):
+def test_a_folder_that_cannot_be_created_is_reported_in_one_sentence(make_tiny, tmp_path):
     make_tiny("kmnist")
     (tmp_path / "file").write_text("")
     with pytest.raises(DatasetUnavailable, match=r"could not be downloaded there \(.*file"):
@@ -143,4 +141,35 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(make_tiny, tmp_path):
 
 @pytest.mark.parametrize("dataset", ["fashion_mnist", "kmnist"])
 def test_our_class_names_are_those_of_torchvision(dataset):
-    assert list(_published(dataset).kind.classes) == list(DATASETS[dataset].class_names)
+    assert list(torchvision_class(dataset).classes) == list(SOURCE_FACTS[dataset].class_names)
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "cifar100", "svhn"])
+def test_checksums_are_those_of_torchvision(dataset):
+    kind, source = torchvision_class(dataset), source_of(dataset)
+    if dataset == "svhn":
+        known = {name: md5 for _, name, md5 in (kind.split_list["train"], kind.split_list["test"])}
+    else:
+        files = kind.train_list + kind.test_list
+        known = {f"{kind.base_folder}/{name}": md5 for name, md5 in files}
+        assert source.other_files == (f"{kind.base_folder}/{kind.meta['filename']}",)
+    assert {**source.train_files, **source.test_files} == known
+
+
+@pytest.mark.parametrize("dataset", NAMES)
+def test_torchvision_reads_the_same_images_in_the_same_order(dataset, make_tiny):
+    tiny = make_tiny(dataset)
+    kind, folder = torchvision_class(dataset), tiny.unpacked
+    if dataset == "svhn":
+        parts = [
+            (part.data.transpose(0, 2, 3, 1), part.labels)
+            for part in (kind(folder, split) for split in ("train", "test"))
+        ]
+    else:
+        parts = [
+            (np.asarray(part.data), part.targets)
+            for part in (kind(folder, train) for train in (True, False))
+        ]
+    for (images, labels), ours in zip(parts, source_of(dataset).read(folder), strict=True):
+        assert np.array_equal(images.reshape(ours.pictures.shape), ours.pictures)
+        assert np.array_equal(labels, ours.labels)

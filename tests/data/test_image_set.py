@@ -2,9 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from bikd_core.config import ConfigError
-from bikd_core.data.facts import DATASETS
-from bikd_core.data.sources import load_source
+from bikd_core.config import SOURCE_FACTS, ConfigError
+from bikd_core.data.image_set import load_source
 
 
 def test_digits_are_those_of_scikit_learn_scaled_to_bytes(tmp_path):
@@ -18,7 +17,7 @@ def test_digits_are_those_of_scikit_learn_scaled_to_bytes(tmp_path):
     assert np.array_equal(source.pool.labels.numpy(), original.target)
     assert source.pool.original_indices.tolist() == list(range(1797))
     assert source.test is None
-    assert int(source.pool.labels.bincount().min()) == DATASETS["digits"].pool_per_class
+    assert int(source.pool.labels.bincount().min()) == SOURCE_FACTS["digits"].pool_per_class
     assert list(tmp_path.iterdir()) == []
 
 

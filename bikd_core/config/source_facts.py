@@ -1,0 +1,83 @@
+"""What a data source says of itself, read from its file without importing the file.
+
+One file in `bikd_core/data/sources` is all that a new source takes. Its name is the file's; the
+command line, the page and the defaults of a run find the rest in the file's `FACTS`.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+FOLDER = Path(__file__).parents[1] / "data" / "sources"
+DEFAULT_SOURCE = "digits"
+
+
+class SourceFacts(BaseModel):
+    """What is known of a data set before one of its images is read.
+
+    The pool holds the images that D_val and the training set are taken from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str
+    class_names: tuple[str, ...] = Field(min_length=2)  # in label order
+    channels: int = Field(ge=1)
+    size: int = Field(ge=1)  # height and width in pixels
+    pool_per_class: int = Field(ge=1)  # pool images of the rarest class
+    has_test: bool  # whether there is an official test set; else the pool gives the test images
+    default_test_per_class: int = Field(ge=1)  # with an official test set, also the most possible
+    download_mb: float = Field(ge=0)  # 10^6 bytes; 0: nothing is downloaded
+    citation: str
+    terms: str  # the licence, or what else its publishers allow
+    defaults: dict[str, Any] = Field(default_factory=dict)  # of the controls, where they differ
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+
+def source_facts(folder: Path = FOLDER) -> dict[str, SourceFacts]:
+    """Return the facts of every source in a folder by name: small images first, then by name.
+
+    Raises:
+        ValueError: A file has no `FACTS`, or they are not plain values of the right types.
+    """
+    names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
+    facts = {name: _facts_in(folder / f"{name}.py") for name in names}
+
+    def position(name: str) -> tuple[bool, int]:
+        return name != DEFAULT_SOURCE, facts[name].channels * facts[name].size ** 2
+
+    return {name: facts[name] for name in sorted(names, key=position)}
+
+
+def _facts_in(path: Path) -> SourceFacts:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FACTS":
+            call = node.value
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "SourceFacts":
+                return _facts(call.keywords, path)
+    raise ValueError(f"{path.name} holds no data source: it needs FACTS = SourceFacts(title=…, …).")
+
+
+def _facts(keywords: list[ast.keyword], path: Path) -> SourceFacts:
+    values = {}
+    for keyword in keywords:
+        try:
+            values[str(keyword.arg)] = ast.literal_eval(keyword.value)
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {keyword.arg} must be a plain value.") from error
+    try:
+        return SourceFacts(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{path.name}: {first['loc'][0]}: {first['msg']}.") from error
+
+
+SOURCE_FACTS = source_facts()

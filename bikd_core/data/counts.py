@@ -1,0 +1,133 @@
+"""How many images of each class a split will have, known before an image is read.
+
+Without torch, so that a page can redraw the class counts while a slider moves.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from bikd_core.config import ConfigError, DataConfig
+from bikd_core.data.sources import facts_of
+
+MAX_IMBALANCE_FACTOR = 200
+
+
+def long_tail_counts(
+    num_classes: int,
+    head_count: int,
+    imbalance_factor: float,
+    imbalance: Literal["exponential", "step"] = "exponential",
+) -> tuple[int, ...]:
+    """Return the images per class, most frequent first, truncated as in every published split.
+
+    Exponential: n_c = head_count · ρ^(−c / (C − 1)). Step: the first half of the classes (the
+    larger half, if C is odd) has head_count images each, the others head_count / ρ.
+
+    Args:
+        num_classes: C, at least 2.
+        head_count: Images in the largest class, at least 1.
+        imbalance_factor: ρ = largest count / smallest count, 1 … min(200, head_count). (Some
+            published code passes 1/ρ; here larger always means more skewed.)
+        imbalance: Shape of the profile.
+
+    Raises:
+        ConfigError: An argument is out of range; the smallest class would get no image.
+
+    Source: Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019,
+        arXiv:1901.05555; its truncation is the published code's.
+    """
+    if num_classes < 2:
+        raise _refusal("num_classes", num_classes, "at least 2")
+    if head_count < 1:
+        raise _refusal("head_count", head_count, "at least 1")
+    limit = min(MAX_IMBALANCE_FACTOR, head_count)
+    if not 1 <= imbalance_factor <= limit:  # also refuses what is not a number
+        why = f", because the largest class has {head_count} images and the smallest needs one"
+        right = f"a number from 1 to {limit}" + (why if limit == head_count else "")
+        raise _refusal("imbalance_factor", imbalance_factor, right)
+    if imbalance == "step":
+        exponents = [float(c >= math.ceil(num_classes / 2)) for c in range(num_classes)]
+    elif imbalance == "exponential":
+        exponents = [c / (num_classes - 1) for c in range(num_classes)]
+    else:
+        raise _refusal("imbalance", imbalance, "exponential or step")
+    # 49 · 49⁻¹ is a little below 1 in floating point, and would be truncated to an empty class.
+    return tuple(int(head_count * imbalance_factor**-x + 1e-9) for x in exponents)
+
+
+def num_test_per_class(config: DataConfig) -> int:
+    """Return the number of test images of each class.
+
+    Raises:
+        ConfigError: The official test set has fewer.
+    """
+    facts = facts_of(config.dataset)
+    if config.test_per_class is None:
+        return facts.default_test_per_class
+    if facts.has_test and config.test_per_class > facts.default_test_per_class:
+        right = f"at most {facts.default_test_per_class}, what {facts.title}'s test set has"
+        raise _refusal("test_per_class", config.test_per_class, right)
+    return config.test_per_class
+
+
+def head_count_of(config: DataConfig) -> int:
+    """Return the number of training images in the largest class.
+
+    It is `config.head_count`, or else all that D_val and the test set leave.
+
+    Raises:
+        ConfigError: D_val or the test set is larger than the data set allows, or leaves fewer
+            images than `config.head_count`.
+    """
+    facts = facts_of(config.dataset)
+    num_test = num_test_per_class(config)
+    taken_for_test = 0 if facts.has_test else num_test
+    room = facts.pool_per_class - taken_for_test
+    has = f"{facts.title}'s rarest class has {facts.pool_per_class} images"
+    if room < 2:
+        right = f"at most {facts.pool_per_class - 2}: {has}, and D_val and training need one each"
+        raise _refusal("test_per_class", taken_for_test, right)
+    if config.val_per_class >= room:
+        used = f", {taken_for_test} of them for the test set" if taken_for_test else ""
+        right = f"at most {room - 1}: {has}{used}, and training needs one"
+        raise _refusal("val_per_class", config.val_per_class, right)
+    left = room - config.val_per_class
+    if config.head_count is None:
+        return left
+    if config.head_count > left:
+        right = f"at most {left}, what D_val and the test set leave of {facts.title}'s rarest class"
+        raise _refusal("head_count", config.head_count, right)
+    return config.head_count
+
+
+def max_imbalance_factor(config: DataConfig) -> int:
+    """Return the largest factor at which the smallest class keeps an image.
+
+    Raises:
+        ConfigError: As `head_count_of`.
+    """
+    return min(MAX_IMBALANCE_FACTOR, head_count_of(config))
+
+
+def planned_counts(config: DataConfig) -> tuple[int, ...]:
+    """Return the training images per class in label order, exactly as the split will have them.
+
+    Raises:
+        ConfigError: As `head_count_of` and `long_tail_counts`.
+    """
+    num_classes = facts_of(config.dataset).num_classes
+    ranked = long_tail_counts(
+        num_classes, head_count_of(config), config.imbalance_factor, config.imbalance
+    )
+    if not config.shuffle_classes:
+        return ranked
+    order = np.random.default_rng([config.split_seed, num_classes]).permutation(num_classes)
+    return tuple(ranked[rank] for rank in order)
+
+
+def _refusal(name: str, value: object, right: str) -> ConfigError:
+    return ConfigError(f"{name} = {value!r} is not possible: it must be {right}.")

@@ -1,0 +1,82 @@
+"""A data set in torch: one uint8 tensor for the pool and one for the official test set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bikd_core.data.sources import Labelled, Progress, source_of
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """N labelled images."""
+
+    images: Tensor  # uint8 [N, channels, H, W]
+    labels: Tensor  # int64 [N]
+    original_indices: Tensor  # int64 [N]: the training file's images from 0, then the test file's
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, indices: Tensor) -> ImageSet:
+        """Return the images at these positions, int64 [M] or a mask [N], in this order."""
+        return ImageSet(self.images[indices], self.labels[indices], self.original_indices[indices])
+
+    def to(self, device: torch.device | str) -> ImageSet:
+        """Return the set on a device."""
+        return ImageSet(
+            self.images.to(device), self.labels.to(device), self.original_indices.to(device)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedSource:
+    """A whole data set."""
+
+    name: str
+    class_names: tuple[str, ...]
+    pool: ImageSet
+    test: ImageSet | None  # None: the split takes its test images from the pool
+
+
+def load_source(
+    dataset: str, data_dir: Path, *, on_progress: Progress | None = None
+) -> LoadedSource:
+    """Return a data set from `data_dir`, downloaded to it first where it is not there yet.
+
+    Args:
+        dataset: Its name.
+        data_dir: Holds the data sets in torchvision's layout; created for a download.
+        on_progress: Is given the bytes done and in all while a download runs. If it raises, the
+            download ends and nothing of it is kept.
+
+    Raises:
+        ConfigError: There is no such data set.
+        DatasetUnavailable: It is not there and cannot be downloaded, or a file is damaged.
+    """
+    source = source_of(dataset)
+    pool, test = source.load(data_dir, on_progress)
+    return LoadedSource(
+        dataset,
+        source.facts.class_names,
+        _numbered(pool, start=0),
+        _numbered(test, start=len(pool.labels)) if test else None,
+    )
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return the tensor on the device; the CPU does not wait for a CUDA device."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
+
+
+def _numbered(part: Labelled, *, start: int) -> ImageSet:
+    images = torch.from_numpy(np.array(part.pictures)).permute(0, 3, 1, 2).contiguous()
+    labels = torch.from_numpy(np.array(part.labels))
+    return ImageSet(images, labels, torch.arange(start, start + len(labels)))

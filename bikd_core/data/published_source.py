@@ -1,0 +1,119 @@
+"""Data sets as torchvision lays them out: read where they are installed, else downloaded.
+
+torchvision only tells where the archives are published and what their checksums are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bikd_core.config import SourceFacts
+from bikd_core.data.download import Archive, install
+from bikd_core.data.source import DatasetUnavailable, Labelled, Parts, Progress
+
+#: Files by their path below the data folder, with their MD5; None: no checksum is published.
+Files = Mapping[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedSource:
+    """A data set with an official test set, in files that torchvision knows."""
+
+    facts: SourceFacts
+    torchvision_class: str  # in `torchvision.datasets`
+    train_files: Files  # in the order of the original indices
+    test_files: Files
+    decode: Callable[[Sequence[bytes]], Labelled]  # from the content of a part's files
+    other_files: tuple[str, ...] = ()  # kept for torchvision, but not read
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All files of the installed data set, below the data folder."""
+        return (*self.train_files, *self.test_files, *self.other_files)
+
+    def read(self, data_dir: Path) -> Parts:
+        """Read the installed data set.
+
+        Raises:
+            FileNotFoundError: A file is not in `data_dir`.
+            ValueError: A file is damaged or is not the published one (OSError: cannot be read).
+        """
+        return Parts(
+            self._part(self.train_files, data_dir, self.facts.pool_per_class),
+            self._part(self.test_files, data_dir, self.facts.default_test_per_class),
+        )
+
+    def _part(self, files: Files, data_dir: Path, rarest: int) -> Labelled:
+        part = self.decode([_content(data_dir / file, md5) for file, md5 in files.items()])
+        counts = np.bincount(part.labels, minlength=self.facts.num_classes)
+        shape = (len(part.labels), self.facts.size, self.facts.size, self.facts.channels)
+        has_all_classes = len(counts) == self.facts.num_classes and counts.min() == rarest
+        if part.pictures.shape != shape or not has_all_classes:  # not every format has checksums
+            names = " and ".join(file.split("/")[-1] for file in files)
+            raise ValueError(f"{names} do not hold the published images")
+        return part
+
+    def load(self, data_dir: Path, on_progress: Progress | None = None) -> Parts:
+        """Read the data set, downloaded to `data_dir` first where it is not there yet.
+
+        Args:
+            data_dir: Holds data sets in torchvision's layout; created for a download.
+            on_progress: Is given the bytes done and in all while a download runs. If it raises,
+                the download ends and nothing of it is kept.
+
+        Raises:
+            DatasetUnavailable: It is not there and cannot be downloaded, or a file is damaged.
+        """
+        title, files = self.facts.title, self.files
+        if not all((data_dir / file).is_file() for file in files):
+            expected = round(self.facts.download_mb * 1e6)
+            try:
+                install(self._archives(), files, data_dir, expected, on_progress)
+            except (OSError, http.client.HTTPException) as error:
+                raise DatasetUnavailable(
+                    f"{title} is not in {data_dir} and could not be downloaded there "
+                    f"({getattr(error, 'reason', error)}): connect this machine to the network, or "
+                    f"set BIKD_DATA to a folder that holds {self._top_level()}."
+                ) from error
+        try:
+            return self.read(data_dir)
+        except (ValueError, OSError) as error:
+            raise DatasetUnavailable(
+                f"{title} in {data_dir} is damaged, a file is cut off or is not the published one: "
+                f"delete {self._top_level()} there, and it is downloaded again."
+            ) from error
+
+    def _top_level(self) -> str:
+        """Return the names that lie in the data folder itself, as a phrase."""
+        return " and ".join(dict.fromkeys(file.split("/")[0] for file in self.files))
+
+    def _archives(self) -> tuple[Archive, ...]:
+        from torchvision import datasets  # imports torch, and an installed set does without
+
+        return archives_of(getattr(datasets, self.torchvision_class))
+
+
+def archives_of(kind: Any) -> tuple[Archive, ...]:
+    """Return what is downloaded for one of torchvision's classes, which say it in three ways."""
+    if hasattr(kind, "split_list"):  # SVHN
+        return tuple(Archive(*kind.split_list[part]) for part in ("train", "test"))
+    if hasattr(kind, "tgz_md5"):  # CIFAR
+        return (Archive(kind.url, kind.filename, kind.tgz_md5),)
+    return tuple(
+        Archive(kind.mirrors[0] + name, f"{kind.__name__}/raw/{name}", md5)
+        for name, md5 in kind.resources
+    )
+
+
+def _content(path: Path, md5: str | None) -> bytes:
+    content = path.read_bytes()
+    if md5 is not None and hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise ValueError(f"{path.name} is not the published file")
+    return content
