@@ -43,7 +43,10 @@ class SourceFacts(BaseModel):
 
 
 def source_facts(folder: Path = FOLDER) -> dict[str, SourceFacts]:
-    """Return the facts of every source in a folder by name: small images first, then by name.
+    """Return the facts of every source in a folder, by name.
+
+    The default comes first; the others are sorted by the size of their images, then by the number
+    of classes, then by the size of the pool.
 
     Raises:
         ValueError: A file has no `FACTS`, or they are not plain values of the right types.
@@ -51,8 +54,10 @@ def source_facts(folder: Path = FOLDER) -> dict[str, SourceFacts]:
     names = sorted(path.stem for path in folder.glob("*.py") if path.stem != "__init__")
     facts = {name: _facts_in(folder / f"{name}.py") for name in names}
 
-    def position(name: str) -> tuple[bool, int]:
-        return name != DEFAULT_SOURCE, facts[name].channels * facts[name].size ** 2
+    def position(name: str) -> tuple[bool, int, int, int]:
+        one = facts[name]
+        is_other = name != DEFAULT_SOURCE
+        return is_other, one.channels * one.size**2, one.num_classes, one.pool_per_class
 
     return {name: facts[name] for name in sorted(names, key=position)}
 

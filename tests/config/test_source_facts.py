@@ -21,7 +21,7 @@ def test_facts_are_read_without_importing_the_file(tmp_path):
     assert facts.defaults == {}
 
 
-def test_the_digits_come_first_then_small_images_then_the_name(tmp_path):
+def test_the_digits_come_first_then_the_smallest_images_then_the_first_name(tmp_path):
     for name, size in {"b": 4, "a": 6, "c": 4, "digits": 8}.items():
         (tmp_path / f"{name}.py").write_text(FACTS.format(size=size))
     assert list(source_facts(tmp_path)) == ["digits", "b", "c", "a"]
@@ -51,3 +51,5 @@ def test_the_facts_in_a_file_are_those_of_its_source(dataset):
 
 def test_the_choice_of_a_data_set_is_made_from_the_files():
     assert choices("dataset") == tuple(SOURCE_FACTS)
+    ours = "digits fashion_mnist kmnist svhn cifar10 cifar100".split()
+    assert [name for name in SOURCE_FACTS if name in ours] == ours
