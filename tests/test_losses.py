@@ -1,3 +1,5 @@
+"""The losses against arithmetic by hand and autograd."""
+
 import math
 
 import pytest
