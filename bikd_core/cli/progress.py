@@ -22,7 +22,7 @@ from bikd_core.events import (
 
 
 class Reporter:
-    """Shows a run as a progress line on standard error, or its epochs as JSON on standard output."""
+    """Shows a run as a progress line on standard error, and its epochs as JSON on demand."""
 
     def __init__(self, epochs: int, *, as_json: bool) -> None:
         self.last: EpochDone | None = None
