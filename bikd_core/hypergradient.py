@@ -158,11 +158,6 @@ def weight_hypergradient(
     """
     if estimator == "unrolled":
         return _unrolled(student, inner, outer, weights, learning_rate)
-    if estimator not in ("forward", "finite_difference"):
-        raise ValueError(
-            f"estimator = {estimator!r} is not possible: "
-            "it must be forward, finite_difference or unrolled."
-        )
     known = known or inner_gradient(student, inner, weights)
     change, outer_loss = _change_of_logits(
         estimator, student, inner.images, outer, learning_rate, known
@@ -186,6 +181,11 @@ def _change_of_logits(
     known: InnerGradient,
 ) -> tuple[Tensor, Tensor]:
     """Return ż = J_θ z · v, (B, C), on these images, and the validation loss () at θ'."""
+    if estimator not in ("forward", "finite_difference"):
+        raise ValueError(
+            f"estimator = {estimator!r} is not possible: "
+            "it must be forward, finite_difference or unrolled."
+        )
     theta = parameters(student)
     virtual = {
         name: (value - learning_rate * known.gradient[name]).requires_grad_()
