@@ -1,6 +1,7 @@
-"""Per-sample hard and soft losses and their derivatives with respect to the student's logits.
+"""Hard and soft losses of each image, and their derivatives with respect to the student's logits.
 
-B batch, C classes. Column 0 of anything with two columns is the hard loss, column 1 the soft one.
+B batch, C classes. Wherever there are two columns, column 0 is the hard loss and column 1 the soft
+one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from torch.nn import functional as F
 
 
 class Shift(NamedTuple):
-    """What is added to the student's logits within a loss, (C,) each, or None for nothing.
+    """Constants added to the student's logits inside each loss, (C,) each; None adds nothing.
 
-    With the log of the class frequencies the plain logits become the classifier of balanced data.
+    If they are the logs of the class frequencies, the unshifted logits learn to classify balanced
+    data.
 
     Source: Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020,
         arXiv:2007.10740.
@@ -29,15 +31,15 @@ NO_SHIFT = Shift()
 
 
 def hard_loss(student_logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross-entropy of the student with the labels; (B, C), (B,) -> (B,), in nats."""
+    """Return the cross-entropy of each image; (B, C), (B,) -> (B,), in nats."""
     return F.cross_entropy(student_logits, labels, reduction="none")
 
 
 def soft_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
-    """Distillation loss τ²·KL(softmax(t/τ) ‖ softmax(z/τ)); (B, C), (B, C) -> (B,), in nats.
+    """Return the distillation loss of each image; (B, C), (B, C) -> (B,), in nats.
 
-    The factor τ² keeps the gradient about as large for every temperature. No gradient flows into
-    the teacher.
+    It is τ²·KL(softmax(t/τ) ‖ softmax(z/τ)). The factor τ² keeps the size of the gradient about
+    the same at every temperature. No gradient flows into the teacher.
 
     Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
         arXiv:1503.02531, section 2.
@@ -55,13 +57,16 @@ def student_losses(
     temperature: float,
     shift: Shift = NO_SHIFT,
 ) -> Tensor:
-    """The two losses that the weight net balances; -> (B, 2), in nats."""
+    """Return the hard and the soft loss of each image; (B, C), (B, C), (B,) -> (B, 2), in nats.
+
+    These are the two losses that the weight net balances.
+    """
     soft = soft_loss(_shifted(student_logits, shift.soft), teacher_logits, temperature)
     return torch.stack([hard_loss(_shifted(student_logits, shift.hard), labels), soft], dim=1)
 
 
-def _shifted(logits: Tensor, by: Tensor | None) -> Tensor:
-    return logits if by is None else logits + by.to(logits)
+def _shifted(logits: Tensor, shift: Tensor | None) -> Tensor:
+    return logits if shift is None else logits + shift.to(logits)
 
 
 def loss_gradients(
@@ -71,9 +76,10 @@ def loss_gradients(
     temperature: float,
     shift: Shift = NO_SHIFT,
 ) -> Tensor:
-    """Derivatives of `student_losses` with respect to the student's logits; -> (B, 2, C).
+    """Return the derivatives of `student_losses` with respect to the student's logits.
 
-    hard: softmax(z) - onehot(y);  soft: τ·(softmax(z/τ) - softmax(t/τ)), z shifted.
+    (B, C), (B, C), (B,) -> (B, 2, C). With z the shifted logits, the hard loss gives
+    softmax(z) - onehot(y), the soft loss τ·(softmax(z/τ) - softmax(t/τ)).
     """
     hard = F.softmax(_shifted(student_logits, shift.hard), dim=1)
     hard = hard - F.one_hot(labels, student_logits.shape[1])
@@ -87,10 +93,11 @@ def loss_gradients(
 def weight_net_inputs(
     student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, shift: Shift = NO_SHIFT
 ) -> Tensor:
-    """What the weight net sees of a sample: (CE of student, CE of teacher); -> (B, 2), in nats.
+    """Return what the weight net sees: (B, C), (B, C), (B,) -> (B, 2), in nats.
 
-    Raw, at temperature 1, and detached: the weight net is not a way around the virtual step. The
-    student's is the hard loss that it trains on, so it is shifted where that one is.
+    The columns are the cross-entropies of the student and of the teacher at temperature 1. They
+    are detached, so that the weight net is no way around the virtual step. The student's is the
+    hard loss that it trains on, so the same shift applies to it.
     """
     student = _shifted(student_logits.detach(), shift.hard)
     pair = [hard_loss(logits, labels) for logits in (student, teacher_logits.detach())]
@@ -100,13 +107,13 @@ def weight_net_inputs(
 def meta_loss(
     kind: str, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None, temperature: float
 ) -> Tensor:
-    """What the weight net minimises on D_val; -> (), in nats.
+    """Return the loss that the weight net minimises on D_val; (B, C), (B,), (B, C) -> (), in nats.
 
     "hard" is the mean cross-entropy, "soft" the mean soft loss, "mix" their sum. Only the last
     two read the teacher's logits.
 
     Raises:
-        ValueError: `kind` is none of the three, or needs teacher logits that are not there.
+        ValueError: `kind` is none of the three, or it needs teacher logits and there are none.
     """
     if kind not in ("hard", "soft", "mix"):
         raise ValueError(f"meta_loss = {kind!r} is not possible: it must be hard, soft or mix.")

@@ -1,4 +1,4 @@
-"""In this process where that is enough; in one of its own where signals, pipes or imports count."""
+"""The command line: in this process, or in its own where signals, pipes or imports matter."""
 
 import dataclasses
 import json
@@ -30,7 +30,7 @@ BIKD = [sys.executable, "-c", "import sys; from bikd_core.cli import main; sys.e
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
-    """A BIKD_HOME of the test's own, and a screen wide enough for any sentence."""
+    """Give the test its own BIKD_HOME and a screen wide enough for any sentence."""
     monkeypatch.setenv("BIKD_HOME", str(tmp_path))
     monkeypatch.delenv("BIKD_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "400")
@@ -40,7 +40,7 @@ def home(monkeypatch, tmp_path):
 
 @pytest.fixture
 def fake(monkeypatch):
-    """Train with the stand-in; the config's seed says what goes wrong. Any data set is there."""
+    """Use the fake training, whose seed decides what goes wrong; every data set exists."""
     two_classes = fake_training.started()
     three = {"class_names": ("a", "b", "c"), "class_counts": (4, 2, 1)}
     started = dataclasses.replace(two_classes, **three)
@@ -68,7 +68,7 @@ def test_version_and_bare_call(capsys):
     assert "teacher" in capsys.readouterr().out
 
 
-def test_help_tells_each_controls_option_choices_range_and_defaults(capsys):
+def test_help_lists_option_choices_range_and_defaults_of_each_control(capsys):
     assert main(["run", "--help"]) == 0
     text = capsys.readouterr().out
     for name, info in fields().items():
@@ -121,13 +121,13 @@ def test_each_control_can_be_given(fake, home):
 
 
 @pytest.mark.parametrize("dataset", SOURCE_FACTS)
-def test_what_is_not_given_is_the_data_sets_default(fake, home, dataset):
+def test_options_not_given_take_the_data_sets_default(fake, home, dataset):
     assert main(["run", "--dataset", dataset, "--epochs", "1"]) == 0
     expected = RunConfig.from_flat({"dataset": dataset, "epochs": 1})
     assert the_run(home).record().config == expected
 
 
-def test_runs_may_go_elsewhere(fake, home, tmp_path):
+def test_runs_dir_stores_runs_elsewhere(fake, home, tmp_path):
     assert main(["run", "--epochs", "1", "--runs-dir", str(tmp_path / "elsewhere")]) == 0
     assert len(list_runs(tmp_path / "elsewhere")) == 1
     assert list_runs(home.runs) == []
@@ -166,13 +166,13 @@ def test_bad_input_is_one_sentence_and_leaves_no_run(capsys, home, arguments, se
     assert not list(home.runs.glob("*"))
 
 
-def test_a_folder_that_cannot_be_written_is_said(capsys, tmp_path):
+def test_a_folder_that_cannot_be_written_is_refused(capsys, tmp_path):
     (tmp_path / "file").write_text("in the way")
     assert main(["run", "--runs-dir", str(tmp_path / "file")]) == 2
     assert "runs need a folder that can be written" in capsys.readouterr().err
 
 
-def test_an_unreachable_data_set_is_said_and_leaves_no_run(capsys, monkeypatch, home, tmp_path):
+def test_an_unreachable_data_set_is_named_and_leaves_no_run(capsys, monkeypatch, home, tmp_path):
     def offline(*_, **__):
         raise urllib.error.URLError("no network")
 
@@ -195,7 +195,7 @@ def test_a_teachers_name_is_checked_before_it_is_trained(capsys, home, name):
 # How a run ends ---------------------------------------------------------------------------------
 
 
-def test_a_failure_is_told_in_words_and_its_traceback_kept(fake, capsys, home):
+def test_a_failure_is_one_sentence_and_its_traceback_is_kept(fake, capsys, home):
     assert main(["run", "--seed", str(fake_training.DIVERGES)]) == 1
     out, err = capsys.readouterr()
     assert out == ""
@@ -211,7 +211,7 @@ def test_a_teacher_that_is_trained_first_is_announced(fake, capsys):
     seed = str(fake_training.TRAINS_A_TEACHER)
     assert main(["run", "--seed", seed, "--epochs", "1", "--json"]) == 0
     out, err = capsys.readouterr()
-    assert err.count("No stored teacher fits this split: one is trained first.") == 1
+    assert err.count("No stored teacher fits this split, so one is trained first.") == 1
     assert len(out.splitlines()) == 1
 
 
@@ -229,13 +229,13 @@ def test_the_result_goes_to_standard_output_and_progress_does_not(fake, capsys, 
 
 @pytest.fixture
 def teacher(capsys, home):
-    """A quick teacher for the splits of `SMALL`."""
+    """Train a quick teacher for the splits of `SMALL`; return what the command printed."""
     assert main(["teacher", *SMALL, "--epochs", "2", "--name", "quick"]) == 0
     return capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_a_teacher_is_an_ordinary_run_and_its_export(teacher, home):
+def test_a_teacher_is_an_ordinary_run_and_a_stored_file(teacher, home):
     run, config = the_run(home), the_run(home).record().config
     assert (config.method.method, config.models.student) == ("ce", "digits_cnn_l")
     split = load_split(config.data, home.data)
@@ -268,7 +268,7 @@ def test_json_is_the_runs_epochs_and_nothing_else(teacher, capsys, home):
 
 
 def begin(*arguments):
-    """A process that trains for as long as it is let, and its first line of JSON."""
+    """Start a process that trains until it is stopped, and wait for its first line of JSON."""
     process = subprocess.Popen(
         [*BIKD, "run", *SMALL, "--method", "ce", "--epochs", "10000", "--json", *arguments],
         stdout=subprocess.PIPE,
@@ -280,7 +280,7 @@ def begin(*arguments):
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_a_stopped_run_that_can_go_on(home):
+def test_ctrl_c_leaves_a_stopped_run_that_can_be_resumed(home):
     process = begin()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=TIMEOUT_S)
@@ -293,7 +293,7 @@ def test_ctrl_c_leaves_a_stopped_run_that_can_go_on(home):
 
 
 @pytest.mark.slow
-def test_a_reader_that_has_seen_enough_stops_the_run(home):
+def test_closing_the_output_pipe_stops_the_run(home):
     process = begin()
     process.stdout.close()
     err = process.stderr.read()
@@ -308,7 +308,7 @@ def test_a_reader_that_has_seen_enough_stops_the_run(home):
 
 
 @pytest.mark.parametrize("method", ["bikd", "ce"])
-def test_steps_are_recorded_in_the_epochs_asked_for_and_change_nothing(home, method):
+def test_steps_are_recorded_in_the_lens_epochs_and_change_nothing(home, method):
     given = ["run", *SMALL, "--method", method, "--epochs", "4", "--inner-steps", "2"]
     assert main(given) == 0
     plain = the_run(home)
@@ -316,7 +316,7 @@ def test_steps_are_recorded_in_the_epochs_asked_for_and_change_nothing(home, met
     assert main([*given, "--name", "lens", "--lens-epochs", "1", "3"]) == 0
     (watched,) = [folder for folder in list_runs(home.runs) if folder.record().name == "lens"]
     num_steps = plain.events()[-1].step // 4  # an epoch's
-    first = 2 * num_steps + 1  # of epoch 3; no window is under way then
+    first = 2 * num_steps + 1  # first step of epoch 3, where no window is open
     assert list(watched.traces()) == ([1, 2, first, first + 1] if method == "bikd" else [1, first])
     clock = {"seconds": 0.0, "images_per_second": 0.0}
     assert [dataclasses.replace(epoch, **clock) for epoch in epochs_of(watched)] == [
@@ -324,7 +324,7 @@ def test_steps_are_recorded_in_the_epochs_asked_for_and_change_nothing(home, met
     ]
 
 
-def test_an_epoch_under_the_lens_that_is_not_planned_is_refused(home, capsys):
+def test_a_lens_epoch_beyond_the_last_epoch_is_refused(home, capsys):
     assert main(["run", "--epochs", "4", "--lens-epochs", "5"]) == 2
     assert "lens_epochs = 5 is not possible: it must be an epoch from 1 to 4." in (
         capsys.readouterr().err

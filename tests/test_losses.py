@@ -1,3 +1,5 @@
+"""The losses against arithmetic by hand and autograd."""
+
 import math
 
 import pytest
@@ -28,7 +30,7 @@ def test_soft_loss_is_zero_when_the_student_copies_the_teacher_up_to_a_shift():
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 4.0])
 def test_soft_loss_by_hand(temperature):
-    # Softened by τ the teacher is (3/4, 1/4) and the student (1/2, 1/2), whatever τ is.
+    # Softened by τ, the teacher is (3/4, 1/4) and the student (1/2, 1/2) for every τ.
     teacher = temperature * torch.tensor([[math.log(3.0), 0.0]])
     divergence = 0.75 * math.log(1.5) + 0.25 * math.log(0.5)
     loss = soft_loss(torch.zeros(1, 2), teacher, temperature)
@@ -52,7 +54,7 @@ def test_gradients_with_respect_to_the_logits_are_those_of_autograd(batch, tempe
         torch.testing.assert_close(found, expected)
 
 
-def test_no_gradient_reaches_the_teacher_or_leaves_the_weight_nets_inputs(batch):
+def test_no_gradient_reaches_the_teacher_or_flows_through_weight_net_inputs(batch):
     student, teacher, labels = batch
     student.requires_grad_()
     teacher.requires_grad_()
@@ -78,7 +80,7 @@ def test_mixed_meta_loss_is_the_sum_of_the_two_others(batch):
     torch.testing.assert_close(soft, soft_loss(student, teacher, 2.0).mean())
 
 
-def test_meta_loss_refuses_what_it_cannot_do(batch):
+def test_meta_loss_refuses_an_unknown_kind_and_missing_teacher_logits(batch):
     student, _, labels = batch
     with pytest.raises(ValueError, match="meta_loss = 'easy'"):
         meta_loss("easy", student, labels, None, 4.0)

@@ -12,7 +12,7 @@ from app.components import page_is_hidden
 from app.navigation import go_to_lab, links
 from app.shared import access, state
 from app.shared.state import attempt
-from bikd_core.studies import Comparison, Place, standing
+from bikd_core.studies import Comparison, PlannedRun, planned_runs
 from bikd_core.teachers.card import list_teachers
 
 POLL_S = 1.0
@@ -48,13 +48,13 @@ def _write_link() -> None:
         st.query_params.from_dict(parameters)
 
 
-def _places(comparison: Comparison | None) -> list[Place]:
+def _places(comparison: Comparison | None) -> list[PlannedRun]:
     if comparison is None:
         return []
-    return attempt(lambda: standing(comparison, state.manager().list())) or []
+    return attempt(lambda: planned_runs(comparison, state.manager().list())) or []
 
 
-def _states(places: Sequence[Place]) -> tuple[str, ...]:
+def _states(places: Sequence[PlannedRun]) -> tuple[str, ...]:
     """What the buttons depend on."""
     return tuple(
         "done" if place.is_done else "active" if place.is_active else "missing" for place in places

@@ -14,14 +14,14 @@ from app.shared import access, state, status
 from app.shared.state import attempt
 from bikd_core.config import RunConfig
 from bikd_core.runs import Snapshot
-from bikd_core.studies import Comparison, Place, queue_missing, seconds_to_go
+from bikd_core.studies import Comparison, PlannedRun, queue_missing, seconds_to_go
 
 ASK_EVERY_S = 2.0
 MAX_ASKED = 60  # times; then the page says that there is no estimate, and asks no more
 _STARTING = threading.Lock()  # two browsers that start the same comparison start it once
 
 
-def buttons(comparison: Comparison | None, places: Sequence[Place]) -> None:
+def buttons(comparison: Comparison | None, places: Sequence[PlannedRun]) -> None:
     """Start and Stop, and what is to be known before."""
     missing = [place for place in places if place.is_missing]
     active = [place for place in places if place.is_active]
@@ -52,13 +52,13 @@ def buttons(comparison: Comparison | None, places: Sequence[Place]) -> None:
         _confirm(*waiting)
 
 
-def _start_label(comparison: Comparison | None, missing: Sequence[Place]) -> str:
+def _start_label(comparison: Comparison | None, missing: Sequence[PlannedRun]) -> str:
     if comparison is None or missing:
         return f"Start {len(missing)} run{'s' * (len(missing) != 1)}" if missing else "Start"
     return "Nothing is missing"
 
 
-def _refusal(active: Sequence[Place]) -> str:
+def _refusal(active: Sequence[PlannedRun]) -> str:
     """Why this browser may stop none of the runs; "" if it may stop one."""
     refusals = [access.refusal(place.run.folder) for place in active if place.run]
     return refusals[0] if refusals and all(refusals) else ""
@@ -67,7 +67,7 @@ def _refusal(active: Sequence[Place]) -> str:
 # How long --------------------------------------------------------------------------------------
 
 
-def _estimate(places: Sequence[Place], *, is_idle: bool) -> None:
+def _estimate(places: Sequence[PlannedRun], *, is_idle: bool) -> None:
     """Draw the estimate; while there is none yet and nothing trains, ask again by itself."""
     asked = tuple(place.config for place in places if not place.is_done)
     if st.session_state.get("estimated_comparison") != asked:
@@ -83,7 +83,7 @@ def _estimate(places: Sequence[Place], *, is_idle: bool) -> None:
     draw(places, waits)
 
 
-def _draw(places: Sequence[Place], waits: bool) -> None:
+def _draw(places: Sequence[PlannedRun], waits: bool) -> None:
     """The first call only promises: the page is to be painted before steps are timed."""
     times = st.session_state["comparison_times_asked"] = (
         st.session_state["comparison_times_asked"] + 1
@@ -103,7 +103,7 @@ def _draw(places: Sequence[Place], waits: bool) -> None:
         st.caption("No estimate now: not all of these have been timed here.", width="content")
 
 
-def _seconds(places: Sequence[Place]) -> float | None:
+def _seconds(places: Sequence[PlannedRun]) -> float | None:
     """To go, as Start sees it: what only somebody else can resume is trained from its start."""
     as_started = [
         place._replace(run=None)
@@ -125,7 +125,7 @@ def estimated() -> str:
 # Starting and stopping -------------------------------------------------------------------------
 
 
-def _start(comparison: Comparison, places: Sequence[Place]) -> None:
+def _start(comparison: Comparison, places: Sequence[PlannedRun]) -> None:
     """Start, or ask first if it is going to take long."""
     state.forget_complaints()
     seconds = attempt(lambda: _seconds(places))
@@ -174,7 +174,7 @@ def _confirm(comparison: Comparison, seconds: float) -> None:
             st.rerun()
 
 
-def _stop(active: Sequence[Place]) -> None:
+def _stop(active: Sequence[PlannedRun]) -> None:
     """The waiting ones first, or each would begin when the one before it has ended."""
     state.forget_complaints()
     runs = [place.run for place in active if place.run is not None]
@@ -189,7 +189,7 @@ def _stop_one(run_id: str) -> None:
 # Progress --------------------------------------------------------------------------------------
 
 
-def progress(places: Sequence[Place]) -> None:
+def progress(places: Sequence[PlannedRun]) -> None:
     """How many are done, and which one trains now; what failed, by name and reason."""
     done = sum(place.is_done for place in places)
     words = [f"{done} of {len(places)} runs"]
@@ -209,6 +209,6 @@ def progress(places: Sequence[Place]) -> None:
             )
 
 
-def _now(place: Place, run: Snapshot) -> str:
+def _now(place: PlannedRun, run: Snapshot) -> str:
     state_now, words = status.headline(run)
     return f"{title_of(place.method)}, seed {place.seed}: {state_now} {words}"

@@ -18,7 +18,7 @@ from app.shared import state
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
-from bikd_core.studies import Comparison, Interval, Line, Place, report_of
+from bikd_core.studies import Comparison, Interval, Line, PlannedRun, report_of
 from bikd_core.studies.export import FORMATS
 
 _ROWS = (("who_wins", "differences"), ("class_differences",), ("cost",))
@@ -30,7 +30,7 @@ _DRAW = {
 }
 
 
-def show(comparison: Comparison, places: Sequence[Place]) -> None:
+def show(comparison: Comparison, places: Sequence[PlannedRun]) -> None:
     """Everything that the finished runs say."""
     done = tuple((place.run.run_id) for place in places if place.run and place.is_done)
     results, drawings = _found(_identity(comparison), done, _comparison=comparison, _places=places)
@@ -60,14 +60,14 @@ def _found(
     done: tuple[str, ...],
     *,
     _comparison: Comparison,
-    _places: Sequence[Place],
+    _places: Sequence[PlannedRun],
 ) -> tuple[Results, Mapping[str, Drawing]]:
     """Made once for all browsers, each time that a run has finished."""
     results = results_of(_comparison, _places)
     return results, {name: draw(results) for name, draw in _DRAW.items()}
 
 
-def results_of(comparison: Comparison, places: Sequence[Place]) -> Results:
+def results_of(comparison: Comparison, places: Sequence[PlannedRun]) -> Results:
     """The answer of the finished runs, and what its figures need besides."""
     done = [(place, place.run) for place in places if place.run is not None and place.is_done]
     by_method = {
@@ -107,7 +107,7 @@ def _open_point(point: Mapping[str, Any]) -> None:
         st.session_state["to_lab"] = True
 
 
-def _runs(places: Sequence[Place]) -> None:
+def _runs(places: Sequence[PlannedRun]) -> None:
     """Every run with its state and a link; the failed ones are named elsewhere too."""
     with st.expander(f"All {len(places)} runs, each with its link"):
         st.dataframe(
@@ -198,7 +198,7 @@ def _table(results: Results) -> None:
 _FILES = {"CSV": ".csv", "Parquet": ".parquet", "LaTeX": ".tex", "Markdown": ".md"}
 
 
-def _downloads(comparison: Comparison, places: Sequence[Place], results: Results) -> None:
+def _downloads(comparison: Comparison, places: Sequence[PlannedRun], results: Results) -> None:
     """The table as files, each with its protocol; made when they are asked for."""
     if not results.lines:
         return

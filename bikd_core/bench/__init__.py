@@ -1,1 +1,1 @@
-"""The numbers that the README quotes, one command each; nothing here is asserted anywhere."""
+"""Benchmarks: the published numbers, one command each. No test asserts them."""

@@ -1,4 +1,4 @@
-"""The app served on loopback and a headless Chromium that looks at it; for benchmarks and tests."""
+"""Serves the app on loopback and opens a headless Chromium, for benchmarks and tests."""
 
 from __future__ import annotations
 
@@ -20,38 +20,26 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 60.0
-HEADLINE = ".st-key-headline"  # the opened run's state, in words; lists of runs say theirs too
+HEADLINE = ".st-key-headline"  # holds the state of the open run; lists of runs show states too
 
 
 @contextmanager
 def served_app(home: Path, log: Path, data_dir: Path | None = None) -> Iterator[str]:
-    """The address of an app of its own, whose runs lie under `home`; ended on leaving.
+    """Serve the app and yield its address; stop it on leaving.
 
-    Data sets are looked for in `data_dir`, or under `home` too.
+    Args:
+        home: Folder of its runs.
+        log: File for the output of the server.
+        data_dir: Folder of the data sets; else one under `home`.
 
     Raises:
-        RuntimeError: It did not answer within a minute; its output is in `log`.
+        RuntimeError: The server did not answer within a minute; its output is in `log`.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
-    options = {
-        "server.port": port,
-        "server.address": "127.0.0.1",
-        "server.headless": "true",
-        "browser.gatherUsageStats": "false",
-    }
-    command += [f"--{name}={value}" for name, value in options.items()]
     folders = {"BIKD_HOME": str(home), "BIKD_DATA": str(data_dir or home / "data")}
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=os.environ | folders,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    server = _start_server(port, log, folders)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/_stcore/health", server, log)
@@ -63,6 +51,22 @@ def served_app(home: Path, log: Path, data_dir: Path | None = None) -> Iterator[
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def _start_server(port: int, log: Path, folders: dict[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
+    options = {
+        "server.port": port,
+        "server.address": "127.0.0.1",
+        "server.headless": "true",
+        "browser.gatherUsageStats": "false",
+    }
+    command += [f"--{name}={value}" for name, value in options.items()]
+    environment = os.environ | folders
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
@@ -78,16 +82,16 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium of this machine.
+    """Start this machine's Chromium without a window, and close it on leaving.
 
     Raises:
-        RuntimeError: There is none on the PATH.
+        RuntimeError: No Chromium is on the PATH.
     """
     from playwright.sync_api import sync_playwright
 
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
-        raise RuntimeError("No chromium on the PATH; on Debian: apt-get install chromium.")
+        raise RuntimeError("There is no chromium on the PATH; on Debian: apt-get install chromium.")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,

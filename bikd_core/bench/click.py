@@ -1,4 +1,4 @@
-"""Does the page answer while a CIFAR-size network trains? Clicks, timed by the browser's clock."""
+"""Times clicks on the page, by the browser's clock, while a CIFAR-size network trains."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from bikd_core.bench.report import Row
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-#: A CE run, so that no teacher has to be trained first; the load on the cores is the same.
+#: A CE run needs no teacher, and the load on the cores is the same.
 LOAD = "dataset=cifar10&method=ce&student=resnet8x4&head_count=1000&epochs=1000"
-# What is clicked in turn, and what is on the page afterwards and not before.
+# The views that are clicked in turn, and a text that only that view shows.
 VIEWS = (
     ("Outer loop", "Does D_val still speak for the test data?"),
     ("Accuracy", "How good is the student on balanced test data?"),
 )
-CONTROLS = ("step", "exponential")  # the imbalance; each has its own count of training images
+CONTROLS = (
+    "step",
+    "exponential",
+)  # each shows another count of training images
 COUNTS = "[data-testid=stSidebar] figcaption"
 
-# The page's own clock: from the click until a frame with the text has been painted. What the
-# driver takes to find and press the button is not the page's.
+# Uses the page's own clock, from the click until a frame with the text is painted. So it leaves
+# out the time that the driver takes to find and press the button.
 _WATCH = """
 text => {
   window.bikdAnswer = new Promise(resolve => {
@@ -46,11 +49,11 @@ text => {
 
 
 def measure(num_clicks: int, data_dir: Path) -> list[Row]:
-    """Milliseconds from a click on a view or a control to its answer, idle and while a run trains.
+    """Return milliseconds from a click to its answer, idle and while a run trains.
 
     Args:
-        num_clicks: Of each row.
-        data_dir: Holds CIFAR-10 (`cifar-10-batches-py`).
+        num_clicks: Clicks behind each row.
+        data_dir: Folder that holds CIFAR-10 (`cifar-10-batches-py`).
     """
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -64,7 +67,7 @@ def measure(num_clicks: int, data_dir: Path) -> list[Row]:
             page.goto(f"{url}/?{LOAD}")
             page.get_by_role("button", name="Start", exact=True).click()
             page.locator(".bikd-timeline input").wait_for(timeout=120_000)
-            page.wait_for_timeout(10_000)  # data read, first steps done
+            page.wait_for_timeout(10_000)  # until the data is read and the first steps are done
             rows += _rows(page, "a ResNet-8x4 trains, watched", num_clicks)
             page.goto(watched)
             page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for()
@@ -85,7 +88,7 @@ def _rows(page: Page, situation: str, num_clicks: int) -> list[Row]:
 
 
 def _clicks(page: Page, answers: Sequence[tuple[str, str]], num_clicks: int) -> list[float]:
-    """Milliseconds of each click: from the click until its answer is painted."""
+    """Return the milliseconds of each click until its answer is painted."""
     milliseconds = []
     for number in range(num_clicks + 2):
         label, answer = answers[number % 2]

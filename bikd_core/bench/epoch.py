@@ -1,6 +1,6 @@
-"""How long an epoch takes: the default digits run, and CIFAR-10-LT at factor 100.
+"""Times an epoch of the default digits run and of CIFAR-10-LT at factor 100.
 
-The ways to train take turns. A ratio is the median of those within the turns.
+The ways to train take turns. A ratio is the median of the ratios within each turn.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from bikd_core.training import resolve_device, train
 from bikd_core.training.compute import keep_freed_memory
 from bikd_core.training.loop import Loop
 
-#: CIFAR-10-LT, full length of the tail; a pair that a laptop trains. The teacher knows nothing:
-#: time does not depend on what it says.
+#: CIFAR-10-LT with its full tail, and a pair that a laptop can train. The teacher is untrained,
+#: since its answers do not change the time.
 CIFAR: dict[str, Any] = {
     "dataset": "cifar10",
     "imbalance_factor": 100,
@@ -50,8 +50,8 @@ CIFAR_WAYS = DIGITS_WAYS | {
 }
 
 
-class Taken(NamedTuple):
-    """What was trained in one go, and how long it took."""
+class Timing(NamedTuple):
+    """How much was trained, and how long it took."""
 
     epochs: int
     steps: int
@@ -59,47 +59,55 @@ class Taken(NamedTuple):
 
 
 def measure(repeats: int, data_dir: Path | None) -> list[Row]:
-    """Seconds of whole digits runs, and of epochs of CIFAR-10-LT: medians of turns."""
-    keep_freed_memory()  # as a process that trains does
+    """Return rows with seconds of whole digits runs and of epochs of CIFAR-10-LT; medians of turns.
+
+    Args:
+        repeats: Turns of each way to train.
+        data_dir: Folder that holds CIFAR-10; None leaves it out.
+    """
+    keep_freed_memory()  # as in every process that trains
     threads = torch.get_num_threads()
-    torch.set_num_threads(max(1, threads - 1))  # as a run beside the page has
+    torch.set_num_threads(max(1, threads - 1))  # as for a run of the page
     with tempfile.TemporaryDirectory() as home:
-        ways = {way: _digits(of, Places.at(Path(home))) for way, of in DIGITS_WAYS.items()}
+        ways = {
+            way: _digits(controls, Places.at(Path(home))) for way, controls in DIGITS_WAYS.items()
+        }
         rows = _rows("digits, the whole run", ways, repeats)
     torch.set_num_threads(threads)
     if data_dir is not None:
-        ways = {way: _cifar(of, data_dir) for way, of in CIFAR_WAYS.items()}
+        ways = {way: _cifar(controls, data_dir) for way, controls in CIFAR_WAYS.items()}
         rows += _rows("CIFAR-10-LT ×100, ResNet-20 → 8", ways, repeats)
     return rows
 
 
-def _digits(controls: Mapping[str, Any], places: Places) -> Callable[[], Taken]:
+def _digits(controls: Mapping[str, Any], places: Places) -> Callable[[], Timing]:
     config = RunConfig.from_flat(controls)
 
-    def run() -> Taken:
+    def run() -> Timing:
         start = time.perf_counter()
         last = [e for e in train(config, places=places) if isinstance(e, EpochDone)][-1]
-        return Taken(last.epoch, last.step, time.perf_counter() - start)
+        return Timing(last.epoch, last.step, time.perf_counter() - start)
 
     return run
 
 
-def _cifar(controls: dict[str, Any], data_dir: Path) -> Callable[[], Taken]:
-    config = RunConfig.from_flat(CIFAR | {"epochs": 10_000} | controls)  # at one learning rate
+def _cifar(controls: dict[str, Any], data_dir: Path) -> Callable[[], Timing]:
+    # So many epochs that the learning rate stays constant.
+    config = RunConfig.from_flat(CIFAR | {"epochs": 10_000} | controls)
     split = load_split(config.data, data_dir)
     shape = (len(split.class_names), 3, 32)
     teacher = build(config.models.teacher_model, *shape, torch.Generator().manual_seed(0)).eval()
     loop = Loop(config, split, teacher.requires_grad_(False), resolve_device("auto"))
 
-    def epoch() -> Taken:
+    def epoch() -> Timing:
         before = loop.num_steps
         done = next(e for e in loop.run_epoch(Control()) if isinstance(e, EpochDone))
-        return Taken(1, done.step - before, done.seconds)
+        return Timing(1, done.step - before, done.seconds)
 
     return epoch
 
 
-def _rows(run: str, ways: dict[str, Callable[[], Taken]], repeats: int) -> list[Row]:
+def _rows(run: str, ways: dict[str, Callable[[], Timing]], repeats: int) -> list[Row]:
     turns = in_turns(ways, repeats)
     rows = []
     for way in ways:

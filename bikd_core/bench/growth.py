@@ -1,4 +1,4 @@
-"""Epoch time as the problem grows: images ×1 … ×16, classes 10 … 100, inner steps 1 … 20."""
+"""Times an epoch as the problem grows: images ×1 … ×16, classes 10 … 100, inner steps 1 … 20."""
 
 from __future__ import annotations
 
@@ -30,12 +30,15 @@ BATCHES = (2, 4, 8, 16, 32)  # images ×1 … ×16
 CLASSES = (10, 20, 50, 100)
 INNER_STEPS = (1, 5, 20)
 NUM_VAL = 100
-MANY = 12  # batches of an epoch whose classes or inner steps grow
+NUM_BATCHES = 12  # per epoch while classes or inner steps grow
 
 
 def measure(repeats: int) -> list[Row]:
-    """Seconds of an epoch, evaluation included, medians of turns; ratio to the smallest."""
-    keep_freed_memory()  # as a process that trains does
+    """Return rows with seconds of an epoch, evaluation included, and their ratio to the smallest.
+
+    The seconds are medians of `repeats` turns.
+    """
+    keep_freed_memory()  # as in every process that trains
     rows = _rows("images", repeats, {50 * n: _epoch(num_batches=n) for n in BATCHES})
     fit = _r_squared([row["value"] for row in rows], [row["seconds"] for row in rows])
     for row in rows:
@@ -46,7 +49,7 @@ def measure(repeats: int) -> list[Row]:
 
 
 def _epoch(
-    num_batches: int = MANY, num_classes: int = 100, inner_steps: int = 1
+    num_batches: int = NUM_BATCHES, num_classes: int = 100, inner_steps: int = 1
 ) -> Callable[[], float]:
     val = {"val_per_class": NUM_VAL // num_classes}  # so that D_val does not grow with the classes
     config = RunConfig.from_flat(BASE | val | {"inner_steps": inner_steps, "epochs": 10_000})
@@ -79,5 +82,5 @@ def _rows(what: str, repeats: int, epochs: dict[int, Callable[[], float]]) -> li
 
 
 def _r_squared(values: list[float], seconds: list[float]) -> float:
-    """Of the straight line through the points."""
+    """Return R² of the straight line fitted to the points."""
     return float(np.corrcoef(values, seconds)[0, 1] ** 2)

@@ -1,4 +1,4 @@
-"""Augmented batches: from the set on the device, against torchvision image by image."""
+"""Times augmented batches: drawn on the device, against torchvision's transforms per image."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from bikd_core.training.measure import random_split
 BATCH = 100
 NUM_BATCHES = 50
 OURS = "batches on the device"
-WORKERS = (0, 2)  # of the DataLoader
+WORKERS = (0, 2)  # worker processes of the DataLoader
 
 
 class _PerImage(Dataset[Tensor]):
-    """As usual: a PIL image, random crop and flip, to a tensor, normalised."""
+    """The usual way: each PIL image is cropped, flipped, made a tensor and normalised."""
 
     def __init__(self, images: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         self.pictures = [v2.functional.to_pil_image(image) for image in images]
@@ -48,7 +48,7 @@ class _PerImage(Dataset[Tensor]):
 
 
 def measure(repeats: int) -> list[Row]:
-    """Images per second of each way, in turns; CIFAR's size, pictures of noise."""
+    """Return rows with images per second of each way, on random images of CIFAR's size."""
     config = RunConfig.from_flat({"dataset": "cifar10", "batch_size": BATCH})
     split = random_split(config, num_batches=NUM_BATCHES)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -68,7 +68,7 @@ def measure(repeats: int) -> list[Row]:
 
 
 def _speed(batches: Callable[[], Iterator[Tensor]], device: torch.device) -> float:
-    """Images per second, on the device, of one time through the set."""
+    """Return images per second, on the device, for one pass through the set."""
     start, count = time.perf_counter(), 0
     for batch in batches():
         count += len(batch.to(device))

@@ -1,4 +1,4 @@
-"""What the Lab costs: bytes of a poll, building of figures, the epoch slider, the first paint."""
+"""Measures the Lab: bytes of a poll, building of figures, the epoch slider, the first paint."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bikd_core.bench.synthetic import Synthetic
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, WebSocket
 
-RECORDED = "BiKD lifts the tail"  # of the name of a recorded run
+RECORDED = "BiKD lifts the tail"  # part of the name of a recorded run
 POLLED_VIEWS = ("Overview", "Weights", "Pictures", "Surface", "Accuracy", "Outer loop")
-SILENCE_S = 0.15  # in a page that polls every 0.5 s
-POLLS = 3  # a view's bytes are those of the largest
+SILENCE_S = 0.15  # that separates two polls; the page polls every 0.5 s
+POLLS = 3  # polls of a view, of which the largest counts
 CHART = ".js-plotly-plot .nsewdrag"
 
-# The page's own clock: from the click until every sentence of the view speaks of the epoch, the
-# figures have been drawn, which keeps the page busy, and a frame has been painted.
+# Uses the page's own clock, from the click until every sentence of the view names the epoch, the
+# figures are drawn (which keeps the page busy) and a frame is painted.
 _WATCH_ALL = """
 text => {
   window.bikdAnswer = new Promise(resolve => {
@@ -50,17 +50,17 @@ text => {
 
 
 def measure(num_moves: int, data_dir: Path | None) -> list[Row]:
-    """Rows of {what, situation, median, largest, unit}.
+    """Return rows with the keys what, situation, median, largest and unit.
 
     Args:
-        num_moves: Of the epoch slider, in each situation.
-        data_dir: Holds CIFAR-10; None: nothing trains beside the slider.
+        num_moves: Moves of the epoch slider in each situation.
+        data_dir: Folder that holds CIFAR-10; None: nothing trains meanwhile.
     """
     with chromium() as browser, tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        rows = _of_polls(browser, home / "polls")
+        rows = _poll_rows(browser, home / "polls")
         with served_app(home / "lab", home / "lab.log", data_dir) as url:
-            page, link, opened = _recorded(browser, url)
+            page, link, opened = _open_recorded(browser, url)
             rows += [_row("opening a recorded run", "a click on its button", [opened], "s")]
             rows += _first_paint(browser, link, min(num_moves, 10))
             rows += [_slider(page, num_moves, "run finished, nothing trains")]
@@ -75,13 +75,13 @@ def measure(num_moves: int, data_dir: Path | None) -> list[Row]:
     return rows
 
 
-def _of_polls(browser: Browser, home: Path) -> list[Row]:
+def _poll_rows(browser: Browser, home: Path) -> list[Row]:
     home.mkdir()
     runs = home / "runs"
     runs.mkdir()
     synthetic = Synthetic(runs)
     last = synthetic.config.training.epochs
-    with synthetic.folder.hold(1.0):  # so the run is live for the server, as if it trained
+    with synthetic.folder.hold(1.0):  # so that the server takes the run for live
         synthetic.begin()
         synthetic.train(last - POLLS * 2 * len(POLLED_VIEWS) - 1)
         with served_app(home, home / "server.log") as url:
@@ -96,11 +96,11 @@ def _of_polls(browser: Browser, home: Path) -> list[Row]:
     environment = os.environ | {"BIKD_HOME": str(home)}
     command = [sys.executable, "-m", "app.bench.figure_times", str(runs), synthetic.folder.run_id]
     done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
-    return rows + _of_figures(json.loads(done.stdout))
+    return rows + _figure_rows(json.loads(done.stdout))
 
 
 def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
-    """Bytes of the largest poll after each of some new epochs, of a page that follows the run."""
+    """Return the bytes of the largest poll after each of some new epochs of a followed run."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     received: list[tuple[float, int]] = []
 
@@ -110,7 +110,7 @@ def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
     page.on("websocket", listen)
     page.goto(link)
     page.locator(".bikd-timeline input").wait_for()
-    page.wait_for_timeout(4_000)  # the figures are there, and the estimate
+    page.wait_for_timeout(4_000)  # until figures and estimate are on the page
     sizes = []
     for _ in range(POLLS):
         synthetic.train(synthetic.epoch + 1)
@@ -123,7 +123,7 @@ def _poll_sizes(browser: Browser, link: str, synthetic: Synthetic) -> list[int]:
 
 
 def _by_poll(frames: list[tuple[float, int]]) -> list[int]:
-    """Bytes of each burst of frames: between two polls there is silence."""
+    """Return the bytes of each burst of frames; silence separates two polls."""
     sizes, last = [0], float("-inf")
     for at, size in frames:
         if at - last > SILENCE_S:
@@ -134,11 +134,10 @@ def _by_poll(frames: list[tuple[float, int]]) -> list[int]:
 
 
 def _wait_for_epoch(page: Page, epoch: int) -> None:
-    said = f"epoch {epoch} of"
-    page.locator(".bikd-timeline output").filter(has_text=said).wait_for()
+    page.locator(".bikd-timeline output").filter(has_text=f"epoch {epoch} of").wait_for()
 
 
-def _of_figures(times: dict[str, dict[str, dict[str, float]]]) -> list[Row]:
+def _figure_rows(times: dict[str, dict[str, dict[str, float]]]) -> list[Row]:
     return [
         {
             "what": "building the figures of a view",
@@ -151,13 +150,13 @@ def _of_figures(times: dict[str, dict[str, dict[str, float]]]) -> list[Row]:
     ]
 
 
-def _recorded(browser: Browser, url: str) -> tuple[Page, str, float]:
-    """A page that shows a recorded run, its link, and the seconds from the click to a figure."""
+def _open_recorded(browser: Browser, url: str) -> tuple[Page, str, float]:
+    """Open a recorded run; return the page, its link, and the seconds from click to figure."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto(url)
     button = page.get_by_role("button", name=RECORDED).first
     button.wait_for()
-    page.wait_for_timeout(8_000)  # a reader looks at the page first
+    page.wait_for_timeout(8_000)  # as a user looks at the page first
     start = time.perf_counter()
     button.click()
     page.locator(HEADLINE).get_by_text("finished").wait_for()
@@ -169,7 +168,7 @@ def _recorded(browser: Browser, url: str) -> tuple[Page, str, float]:
 
 
 def _first_paint(browser: Browser, link: str, repeats: int) -> list[Row]:
-    """From a link to its headline and to its first figure; nothing is cached in the browser."""
+    """Time a link until its headline and its first figure, with an empty browser cache."""
     painted: dict[str, list[float]] = {HEADLINE: [], CHART: []}
     for _ in range(repeats):
         context = browser.new_context(viewport={"width": 1280, "height": 720})
@@ -188,7 +187,7 @@ def _first_paint(browser: Browser, link: str, repeats: int) -> list[Row]:
 
 
 def _slider(page: Page, num_moves: int, situation: str) -> Row:
-    """From a press of the slider's button until the Overview of that epoch is painted, whole."""
+    """Time a click on the slider's button until the whole Overview of that epoch is painted."""
     taken = []
     for number in range(num_moves + 2):
         is_back = number % 2 == 0

@@ -1,7 +1,7 @@
-"""What viewers cost: N websocket clients follow one training run, as the browser's page would.
+"""Measures the cost of viewers: websocket clients follow one training run as a browser would.
 
-One, ten and thirty of them take turns; what they make the training slower is the median of the
-ratios within the rounds.
+One, ten and thirty viewers take turns. How much slower they make the training is the median of the
+ratios within each round.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ WATCH_S = 15
 
 
 def measure(rounds: int) -> list[Row]:
-    """One row a number of viewers: epoch time against one viewer's, poll latency, bytes a poll.
+    """Return a row per number of viewers: epoch time, poll latency, bytes per poll.
 
-    Medians of the rounds, but for the longest delay, which is that of all.
+    The values are medians over the rounds, except the longest delay, which is the maximum.
     """
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -42,12 +42,12 @@ def measure(rounds: int) -> list[Row]:
 
 
 def _over_rounds(rows: Sequence[Row]) -> Row:
-    whole = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
-    return whole | {"behind_max_s": max(row["behind_max_s"] for row in rows)}
+    medians = {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+    return medians | {"behind_max_s": max(row["behind_max_s"] for row in rows)}
 
 
 def _start_run(url: str) -> str:
-    """Start the run from a browser, as a user does; its id. The browser is closed again."""
+    """Start the run in a browser, as a user does, close the browser, and return the run's id."""
     with chromium() as browser:
         page = browser.new_page()
         page.goto(f"{url}/?{LOAD}")
@@ -63,15 +63,15 @@ def _row(url: str, run_id: str, log: Path, number: int) -> Row:
         command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as viewers:
         assert viewers.stderr is not None
-        said = viewers.stderr.readline()
+        first_line = viewers.stderr.readline()
         size = log.stat().st_size
         out, error = viewers.communicate()
     if viewers.returncode:
-        raise RuntimeError(f"The viewers did not follow the run: {(said + error)[-500:]}")
+        raise RuntimeError(f"The viewers did not follow the run: {(first_line + error)[-500:]}")
     seen = json.loads(out)
     latencies = seen["latencies"]
     if not latencies:
-        raise RuntimeError(f"None of {number} viewers was answered within {WATCH_S} s.")
+        raise RuntimeError(f"None of {number} viewers got an answer within {WATCH_S} s.")
     slowest = latencies[round(0.95 * (len(latencies) - 1))]
     return {
         "viewers": number,
@@ -87,7 +87,7 @@ def _row(url: str, run_id: str, log: Path, number: int) -> Row:
 
 
 def _epoch_seconds(log: Path, since: int) -> float:
-    """Median of the epochs that were logged after the log had that size."""
+    """Return the median seconds of the epochs logged after the log had this size in bytes."""
     with log.open("rb") as file:
         file.seek(since)
         events = [json.loads(line) for line in file.read().splitlines() if line.endswith(b"}")]

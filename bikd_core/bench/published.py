@@ -1,7 +1,8 @@
-"""One iteration as the published code computes it: the slow twin that `bench step` measures from.
+"""One iteration as the published code computes it: the slow reference of `bench step`.
 
-Two teacher passes over the training batch, a virtual student built anew, second-order backward
-through its step, then the real step with a forward pass of its own. float32, memory contiguous.
+It makes two teacher passes over the training batch, builds a new virtual student, differentiates
+twice through its step, then takes the real step with another forward pass. All is float32 and
+contiguous in memory.
 
 Source: the code of arXiv:2605.17839, after Meta-Weight-Net's (arXiv:1902.07379).
 """
@@ -21,7 +22,7 @@ from bikd_core.models.weight_net import WeightNet
 
 
 class Published:
-    """Student, teacher and weight net with their optimisers; `step` is one iteration, k = 1."""
+    """The published algorithm with k = 1: student, teacher, weight net and their optimisers."""
 
     def __init__(
         self,
@@ -43,7 +44,7 @@ class Published:
         )
 
     def step(self, train: Batch, val: Batch) -> None:
-        """One virtual step, one of the weight net, one of the student."""
+        """Take one virtual step, one step of the weight net, and one of the student."""
         self._outer_step(self._inner(train), val)
         inner = self._inner(train)
         logits = self.student(inner.images)
@@ -66,10 +67,10 @@ class Published:
             for name, gradient in zip(theta, gradients, strict=True)
         }
         outer = OuterBatch(val.images, val.labels, None, self.temperature, "hard")
-        judged: Tensor = functional_call(virtual, stepped, (outer.images,))
+        val_logits: Tensor = functional_call(virtual, stepped, (outer.images,))
         self.outer_optimizer.zero_grad()
-        # As published: of every leaf, the virtual student's parameters too.
-        meta_loss("hard", judged, outer.labels, None, self.temperature).backward()  # type: ignore[no-untyped-call]
+        # As published, this computes the gradient of every leaf, even of the virtual student.
+        meta_loss("hard", val_logits, outer.labels, None, self.temperature).backward()  # type: ignore[no-untyped-call]
         self.outer_optimizer.step()
 
     def _inner(self, train: Batch) -> InnerBatch:

@@ -1,4 +1,4 @@
-"""A benchmark's rows with the machine they were taken on, as a table or as one JSON object."""
+"""Prints the rows of a benchmark and its machine, as a table or as one JSON object."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 
 def machine() -> dict[str, Any]:
-    """What a reader needs to judge the numbers; no name or path of the machine."""
+    """Return what a reader needs to judge the numbers, without names or paths of the machine."""
     packages = ("torch", "streamlit", "numpy")
     return {
         "processor": _processor(),
@@ -36,7 +36,7 @@ def _processor() -> str:
 
 
 def show(title: str, rows: list[Row], *, as_json: bool) -> None:
-    """Print the rows; all have the same keys."""
+    """Print the rows, which all have the same keys, and the machine."""
     if as_json:
         print(json.dumps({"machine": machine(), "rows": rows}))
         return

@@ -1,16 +1,16 @@
-"""What one student step costs: the published algorithm, each estimator in each precision, KD.
+"""Times one student step: the published algorithm, each estimator in each precision, and KD.
 
-Beside whole steps two of their parts: the teacher's answer T, and the student's forward pass F
-(KD is T + F + B, so they say what a backward pass B takes). They give the least that a step can
-cost: with k inner steps BiKD by `finite_difference` is T + 3F + (2 + 1/k)B.
+It also times two parts of a step: the teacher's forward pass T and the student's forward pass F.
+Since KD is T + F + B, they give the time of a backward pass B and so a lower bound: with k inner
+steps, BiKD by `finite_difference` is T + 3F + (2 + 1/k)B.
 
-Variants take turns within each repeat, plain KD of the same precision just before each, the
-published algorithm before the first and after the last. A ratio is the median of those within
-the repeats, so that what slows the machine down for a while cancels out. With k inner steps one
-step in k moves the weight net and takes a second backward pass; both kinds are timed, and the
-mean of any k follows from them. The published code's cost is the same for every k. It runs in a
-process of its own, where memory that is freed goes back to the system, as there. Peak memory is
-measured in a process of its own for each variant.
+Variants take turns within each repeat. Plain KD of the same precision runs just before each, the
+published algorithm before the first and after the last. A ratio is the median of the ratios within
+each repeat, so that a temporary slowdown of the machine cancels out. With k inner steps, one step
+in k moves the weight net and takes a second backward pass; both kinds are timed, and the mean for
+any k follows from them. The published code costs the same for every k. It runs in its own process,
+where freed memory goes back to the system, as in the original. Peak memory is measured in a
+separate process for each variant.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ PAIRS = {
     "32x4-8x4": {"dataset": "cifar100", "teacher_model": "resnet32x4", "student": "resnet8x4"},
     "56-20": {"dataset": "cifar10", "teacher_model": "resnet56", "student": "resnet20"},
 }
-INNER_STEPS = (1, 5)  # the k of the rows
+INNER_STEPS = (1, 5)  # values of k, each with its rows
 PUBLISHED, KD = "published", "KD"
 TEACHER, FORWARD = "teacher alone", "student's forward pass alone"
 _SELF = (sys.executable, "-m", "bikd_core.bench.step")
-WINDOW = 2  # steps that are timed together: one without a weight-net step, one with
+WINDOW = 2  # steps timed together: one without a weight-net step, one with it
 
 
 class Variant(NamedTuple):
-    """A way to train, and the controls that ask for it."""
+    """A way to train, with its controls."""
 
     name: str
     precision: Precision
@@ -60,45 +60,47 @@ class Variant(NamedTuple):
 
     @property
     def is_kd(self) -> bool:
+        """Return whether this is plain KD."""
         return self.name == KD
 
     @property
     def has_hypergradient(self) -> bool:
+        """Return whether the variant computes a hypergradient."""
         return "estimator" in self.controls
 
 
 def _variants() -> list[Variant]:
     precisions: tuple[Precision, ...] = ("float32", "bfloat16")
     fast, kept = "finite_difference", {"teacher_views": 4}
-    found = [Variant(PUBLISHED, "float32", {"memory_format": "contiguous"})]
+    variants = [Variant(PUBLISHED, "float32", {"memory_format": "contiguous"})]
     for precision in precisions:
-        found += [
+        variants += [
             Variant(name, precision, {"estimator": name}) for name in ("forward", fast, "unrolled")
         ]
-        found.append(Variant(KD, precision, {"method": "kd"}))
-        found += [Variant(part, precision, {}) for part in (TEACHER, FORWARD)]
+        variants.append(Variant(KD, precision, {"method": "kd"}))
+        variants += [Variant(part, precision, {}) for part in (TEACHER, FORWARD)]
     plain = {"estimator": fast, "memory_format": "contiguous"}
-    found.append(Variant(f"{fast}, contiguous", "float32", plain))
+    variants.append(Variant(f"{fast}, contiguous", "float32", plain))
     for precision in precisions:
-        found.append(Variant(f"{fast}, kept views", precision, {"estimator": fast} | kept))
-    found.append(Variant("forward, kept views", "bfloat16", {"estimator": "forward"} | kept))
-    return found
+        variants.append(Variant(f"{fast}, kept views", precision, {"estimator": fast} | kept))
+    variants.append(Variant("forward, kept views", "bfloat16", {"estimator": "forward"} | kept))
+    return variants
 
 
 VARIANTS = _variants()
 
 
-class Stepping(Protocol):
-    """What steps when it is its turn."""
+class Measurable(Protocol):
+    """A variant that can be timed when it is its turn."""
 
     variant: Variant
 
     def measure(self) -> dict[str, float]:
-        """Seconds of each kind of step, once each."""
+        """Return the seconds of one step of each kind."""
 
 
-class Timed:
-    """One variant, ready to step; `seconds` of a plain step and of one with the weight net."""
+class TimedVariant:
+    """A variant ready to step in this process."""
 
     def __init__(self, pair: str, variant: Variant) -> None:
         self.variant = variant
@@ -126,7 +128,7 @@ class Timed:
         )
 
     def measure(self) -> dict[str, float]:
-        """Seconds of each kind of step, once each."""
+        """Return the seconds of one step of each kind."""
         step = {
             PUBLISHED: self._published_step,
             TEACHER: lambda: self._pass(self.teacher),
@@ -148,22 +150,22 @@ class Timed:
         self.loop.step(self.rows, self.record, 1, under_lens=False)
 
     def _pass(self, net: nn.Module) -> None:
-        """Forward alone; the teacher's parameters need no gradients."""
+        """Run only a forward pass."""
         net(self._batch_without_logits().images)
 
     def _published_step(self) -> None:
         self.published.step(self._batch_without_logits(), self.loop.feed.next_guide(0))
 
     def _batch_without_logits(self) -> Batch:
-        """A training batch without the teacher's logits."""
+        """Return a training batch without the teacher's logits."""
         feed = self.loop.feed
         indices, augmentation = self.rows.to(self.device), feed.generators["augmentation"]
         images = feed.train_set.batch(indices, augmentation)
         return Batch(images, feed.train_set.labels[indices], None)
 
 
-class Apart:
-    """A variant, by its place in `VARIANTS`, in a process of its own; it waits between turns."""
+class VariantProcess:
+    """A variant, by its index in `VARIANTS`, in its own process that waits between turns."""
 
     def __init__(self, pair: str, number: int) -> None:
         self.variant = VARIANTS[number]
@@ -179,10 +181,10 @@ class Apart:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate()  # its input ends, and so does it
+        self._process.communicate()  # ends its input, and so the process
 
     def measure(self) -> dict[str, float]:
-        """Seconds of each kind of step, once each."""
+        """Return the seconds of one step of each kind."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
@@ -190,32 +192,32 @@ class Apart:
         return taken
 
 
-def take_turns(pair: str, number: int) -> None:
-    """The other side of `Apart`: a turn for each line that comes."""
-    timed = Timed(pair, VARIANTS[number])
+def serve_turns(pair: str, number: int) -> None:
+    """Take a turn for each line of input: the other side of `VariantProcess`."""
+    timed = TimedVariant(pair, VARIANTS[number])
     for _ in sys.stdin:
         print(json.dumps(timed.measure()), flush=True)
 
 
 class Turn(NamedTuple):
-    """What a variant took in one repeat, and what its two references took beside it; seconds."""
+    """Seconds of a variant in one repeat, and of its two references in the same repeat."""
 
     kinds: dict[str, float]
     kd: float
     published: float
 
     def seconds(self, k: int) -> float:
-        """Of a step, on average over k of them."""
+        """Return the mean seconds of a step over k of them."""
         window = self.kinds["window"]
         return (window + (k - 1) * self.kinds.get("plain", window)) / k
 
 
 def measure(pair: str, repeats: int) -> list[Row]:
-    """The rows of a pair of networks, by its name in `PAIRS`: the published algorithm first."""
-    keep_freed_memory()  # as a process that trains does
-    with Apart(pair, 0) as published:
-        timed = [Timed(pair, variant) for variant in VARIANTS[1:]]
-        _repeat([published, *timed])  # allocates and chooses kernels
+    """Return the rows of a pair of networks in `PAIRS`, the published algorithm first."""
+    keep_freed_memory()  # as in every process that trains
+    with VariantProcess(pair, 0) as published:
+        timed = [TimedVariant(pair, variant) for variant in VARIANTS[1:]]
+        _repeat([published, *timed])  # warms up: allocates memory and chooses kernels
         turns = list(zip(*(_repeat([published, *timed]) for _ in range(repeats)), strict=True))
     errors = [None, *(_error(one) for one in timed)]
     del timed
@@ -223,14 +225,14 @@ def measure(pair: str, repeats: int) -> list[Row]:
     return [row for k in INNER_STEPS for row in _rows(pair, k, turns, errors, memory)]
 
 
-def _repeat(timed: Sequence[Stepping]) -> list[Turn]:
-    """One turn of each variant."""
-    of_kd = {one.variant.precision: one for one in timed if one.variant.is_kd}
+def _repeat(timed: Sequence[Measurable]) -> list[Turn]:
+    """Give each variant one turn."""
+    kd_variants = {one.variant.precision: one for one in timed if one.variant.is_kd}
     published, *others = timed
     before = published.measure()["window"]
     taken = []
     for one in others:
-        kd = of_kd[one.variant.precision].measure()["window"]
+        kd = kd_variants[one.variant.precision].measure()["window"]
         taken.append((one.measure(), kd))
     mean = (before + published.measure()["window"]) / 2
     kd = statistics.median(
@@ -246,7 +248,7 @@ def _rows(
     errors: list[float | None],
     memory: list[float],
 ) -> list[Row]:
-    """A row a variant, from its turns in the repeats."""
+    """Return a row per variant, from its turns in all repeats."""
     rows = []
     for variant, taken, error, peak in zip(VARIANTS, turns, errors, memory, strict=True):
         speedups = [turn.published / turn.seconds(k) for turn in taken]
@@ -268,8 +270,8 @@ def _rows(
     return rows
 
 
-def _error(timed: Timed) -> float | None:
-    """Of ∂L_val/∂w, relative to `unrolled` in float32 at the same student and batches."""
+def _error(timed: TimedVariant) -> float | None:
+    """Return the error of ∂L_val/∂w relative to `unrolled` in float32, on the same batches."""
     if not timed.variant.has_hypergradient:
         return None
     loop = timed.loop
@@ -278,11 +280,11 @@ def _error(timed: Timed) -> float | None:
     inner = InnerBatch(train.images, train.labels, train.teacher_logits, 4.0)
     outer = OuterBatch(val.images, val.labels, None, 4.0, "hard")
     weights = torch.rand(len(train.labels), 2, generator=torch.Generator().manual_seed(0))
-    rest = (loop.student, inner, outer, weights.to(timed.device), 0.1)
+    problem = (loop.student, inner, outer, weights.to(timed.device), 0.1)
     assert isinstance(loop.config.method, WeightNetOptions)
-    found = weight_hypergradient(loop.config.method.estimator, *rest).weights
+    found = weight_hypergradient(loop.config.method.estimator, *problem).weights
     with computing_in(loop.student, "float32"):
-        exact = weight_hypergradient("unrolled", *rest).weights
+        exact = weight_hypergradient("unrolled", *problem).weights
     return float((found - exact).norm() / exact.norm())
 
 
@@ -293,23 +295,25 @@ def _peak_memory(pair: str, number: int) -> float:
 
 
 def peak_of_steps(pair: str, number: int) -> float:
-    """MB that this process needs on top for the steps of a variant, by its place in `VARIANTS`."""
+    """Return the MB that the steps of a variant, by its index in `VARIANTS`, need at most."""
     if VARIANTS[number].name != PUBLISHED:
         keep_freed_memory()
-    timed = Timed(pair, VARIANTS[number])
+    timed = TimedVariant(pair, VARIANTS[number])
     if timed.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
         timed.measure()
         return torch.cuda.max_memory_allocated() / 1e6
-    ctypes.CDLL(None).malloc_trim(0)  # what getting ready has freed is no help to the steps
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # the peak so far is forgotten
+    ctypes.CDLL(None).malloc_trim(
+        0
+    )  # so that memory freed while getting ready does not help the steps
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets the peak
     before = _resident("VmRSS")
     timed.measure()
     return _resident("VmHWM") - before
 
 
 def _resident(what: str) -> float:
-    """MB of this process, now (VmRSS) or at most so far (VmHWM); Linux."""
+    """Return the MB of this process, now (VmRSS) or at its peak (VmHWM); Linux only."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(float(line.split()[1]) / 1000 for line in lines if line.startswith(what))
 
@@ -317,6 +321,6 @@ def _resident(what: str) -> float:
 if __name__ == "__main__":
     _pair, _number, _what = sys.argv[1:]
     if _what == "turns":
-        take_turns(_pair, int(_number))
+        serve_turns(_pair, int(_number))
     else:
         print(peak_of_steps(_pair, int(_number)))

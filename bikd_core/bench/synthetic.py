@@ -1,4 +1,7 @@
-"""A run with 100 classes and 200 epochs that nobody trained: to measure what the page costs."""
+"""A made-up run with 100 classes and 200 epochs, to measure what the page costs.
+
+C classes, N training images, A length of `SURFACE_AXIS`.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ CONFIG = {"dataset": "cifar100", "imbalance_factor": 100.0, "epochs": 200}
 
 
 class Synthetic:
-    """Its weights drift apart from head to tail, with noise, as a real run's do."""
+    """Writes a made-up run whose noisy weights drift apart from head to tail, as in real runs."""
 
     def __init__(self, runs: Path) -> None:
         self.config = RunConfig.from_flat(CONFIG)
@@ -29,7 +32,7 @@ class Synthetic:
         self._rng = np.random.default_rng(0)
 
     def begin(self) -> None:
-        """Write what a run writes before its first epoch."""
+        """Write the events before the first epoch."""
         names = facts_of("cifar100").class_names
         self.folder.append(
             RunStarted(
@@ -52,7 +55,7 @@ class Synthetic:
         self.folder.write_status("running", epoch=0, epochs=self.config.training.epochs)
 
     def train(self, until: int) -> None:
-        """Write the epochs up to this one."""
+        """Write the epochs up to and including this one."""
         for item in self._epochs(until):
             self.folder.append(item)
             if isinstance(item, EpochDone):

@@ -1,4 +1,4 @@
-"""Ways to do the same thing, timed in turns: what disturbs a machine befalls all of them alike."""
+"""Times ways to do the same thing in turns, so that a disturbed machine affects all alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def in_turns(ways: Mapping[W, Callable[[], T]], repeats: int) -> list[dict[W, T]]:
-    """What each way gave, turn by turn, A B A B; one turn before them warms up."""
+    """Return what each way gives, turn by turn, A B A B, after one turn that warms up."""
     for way in ways.values():
         way()
     return [{name: way() for name, way in ways.items()} for _ in range(repeats)]

@@ -1,6 +1,6 @@
-"""The command line. What `bikd run` trains, in this process, the page shows like its own runs.
+"""The command line. `bikd run` trains in this process, and the page lists its runs like its own.
 
-Standard output holds results only; progress and complaints go to standard error. Exit codes:
+Standard output holds only results; progress and error messages go to standard error. Exit codes:
 0 finished, 1 the run failed, 2 bad input, 130 stopped by Ctrl-C.
 """
 
@@ -16,8 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
-from bikd_core.cli import compare as comparing
-from bikd_core.cli import recorded, study
+from bikd_core.cli import compare, recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
 from bikd_core.cli.driver import Driven, drive
@@ -36,15 +35,15 @@ from bikd_core.teachers.card import check_name
 FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 DataDir = Annotated[
-    Path | None, Parameter(help="Folder that holds, or receives, the data sets; else BIKD_DATA.")
+    Path | None, Parameter(help="Folder of the data sets, also for downloads; else BIKD_DATA.")
 ]
-Name = Annotated[str, Parameter(help="What the run is called on the page.", show_default=False)]
+Name = Annotated[str, Parameter(help="The name of the run on the page.", show_default=False)]
 TeacherName = Annotated[
-    str, Parameter(help="The teacher's name; else made from its split.", show_default=False)
+    str, Parameter(help="The teacher's name; else one made from its split.", show_default=False)
 ]
 TeacherModel = Annotated[ModelName | None, Parameter(group="Models", help="Its architecture.")]
 Output = Annotated[
-    Path | None, Parameter(help="Folder to store it in; else 'teachers' in BIKD_HOME.")
+    Path | None, Parameter(help="Folder to store the teacher in; else 'teachers' in BIKD_HOME.")
 ]
 LensEpochs = Annotated[
     tuple[int, ...],
@@ -52,7 +51,7 @@ LensEpochs = Annotated[
         consume_multiple=True,
         negative=(),
         show_default=False,
-        help="Epochs whose first weight-net step is recorded, for the page's view One step.",
+        help="Epochs whose first weight-net step is recorded, for the view One step on the page.",
     ),
 ]
 AsJson = Annotated[
@@ -61,7 +60,7 @@ AsJson = Annotated[
         name="--json",
         negative=(),
         show_default=False,
-        help="Print each epoch as one JSON object a line, and nothing else.",
+        help="Print only JSON, one object per line: each epoch of a run, or the whole answer.",
     ),
 ]
 
@@ -87,9 +86,9 @@ def run(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Train one run and keep it where the page shows it.
+    """Train one run and store it where the page lists it.
 
-    Ctrl-C stops it after the current step, and the page can resume it; a second one ends at once.
+    Ctrl-C stops it after the current step, and the page can resume it. Twice ends it at once.
     """
     config, places = controls.config(), _places(runs_dir, data_dir)
     lens = frozenset(lens_epochs)
@@ -108,9 +107,9 @@ def teacher(
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
 ) -> int:
-    """Train a teacher, an ordinary run of the method 'ce', and store it for the runs of its split.
+    """Train a teacher, which is an ordinary run of the method 'ce', for all runs on its split.
 
-    What is not given is the data set's own default, as for the teachers that runs train themselves.
+    Options not given take the data set's defaults, as for teachers that runs train themselves.
     """
     if name:
         check_name(name)
@@ -133,58 +132,58 @@ def teacher(
 @app.command(name="compare")
 def compare_methods(
     *,
-    question: comparing.Asked = comparing.Question(),  # noqa: B008
+    options: compare.CompareArguments = compare.CompareOptions(),  # noqa: B008
     controls: AllControls = Controls(),  # noqa: B008
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Compare methods over seeds: same data, teacher, optimiser and epochs for all.
+    """Compare methods over seeds, with the same data, teacher, optimiser and epochs for all.
 
-    A run that is there already is not trained again; Ctrl-C and the same command go on later.
-    --method and --seed have no meaning here.
+    Existing runs are not trained again. After Ctrl-C, the same command continues.
+    --method and --seed have no effect here.
     """
     base, places = controls.config(), _places(runs_dir, data_dir)
-    is_whole = comparing.compare(base, places, question, as_json=as_json)
-    return FINISHED if is_whole else FAILED
+    is_complete = compare.compare(base, places, options, as_json=as_json)
+    return FINISHED if is_complete else FAILED
 
 
 @app.command(name="search")
 def search_options(
     *,
-    asked: study.AskedSearch = study.Searched(),  # noqa: B008
+    options: study.SearchArguments = study.SearchOptions(),  # noqa: B008
     controls: AllControls = Controls(),  # noqa: B008
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Try as many random configurations of each method; D_val alone says which is best.
+    """Try random configurations, equally many of each method, and rank them on D_val alone.
 
-    A trial that is there already is not trained again; Ctrl-C and the same command go on later.
+    Existing trials are not trained again. After Ctrl-C, the same command continues.
     """
     base, places = controls.config(), _places(runs_dir, data_dir)
-    return FINISHED if study.run_search(base, places, asked, as_json=as_json) else FAILED
+    return FINISHED if study.run_search(base, places, options, as_json=as_json) else FAILED
 
 
 @app.command
 def duel(
     *,
-    asked: study.AskedDuel = study.Duel(),  # noqa: B008
+    options: study.DuelArguments = study.DuelOptions(),  # noqa: B008
     controls: AllControls = Controls(),  # noqa: B008
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Two configurations over seeds: who leads by how much, and whether that may be claimed.
+    """Compare two configurations over seeds: which one leads, by how much, and how certainly.
 
-    A run that is there already is not trained again; Ctrl-C and the same command go on later.
+    Existing runs are not trained again. After Ctrl-C, the same command continues.
     """
     base, places = controls.config(), _places(runs_dir, data_dir)
-    return FINISHED if study.run_duel(base, places, asked, as_json=as_json) else FAILED
+    return FINISHED if study.run_duel(base, places, options, as_json=as_json) else FAILED
 
 
 def _options(part: BaseModel) -> list[str]:
-    """What was given of a part, as a command line has it."""
+    """Return the given options of a group as command-line arguments."""
     given = {name: getattr(part, name) for name in sorted(part.model_fields_set)}
     return [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
 
@@ -195,7 +194,7 @@ def _places(runs_dir: Path | None, data_dir: Path | None) -> Places:
 
 
 def _conclude(driven: Driven, *, as_json: bool) -> int:
-    """Say how a run ended; returns the exit code."""
+    """Print how a run ended and return the exit code."""
     folder, (state, reason), last = driven
     if state == "failed":
         _complain(reason)
@@ -213,7 +212,7 @@ def _conclude(driven: Driven, *, as_json: bool) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
+    """Run a command and return the exit code."""
     try:
         code = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:

@@ -1,4 +1,4 @@
-"""`python -m bikd_core.cli`: as `bikd`, from a checkout that is not installed."""
+"""Runs the command line by `python -m bikd_core.cli`, from a checkout that is not installed."""
 
 import sys
 

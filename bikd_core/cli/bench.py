@@ -1,4 +1,4 @@
-"""`bikd bench …`: one command a table of the README."""
+"""`bikd bench …`: one command per published table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from bikd_core.places import Places
 
-app = App(name="bench", help="Measure what the README quotes, on this machine.")
+app = App(name="bench", help="Measure the published numbers on this machine.")
 
 Json = Annotated[
     bool, Parameter(name="--json", negative=(), help="Print one JSON object instead of a table.")
@@ -19,7 +19,7 @@ Json = Annotated[
 
 @app.command
 def weights(*, num_seeds: int = 5, as_json: Json = False) -> None:
-    """Mean w_hard of head and tail in default digits runs, seeds 0 and up."""
+    """Measure the mean w_hard of head and tail in default digits runs, from seed 0 on."""
     from bikd_core.bench import report, weights
 
     with tempfile.TemporaryDirectory() as home:
@@ -36,7 +36,7 @@ def step(
     repeats: int = 3,
     as_json: Json = False,
 ) -> None:
-    """One student step: published, each estimator in each precision, KD; time and peak memory."""
+    """Measure one student step, as published, by each estimator, and of KD: time and memory."""
     from bikd_core.bench import report, step
 
     rows = step.measure(pair, repeats)
@@ -45,7 +45,7 @@ def step(
 
 @app.command(name="input")
 def input_(*, repeats: int = 5, as_json: Json = False) -> None:
-    """Augmented batches: ours against torchvision's transforms and DataLoader."""
+    """Measure augmented batches: ours against torchvision's transforms and DataLoader."""
     from bikd_core.bench import input as input_bench
     from bikd_core.bench import report
 
@@ -58,11 +58,12 @@ def epoch(
     *,
     repeats: int = 3,
     data_dir: Annotated[
-        Path | None, Parameter(help="Folder that holds CIFAR-10; without, the digits only.")
+        Path | None,
+        Parameter(help="Folder that holds CIFAR-10; without it, only digits are timed."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """A digits run of 60 epochs; one epoch of CIFAR-10-LT at factor 100."""
+    """Measure a digits run of 60 epochs and one epoch of CIFAR-10-LT at factor 100."""
     from bikd_core.bench import epoch, report
 
     rows = epoch.measure(repeats, data_dir)
@@ -71,7 +72,7 @@ def epoch(
 
 @app.command
 def growth(*, repeats: int = 2, as_json: Json = False) -> None:
-    """Epoch time as images, classes and inner steps grow."""
+    """Measure how the time of an epoch grows with images, classes and inner steps."""
     from bikd_core.bench import growth, report
 
     report.show("How does an epoch's time grow?", growth.measure(repeats), as_json=as_json)
@@ -79,7 +80,7 @@ def growth(*, repeats: int = 2, as_json: Json = False) -> None:
 
 @app.command
 def page(*, rounds: int = 3, as_json: Json = False) -> None:
-    """1 to 30 viewers of one training run: what they cost it, and how long they wait."""
+    """Measure how much 1 to 30 viewers slow down a training run, and how long they wait."""
     from bikd_core.bench import page, report
 
     report.show("What do viewers cost?", page.measure(rounds), as_json=as_json)
@@ -87,7 +88,7 @@ def page(*, rounds: int = 3, as_json: Json = False) -> None:
 
 @app.command
 def start(*, num_runs: int = 5, as_json: Json = False) -> None:
-    """Import, first paint, and Start to first chart, in a headless Chromium."""
+    """Measure import, first paint, and Start to first chart, in a headless Chromium."""
     from bikd_core.bench import report, start
 
     report.show("How long does a user wait?", start.measure(num_runs), as_json=as_json)
@@ -102,7 +103,7 @@ def click(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Clicks on the page, idle and while a CIFAR-size network trains."""
+    """Measure clicks on the page, idle and while a CIFAR-size network trains."""
     from bikd_core.bench import click, report
 
     rows = click.measure(num_clicks, data_dir or Places.from_environment().data)
@@ -114,11 +115,12 @@ def lab(
     *,
     num_moves: int = 20,
     data_dir: Annotated[
-        Path | None, Parameter(help="Folder that holds CIFAR-10; without, nothing trains beside.")
+        Path | None,
+        Parameter(help="Folder that holds CIFAR-10; without it, nothing trains meanwhile."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Bytes of a poll, building of figures, the epoch slider, the first paint of a recorded run."""
+    """Measure bytes of a poll, building of figures, the epoch slider, and the first paint."""
     from bikd_core.bench import lab, report
 
     report.show("What does the Lab cost?", lab.measure(num_moves, data_dir), as_json=as_json)

@@ -1,4 +1,4 @@
-"""`bikd compare`: methods × seeds under one protocol, and who wins for whom."""
+"""`bikd compare`: methods over seeds under one protocol; which one wins."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from bikd_core.runs import RunManager
 from bikd_core.studies import (
     Comparison,
     Report,
+    active_runs,
     queue_missing,
     read_faults,
     read_seeds,
     split_entries,
-    under_way,
 )
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
@@ -37,33 +37,33 @@ _WIDTH = 160  # characters
 League = Annotated[
     str,
     Parameter(
-        help="1: D_val is not trained on. 2: it is, as --train-on-val says, else as a batch of "
-        "equal weight. both: one after the other. Else --train-on-val decides."
+        help="1: D_val is not trained on. 2: it is, as --train-on-val says or else as a batch of "
+        "equal weight. both: one after the other. Without it, --train-on-val decides."
     ),
 ]
-Jobs = Annotated[int, Parameter(help="Runs that train at one time; each has a share of the cores.")]
+Jobs = Annotated[int, Parameter(help="Runs that train at the same time; they share the cores.")]
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is compared, and what counts."""
+class CompareOptions:
+    """The options of `bikd compare`."""
 
     methods: Annotated[
         str,
         Parameter(
-            help="Separated by commas; one with options of its own as bikd:prior=both,warm_up=5."
+            help="Separated by commas; a method's own options look like bikd:prior=both,warm_up=5."
         ),
     ] = "ce,kd,bikd"
     seeds: Annotated[
-        str, Parameter(help="Whole numbers, separated by commas, or a range as 0-9.")
+        str, Parameter(help="Whole numbers, separated by commas, or a range like 0-9.")
     ] = "0,1,2"
     reference: Annotated[
-        str, Parameter(help="The entry that leads are over; else kd or the first.")
+        str, Parameter(help="The entry that the others are compared to; else kd or the first.")
     ] = ""
     epoch: Annotated[
         str,
         Parameter(
-            help="Which epoch counts: last; val: lowest D_val loss; test: best on the test set, "
+            help="The epoch that counts. last; val: lowest D_val loss; test: best on the test set, "
             "a fault of the published comparison."
         ),
     ] = "last"
@@ -72,7 +72,7 @@ class Question:
         str,
         Parameter(
             name="--protocol",
-            help="fair, or as_published: with every fault of the published comparison.",
+            help="fair; or as_published, with every fault of the published comparison.",
         ),
     ] = "fair"
     faults: Annotated[
@@ -84,36 +84,30 @@ class Question:
     ] = ""
     jobs: Jobs = 1
     export: Annotated[
-        Path | None, Parameter(help="A file for the answer: .csv, .parquet, .md, .tex or .json.")
+        Path | None,
+        Parameter(help="File to write the answer to: .csv, .parquet, .md, .tex or .json."),
     ] = None
 
 
-Asked = Annotated[Question, Parameter(name="*", group="Comparison")]
+CompareArguments = Annotated[CompareOptions, Parameter(name="*", group="Comparison")]
 
 
-def compare(base: RunConfig, places: Places, question: Question, *, as_json: bool) -> bool:
-    """Run what is missing, then print the answer; returns whether every run finished.
+def compare(base: RunConfig, places: Places, options: CompareOptions, *, as_json: bool) -> bool:
+    """Train the missing runs, print the answer, and return whether every run finished.
 
     Raises:
-        ConfigError: Something that is asked for is not possible.
+        ConfigError: An option is not possible.
     """
-    if question.export is not None:
-        check_ending(question.export)
-    comparisons = [comparison_of(league, question) for league in leagues(base, question.league)]
-    reports = []
-    manager = RunManager(places, max_training=question.jobs)
-    try:
-        for comparison in comparisons:
-            train_missing(comparison.configs(), manager, "comparing")
-            reports.append(report_of(comparison, manager.list()))
-    finally:
-        manager.shutdown()
-    show(reports, question.export, as_json=as_json)
+    if options.export is not None:
+        check_ending(options.export)
+    comparisons = [comparison_of(league, options) for league in leagues(base, options.league)]
+    reports = train_and_report(comparisons, places, options.jobs, "comparing")
+    show(reports, options.export, as_json=as_json)
     return not any(report.missing for report in reports)
 
 
 def leagues(base: RunConfig, league: str) -> list[RunConfig]:
-    """The base of each league that is asked for.
+    """Return the base config of each league: "1", "2", "both", or "" for the base as it is.
 
     Raises:
         ConfigError: There is no such league.
@@ -127,58 +121,73 @@ def leagues(base: RunConfig, league: str) -> list[RunConfig]:
     return found[league]
 
 
-def comparison_of(base: RunConfig, question: Question) -> Comparison:
-    """What a question asks of a base.
+def comparison_of(base: RunConfig, options: CompareOptions) -> Comparison:
+    """Return the comparison that the options describe.
 
     Raises:
-        ConfigError: It cannot be asked.
+        ConfigError: An option is not possible.
     """
-    names = split_entries(question.methods)
+    names = split_entries(options.methods)
     return Comparison(
         base,
         names,
-        read_seeds(question.seeds),
-        question.reference or ("kd" if "kd" in names else names[0]),
-        question.epoch,  # type: ignore[arg-type]  # checked there
-        read_faults(question.fairness, question.faults),
+        read_seeds(options.seeds),
+        options.reference or ("kd" if "kd" in names else names[0]),
+        options.epoch,  # type: ignore[arg-type]  # checked there
+        read_faults(options.fairness, options.faults),
     )
 
 
-def train_missing(configs: Iterable[RunConfig], manager: RunManager, doing: str) -> None:
-    """Train what is missing, and wait for it and for what another process trains already.
+def train_and_report(
+    comparisons: Sequence[Comparison], places: Places, jobs: int, activity: str
+) -> list[Report]:
+    """Train the missing runs of each comparison in turn, and return their reports."""
+    reports = []
+    manager = RunManager(places, max_training=jobs)
+    try:
+        for comparison in comparisons:
+            train_missing(comparison.configs(), manager, activity)
+            reports.append(report_of(comparison, manager.list()))
+    finally:
+        manager.shutdown()
+    return reports
 
-    That may be the page, or the last breath of a command that was killed: what it leaves half
-    done is gone on with here.
+
+def train_missing(configs: Iterable[RunConfig], manager: RunManager, activity: str) -> None:
+    """Train the missing runs, and wait for them and for those that another process trains.
+
+    The other process may be the page, or a killed command whose child still runs. What it leaves
+    unfinished is resumed here.
 
     Raises:
-        ConfigError: The data set cannot be cut as asked, or a model does not take its images.
+        ConfigError: The data set cannot be cut like this, or a model does not take its images.
         StoreError: A run's folder cannot be written.
     """
     missing = list(configs)
     while missing:
-        others = [run.run_id for run in under_way(missing, manager)]
+        others = [run.run_id for run in active_runs(missing, manager)]
         queued = queue_missing(missing, manager)
         others = [run_id for run_id in others if run_id not in queued]
-        _follow(manager, queued, doing)
+        _follow(manager, queued, activity)
         _follow(manager, others, "waiting for another process")
         ended = [manager.snapshot(run_id) for run_id in others]
         missing = [run.config for run in ended if run.state in {"stopped", "interrupted"}]
 
 
-def _follow(manager: RunManager, run_ids: Sequence[str], doing: str) -> None:
+def _follow(manager: RunManager, run_ids: Sequence[str], activity: str) -> None:
     """Wait for these runs, in order, with a progress line."""
     if not run_ids:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as progress:
-        task = progress.add_task(doing, total=len(run_ids))
+        task = progress.add_task(activity, total=len(run_ids))
         for number, run_id in enumerate(run_ids):
             while not (run := manager.snapshot(run_id)).has_ended:
                 method = METHOD_FACTS[run.config.method.method].title
                 done, planned = len(run.epochs), run.config.training.epochs
-                where = f"{method}, seed {run.config.training.seed}"
-                said = f"{doing}: {where}, epoch {done} of {planned}"
-                progress.update(task, completed=number, description=said)
+                seed = run.config.training.seed
+                description = f"{activity}: {method}, seed {seed}, epoch {done} of {planned}"
+                progress.update(task, completed=number, description=description)
                 time.sleep(POLL_S)
         progress.update(task, completed=len(run_ids), description="done")
 
@@ -186,7 +195,7 @@ def _follow(manager: RunManager, run_ids: Sequence[str], doing: str) -> None:
 def show(
     reports: Sequence[Report], file: Path | None, *, as_json: bool, as_data: AsData = as_data
 ) -> None:
-    """Print the reports, as tables or JSON, and write them where a file is asked for."""
+    """Print the reports as tables or JSON, and write them to `file` if given."""
     if file is not None:
         export(reports, file, as_data)
     if as_json:
@@ -215,5 +224,5 @@ def _print(report: Report) -> None:
 
 
 def wide_console() -> Console:
-    """Standard output; into a file or a pipe as wide as the tables are."""
+    """Return a console on standard output that is wide enough for tables in files and pipes."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)

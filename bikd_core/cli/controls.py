@@ -1,4 +1,4 @@
-"""The config's controls as options: names, help, choices, ranges and defaults from its models."""
+"""The controls as command-line options; the config models give names, help, ranges, defaults."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Protocol = Annotated[ProtocolConfig, Parameter(name="*", group="Protocol")]
 
 @dataclass(frozen=True)
 class Controls:
-    """All controls of a run, each an option of its own."""
+    """All controls of a run, each as an option."""
 
     data: Data = field(default_factory=DataConfig)
     models: Models = field(default_factory=ModelConfig)
@@ -43,10 +43,10 @@ class Controls:
     protocol: Protocol = field(default_factory=ProtocolConfig)
 
     def config(self) -> RunConfig:
-        """What is not given is the data set's default.
+        """Return the config; options not given take the data set's default.
 
         Raises:
-            ConfigError: They do not go together.
+            ConfigError: The controls do not go together.
         """
         parts = [getattr(self, part.name) for part in dataclasses.fields(self)]
         given = {name: getattr(part, name) for part in parts for name in part.model_fields_set}
@@ -57,7 +57,7 @@ AllControls = Annotated[Controls, Parameter(name="*")]
 
 
 class ControlsHelp(DefaultFormatter):
-    """cyclopts' help, with the range of each number and the data sets' own defaults."""
+    """Formats cyclopts' help with the range of each number and the defaults of each data set."""
 
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
         super().__call__(console, options, panel.copy(entries=[*map(_completed, panel.entries)]))

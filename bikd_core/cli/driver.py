@@ -1,4 +1,4 @@
-"""Train one run in this process: into its folder, onto the screen, until it ends or is stopped."""
+"""Trains one run in this process: records it in its folder and shows it on the screen."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ def drive(
     as_json: bool,
     lens_epochs: frozenset[int] = frozenset(),
 ) -> Driven:
-    """Train a new run, shown on the screen.
+    """Train a new run and show its progress on the screen.
 
     Args:
-        config: What is asked.
-        places: Where runs, teachers and data sets lie.
-        name: What the run is called on the page.
-        as_json: One JSON object a line instead of a progress line.
-        lens_epochs: In these the steps up to the first one of the weight net are recorded.
+        config: The config of the run.
+        places: Folders of runs, teachers and data sets.
+        name: The name of the run on the page.
+        as_json: Print one JSON object per epoch.
+        lens_epochs: Epochs whose steps are recorded up to the first one of the weight net.
 
     Raises:
-        ValueError: Config, data set or teacher cannot be used, or there is no such epoch; no run
-            is left.
+        ValueError: The config, data set, teacher or a lens epoch cannot be used; the run is
+            deleted.
         StoreError: The run cannot be written.
-        KeyboardInterrupt: Ctrl-C before the training began, or a second one.
+        KeyboardInterrupt: Ctrl-C came before the training began, or twice.
     """
     check_possible(config)
     _check_lens(lens_epochs, config.training.epochs)
-    # A failure is told in one sentence; its traceback is in the run's folder.
+    # The screen shows a failure in one sentence; the traceback is in the run's folder.
     logging.getLogger("bikd_core.worker.recording").addHandler(logging.NullHandler())
     with Reporter(config.training.epochs, as_json=as_json) as reporter:
         _fetch(config, places, reporter)
@@ -105,7 +105,7 @@ def _record(
             places,
             control,
             load_training(),
-            # As beside the page. With all cores, another busy process slows a run many times over.
+            # As for runs of the page. On all cores, another busy process slows a run many times.
             num_threads=max(1, torch.get_num_threads() - 1),
             emit=emit,
             refusals=_REFUSALS,
@@ -113,7 +113,7 @@ def _record(
 
 
 def _use_lens(control: Control, event: Event, epochs: frozenset[int]) -> None:
-    """Ask for steps as a viewer does, and let the training go on before it pauses after them."""
+    """Request steps as a viewer does, and resume the training before it pauses after them."""
     if isinstance(event, StepDone) and (event.weight_step or event.outer_loss is None):
         control.resume()
     begins = 1 if isinstance(event, RunStarted) else 0
@@ -124,7 +124,7 @@ def _use_lens(control: Control, event: Event, epochs: frozenset[int]) -> None:
 
 
 def _fetch(config: RunConfig, places: Places, reporter: Reporter) -> None:
-    """Download the data set where it is not there yet, before there is a run that waits for it."""
+    """Download the data set if it is missing, before a run exists that would wait for it."""
     if facts_of(config.data.dataset).download_mb:
         source_of(config.data.dataset).load(places.data, reporter.download)
 

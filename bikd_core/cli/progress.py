@@ -1,4 +1,4 @@
-"""What the command line says of a run while it trains."""
+"""The progress of a run on the command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bikd_core.events import (
 
 
 class Reporter:
-    """One line on standard error that follows a run; as JSON, its epochs on standard output."""
+    """Shows a run as a progress line on standard error, and its epochs as JSON on demand."""
 
     def __init__(self, epochs: int, *, as_json: bool) -> None:
         self.last: EpochDone | None = None
@@ -35,10 +35,10 @@ class Reporter:
             MofNCompleteColumn(),
             BarColumn(bar_width=12),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.fields[numbers]}", table_column=Column()),  # wraps where it must
+            TextColumn("{task.fields[numbers]}", table_column=Column()),  # may wrap
             console=self._console,
             redirect_stdout=False,
-            disable=as_json and sys.stdout.isatty(),  # the two would run into each other
+            disable=as_json and sys.stdout.isatty(),  # both on one screen would mix
         )
         self._task = self._line.add_task("loading", total=None, numbers="")
 
@@ -47,20 +47,21 @@ class Reporter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._line.tasks[self._task].total is None:  # refused before anything came
+        if self._line.tasks[self._task].total is None:  # refused before the first event
             self._line.update(self._task, visible=False)
         self._line.stop()
 
     def download(self, done: int, total: int) -> None:
-        """Show how many bytes of a data set have come."""
+        """Show how many bytes of a data set are downloaded."""
         megabytes = f"{done / 1e6:.0f} of {total / 1e6:.0f} MB"
         self._show("download, %", 100 * done // total, 100, megabytes)
 
     def show(self, event: Event) -> None:
+        """Show an event of the run."""
         match event:
             case TeacherEpochDone():
                 if event.epoch == 1:
-                    self._say("No stored teacher fits this split: one is trained first.")
+                    self._say("No stored teacher fits this split, so one is trained first.")
                 numbers = f"{event.accuracy:.1%} balanced"
                 self._show("teacher", event.epoch, event.epochs, numbers)
             case TeacherViewsDone():
@@ -96,7 +97,7 @@ class Reporter:
             self._say(warning)
 
     def _numbers(self, event: EpochDone) -> str:
-        """Accuracies, mean weights of head → tail classes, speed."""
+        """Return accuracies, mean weights of head → tail classes, and speed in words."""
         parts = [f"{event.accuracy:.1%} balanced", f"{event.accuracy_few:.1%} few"]
         per_class = {"w_hard": event.w_hard_per_class, "w_soft": event.w_soft_per_class}
         for name, weights in per_class.items():

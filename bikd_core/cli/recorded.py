@@ -1,4 +1,4 @@
-"""`bikd export` and `bikd replay`: a run as one zip, out of the list of runs and into it."""
+"""`bikd export` and `bikd replay`: write a run to one zip, and read it back."""
 
 from __future__ import annotations
 
@@ -15,17 +15,21 @@ RunsDir = Annotated[Path | None, Parameter(help="Folder of the runs; else 'runs'
 
 
 def export(
-    run_id: Annotated[str, Parameter(help="As in the run's link, or its folder's name.")],
+    run_id: Annotated[
+        str, Parameter(help="The id in the run's link, which is also its folder's name.")
+    ],
     *,
-    output: Annotated[Path | None, Parameter(help="The zip; else RUN_ID.zip here.")] = None,
+    output: Annotated[
+        Path | None, Parameter(help="The zip to write; else RUN_ID.zip in the current folder.")
+    ] = None,
     max_images: Annotated[
-        int | None, Parameter(help="Keep per-image values of that many training images only.")
+        int | None, Parameter(help="Keep per-image values of only this many training images.")
     ] = None,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Write a run that has ended to one zip, which the page or `bikd replay` opens anywhere.
+    """Write a finished or stopped run to one zip that the page or `bikd replay` opens anywhere.
 
-    No pictures are in it: they come from the data set, where that is there.
+    It holds no images; where the data set is available, they come from there.
     """
     target = output or Path(f"{run_id}.zip")
     try:
@@ -37,11 +41,11 @@ def export(
 
 
 def replay(
-    file: Annotated[Path, Parameter(help="A zip that `bikd export` or the page wrote.")],
+    file: Annotated[Path, Parameter(help="A zip written by `bikd export` or by the page.")],
     *,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Put an exported run among the runs that the page lists."""
+    """Add an exported run to the runs that the page lists."""
     if not file.is_file():
         raise StoreError(f"There is no file {file}.")
     folder = import_run(file, runs_dir or Places.from_environment().runs)

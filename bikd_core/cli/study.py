@@ -1,4 +1,4 @@
-"""`bikd search` and `bikd duel`: the best by D_val alone, and two configurations over seeds."""
+"""`bikd search` and `bikd duel`: random search on D_val, and two configurations over seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from typing import Annotated
 from cyclopts import Parameter
 from rich.table import Table
 
-from bikd_core.cli.compare import Jobs, League, leagues, show, train_missing, wide_console
+from bikd_core.cli.compare import (
+    Jobs,
+    League,
+    leagues,
+    show,
+    train_and_report,
+    train_missing,
+    wide_console,
+)
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
@@ -22,86 +30,89 @@ from bikd_core.studies import (
     duel,
     label_of,
     read_seeds,
-    report_of,
     search,
     split_entries,
 )
 from bikd_core.studies.export import check_ending
-from bikd_core.studies.search import Found, Search
+from bikd_core.studies.search import Search, TrialResult
 
-Ranked = dict[str, list[Found]]
-_SHOWN = 5  # trials of each method
+Ranked = dict[str, list[TrialResult]]
+_NUM_SHOWN = 5  # trials of each method
 
 
 @dataclass(frozen=True)
-class Searched:
-    """What is searched, and how it is judged."""
+class SearchOptions:
+    """The options of `bikd search`."""
 
     methods: Annotated[
-        str, Parameter(help="Separated by commas; an entry's own options are not searched.")
+        str, Parameter(help="Separated by commas; options given to an entry are not searched.")
     ] = "bikd,prior_kd"
-    trials: Annotated[int, Parameter(help="For each method; the first is the method itself.")] = 20
-    search_seed: Annotated[int, Parameter(help="Of the draw.")] = 0
-    seeds: Annotated[str, Parameter(help="Of each trial's runs.")] = "0"
+    trials: Annotated[
+        int, Parameter(help="Trials of each method; the first is the method itself.")
+    ] = 20
+    search_seed: Annotated[int, Parameter(help="Seed of the draw.")] = 0
+    seeds: Annotated[str, Parameter(help="Seeds of the runs of each trial.")] = "0"
     by: Annotated[
         str, Parameter(help="val_accuracy or val_loss, on D_val or its held-out half.")
     ] = "val_accuracy"
     league: League = ""
     jobs: Jobs = 1
-    export: Annotated[Path | None, Parameter(help="A file for all trials: .json or .csv.")] = None
+    export: Annotated[
+        Path | None, Parameter(help="File to write all trials to: .json or .csv.")
+    ] = None
 
 
 @dataclass(frozen=True)
-class Duel:
-    """Who meets whom."""
+class DuelOptions:
+    """The options of `bikd duel`."""
 
-    first: Annotated[str, Parameter(help="An entry, as bikd:prior=both,warm_up=5.")] = "bikd"
-    second: Annotated[str, Parameter(help="Another one, which the lead is over.")] = "prior_kd"
-    seeds: Annotated[str, Parameter(help="At least two; as 0-14.")] = "0-14"
+    first: Annotated[str, Parameter(help="An entry, such as bikd:prior=both,warm_up=5.")] = "bikd"
+    second: Annotated[str, Parameter(help="The entry that the first is compared to.")] = "prior_kd"
+    seeds: Annotated[str, Parameter(help="At least two, such as 0-14.")] = "0-14"
     league: League = ""
     jobs: Jobs = 1
     export: Annotated[
         Path | None,
-        Parameter(help="A file for the answer: .json, small; or .csv, .parquet, .md, .tex."),
+        Parameter(help="File to write the answer to: .json, short; or .csv, .parquet, .md, .tex."),
     ] = None
 
 
-AskedSearch = Annotated[Searched, Parameter(name="*", group="Search")]
-AskedDuel = Annotated[Duel, Parameter(name="*", group="Duel")]
+SearchArguments = Annotated[SearchOptions, Parameter(name="*", group="Search")]
+DuelArguments = Annotated[DuelOptions, Parameter(name="*", group="Duel")]
 
 
-def run_search(base: RunConfig, places: Places, asked: Searched, *, as_json: bool) -> bool:
-    """Run the trials that are missing, print the best; returns whether all trials finished.
+def run_search(base: RunConfig, places: Places, options: SearchOptions, *, as_json: bool) -> bool:
+    """Train the missing trials, print the best, and return whether all trials finished.
 
     Raises:
-        ConfigError: Something that is asked for is not possible.
+        ConfigError: An option is not possible.
     """
-    if asked.export is not None and asked.export.suffix not in {".json", ".csv"}:
+    if options.export is not None and options.export.suffix not in {".json", ".csv"}:
         raise ConfigError(
-            f"export = {str(asked.export)!r} is not possible: the file must end in .json or .csv."
+            f"export = {str(options.export)!r} is not possible: the file must end in .json or .csv."
         )
-    methods, seeds = split_entries(asked.methods), read_seeds(asked.seeds)
+    methods, seeds = split_entries(options.methods), read_seeds(options.seeds)
     searches = [
-        Search(league, methods, asked.trials, asked.search_seed, seeds, asked.by)  # type: ignore[arg-type]  # checked there
-        for league in leagues(base, asked.league)
+        Search(league, methods, options.trials, options.search_seed, seeds, options.by)  # type: ignore[arg-type]  # checked there
+        for league in leagues(base, options.league)
     ]
     found = []
-    manager = RunManager(places, max_training=asked.jobs)
+    manager = RunManager(places, max_training=options.jobs)
     try:
         for each in searches:
-            train_missing([config for _, config in each.runs_asked()], manager, "searching")
+            train_missing([config for _, config in each.grid()], manager, "searching")
             found.append((each, each.ranked(manager.list())))
     finally:
         manager.shutdown()
     data = [search.as_data(each, ranked) for each, ranked in found]
-    if asked.export is not None:
-        _write(found, data, asked.export)
+    if options.export is not None:
+        _write(found, data, options.export)
     if as_json:
         print(json.dumps(data[0] if len(data) == 1 else data))
     else:
         for each, ranked in found:
             _print(each, ranked)
-    return all(len(t) == asked.trials for _, ranked in found for t in ranked.values())
+    return all(len(t) == options.trials for _, ranked in found for t in ranked.values())
 
 
 def _write(found: Sequence[tuple[Search, Ranked]], data: Sequence[object], path: Path) -> None:
@@ -132,38 +143,32 @@ def _print(each: Search, ranked: Ranked) -> None:
         table.add_column(f"{label_of(method)}: entry", overflow="fold")
         for name in ("D_val accuracy %", "D_val loss"):
             table.add_column(name, justify="right")
-        for found in trials[:_SHOWN]:
-            accuracy = "–" if found.val_accuracy is None else f"{100 * found.val_accuracy:.1f}"
-            table.add_row(found.entry, accuracy, f"{found.val_loss:.3f}")
+        for result in trials[:_NUM_SHOWN]:
+            accuracy = "–" if result.val_accuracy is None else f"{100 * result.val_accuracy:.1f}"
+            table.add_row(result.entry, accuracy, f"{result.val_loss:.3f}")
         console.print(table)
         if len(trials) < each.num_trials:
             missing = each.num_trials - len(trials)
             print(f"{method}: {missing} trials did not finish and do not count.", file=sys.stderr)
 
 
-def run_duel(base: RunConfig, places: Places, asked: Duel, *, as_json: bool) -> bool:
-    """Run what is missing, say who leads; returns whether every run finished.
+def run_duel(base: RunConfig, places: Places, options: DuelOptions, *, as_json: bool) -> bool:
+    """Train the missing runs, print who leads, and return whether every run finished.
 
     Raises:
-        ConfigError: Something that is asked for is not possible.
+        ConfigError: An option is not possible.
     """
-    if asked.export is not None:
-        check_ending(asked.export)
-    entries, seeds = (asked.first, asked.second), read_seeds(asked.seeds)
+    if options.export is not None:
+        check_ending(options.export)
+    entries, seeds = (options.first, options.second), read_seeds(options.seeds)
     comparisons = [
-        Comparison(league, entries, seeds, asked.second) for league in leagues(base, asked.league)
+        Comparison(league, entries, seeds, options.second)
+        for league in leagues(base, options.league)
     ]
     for comparison in comparisons:
         duel.check(comparison)
-    reports = []
-    manager = RunManager(places, max_training=asked.jobs)
-    try:
-        for comparison in comparisons:
-            train_missing(comparison.configs(), manager, "duelling")
-            reports.append(report_of(comparison, manager.list()))
-    finally:
-        manager.shutdown()
-    show(reports, asked.export, as_json=as_json, as_data=duel.as_data)
+    reports = train_and_report(comparisons, places, options.jobs, "duelling")
+    show(reports, options.export, as_json=as_json, as_data=duel.as_data)
     if not as_json:
         for report in reports:
             print(duel.verdict(report))

@@ -1,13 +1,13 @@
-"""A question → a grid of runs → an answer with its uncertainty. Imports no torch."""
+"""Studies: a question, the grid of runs it takes, the answer with its uncertainty. Torch-free."""
 
 from bikd_core.studies.answer import METRICS, Interval, Line, answer, interval
-from bikd_core.studies.comparison import EPOCH_WORDS, Comparison, queue_missing, under_way
+from bikd_core.studies.comparison import EPOCH_WORDS, Comparison, active_runs, queue_missing
 from bikd_core.studies.entries import Entry, label_of, read_entry, split_entries
 from bikd_core.studies.export import export
 from bikd_core.studies.faults import FAULTS, read_faults
+from bikd_core.studies.planned import PlannedRun, planned_runs, seconds_to_go
 from bikd_core.studies.report import Report, protocol_of, protocol_sentences, report_of
 from bikd_core.studies.seeds import read_seeds, write_seeds
-from bikd_core.studies.standing import Place, seconds_to_go, standing
 
 __all__ = [
     "EPOCH_WORDS",
@@ -17,12 +17,14 @@ __all__ = [
     "Entry",
     "Interval",
     "Line",
-    "Place",
+    "PlannedRun",
     "Report",
+    "active_runs",
     "answer",
     "export",
     "interval",
     "label_of",
+    "planned_runs",
     "protocol_of",
     "protocol_sentences",
     "queue_missing",
@@ -32,7 +34,5 @@ __all__ = [
     "report_of",
     "seconds_to_go",
     "split_entries",
-    "standing",
-    "under_way",
     "write_seeds",
 ]

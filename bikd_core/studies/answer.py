@@ -1,4 +1,4 @@
-"""Means over seeds with their 95 % intervals, and differences paired by seed; by scipy."""
+"""Means over seeds with 95 % intervals, and differences paired by seed, computed by scipy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bikd_core.events import EpochDone
 from bikd_core.studies.entries import label_of
 
 CONFIDENCE = 0.95
-#: What is compared, by name: a number of an epoch. Accuracies are fractions.
+#: What is compared: by name, how to read it from an epoch. Accuracies are fractions.
 METRICS: dict[str, Callable[[EpochDone], float]] = {
     "accuracy": lambda epoch: epoch.accuracy,
     "accuracy_many": lambda epoch: epoch.accuracy_many,
@@ -21,7 +21,7 @@ METRICS: dict[str, Callable[[EpochDone], float]] = {
 
 
 class Interval(NamedTuple):
-    """A mean and where the true one lies at 95 % confidence; one run alone has no interval."""
+    """A mean with its 95 % confidence interval; a single value has no interval."""
 
     mean: float
     low: float | None
@@ -29,25 +29,25 @@ class Interval(NamedTuple):
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether a difference may be claimed."""
+        """Return whether the interval excludes 0, so that a difference may be claimed."""
         return self.low is not None and self.high is not None and self.low * self.high > 0
 
 
 class Line(NamedTuple):
-    """One entry's answer. Per-class fields are in label order."""
+    """The result of one entry of a comparison. Per-class fields are in label order."""
 
     method: str  # the entry as text
-    seeds: tuple[int, ...]  # of the runs that count
+    seeds: tuple[int, ...]  # that have a run which counts
     values: dict[str, Interval]  # by metric
-    #: By metric, less the reference's on the same seeds; empty for the reference itself, and where
-    #: no seed is common.
+    #: By metric: this entry minus the reference on the same seeds. Empty for the reference itself
+    #: and if no seed is common.
     lead: dict[str, Interval]
     seconds_per_epoch: float
-    label: str  # for people
-    cost: float | None  # its seconds per epoch over plain KD's; None without KD in the comparison
+    label: str  # the entry in words
+    cost: float | None  # seconds per epoch relative to plain KD; None without KD
     accuracies: tuple[float, ...]  # balanced, in the order of `seeds`
     per_class: tuple[Interval, ...]
-    per_class_lead: tuple[Interval, ...]  # paired by seed; empty where `lead` is
+    per_class_lead: tuple[Interval, ...]  # paired by seed; empty if `lead` is
 
 
 def answer(
@@ -55,12 +55,12 @@ def answer(
     seconds: Mapping[str, float],
     reference: str,
 ) -> list[Line]:
-    """The comparison's lines, best mean balanced accuracy first.
+    """Return one line per entry, the best mean balanced accuracy first.
 
     Args:
-        chosen: The epoch that counts, by entry and seed. Only what ran is in here.
-        seconds: Mean seconds of an epoch by entry.
-        reference: The entry that the others' leads are over; it may be missing.
+        chosen: By entry and seed, the epoch that counts; only of runs that finished.
+        seconds: Mean seconds of an epoch, by entry.
+        reference: The entry that the others are compared to; it may be missing.
     """
     kd = seconds.get("kd")
     lines = [
@@ -90,10 +90,12 @@ def _line(
     return Line(
         method=method,
         seeds=tuple(sorted(by_seed)),
-        values={name: interval([of(epoch) for epoch in epochs]) for name, of in METRICS.items()},
+        values={
+            name: interval([read(epoch) for epoch in epochs]) for name, read in METRICS.items()
+        },
         lead={
-            name: interval([of(this) - of(other) for this, other in pairs])
-            for name, of in METRICS.items()
+            name: interval([read(own) - read(other) for own, other in pairs])
+            for name, read in METRICS.items()
             if pairs
         },
         seconds_per_epoch=seconds,
@@ -110,19 +112,19 @@ def _line(
 
 
 def interval(values: list[float]) -> Interval:
-    """The mean with Student's t interval; of paired differences that is the paired t-test's.
+    """Return the mean with Student's t interval; for paired differences, that of the paired t-test.
 
     Raises:
-        ValueError: There are no values.
+        ValueError: `values` is empty.
     """
     from scipy import stats
 
     if not values:
-        raise ValueError("no values, so there is no mean")
+        raise ValueError("There are no values, so there is no mean.")
     if len(values) == 1:
         return Interval(values[0], None, None)
     mean, error = fmean(values), float(stats.sem(values))
-    if error == 0:  # all values are equal, and scipy would say not-a-number
+    if error == 0:  # all values are equal: scipy would return nan
         return Interval(mean, mean, mean)
     low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error)
     return Interval(mean, float(low), float(high))

@@ -1,4 +1,4 @@
-"""Two configurations over seeds: what is said of the difference, and what is kept of it."""
+"""A duel: two configurations over seeds, a verdict in words, and the numbers behind it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from bikd_core.studies.comparison import Comparison
 from bikd_core.studies.entries import label_of
 from bikd_core.studies.report import Report, protocol_of
 
-GOAL = 0.01  # of balanced accuracy: the lead that this project is after
+GOAL = 0.01  # lead in balanced accuracy that this project aims at
 
 
 def check(comparison: Comparison) -> None:
-    """Refuse what is no duel.
+    """Check that a comparison is a duel.
 
     Raises:
-        ConfigError: There are not two entries, or only one seed, which has no interval.
+        ConfigError: There are not exactly two entries, or there is only one seed.
     """
     if len(comparison.methods) != 2:
         raise ConfigError(
-            f"methods = {', '.join(comparison.methods)!r} is not possible: a duel is of two."
+            f"methods = {', '.join(comparison.methods)!r} is not possible: a duel has two entries."
         )
     if len(comparison.seeds) < 2:
         raise ConfigError(
@@ -30,29 +30,31 @@ def check(comparison: Comparison) -> None:
 
 
 def verdict(report: Report) -> str:
-    """Who leads by how much, in a sentence; a lead is claimed only where its interval excludes 0.
+    """Return a sentence on who leads; a lead is claimed only if its interval excludes 0.
 
     Args:
-        report: Of two entries; the reference is the second.
+        report: The report of a duel, whose reference is the second entry.
     """
     reference = report.comparison.reference
     line = next((line for line in report.lines if line.method != reference), None)
     lead = line.lead.get("accuracy") if line is not None else None
     if line is None or lead is None or lead.low is None or lead.high is None:
-        return "There is no answer yet: fewer than two seeds have run with both."
+        return "There is no answer yet: both entries must have finished at least two common seeds."
     low, high, mean = (f"{100 * value:+.1f}" for value in (lead.low, lead.high, lead.mean))
-    said = f"{mean} points of balanced accuracy (95 % interval {low} to {high}, paired by seed)"
+    lead_in_words = (
+        f"{mean} points of balanced accuracy (95 % interval {low} to {high}, paired by seed)"
+    )
     first, second = line.label, label_of(reference)
     if not lead.excludes_zero:
-        return f"No lead: {first} against {second} is {said}; the interval holds 0."
+        return f"No lead: {first} against {second} is {lead_in_words}; the interval holds 0."
     if lead.mean < 0:
-        return f"{second} leads {first}: {said}."
+        return f"{second} leads {first}: {lead_in_words}."
     goal = "reached" if lead.mean >= GOAL else "missed"
-    return f"{first} leads {second}: {said}; the goal of a point is {goal}."
+    return f"{first} leads {second}: {lead_in_words}; the goal of one point is {goal}."
 
 
 def as_data(report: Report) -> dict[str, Any]:
-    """A duel as JSON has it: small, with every seed's accuracy, so that others can compute."""
+    """Return a duel as plain data for JSON, with the accuracy of every seed to recompute it."""
     comparison = report.comparison
     return {
         "protocol": protocol_of(comparison),

@@ -1,7 +1,7 @@
-"""What is compared: a method, with values of its own where it is not the comparison's: its options.
+"""The entries of a comparison: a method with options that override the comparison's controls.
 
-As text: `kd`, or `bikd:prior=both,meta_loss=hard`. A list of entries is separated by commas too;
-what has "=" and no ":" before it belongs to the entry before.
+As text, an entry is `kd` or `bikd:prior=both,meta_loss=hard`. Commas separate the entries of a list
+too: a piece with "=" and no ":" before it belongs to the entry before.
 """
 
 from __future__ import annotations
@@ -11,36 +11,36 @@ from typing import Any
 
 from bikd_core.config import METHOD_FACTS, ConfigError, DataConfig, RunConfig, fields, is_read_by
 
-#: What decides which images are trained and tested on, and so is the same for all entries.
+#: Controls that decide which images are trained and tested on; they are the same for all entries.
 _SHARED = tuple(name for name in DataConfig.model_fields if name != "val_per_class")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of a comparison."""
+    """One entry of a comparison: a method and its own options."""
 
-    text: str
+    text: str  # as the user wrote it
     method: str
-    options: tuple[tuple[str, str], ...] = ()  # control and value, as given
+    options: tuple[tuple[str, str], ...] = ()  # control and value, as written
 
     @property
     def label(self) -> str:
-        """For people: "BiKD (class prior both, meta loss hard)"."""
+        """Return the entry in words, such as "BiKD (class prior both, meta loss hard)"."""
         title = METHOD_FACTS[self.method].title
         words = ", ".join(_words(name, value) for name, value in self.options)
         return f"{title} ({words})" if words else title
 
     def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
-        """The run of this entry with a seed.
+        """Return the config of this entry with a seed.
 
         Raises:
-            ConfigError: An option has a value that it cannot take.
+            ConfigError: An option has an impossible value.
         """
         return base.changed(method=self.method, seed=seed, **(faults | dict(self.options)))
 
 
 def split_entries(text: str) -> tuple[str, ...]:
-    """The entries of a list, as texts."""
+    """Split a list of entries, separated by commas, into the text of each."""
     entries: list[str] = []
     for piece in text.split(","):
         if entries and "=" in piece and ":" not in piece.partition("=")[0]:
@@ -51,10 +51,10 @@ def split_entries(text: str) -> tuple[str, ...]:
 
 
 def read_entry(text: str) -> Entry:
-    """The entry of one text.
+    """Parse the text of an entry.
 
     Raises:
-        ConfigError: The method or an option is unknown, or cannot be an entry's own.
+        ConfigError: The method or an option is unknown, or the option cannot differ by entry.
     """
     method, _, rest = text.partition(":")
     if method not in METHOD_FACTS:
@@ -67,10 +67,10 @@ def read_entry(text: str) -> Entry:
 
 
 def label_of(text: str) -> str:
-    """An entry's label for people.
+    """Return an entry's label in words, from its text.
 
     Raises:
-        ConfigError: As `read_entry`.
+        ConfigError: The text is not a valid entry.
     """
     return read_entry(text).label
 
@@ -80,10 +80,10 @@ def _option(text: str, method: str, piece: str) -> tuple[str, str]:
     refusal = f"methods = {text[:80]!r} is not possible: "
     if not has_value or name not in fields():
         raise ConfigError(
-            f"{refusal}after the colon come controls as prior=both; {name[:80]!r} is none."
+            f"{refusal}after the colon come controls like prior=both; {name[:80]!r} is not one."
         )
     if name in {"method", "seed", *_SHARED}:
-        raise ConfigError(f"{refusal}{name} is the same for all that is compared.")
+        raise ConfigError(f"{refusal}{name} must be the same for all entries.")
     if not is_read_by(name, method):
         raise ConfigError(f"{refusal}{METHOD_FACTS[method].title} does not read {name}.")
     return name, value

@@ -1,4 +1,4 @@
-"""A comparison as CSV, Parquet, LaTeX, Markdown or JSON, its protocol with it; pure functions."""
+"""Export of reports with their protocol: CSV, Parquet, LaTeX, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AsData = Callable[[Report], dict[str, Any]]
-#: What a metric is called in a table.
+#: Table headings of the metrics.
 TITLES: dict[str, str] = {
     "accuracy": "balanced",
     "accuracy_many": "many",
@@ -36,7 +36,7 @@ _LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslas
 
 
 def rows(reports: Sequence[Report]) -> list[dict[str, Any]]:
-    """One flat row for each line: fractions, seconds, and the whole protocol as JSON."""
+    """Return one flat row per line: fractions, seconds, and the whole protocol as JSON."""
     return [_row(report, line) for report in reports for line in report.lines]
 
 
@@ -61,32 +61,32 @@ def _row(report: Report, line: Line) -> dict[str, Any]:
 
 
 def frame(reports: Sequence[Report]) -> pd.DataFrame:
-    """The rows as a table."""
+    """Return the rows as a data frame."""
     import pandas as pd
 
     return pd.DataFrame(rows(reports))
 
 
 def to_csv(reports: Sequence[Report]) -> bytes:
-    """Comma-separated, one row for each line."""
+    """Return the reports as CSV, one row per line of a report."""
     text: str = frame(reports).to_csv(index=False)
     return text.encode()
 
 
 def to_parquet(reports: Sequence[Report]) -> bytes:
-    """The same table as Parquet."""
+    """Return the reports as Parquet, with the same rows as the CSV."""
     buffer = io.BytesIO()
     frame(reports).to_parquet(buffer, index=False)
     return buffer.getvalue()
 
 
 def to_json(reports: Sequence[Report], data: AsData = as_data) -> bytes:
-    """All there is, per class too: one object for each report."""
+    """Return everything as JSON, per class too: one object per report."""
     return json.dumps([data(report) for report in reports], indent=1).encode() + b"\n"
 
 
 def to_markdown(reports: Sequence[Report]) -> bytes:
-    """A table for each report, its protocol above it."""
+    """Return a Markdown table per report, with its protocol above."""
     parts = []
     for report in reports:
         head, *body = table(report)
@@ -100,7 +100,7 @@ def to_markdown(reports: Sequence[Report]) -> bytes:
 
 
 def to_latex(reports: Sequence[Report]) -> bytes:
-    """A `table` for each report (needs booktabs), its protocol in the caption."""
+    """Return a LaTeX `table` per report with its protocol in the caption; needs booktabs."""
     parts = []
     for report in reports:
         head, *body = ([_latex(cell) for cell in line] for line in table(report))
@@ -127,9 +127,9 @@ def _latex(text: str) -> str:
 
 
 def table(report: Report) -> list[list[str]]:
-    """Heading and cells, for people: accuracies and calibration error in %, ± half the interval.
+    """Return heading and rows as text: accuracies and calibration error in %, ± half the interval.
 
-    A lead that the interval around it tells from 0 has a star.
+    A star marks a lead whose interval excludes 0.
     """
     reference = label_of(report.comparison.reference)
     head = ["method", "seeds", *TITLES.values(), f"lead over {reference}"]
@@ -155,23 +155,23 @@ def _lead(line: Line) -> str:
 
 
 def notes(report: Report) -> list[str]:
-    """What a reader of the table must know."""
-    said = [
-        "In %, ± half of the 95 % interval over seeds; the lead is paired by seed, * where its "
-        "interval excludes 0. ECE: expected calibration error."
-    ]
-    return said + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
+    """Return the notes below a table: what its numbers mean, and which runs do not count."""
+    legend = (
+        "In %, ± half of the 95 % interval over seeds. Leads are paired by seed; * marks a lead "
+        "whose interval excludes 0. ECE: expected calibration error."
+    )
+    return [legend] + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
 
 
 def in_percent(value: Interval, *, signed: bool = False) -> str:
-    """A mean in percent with half its interval: "61.2 ± 1.4"."""
+    """Return a mean in percent with half its interval, such as "61.2 ± 1.4"."""
     mean = f"{100 * value.mean:+.1f}" if signed else f"{100 * value.mean:.1f}"
     if value.high is None:
         return mean
     return f"{mean} ± {100 * (value.high - value.mean):.1f}"
 
 
-#: By the file's ending.
+#: How to write each format, by the ending of the file.
 FORMATS: dict[str, Callable[[Sequence[Report]], bytes]] = {
     ".csv": to_csv,
     ".parquet": to_parquet,
@@ -182,10 +182,10 @@ FORMATS: dict[str, Callable[[Sequence[Report]], bytes]] = {
 
 
 def check_ending(path: Path) -> None:
-    """Refuse a file whose ending is none of `FORMATS`, before hours are spent.
+    """Check the ending of an export file, before hours of training are spent.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: The ending is not in `FORMATS`.
     """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(
@@ -194,10 +194,10 @@ def check_ending(path: Path) -> None:
 
 
 def export(reports: Sequence[Report], path: Path, data: AsData = as_data) -> None:
-    """Write the reports in the format of the file's ending; `data` says what JSON holds.
+    """Write the reports in the format of the file's ending; `data` makes the JSON objects.
 
     Raises:
-        ConfigError: As `check_ending`, or the file cannot be written.
+        ConfigError: The ending is not in `FORMATS`, or the file cannot be written.
     """
     check_ending(path)
     ending = path.suffix.lower()

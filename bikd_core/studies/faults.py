@@ -1,8 +1,8 @@
-"""What is unfair or broken in the published comparison, each as a switch; "fair" has none on.
+"""The faults of the published comparison, each as a switch; the protocol "fair" has none.
 
-Source: the published code of arXiv:2605.17839, as read for this project: its number is the best
-epoch on the test set, its baselines' the best on D_val; its teacher is never put into eval mode;
-a window left over at an epoch's end is dropped; batch size, weight decay and temperature differ.
+Source: the published code of arXiv:2605.17839, as read for this project. It reports its own best
+epoch on the test set, but its baselines' best on D_val; it never puts its teacher into eval mode;
+it drops a window left over at the end of an epoch; batch size, weight decay and temperature differ.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 from bikd_core.config import ConfigError
 
-#: By name: what it does, for people.
+#: What each fault does, in words.
 FAULTS: dict[str, str] = {
     "teacher_batch_statistics": "BiKD's teacher runs in train mode",
-    "drop_window": "BiKD throws an epoch's left-over window away",
-    "test_chosen_epoch": "BiKD's epoch is its best on the test set, its rivals' that of D_val",
+    "drop_window": "BiKD drops the window left over at the end of an epoch",
+    "test_chosen_epoch": "BiKD's epoch is its best on the test set, its rivals' the best on D_val",
     "unequal_recipes": "rivals keep their own batch size, learning rate, weight decay, temperature",
 }
-_BIKD = "bikd"  # whose faults they are
-#: Where a recipe is not known from its authors' own files, the comparison's stands: DiVE, LTKD,
-#: logit adjustment. Epochs, schedule, Nesterov's momentum and the optimiser of Meta-Weight-Net's
-#: net also stay the comparison's.
+_BIKD = "bikd"  # the published faults favour or concern this method
+#: Recipes of the methods' own authors. Methods whose recipe is not known from its authors' files
+#: keep the comparison's: DiVE, LTKD, logit adjustment. Epochs, schedule, Nesterov momentum and the
+#: optimiser of Meta-Weight-Net's net are always those of the comparison.
 #: Sources: kd, dkd: megvii-research/mdistiller, configs/cifar100/{kd,dkd/res32x4_res8x4}.yaml and
 #: engine/cfg.py@a08d46f; bkd: EricZsy/BalancedKnowledgeDistillation, train_student.py@1135aab;
 #: wsl: bellymonster/Weighted-Soft-Label-Distillation, knowledge_distiller.py@4ecf930 (ImageNet);
@@ -46,26 +46,30 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 
 def read_faults(protocol: str, names: str = "") -> tuple[str, ...]:
-    """The faults of a protocol, "fair" or "as_published", and of a list separated by commas.
+    """Return the faults of a protocol plus those in a list separated by commas.
+
+    Args:
+        protocol: "fair" or "as_published".
+        names: Names in `FAULTS`.
 
     Raises:
-        ConfigError: There is no such protocol or fault.
+        ConfigError: The protocol or a fault is unknown.
     """
     if protocol not in ("fair", "as_published"):
         raise ConfigError(
             f"protocol = {protocol[:80]!r} is not possible: it must be fair or as_published."
         )
-    asked = {name.strip() for name in names.split(",") if name.strip()}
-    if unknown := sorted(asked - set(FAULTS)):
+    named = {name.strip() for name in names.split(",") if name.strip()}
+    if unknown := sorted(named - set(FAULTS)):
         raise ConfigError(
             f"faults = {unknown[0][:80]!r} is not possible: each must be one of "
             f"{', '.join(FAULTS)}."
         )
-    return tuple(name for name in FAULTS if name in asked or protocol == "as_published")
+    return tuple(name for name in FAULTS if name in named or protocol == "as_published")
 
 
-def changes(method: str, faults: tuple[str, ...]) -> dict[str, Any]:
-    """The controls that faults set for a method."""
+def fault_controls(method: str, faults: tuple[str, ...]) -> dict[str, Any]:
+    """Return the controls that these faults change for a method."""
     values = dict(RECIPES.get(method, {})) if "unequal_recipes" in faults else {}
     if method == _BIKD:
         switches = ("teacher_batch_statistics", "drop_window")
@@ -73,6 +77,6 @@ def changes(method: str, faults: tuple[str, ...]) -> dict[str, Any]:
     return values
 
 
-def is_chosen_by_test(method: str) -> bool:
-    """Whether the fault of the test-chosen epoch takes this method's best test epoch."""
+def takes_best_test_epoch(method: str) -> bool:
+    """Return whether `test_chosen_epoch` takes the best epoch of this method on the test set."""
     return method == _BIKD

@@ -1,4 +1,4 @@
-"""A comparison's answer with the protocol that it was got under, as plain data."""
+"""The report of a comparison: its answer with the protocol behind it, as plain data."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bikd_core.runs import Snapshot
 from bikd_core.studies.answer import Line
 from bikd_core.studies.comparison import EPOCH_WORDS, Comparison
 from bikd_core.studies.entries import Entry, label_of
-from bikd_core.studies.faults import FAULTS, changes
-from bikd_core.studies.standing import standing
+from bikd_core.studies.faults import FAULTS, fault_controls
+from bikd_core.studies.planned import planned_runs
 
 _TRAINED = {
     "no": "is not trained on",
@@ -22,32 +22,31 @@ _TRAINED = {
 
 
 class Report(NamedTuple):
-    """One comparison, answered as far as it has run."""
+    """A comparison with its answer, as far as its runs have finished."""
 
     comparison: Comparison
     lines: Sequence[Line]
-    missing: Mapping[str, str]  # runs that were asked for and do not count, and why
+    missing: Mapping[str, str]  # runs that do not count, and why
 
 
 def report_of(comparison: Comparison, runs: Sequence[Snapshot]) -> Report:
-    """What these runs, newest first, say, and which of those asked for are not among them."""
-    places = standing(comparison, runs)
+    """Return the report that these runs, newest first, give for a comparison."""
     missing = {}
-    for place in places:
-        if not place.is_done:
-            run = place.run
+    for planned in planned_runs(comparison, runs):
+        if not planned.is_done:
+            run = planned.run
             why = "not run" if run is None else f"{run.state}: {run.reason}".rstrip(": ")
-            missing[f"{label_of(place.method)}, seed {place.seed}"] = why
+            missing[f"{label_of(planned.method)}, seed {planned.seed}"] = why
     return Report(comparison, comparison.answer(runs), missing)
 
 
 def league_of(comparison: Comparison) -> int:
-    """1: D_val is not trained on; 2: it is. An entry may differ by an option of its own."""
+    """Return 1 if D_val is not trained on, else 2. The options of an entry may still differ."""
     return 1 if comparison.base.protocol.train_on_val == "no" else 2
 
 
 def use_of_d_val(comparison: Comparison, entry: Entry) -> str:
-    """What an entry uses D_val for, in words."""
+    """Return in words what an entry uses D_val for."""
     config = comparison.config_of(entry, comparison.seeds[0])
     uses = []
     if METHOD_FACTS[entry.method].has_weight_net:
@@ -60,7 +59,7 @@ def use_of_d_val(comparison: Comparison, entry: Entry) -> str:
 
 
 def protocol_of(comparison: Comparison) -> dict[str, Any]:
-    """What all were treated alike in, and in what not, as JSON has it."""
+    """Return the protocol, shared by all entries and own to each, as plain data for JSON."""
     flat, entries = comparison.base.flat(), comparison.entries
     return {
         "league": league_of(comparison),
@@ -71,7 +70,7 @@ def protocol_of(comparison: Comparison) -> dict[str, Any]:
         "epoch": comparison.chosen,
         "faults": {name: FAULTS[name] for name in comparison.faults},
         "own_controls": {
-            entry.text: changes(entry.method, comparison.faults) | dict(entry.options)
+            entry.text: fault_controls(entry.method, comparison.faults) | dict(entry.options)
             for entry in entries
         },
         "use_of_d_val": {entry.text: use_of_d_val(comparison, entry) for entry in entries},
@@ -79,7 +78,7 @@ def protocol_of(comparison: Comparison) -> dict[str, Any]:
 
 
 def protocol_sentences(comparison: Comparison) -> list[str]:
-    """The protocol for people."""
+    """Return the protocol in sentences."""
     base, seeds = comparison.base, comparison.seeds
     data, training, protocol = base.data, base.training, base.protocol
     held_out = "; one half of it only measures" if protocol.hold_out_half else ""
@@ -103,7 +102,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
 
 
 def as_data(report: Report) -> dict[str, Any]:
-    """The whole answer, as JSON has it."""
+    """Return the whole report as plain data for JSON."""
     comparison = report.comparison
     return {
         "protocol": protocol_of(comparison),

@@ -1,8 +1,8 @@
-"""A random search over a method's options that sees D_val only, with as many trials for each.
+"""A random search over methods' options: the same number of trials for each, judged on D_val only.
 
-Trial 0 of a method is the method as it stands; the others are drawn from its space by the search
-seed. Where D_val is trained on, a fixed half of it is held out of training and the trials are
-judged on that half; what is found is then retrained with all of it (`Found.entry` says how).
+Trial 0 of a method is the method itself; the search seed draws the others from the method's space.
+If D_val is trained on, a fixed half of it is held out and judges the trials. The winner is then
+retrained with all of D_val (`TrialResult.entry` is its configuration).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 
 from bikd_core.config import ConfigError, RunConfig, is_read_by
 from bikd_core.runs import Snapshot
-from bikd_core.studies.comparison import counts
+from bikd_core.studies.comparison import is_comparable
 from bikd_core.studies.entries import Entry, read_entry
 
 Criterion = Literal["val_accuracy", "val_loss"]
 MAX_TRIALS = 1000
-_DRAWS_PER_TRIAL = 200  # until a space is said to hold no more
+_DRAWS_PER_TRIAL = 200  # after so many draws the space counts as exhausted
 
-#: Factors of the base's own value.
+#: Factors of the value in the base config.
 _SCALED: dict[str, tuple[float, ...]] = {"learning_rate": (0.25, 0.5, 1, 2, 4)}
-#: Values of each control that is searched, where the method reads it. The first four are of all
-#: methods; a rival's constants that are no controls, such as WSL's α, stay as published.
+#: Values of each searched control, if the method reads it. A rival's constants that are not
+#: controls, such as WSL's α, stay as published.
 _VALUES: dict[str, tuple[Any, ...]] = {
     "weight_decay": (1e-4, 5e-4, 2e-3),
     "temperature": (1.0, 2.0, 4.0, 8.0),
@@ -39,44 +39,44 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "weight_net_learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
     "cross_fit": (False, True),
 }
-_WARM_UP_SHARES = (0.0, 0.1, 0.3)  # of the epochs
+_WARM_UP_SHARES = (0.0, 0.1, 0.3)  # shares of the epochs
 
 
 class Trial(NamedTuple):
-    """One configuration of a method."""
+    """One configuration of a method in a search."""
 
-    method: str  # the entry that is searched, as text
+    method: str  # the searched entry, as text
     number: int
     entry: Entry  # with the drawn options
 
 
-class Found(NamedTuple):
-    """A trial that ran with every seed."""
+class TrialResult(NamedTuple):
+    """The result of a trial that finished with every seed."""
 
     trial: Trial
-    val_accuracy: float | None  # balanced; means over seeds, last epoch; None in old runs
+    val_accuracy: float | None  # balanced, last epoch, mean over seeds; None in old runs
     val_loss: float
 
     @property
     def entry(self) -> str:
-        """As `bikd compare --methods` and `bikd duel` take it."""
+        """Return the configuration as text for `bikd compare --methods` and `bikd duel`."""
         return self.trial.entry.text
 
 
 @dataclass(frozen=True)
 class Search:
-    """A number of trials for each of some methods.
+    """A random search with the same number of trials for each method.
 
     Args:
-        base: All controls but method and seed. Where it trains on D_val, half is held out.
-        methods: Entries as texts; an entry's own options are not searched.
-        num_trials: For each method.
-        seed: Of the draw.
-        seeds: Of the runs of each trial.
-        by: What ranks the trials; ties are broken by the other.
+        base: All controls except method and seed. If it trains on D_val, half is held out.
+        methods: Entries as text; their own options are not searched.
+        num_trials: Trials of each method.
+        seed: Seeds the draw of the trials.
+        seeds: Seeds of the runs of each trial.
+        by: Ranks the trials; the other criterion breaks ties.
 
     Raises:
-        ConfigError: Something is not possible, or a space holds fewer configurations.
+        ConfigError: A value is not possible.
     """
 
     base: RunConfig
@@ -96,8 +96,8 @@ class Search:
         for name, values in (("methods", self.methods), ("seeds", self.seeds)):
             if not values or len(set(values)) < len(values):
                 raise ConfigError(
-                    f"{name} = {', '.join(map(str, values))!r} is not possible: at least one, "
-                    "each once."
+                    f"{name} = {', '.join(map(str, values))!r} is not possible: it must hold at "
+                    "least one, each only once."
                 )
         if self.by not in get_args(Criterion):
             raise ConfigError(
@@ -106,38 +106,38 @@ class Search:
 
     @property
     def judged_base(self) -> RunConfig:
-        """What the trials start from: with half of D_val held out where it is trained on."""
+        """Return the base of the trials: half of D_val is held out if D_val is trained on."""
         trains_on_val = self.base.protocol.train_on_val != "no"
         return self.base.changed(hold_out_half=True) if trains_on_val else self.base
 
     def space(self, method: str) -> dict[str, tuple[Any, ...]]:
-        """The values that are drawn from, by control, of an entry."""
+        """Return the values to draw from for an entry, by control."""
         entry, base = read_entry(method), self.base
         values = base.flat()
-        found = {
+        space = {
             name: tuple(factor * values[name] for factor in factors)
             for name, factors in _SCALED.items()
         }
-        found |= _VALUES
+        space |= _VALUES
         shares = {round(share * base.training.epochs) for share in _WARM_UP_SHARES}
-        found["warm_up"] = tuple(sorted(shares))
+        space["warm_up"] = tuple(sorted(shares))
         if base.protocol.train_on_val == "no":
-            del found["cross_fit"]  # it trains on D_val
+            del space["cross_fit"]  # which would train on D_val
         fixed = {name for name, _ in entry.options}
         return {
             name: options
-            for name, options in found.items()
+            for name, options in space.items()
             if is_read_by(name, entry.method) and name not in fixed
         }
 
     def trials(self) -> list[Trial]:
-        """All trials, number by number, so that an interrupted search is fair.
+        """Return all trials, number by number, so that an interrupted search is fair.
 
         Raises:
             ConfigError: A space holds fewer configurations than there are trials.
         """
-        of_each = [self._trials_of(method) for method in self.methods]
-        return [trials[number] for number in range(self.num_trials) for trials in of_each]
+        by_method = [self._trials_of(method) for method in self.methods]
+        return [trials[number] for number in range(self.num_trials) for trials in by_method]
 
     def _trials_of(self, method: str) -> list[Trial]:
         start, space = read_entry(method), self.space(method)
@@ -147,7 +147,7 @@ class Search:
         for _ in range(_DRAWS_PER_TRIAL * self.num_trials):
             if len(entries) == self.num_trials:
                 break
-            entry = self._drawn(start, space, generator)
+            entry = self._draw_entry(start, space, generator)
             config = self._config(entry, self.seeds[0])
             if config not in known:
                 known.add(config)
@@ -159,10 +159,10 @@ class Search:
             )
         return [Trial(method, number, entry) for number, entry in enumerate(entries)]
 
-    def _drawn(
+    def _draw_entry(
         self, start: Entry, space: dict[str, tuple[Any, ...]], generator: np.random.Generator
     ) -> Entry:
-        """The entry with one value of each control of the space; what is the base's is left out."""
+        """Draw a value for each control of the space; values equal to the base are left out."""
         drawn = {name: values[generator.integers(len(values))] for name, values in space.items()}
         base = self.base.flat()
         if drawn.get("prior", base["prior"]) == "none":
@@ -175,43 +175,43 @@ class Search:
     def _config(self, entry: Entry, seed: int) -> RunConfig:
         return entry.config(self.judged_base, seed)
 
-    def runs_asked(self) -> list[tuple[Trial, RunConfig]]:
-        """Every run, trial by trial."""
+    def grid(self) -> list[tuple[Trial, RunConfig]]:
+        """Return every run, trial by trial."""
         return [
             (trial, self._config(trial.entry, seed))
             for trial in self.trials()
             for seed in self.seeds
         ]
 
-    def ranked(self, runs: Iterable[Snapshot]) -> dict[str, list[Found]]:
-        """By method, the trials that finished with every seed, best first; D_val alone judges."""
+    def ranked(self, runs: Iterable[Snapshot]) -> dict[str, list[TrialResult]]:
+        """Return by method the trials that finished with every seed, best on D_val first."""
         done: dict[RunConfig, Snapshot] = {}
         for run in runs:
-            if counts(run):
+            if is_comparable(run):
                 done.setdefault(run.config, run)
-        found: dict[str, list[Found]] = {method: [] for method in self.methods}
+        results: dict[str, list[TrialResult]] = {method: [] for method in self.methods}
         for trial in self.trials():
             configs = [self._config(trial.entry, seed) for seed in self.seeds]
             finished = [done[config] for config in configs if config in done]
             if len(finished) == len(configs):
-                found[trial.method].append(_found(trial, finished))
-        return {method: sorted(trials, key=self._rank) for method, trials in found.items()}
+                results[trial.method].append(_result(trial, finished))
+        return {method: sorted(trials, key=self._rank) for method, trials in results.items()}
 
-    def _rank(self, found: Found) -> tuple[float, float]:
-        loss = found.val_loss
-        accuracy = 0.0 if found.val_accuracy is None else -found.val_accuracy  # unknown: last
+    def _rank(self, result: TrialResult) -> tuple[float, float]:
+        loss = result.val_loss
+        accuracy = 0.0 if result.val_accuracy is None else -result.val_accuracy  # unknown: last
         return (accuracy, loss) if self.by == "val_accuracy" else (loss, accuracy)
 
 
-def _found(trial: Trial, runs: Sequence[Snapshot]) -> Found:
+def _result(trial: Trial, runs: Sequence[Snapshot]) -> TrialResult:
     last = [run.epochs[-1] for run in runs]
     accuracies = [epoch.val_accuracy for epoch in last if epoch.val_accuracy is not None]
     accuracy = fmean(accuracies) if len(accuracies) == len(last) else None
-    return Found(trial, accuracy, fmean(epoch.val_loss for epoch in last))
+    return TrialResult(trial, accuracy, fmean(epoch.val_loss for epoch in last))
 
 
-def as_data(search: Search, ranked: dict[str, list[Found]]) -> dict[str, Any]:
-    """The search and its trials, best first, as JSON has them."""
+def as_data(search: Search, ranked: dict[str, list[TrialResult]]) -> dict[str, Any]:
+    """Return the search and its trials, best first, as plain data for JSON."""
     controls = {k: v for k, v in search.judged_base.flat().items() if k not in {"method", "seed"}}
     return {
         "search": {
@@ -230,12 +230,12 @@ def as_data(search: Search, ranked: dict[str, list[Found]]) -> dict[str, Any]:
         "trials": {
             method: [
                 {
-                    "entry": found.entry,
-                    "number": found.trial.number,
-                    "val_accuracy": found.val_accuracy,
-                    "val_loss": found.val_loss,
+                    "entry": result.entry,
+                    "number": result.trial.number,
+                    "val_accuracy": result.val_accuracy,
+                    "val_loss": result.val_loss,
                 }
-                for found in trials
+                for result in trials
             ]
             for method, trials in ranked.items()
         },

@@ -1,4 +1,4 @@
-"""Seeds as people write them: "0,1,2", "0-9", or both."""
+"""Seeds as text: "0,1,2", "0-9", or both."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from bikd_core.config import MAX_SEED, ConfigError
 
-MAX_SEEDS = 200  # of one comparison
+MAX_SEEDS = 200  # in one comparison
 
 
 def read_seeds(text: str) -> tuple[int, ...]:
-    """Seeds from "0,1,2" or "0-9" or both.
+    """Read seeds from text such as "0,1,2", "0-9" or "0-4,7".
 
     Raises:
-        ConfigError: It is neither, or more than `MAX_SEEDS`.
+        ConfigError: The text has another form, or there are more than `MAX_SEEDS`.
     """
     seeds: list[int] = []
     for part in text.split(","):
@@ -21,8 +21,8 @@ def read_seeds(text: str) -> tuple[int, ...]:
         low, high = _whole(first), _whole(last or first)
         if low is None or high is None or high < low or high - low >= MAX_SEEDS - len(seeds):
             raise ConfigError(
-                f"seeds = {text[:80]!r} is not possible: whole numbers from 0 to {MAX_SEED}, "
-                f"separated by commas, or ranges as 0-9; at most {MAX_SEEDS}."
+                f"seeds = {text[:80]!r} is not possible: it must be whole numbers from 0 to "
+                f"{MAX_SEED}, separated by commas, or ranges like 0-9; at most {MAX_SEEDS} seeds."
             )
         seeds += range(low, high + 1)
     return tuple(seeds)
@@ -34,7 +34,7 @@ def _whole(text: str) -> int | None:
 
 
 def write_seeds(seeds: Sequence[int]) -> str:
-    """What `read_seeds` reads: three and more in a row as a range."""
+    """Write seeds so that `read_seeds` reads them; three or more in a row become a range."""
     parts: list[list[int]] = []
     for seed in seeds:
         if parts and seed == parts[-1][-1] + 1:

@@ -1,4 +1,4 @@
-"""`train(config, control)`: a generator of events. No threads, no run folders, no prints."""
+"""Training as a generator of events: `train(config, control)`. No threads, files or prints."""
 
 from bikd_core.training.loop import State
 from bikd_core.training.record import NonFiniteLoss

@@ -1,4 +1,4 @@
-"""How a run computes, chosen once at Start: the precision of the layers, the order in memory."""
+"""How a run computes, chosen once at Start: precision of the layers and memory format."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from bikd_core.hypergradient import logits_at, parameters
 from bikd_core.models.network import Network, computing_in
 from bikd_core.models.resnet import ResNet
 
-CHECK_IMAGES = 32  # of the self-check's batch
+CHECK_IMAGES = 32  # batch size of the self-check
 CHECK_TIMES = 5
-MIN_GAIN = 1.3  # bfloat16 has to be so many times as fast to be taken
-MAX_ERROR = 0.05  # of the student's logits, relative to their norm; a ResNet-56 has 0.02
+MIN_GAIN = 1.3  # "auto" takes bfloat16 only if it is this many times as fast
+MAX_ERROR = 0.05  # in the student's logits, relative to their norm; a ResNet-56 has 0.02
 
-# Of glibc's malloc.h.
+# From glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _NEVER = 2**31 - 1  # bytes
 
 _FORMATS: dict[MemoryFormat, torch.memory_format] = {
-    "contiguous": torch.preserve_format,  # nothing is asked for: all is made contiguous
+    "contiguous": torch.preserve_format,  # new tensors are contiguous anyway
     "channels_last": torch.channels_last,
 }
 
 
 class Compute(NamedTuple):
-    """What "auto" came to."""
+    """The precision and memory format of a run, with "auto" resolved."""
 
     precision: Precision
     memory_format: MemoryFormat
 
     @property
     def layout(self) -> torch.memory_format:
-        """As torch names the memory format."""
+        """Return the memory format as torch names it."""
         return _FORMATS[self.memory_format]
 
 
 def resolve(config: TrainingConfig, student: nn.Module, image_shape: torch.Size) -> Compute:
-    """How this student is to be trained on the device that it is on.
+    """Return how to train this student on the device that it is on.
 
     Args:
-        config: What was asked for.
-        student: In training mode; it is left as it is.
+        config: May ask for "auto".
+        student: In training mode; it does not change.
         image_shape: (channels, H, W).
     """
     memory_format: MemoryFormat
@@ -61,14 +61,14 @@ def resolve(config: TrainingConfig, student: nn.Module, image_shape: torch.Size)
     if config.precision != "auto":
         precision = config.precision
     elif isinstance(student, ResNet):
-        precision = _checked(student, image_shape, _FORMATS[memory_format])
+        precision = _faster_precision(student, image_shape, _FORMATS[memory_format])
     else:
         precision = "float32"  # too small to gain anything
     return Compute(precision, memory_format)
 
 
 def prepare(net: nn.Module, compute: Compute, device: torch.device) -> nn.Module:
-    """The network on the device, to compute as resolved."""
+    """Move the network to the device, set its precision and memory format, and return it."""
     net = net.to(device)
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
@@ -80,22 +80,27 @@ def prepare(net: nn.Module, compute: Compute, device: torch.device) -> nn.Module
 
 @cache
 def keep_freed_memory() -> bool:
-    """Let this process keep what a step frees on the CPU for the next step; False if it cannot.
+    """Let this process keep freed CPU memory for the next step; return whether it can.
 
-    Else glibc hands each large tensor back and maps it anew, page by page, which takes a fifth of
-    a ResNet's step. Other C libraries do as they like.
+    Otherwise glibc returns each large tensor to the system and maps it again, page by page, which
+    takes a fifth of a ResNet's step. Only glibc offers this setting.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):  # Windows and macOS have none
+    except (OSError, AttributeError, TypeError):  # Windows and macOS lack it
         return False
     return all(mallopt(which, _NEVER) == 1 for which in (_TRIM_THRESHOLD, _MMAP_THRESHOLD))
 
 
 def compile_for(net: Network, image_shape: torch.Size, compute: Compute) -> str:
-    """Let torch.compile make the network's forward pass; "" if it did, else why it could not.
+    """Compile the network's forward pass; return "" or a sentence that says why it failed.
 
-    For a network that is only asked, as a teacher is: it is tried on two images here.
+    It is for networks that are not trained, such as a teacher, and is tried out on two images.
+
+    Args:
+        net: Left uncompiled if compiling fails.
+        image_shape: (channels, H, W).
+        compute: Gives the memory format.
     """
     device = next(net.parameters()).device
     images = torch.zeros(2, *image_shape, device=device).to(memory_format=compute.layout)
@@ -103,27 +108,31 @@ def compile_for(net: Network, image_shape: torch.Size, compute: Compute) -> str:
         net.compiled = torch.compile(net.layers_forward, dynamic=True)
         with torch.no_grad():
             net(images)
-    except (RuntimeError, ImportError, OSError) as error:  # no compiler, a kernel it cannot make
+    except (RuntimeError, ImportError, OSError) as error:  # no compiler, or an unsupported kernel
         net.compiled = None
         first = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        return f"torch.compile is not possible here, the teacher runs without it: {first[0][:200]}"
+        return (
+            f"torch.compile is not possible here, so the teacher runs without it: {first[0][:200]}"
+        )
     return ""
 
 
-def _checked(student: nn.Module, image_shape: torch.Size, layout: torch.memory_format) -> Precision:
-    """bfloat16 if this machine trains the student faster with it, at logits close enough."""
+def _faster_precision(
+    student: nn.Module, image_shape: torch.Size, layout: torch.memory_format
+) -> Precision:
+    """Return bfloat16 if it is clearly faster on this machine and its logits are close enough."""
     device = next(student.parameters()).device
     draw = torch.Generator().manual_seed(0)
     images = torch.randn(CHECK_IMAGES, *image_shape, generator=draw).to(device)
     images = images.to(memory_format=layout)
-    exact, coarse = (_pass(student, images, name) for name in ("float32", "bfloat16"))
+    exact, coarse = (_forward_backward(student, images, name) for name in ("float32", "bfloat16"))
     if not (coarse - exact).norm() < MAX_ERROR * exact.norm():
         return "float32"
     seconds: dict[Precision, list[float]] = {"float32": [], "bfloat16": []}
     for _ in range(CHECK_TIMES):
         for precision, taken in seconds.items():
             start = time.perf_counter()
-            _pass(student, images, precision)
+            _forward_backward(student, images, precision)
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
             taken.append(time.perf_counter() - start)
@@ -131,8 +140,8 @@ def _checked(student: nn.Module, image_shape: torch.Size, layout: torch.memory_f
     return "bfloat16" if gain >= MIN_GAIN else "float32"
 
 
-def _pass(student: nn.Module, images: Tensor, precision: Precision) -> Tensor:
-    """Forward and backward, once; the logits. Gradients and running statistics stay as they are."""
+def _forward_backward(student: nn.Module, images: Tensor, precision: Precision) -> Tensor:
+    """Run forward and backward once and return the logits; the student does not change."""
     theta = {name: value.requires_grad_() for name, value in parameters(student).items()}
     with computing_in(student, precision):
         logits = logits_at(student, theta, images)

@@ -1,4 +1,7 @@
-"""One student's epochs: steps, evaluation, and the state that a resumed run needs."""
+"""One student's epochs: steps, evaluation, and the state that a resumed run needs.
+
+B batch, C classes, N images.
+"""
 
 from __future__ import annotations
 
@@ -18,47 +21,47 @@ from bikd_core.data.image_set import to_device
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.evaluation import Evaluation, evaluate, shot_groups
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
-from bikd_core.methods import METHODS, Setting, StepResult
+from bikd_core.methods import METHODS, Method, Setting, StepResult
 from bikd_core.methods.bilevel import BilevelMethod
 from bikd_core.models import build
 from bikd_core.models.network import Network
 from bikd_core.training.compute import compile_for, prepare, resolve
-from bikd_core.training.feed import Feed, generator_for, logits_on
+from bikd_core.training.feed import Feed, generators_for, logits_on
 from bikd_core.training.record import (
     EpochRecord,
     NonFiniteLoss,
     frame_arrays,
-    not_finite,
-    of_rows,
+    non_finite_message,
+    select_rows,
     weight_summary,
 )
 from bikd_core.training.val_roles import trained_counts
 
-MILESTONES = (2 / 3, 5 / 6)  # of the epochs, as 80 and 100 of the published 120
-DECAY, WEIGHT_NET_DECAY = 0.1, 0.8  # of the learning rates at each milestone
-CHECK_EVERY = 20  # steps between looks for a non-finite loss on a CPU; a GPU would stall
+MILESTONES = (2 / 3, 5 / 6)  # shares of the epochs, like 80 and 100 of the published 120
+DECAY, WEIGHT_NET_DECAY = 0.1, 0.8  # factors of the learning rates at each milestone
+CHECK_EVERY = 20  # steps between checks for a non-finite loss on a CPU; a GPU would stall
 EVALUATION_BATCH = 1000
 
 _EPOCH: frozenset[StepLevel] = frozenset(("epoch",))
 
 
 class State(NamedTuple):
-    """A training at the end of an epoch: tensors by name, and numbers that JSON can hold."""
+    """A training at the end of an epoch: tensors by name, and values that JSON can hold."""
 
     tensors: dict[str, Tensor]
     values: dict[str, Any]
 
 
-class Taken(NamedTuple):
-    """A step that was taken. Of the images trained on, those of D_tr are rows of the frames."""
+class StepOutcome(NamedTuple):
+    """What one step gave. Rows are the images of D_tr, as in the frames."""
 
-    rows: Tensor  # on the device
-    result: StepResult  # of the rows alone
-    weighted_loss: Tensor  # () what the student descended, D_val's images included
+    rows: Tensor  # (B,), on the device
+    result: StepResult  # for the rows only
+    weighted_loss: Tensor  # (), what the student descended, including images of D_val
 
 
 class Loop:
-    """The student, its optimiser, its method and its batches."""
+    """Trains one student, epoch by epoch, with its optimiser, its method and its batches."""
 
     def __init__(
         self,
@@ -69,40 +72,15 @@ class Loop:
     ) -> None:
         training = config.training
         self.config, self.split, self.teacher, self.device = config, split, teacher, device
-        if teacher is not None:
-            teacher.train(config.protocol.teacher_batch_statistics)
-        names = ("student", "weight_net")
-        self.generators = {name: generator_for(training.seed, name) for name in names}
-        channels, size = split.train.images.shape[1:3]
-        self.student = build(
-            config.models.student,
-            len(split.class_names),
-            channels,
-            size,
-            self.generators["student"],
-        ).to(device)
-        self.compute = resolve(training, self.student, split.train.images.shape[1:])
-        for net in (self.student, teacher):
-            if net is not None:
-                prepare(net, self.compute, device)
-        self.not_compiled = ""  # why, where it was asked for and could not be
-        if training.compile_teacher and isinstance(teacher, Network):
-            self.not_compiled = compile_for(teacher, split.train.images.shape[1:], self.compute)
+        self.generators = generators_for(training.seed, "student", "weight_net")
+        self.compile_error = ""  # why the teacher could not be compiled
+        self._make_networks()
         self.feed = Feed(config, split, teacher, device, self.compute.layout)
         self.measured_set, self.test_set = (
             DeviceSet(part, split, device, memory_format=self.compute.layout)
             for part in (split.val[self.feed.roles.measure], split.test)
         )
-        self.method = METHODS[config.method.method](
-            Setting(
-                options=config.method,
-                student=self.student,
-                next_val_batch=lambda: self.feed.next_guide(self.epoch),
-                class_counts=trained_counts(config, split, self.feed.roles),
-                device=device,
-                generator=self.generators["weight_net"],
-            )
-        )
+        self.method = self._make_method()
         self.optimizer = torch.optim.SGD(
             self.student.parameters(),
             lr=training.learning_rate,
@@ -110,18 +88,50 @@ class Loop:
             weight_decay=training.weight_decay,
         )
         self.base_learning_rate = training.learning_rate
-        self.speed: float | None = None  # the most epochs per second
-        self.epoch = 0  # done
-        self.num_steps = 0  # done
-        self._seconds = 0.0  # of work in this epoch: pauses and readers do not count
+        self.speed: float | None = None  # at most so many epochs per second
+        self.epoch = 0  # finished epochs
+        self.num_steps = 0  # finished steps
+        self._seconds = 0.0  # of work in this epoch, without pauses and slow readers
         self._step_began = 0.0  # by time.monotonic
+
+    def _make_networks(self) -> None:
+        """Build the student, and prepare it and the teacher for the device."""
+        config, split, teacher = self.config, self.split, self.teacher
+        if teacher is not None:
+            teacher.train(config.protocol.teacher_batch_statistics)
+        image_shape = split.train.images.shape[1:]
+        self.student = build(
+            config.models.student,
+            len(split.class_names),
+            image_shape[0],
+            image_shape[1],
+            self.generators["student"],
+        ).to(self.device)
+        self.compute = resolve(config.training, self.student, image_shape)
+        for net in (self.student, teacher):
+            if net is not None:
+                prepare(net, self.compute, self.device)
+        if config.training.compile_teacher and isinstance(teacher, Network):
+            self.compile_error = compile_for(teacher, image_shape, self.compute)
+
+    def _make_method(self) -> Method:
+        return METHODS[self.config.method.method](
+            Setting(
+                options=self.config.method,
+                student=self.student,
+                next_val_batch=lambda: self.feed.next_guide(self.epoch),
+                class_counts=trained_counts(self.config, self.split, self.feed.roles),
+                device=self.device,
+                generator=self.generators["weight_net"],
+            )
+        )
 
     # One epoch ----------------------------------------------------------------------------------
 
     def run_epoch(
         self, control: Control
     ) -> Iterator[StepTrace | StepDone | ControlChanged | Frame | EpochDone]:
-        """The next epoch's events. Ends early, without its `EpochDone`, when asked to stop."""
+        """Train the next epoch and yield its events; when stopped, end without its `EpochDone`."""
         epoch = self.epoch + 1
         self._seconds = 0.0
         self.student.train()
@@ -130,24 +140,24 @@ class Loop:
         for number, positions in enumerate(batches, 1):
             is_last = number == len(batches)
             is_watched = control.is_stepping
-            taken = self.step(positions, record, epoch, under_lens=is_watched)
-            result = taken.result
+            outcome = self.step(positions, record, epoch, under_lens=is_watched)
+            result = outcome.result
             if is_last or (number % CHECK_EVERY == 0 and self.device.type == "cpu"):
                 record.check(epoch)
             if is_watched:
-                yield record.trace(epoch, self.num_steps, taken.rows, result)
-                yield self._step_done(epoch, taken)
+                yield record.trace(epoch, self.num_steps, outcome.rows, result)
+                yield self._step_done(epoch, outcome)
             if not is_last:
-                yield from self._obey(
-                    control, epoch, self._ended_by(result, is_watched), len(batches)
+                yield from self._apply_controls(
+                    control, epoch, self._completed_by(result, is_watched), len(batches)
                 )
                 if control.is_stopped:
                     return
         training_seconds = self._seconds
         yield from self._end_epoch(epoch, record, training_seconds)
         if epoch < self.config.training.epochs:
-            ends = self._ended_by(result, is_watched)
-            yield from self._obey(control, epoch, ends | _EPOCH, len(batches))
+            levels = self._completed_by(result, is_watched) | _EPOCH
+            yield from self._apply_controls(control, epoch, levels, len(batches))
 
     def new_record(self) -> EpochRecord:
         """Return an empty record of one epoch."""
@@ -157,8 +167,15 @@ class Loop:
 
     def step(
         self, positions: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
-    ) -> Taken:
-        """One step of the student on the images at these positions of what is trained on."""
+    ) -> StepOutcome:
+        """Train the student for one step.
+
+        Args:
+            positions: (B,), in the training set, as `Feed.epoch_batches` gives them.
+            record: Receives the values of each image.
+            epoch: Counted from 1.
+            under_lens: Whether the method also computes what only a viewer of the step needs.
+        """
         self._step_began = time.monotonic()
         start = time.perf_counter()
         rate = self.learning_rate(epoch)
@@ -172,36 +189,36 @@ class Loop:
         weighted_loss = losses.mean() if shares is None else (shares * losses).sum()
         if self.feed.train_on_val != "no":
             kept = self.feed.rows_among(positions)
-            batch, result = of_rows(batch, result, to_device(kept, self.device))
+            batch, result = select_rows(batch, result, to_device(kept, self.device))
             positions = positions[kept]
         rows = to_device(positions, self.device)
         record.add(rows, self.num_steps, batch, result)
         self._seconds += time.perf_counter() - start
-        return Taken(rows, result, weighted_loss)
+        return StepOutcome(rows, result, weighted_loss)
 
     def learning_rate(self, epoch: int) -> float:
-        """Of the student in an epoch, counted from 1."""
+        """Return the student's learning rate in an epoch, counted from 1."""
         return self.base_learning_rate * DECAY ** self._milestones_before(epoch)
 
     def _milestones_before(self, epoch: int) -> int:
         return sum(epoch - 1 >= share * self.config.training.epochs for share in MILESTONES)
 
-    def _ended_by(self, result: StepResult, is_watched: bool) -> frozenset[StepLevel]:
-        """What a step completes; nothing if it was under way already when somebody asked for one.
+    def _completed_by(self, result: StepResult, is_watched: bool) -> frozenset[StepLevel]:
+        """Return the levels that a step completes; none if it began before somebody stepped.
 
-        Else a running training would pause after a step of which there is no trace.
+        Otherwise a running training would pause after a step that has no trace.
         """
         if not is_watched:
             return frozenset()
         has_no_outer = self.method.weight_net is None
         return frozenset(("inner", "outer") if result.weight_step or has_no_outer else ("inner",))
 
-    def _obey(
-        self, control: Control, epoch: int, ends: frozenset[StepLevel], steps_per_epoch: int
+    def _apply_controls(
+        self, control: Control, epoch: int, levels: frozenset[StepLevel], steps_per_epoch: int
     ) -> Iterator[ControlChanged]:
         due = self._step_began + 1 / (self.speed * steps_per_epoch) if self.speed else 0.0
         for change in control.between_steps(
-            epoch=epoch, step=self.num_steps, ends=ends, not_before=due
+            epoch=epoch, step=self.num_steps, ends=levels, not_before=due
         ):
             if change.control == "learning_rate" and change.value is not None:
                 self.base_learning_rate = change.value
@@ -209,17 +226,17 @@ class Loop:
                 self.speed = change.value
             yield change
 
-    def _step_done(self, epoch: int, taken: Taken) -> StepDone:
-        outer = taken.result.outer_loss
+    def _step_done(self, epoch: int, outcome: StepOutcome) -> StepDone:
+        outer = outcome.result.outer_loss
         return StepDone(
             epoch=epoch,
             step=self.num_steps,
-            weighted_loss=float(taken.weighted_loss),
+            weighted_loss=float(outcome.weighted_loss),
             outer_loss=None if outer is None else float(outer),
-            weight_step=taken.result.weight_step,
+            weight_step=outcome.result.weight_step,
         )
 
-    # Its end ------------------------------------------------------------------------------------
+    # The end of an epoch ------------------------------------------------------------------------
 
     def _end_epoch(
         self, epoch: int, record: EpochRecord, training_seconds: float
@@ -232,7 +249,7 @@ class Loop:
         soft = float(arrays["soft"].mean()) if "soft" in arrays else None
         if not math.isfinite(test.loss + val.loss):
             hard = float(arrays["ce_student"].mean())
-            raise NonFiniteLoss(not_finite(epoch, self.num_steps, hard, soft))
+            raise NonFiniteLoss(non_finite_message(epoch, self.num_steps, hard, soft))
         labels, num_classes = self.split.train.labels.numpy(), len(self.split.class_names)
         steps_into_next = self._milestones_before(epoch + 1) - self._milestones_before(epoch)
         numbers = self.method.end_epoch(WEIGHT_NET_DECAY**steps_into_next)
@@ -270,15 +287,15 @@ class Loop:
             "calibration_error": test.calibration_error,
         }
 
-    def _predicted(self, of: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """What the student's predictions on a whole set are made from; [N, C]."""
-        return self.method.predict(torch.from_numpy(self.logits(self.student, of))).numpy()
+    def _predicted(self, images: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return the scores (N, C) that the student's predictions on a whole set are made from."""
+        return self.method.predict(torch.from_numpy(self.logits(self.student, images))).numpy()
 
-    def logits(self, net: nn.Module, of: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """A network's logits on a whole set, in eval mode, without augmentation; [N, C]."""
+    def logits(self, net: nn.Module, images: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return a network's logits (N, C) on a whole set, in eval mode and unaugmented."""
         was_training = net.training
         net.eval()
-        logits = logits_on(of, net, EVALUATION_BATCH)
+        logits = logits_on(images, net, EVALUATION_BATCH)
         net.train(was_training)
         values: np.ndarray[Any, np.dtype[np.float32]] = logits.float().cpu().numpy()
         return values
@@ -286,7 +303,7 @@ class Loop:
     # Resuming -----------------------------------------------------------------------------------
 
     def state(self) -> State:
-        """Everything that the next epoch depends on."""
+        """Return everything that the next epoch depends on."""
         tensors = {f"student.{name}": value for name, value in self.student.state_dict().items()}
         for number, slots in self.optimizer.state_dict()["state"].items():
             tensors[f"momentum.{number}"] = slots["momentum_buffer"]
@@ -305,13 +322,12 @@ class Loop:
         )
 
     def load_state(self, state: State) -> None:
-        """Go on from `state()` of the same config."""
+        """Restore the `state()` of a training of the same config."""
         parts: dict[str, dict[str, Tensor]] = {}
         for name, value in state.tensors.items():
             part, rest = name.split(".", 1)
-            stays = part == "generator" or part in self.feed.loaders
-            moved = value if stays else value.to(self.device)
-            parts.setdefault(part, {})[rest] = moved
+            is_on_cpu = part == "generator" or part in self.feed.loaders
+            parts.setdefault(part, {})[rest] = value if is_on_cpu else value.to(self.device)
         self.student.load_state_dict(parts["student"])
         groups = self.optimizer.state_dict()["param_groups"]
         momentum = {int(n): {"momentum_buffer": v} for n, v in parts.get("momentum", {}).items()}
@@ -322,4 +338,4 @@ class Loop:
         self.feed.load_state(parts)
         self.epoch, self.num_steps = state.values["epoch"], state.values["step"]
         self.base_learning_rate = state.values["base_learning_rate"]
-        self.speed = state.values.get("speed")  # checkpoints of earlier versions have none
+        self.speed = state.values.get("speed")  # missing in checkpoints of earlier versions

@@ -1,6 +1,6 @@
-"""How fast a config would train here: a few steps on random pictures of the right shape.
+"""Measures how fast a config trains here, by a few steps on random images of the right shape.
 
-Neither files nor a trained teacher are needed, since time does not depend on what is in them.
+It needs no files and no trained teacher, since the time does not depend on what is in them.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from bikd_core.speed import Speed, Speeds
 from bikd_core.training.loop import Loop
 from bikd_core.training.start import resolve_device, teacher_config
 
-_NUM_STEPS = 4  # the first is not counted: it allocates and chooses kernels
-_FEW = 8  # images of a first, quick look
-_BUDGET_S = 2.0  # for the steps of a whole batch, if the quick look promises it
+_NUM_STEPS = 4  # the first does not count: it allocates memory and chooses kernels
+_SMALL_BATCH = 8  # images, for a first quick measurement
+_BUDGET_S = 2.0  # full batches are timed only if the quick measurement predicts less
 
 
 def measure(config: RunConfig, is_cancelled: Callable[[], bool]) -> Speeds | None:
-    """Time a few steps of a run and of its teacher's training; None when cancelled meanwhile."""
+    """Time a few steps of a run and of its teacher's training; return None if cancelled."""
     device = resolve_device(config.training.device)
     net: nn.Module | None = None
     teacher: Speed | None = None
@@ -50,9 +50,9 @@ def _speed(
     device: torch.device,
     is_cancelled: Callable[[], bool],
 ) -> Speed | None:
-    """Of whole batches, or of small ones where a whole one would take long: a rough guide."""
+    """Return the speed with full batches, or a rough one with small batches if those are slow."""
     batch_size = config.training.batch_size
-    quick = _time(config.changed(batch_size=_FEW), teacher, device, is_cancelled)
+    quick = _time(config.changed(batch_size=_SMALL_BATCH), teacher, device, is_cancelled)
     if quick is None or quick.training * batch_size * _NUM_STEPS > _BUDGET_S:
         return quick
     return _time(config, teacher, device, is_cancelled)
@@ -67,7 +67,7 @@ def _time(
     batch_size = config.training.batch_size
     loop = Loop(config, random_split(config), teacher, device)
     control = Control()
-    control.step("epoch")  # whoever steps gets an event after each step
+    control.step("epoch")  # so that each step gives an event
     ends = []
     for event in loop.run_epoch(control):
         if is_cancelled():
@@ -86,9 +86,9 @@ def _time(
 def random_split(
     config: RunConfig, *, num_batches: int = _NUM_STEPS + 1, num_classes: int | None = None
 ) -> LongTailSplit:
-    """Pictures of noise in the shape of a config's data set, so many batches of them.
+    """Return a split of random images in the shape of a config's data set.
 
-    Four steps are timed: one more batch, so that the epoch does not end.
+    By default it has one batch more than `measure` times, so that the epoch does not end.
     """
     facts, batch_size = facts_of(config.data.dataset), config.training.batch_size
     num_classes = num_classes or facts.num_classes

@@ -1,4 +1,7 @@
-"""What an epoch leaves behind: per-image values gathered on the device, then one summary."""
+"""Records an epoch: values of each image, gathered on the device, then summarised once.
+
+B batch, C classes, N training images, A length of `SURFACE_AXIS`.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ from bikd_core.methods import Batch, StepResult
 
 
 class NonFiniteLoss(RuntimeError):
-    """A loss became infinite or not a number, and the run cannot go on."""
+    """A loss became infinite or not a number, so the run cannot go on."""
 
 
 class EpochRecord:
-    """Values of each of N training images at its own step of one epoch.
+    """Gathers the values of each of N training images at its own step of one epoch.
 
-    All stay on the device until the epoch ends: reading them earlier would stall it.
+    They stay on the device until the epoch ends, because reading them earlier would stall it.
     """
 
     def __init__(self, num_images: int, temperature: float, device: torch.device) -> None:
@@ -32,7 +35,7 @@ class EpochRecord:
         self._device = device
 
     def add(self, indices: Tensor, step: int, batch: Batch, result: StepResult) -> None:
-        """Note one step's batch; indices (B,) on the device."""
+        """Record the batch of one step; indices (B,) on the device."""
         self._put("step", indices, torch.full_like(indices, step))
         self._put("ce_student", indices, hard_loss(result.logits, batch.labels))
         self._put("total", indices, result.losses)
@@ -47,7 +50,7 @@ class EpochRecord:
             self._put("influence", indices, result.influence)
 
     def _put_beliefs(self, whose: str, indices: Tensor, logits: Tensor) -> None:
-        """The most probable classes, small enough to be kept for every image of every epoch."""
+        """Record only the most probable classes, to keep every image of every epoch small."""
         num_classes = logits.shape[1]
         probabilities = logits.detach().float().softmax(dim=1)
         beliefs, classes = probabilities.topk(min(TOP_BELIEFS, num_classes), dim=1)
@@ -62,10 +65,10 @@ class EpochRecord:
         self._columns[name][indices] = values
 
     def check(self, epoch: int) -> None:
-        """Stall the device and look.
+        """Raise if a loss is not finite. This stalls the device.
 
         Raises:
-            NonFiniteLoss: A step's loss is infinite or not a number; the first such step is named.
+            NonFiniteLoss: A loss is infinite or not a number; the first such step is named.
         """
         is_bad = ~torch.isfinite(self._columns["total"])
         if not is_bad.any():
@@ -74,10 +77,10 @@ class EpochRecord:
         members = self._columns["step"] == step
         hard = float(self._columns["ce_student"][members].mean())
         soft = float(self._columns["soft"][members].mean()) if "soft" in self._columns else None
-        raise NonFiniteLoss(not_finite(epoch, step, hard, soft))
+        raise NonFiniteLoss(non_finite_message(epoch, step, hard, soft))
 
     def trace(self, epoch: int, step: int, indices: Tensor, result: StepResult) -> StepTrace:
-        """The step just added, whole; stalls the device."""
+        """Return the trace of the step just added; indices (B,). This stalls the device."""
 
         def column(name: str) -> NDArray[Any] | None:
             values = self._columns.get(name)
@@ -102,12 +105,12 @@ class EpochRecord:
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All columns by name, [N] or [N, 2], on the CPU."""
+        """Return all columns by name, (N,) or (N, K), on the CPU."""
         return {name: values.cpu().numpy() for name, values in self._columns.items()}
 
 
-def of_rows(batch: Batch, result: StepResult, kept: Tensor) -> tuple[Batch, StepResult]:
-    """A step's batch and result, of the images at these places in it alone."""
+def select_rows(batch: Batch, result: StepResult, kept: Tensor) -> tuple[Batch, StepResult]:
+    """Return a step's batch and result for only the images at the indices `kept` (K,)."""
 
     def pick(values: Tensor | None) -> Tensor | None:
         return None if values is None else values[kept]
@@ -122,8 +125,8 @@ def of_rows(batch: Batch, result: StepResult, kept: Tensor) -> tuple[Batch, Step
     )
 
 
-def not_finite(epoch: int, step: int, hard: float, soft: float | None) -> str:
-    """The sentence that ends such a run."""
+def non_finite_message(epoch: int, step: int, hard: float, soft: float | None) -> str:
+    """Return the error message of a run whose loss is not finite."""
     losses = f"hard loss {hard:g}" + ("" if soft is None else f", soft loss {soft:g}")
     return (
         f"The loss is not finite in epoch {epoch}, step {step} ({losses}): "
@@ -134,11 +137,17 @@ def not_finite(epoch: int, step: int, hard: float, soft: float | None) -> str:
 def weight_summary(
     arrays: dict[str, NDArray[Any]], labels: NDArray[Any], num_classes: int
 ) -> dict[str, Any]:
-    """The fields of `EpochDone` that speak of weights; none for a method without them."""
+    """Return the fields of `EpochDone` about weights; empty for a method without them.
+
+    Args:
+        arrays: From `EpochRecord.arrays`: "weights" is (N, 2).
+        labels: (N,).
+        num_classes: C.
+    """
     if "weights" not in arrays:
         return {}
     weights = arrays["weights"]
-    has_soft = "ce_teacher" in arrays  # without a teacher there is no soft loss to weigh
+    has_soft = "ce_teacher" in arrays  # without a teacher there is no soft loss to weight
     share = saturated_share(weights if has_soft else weights[:, :1])
     warnings = (
         (f"{share:.0%} of the weights are saturated: the weight net hardly tells images apart.",)
@@ -161,7 +170,14 @@ def frame_arrays(
     num_classes: int,
     weight_net: torch.nn.Module | None,
 ) -> dict[str, NDArray[Any]]:
-    """The arrays of a `Frame`, without the confusion matrix."""
+    """Return the arrays of a `Frame`, without the confusion matrix.
+
+    Args:
+        arrays: From `EpochRecord.arrays`: (N,) or (N, K) each.
+        labels: (N,).
+        num_classes: C.
+        weight_net: None for a method without one.
+    """
     frame: dict[str, NDArray[Any]] = {"ce_student": arrays["ce_student"].astype(np.float32)}
     frame |= {name: value for name, value in arrays.items() if name.endswith(("_top", "_belief"))}
     if "ce_teacher" in arrays:
@@ -176,7 +192,10 @@ def frame_arrays(
 
 
 def surface(weight_net: torch.nn.Module) -> NDArray[np.float16]:
-    """The weight net over `SURFACE_AXIS` squared: [2, teacher's CE, student's CE]."""
+    """Return the weight net's output on the square of `SURFACE_AXIS`; (2, A, A).
+
+    The second axis is the teacher's cross-entropy, the third the student's.
+    """
     parameter = next(weight_net.parameters())
     axis = torch.tensor(SURFACE_AXIS, dtype=parameter.dtype, device=parameter.device)
     teacher, student = torch.meshgrid(axis, axis, indexing="ij")

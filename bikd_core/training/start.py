@@ -1,4 +1,4 @@
-"""From a config to a training that runs: data, teacher (trained if none fits), then epochs."""
+"""Starts a training from a config: loads data, finds or trains the teacher, runs the epochs."""
 
 from __future__ import annotations
 
@@ -41,40 +41,40 @@ from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop, State
 
-TEACHER_POLL_S = 0.5  # between looks whether another run has trained the teacher
+TEACHER_POLL_S = 0.5  # between checks whether another run has trained the teacher
 
 
 def train(
     config: RunConfig, control: Control | None = None, places: Places | None = None
 ) -> Iterator[Event | Panel | Frame | StepTrace]:
-    """The events of a run, trained as they are pulled.
+    """Train a run and yield its events; nothing runs until the next event is pulled.
 
     ::
 
         TeacherEpochDone …                          no stored teacher fits: one is trained first
-        TeacherViewsDone …                          only with teacher_views: its logits, kept
+        TeacherViewsDone …                          only with teacher_views: logits are stored
         RunStarted, Panel
         for epoch in 1 … epochs:
             for batch in the epoch's order:
                 teacher's logits (eval mode)
                 method.step: gradient in the student        BiKD: virtual step, D_val, weight net
                 optimiser's step
-                StepTrace, StepDone                         only while somebody steps
+                StepTrace, StepDone                         only while a viewer steps
                 ControlChanged …                            paused, resumed, learning rate
             evaluation on test and D_val
             Frame, EpochDone
 
     Raises:
-        ValueError: Config, data set or teacher cannot be used; one sentence says why.
-        NonFiniteLoss: The training diverged; epoch, step and losses are named.
+        ValueError: The config, the data set or the teacher cannot be used.
+        NonFiniteLoss: The training diverged; the message names epoch, step and losses.
     """
     yield from Training(config, control or Control(), places or Places.from_environment())
 
 
 class Training:
-    """One run. Iterate it once; `state` is what a later `Training` goes on from.
+    """One run as an iterable of events, to be iterated once.
 
-    With `state`, RunStarted and Panel come again, and then the epochs after the state's.
+    With a `state`, it yields RunStarted and Panel again, then the epochs after that state.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class Training:
         self._loop: Loop | None = None
 
     def state(self) -> State:
-        """Of the epoch whose `EpochDone` came last.
+        """Return the state after the last `EpochDone`, from which a new `Training` can resume.
 
         Raises:
             RuntimeError: No epoch has begun.
         """
         if self._loop is None:
-            raise RuntimeError("There is no state before the first epoch.")
+            raise RuntimeError("There is no state before the first epoch has begun.")
         return self._loop.state()
 
     def __iter__(self) -> Iterator[Event | Panel | Frame | StepTrace]:
@@ -101,18 +101,18 @@ class Training:
         split = load_split(self.config.data, self.places.data)
         teacher = None
         if METHODS[self.config.method.method].needs_teacher:
-            teacher = yield from self._teacher(split, device)
+            teacher = yield from self._find_or_train_teacher(split, device)
             if teacher is None:
-                return  # stopped while one was trained
+                return  # stopped while the teacher was trained
         loop = Loop(self.config, split, teacher.model if teacher else None, device)
         if self._resume_from is not None:
             loop.load_state(self._resume_from)
         if teacher is not None and self.config.training.teacher_views:
-            loop.feed.views = yield from self._views(loop, teacher.model)
+            loop.feed.views = yield from self._teacher_views(loop, teacher.model)
             if loop.feed.views is None:
                 return  # stopped while they were filled
         self._loop = loop
-        yield started(loop, teacher)
+        yield run_started(loop, teacher)
         yield Panel(
             labels=split.train.labels.numpy().astype(np.int16),
             original_indices=split.train.original_indices.numpy().astype(np.int32),
@@ -120,12 +120,14 @@ class Training:
         while loop.epoch < self.config.training.epochs and not self.control.is_stopped:
             yield from loop.run_epoch(self.control)
 
-    def _views(self, loop: Loop, teacher: nn.Module) -> Generator[Event, None, TeacherViews | None]:
-        """The fixed views of the training images, from the disk or filled now; None: stopped."""
+    def _teacher_views(
+        self, loop: Loop, teacher: nn.Module
+    ) -> Generator[Event, None, TeacherViews | None]:
+        """Load or compute the fixed views of the training images; return None if stopped."""
         if self.config.protocol.teacher_batch_statistics:
             raise ConfigError(
                 f"teacher_views = {self.config.training.teacher_views} is not possible with "
-                "teacher_batch_statistics: its logits would depend on the batch; one must be off."
+                "teacher_batch_statistics, whose logits depend on the batch: turn one of them off."
             )
         draw = generator_for(self.config.data.split_seed, "teacher_views")
         views = TeacherViews(loop.feed.train_set, self.config.training.teacher_views, draw)
@@ -139,9 +141,10 @@ class Training:
         views.save(path)
         return views
 
-    def _teacher(
+    def _find_or_train_teacher(
         self, split: LongTailSplit, device: torch.device
     ) -> Generator[Event, None, Teacher | None]:
+        """Return the run's teacher; None if stopped while it was trained."""
         models, folders = self.config.models, self.places.teacher_folders()
         if models.teacher != "auto":
             return load_teacher(models.teacher, models.teacher_model, split, folders)
@@ -153,7 +156,7 @@ class Training:
         lock = FileLock(self.places.teachers / f".{name}.lock")
         if not self._wait_for(lock):
             return None
-        try:  # another run may have trained it meanwhile
+        try:  # another run may have trained it while this one waited
             stored = find_teacher(split, models.teacher_model, folders)
             if stored is not None:
                 return stored
@@ -169,7 +172,7 @@ class Training:
         return load_teacher(name, models.teacher_model, split, folders)
 
     def _wait_for(self, lock: FileLock) -> bool:
-        """Until no other run trains this teacher; False if this one is stopped before."""
+        """Wait until no other run trains this teacher; return False if stopped before."""
         while not self.control.is_stopped:
             with suppress(Timeout):
                 lock.acquire(timeout=TEACHER_POLL_S)
@@ -178,10 +181,10 @@ class Training:
 
 
 def teacher_config(config: RunConfig) -> RunConfig:
-    """The ordinary `ce` run whose student is a run's teacher.
+    """Return the config of the ordinary `ce` run whose student is a run's teacher.
 
-    It takes the data set's own defaults and seed 0, so that all runs of a split, whatever their
-    method, seed, length and use of D_val, have the same teacher, which saw D_tr alone.
+    It takes the data set's defaults and seed 0. So all runs on a split share one teacher that saw
+    only D_tr, whatever their method, seed, length and use of D_val.
     """
     own = RunConfig.from_flat({"dataset": config.data.dataset})
     defaults = own.training.model_dump() | own.protocol.model_dump()
@@ -195,11 +198,11 @@ def train_teacher(
     """Train the student of a `teacher_config` as a teacher, epoch by epoch.
 
     Args:
-        config: Its method is `ce`: what a teacher saw must be its training images alone.
-        split: What it is trained on; its test set only measures it.
-        device: Where.
-        control: Pauses and stops it, as any training.
-        made_by: The command that makes it, for its card.
+        config: Its method is `ce`, because a teacher must have seen only its training images.
+        split: The images to train on; the test set only measures the teacher.
+        device: The device to train on.
+        control: Pauses and stops the training.
+        made_by: What made the teacher, for its card.
 
     Returns:
         The trained model and its card, or None when it was stopped.
@@ -225,8 +228,8 @@ def train_teacher(
     return loop.student, card
 
 
-def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
-    """What was resolved for this run, once."""
+def run_started(loop: Loop, teacher: Teacher | None) -> RunStarted:
+    """Return the event that says what was resolved once for this run."""
     split, config, options = loop.split, loop.config, loop.config.method
     accuracy: tuple[float, ...] = ()
     if teacher is not None:
@@ -246,15 +249,15 @@ def started(loop: Loop, teacher: Teacher | None) -> RunStarted:
         estimator=options.estimator if isinstance(options, WeightNetOptions) else "",
         num_threads=torch.get_num_threads(),
         versions=versions(),
-        is_compiled=config.training.compile_teacher and not loop.not_compiled,
+        is_compiled=config.training.compile_teacher and not loop.compile_error,
         warnings=_warnings(loop, teacher),
     )
 
 
 def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
     found = [teacher.caution] if teacher and teacher.caution else []
-    if loop.not_compiled:
-        found.append(loop.not_compiled)
+    if loop.compile_error:
+        found.append(loop.compile_error)
     views = loop.feed.views
     if views is not None and views.images.augmentation != "none":
         found.append(
@@ -265,10 +268,10 @@ def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
 
 
 def resolve_device(name: str) -> torch.device:
-    """The device of a run.
+    """Return the device with this name; "auto" is CUDA if there is one, else the CPU.
 
     Raises:
-        ConfigError: CUDA is asked for and there is none.
+        ConfigError: `name` is "cuda" and there is none.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,11 +1,11 @@
-"""What each image of D_val is for in a run: to guide the weight net, to train on, to measure by.
+"""The role of each image of D_val in a run: to guide the weight net, to train on, to measure by.
 
-    train_on_val = no       all guide, none trains
+    train_on_val = no       all guide, none train
     mixed, batch            all guide, all train
     cross_fit               one half guides, the other trains; they swap each epoch
-    hold_out_half           all this is of one half; the other only measures
+    hold_out_half           the above applies to one half; the other only measures
 
-M images of D_val, C classes. Halves are halves of every class, drawn by the split seed, and so the
+M images of D_val, C classes. A half has half of every class. The split seed draws it, so it is the
 same for every method and seed.
 """
 
@@ -22,34 +22,36 @@ from bikd_core.data.long_tail import LongTailSplit
 
 
 class ValRoles(NamedTuple):
-    """Positions in D_val, ascending. Two entries take turns, epoch by epoch, from the first on."""
+    """Positions in D_val, ascending, (K,) each. A role with two entries alternates by epoch."""
 
-    guide: tuple[Tensor, ...]  # feed L_val
+    guide: tuple[Tensor, ...]  # for L_val
     train: tuple[Tensor, ...]  # the student trains on them; as many entries as `guide`
-    measure: Tensor  # validation loss and accuracy are those of these
+    measure: Tensor  # for validation loss and accuracy
 
 
 def val_roles(config: RunConfig, split: LongTailSplit) -> ValRoles:
-    """The roles that a run gives to D_val."""
+    """Return the role of each image of D_val in a run."""
     labels, seed = split.val.labels, config.data.split_seed
-    everyone = torch.arange(len(labels))
-    used, measure = everyone, everyone
+    everything = torch.arange(len(labels))
+    used, measure = everything, everything
     if config.protocol.hold_out_half:
-        used, measure = halves(everyone, labels, seed)
+        used, measure = halves(everything, labels, seed)
     if config.cross_fits:
         first, second = halves(used, labels, seed + 1)
         return ValRoles((first, second), (second, first), measure)
-    nobody = everyone[:0]
-    return ValRoles((used,), (nobody if config.protocol.train_on_val == "no" else used,), measure)
+    trained = used[:0] if config.protocol.train_on_val == "no" else used
+    return ValRoles((used,), (trained,), measure)
 
 
 def halves(positions: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """Two parts of these positions, each ascending, with half of each class; the first larger.
+    """Split positions (K,) into two halves of each class, both ascending.
+
+    The first half gets the odd image of a class.
 
     Args:
         positions: (K,), in D_val.
         labels: (M,), of all of D_val.
-        seed: What the draw within each class depends on, besides the class.
+        seed: Seeds the draw within each class, together with the class.
     """
     parts: tuple[list[Tensor], list[Tensor]] = ([], [])
     for label in sorted(set(labels[positions].tolist())):
@@ -64,10 +66,10 @@ def halves(positions: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor
 
 
 def trained_counts(config: RunConfig, split: LongTailSplit, roles: ValRoles) -> tuple[float, ...]:
-    """How often the student sees each class, in label order: what class priors are made from.
+    """Return how often the student sees each class, in label order, for the class priors.
 
-    Mixed in, an image of D_val counts as one of D_tr. As a batch of equal weight all of D_val
-    counts as much as all of D_tr, so each class gets N/C more.
+    If D_val is mixed in, its images count like those of D_tr. If it is a batch of equal weight,
+    all of D_val counts as much as all of D_tr, so each class gets N/C more.
     """
     counts, protocol = split.class_counts, config.protocol
     if protocol.train_on_val == "no":

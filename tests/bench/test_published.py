@@ -1,4 +1,4 @@
-"""The slow twin of the benchmark does what the engine does, and the rows say what was timed."""
+"""The slow reference of the benchmark does what the engine does; rows summarise the timings."""
 
 import pytest
 import torch
@@ -44,8 +44,8 @@ def test_published_and_engine_take_the_same_step():
     optimizer = torch.optim.SGD(ours.parameters(), lr=LR, momentum=0.9, weight_decay=5e-4)
 
     with torch.no_grad():
-        asked = train._replace(teacher_logits=teacher(train.images))
-    method.step(asked, LR)
+        with_logits = train._replace(teacher_logits=teacher(train.images))
+    method.step(with_logits, LR)
     optimizer.step()
     published.step(train, val)
     for found, expected in (
@@ -56,15 +56,15 @@ def test_published_and_engine_take_the_same_step():
             torch.testing.assert_close(value, expected.state_dict()[name], rtol=1e-6, atol=1e-9)
 
 
-def test_rows_are_means_over_k_steps_of_which_one_moves_the_weight_net():
+def test_a_row_is_the_mean_over_k_steps_of_which_one_moves_the_weight_net():
     count = len(step.VARIANTS)
-    quiet, slow = ({"plain": s, "window": 2 * s} for s in (1.0, 3.0))  # a neighbour woke up
+    quiet, slow = ({"plain": s, "window": 2 * s} for s in (1.0, 3.0))  # a busy machine
     turns = [
         [step.Turn(quiet, 0.5, 10.0), step.Turn(slow, 1.5, 30.0), step.Turn(quiet, 0.6, 9.0)]
     ] * count
     rows = step._rows("56-20", 5, turns, [None] * count, [100.0] * count)
     assert rows[1]["seconds"] == pytest.approx((2 + 4 * 1) / 5)
-    assert rows[1]["speedup_to_published"] == pytest.approx(10 / 1.2)  # not of the medians' ratio
+    assert rows[1]["speedup_to_published"] == pytest.approx(10 / 1.2)  # not of the medians
     assert (rows[1]["speedup_low"], rows[1]["speedup_high"]) == pytest.approx((9 / 1.2, 10 / 1.2))
     assert rows[1]["ratio_to_kd"] == pytest.approx(1.2 / 0.5)
     assert set(rows[0]) >= {
@@ -73,18 +73,18 @@ def test_rows_are_means_over_k_steps_of_which_one_moves_the_weight_net():
     }  # fmt: skip
 
 
-def test_each_variant_stands_beside_plain_kd_of_its_precision():
-    class Told:
+def test_each_variant_is_compared_to_plain_kd_of_its_precision():
+    class FakeVariant:
         def __init__(self, variant):
-            self.variant, self.num_asked = variant, 0
+            self.variant, self.num_measured = variant, 0
 
         def measure(self):
-            self.num_asked += 1
+            self.num_measured += 1
             if self.variant.is_kd:
                 return {"window": 1.0 if self.variant.precision == "float32" else 0.5}
-            return {"window": 4.0 * self.num_asked}
+            return {"window": 4.0 * self.num_measured}
 
-    timed = [Told(variant) for variant in step.VARIANTS]
+    timed = [FakeVariant(variant) for variant in step.VARIANTS]
     turns = step._repeat(timed)
     assert turns[0] == step.Turn({"window": 6.0}, 1.0, 6.0)  # before and after the others: 4, 8
     for turn, variant in zip(turns[1:], step.VARIANTS[1:], strict=True):
@@ -92,8 +92,8 @@ def test_each_variant_stands_beside_plain_kd_of_its_precision():
 
 
 @pytest.mark.slow
-def test_the_published_algorithm_steps_in_a_process_of_its_own_when_it_is_its_turn():
-    with step.Apart("56-20", 0) as published:
+def test_the_published_algorithm_takes_its_turns_in_its_own_process():
+    with step.VariantProcess("56-20", 0) as published:
         turns = [published.measure() for _ in range(2)]
     assert published.variant.name == "published"
     assert all(set(turn) == {"window"} and turn["window"] > 0 for turn in turns)

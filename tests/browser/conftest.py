@@ -1,4 +1,4 @@
-"""A real server with an empty home of its own, and a real browser."""
+"""A real server with its own empty home, and a real browser."""
 
 import shutil
 from pathlib import Path
@@ -32,7 +32,7 @@ def browser():
 
 @pytest.fixture
 def new_page(browser):
-    """Opens a page in a browser profile of its own; an error in its scripts fails the test.
+    """Open a page in its own browser profile; a script error on it fails the test.
 
     It is there when the button of the given name is: the Lab's by default.
     """

@@ -1,4 +1,4 @@
-"""Clicks on figures of a recorded run, in a real browser, bring the pictures behind them."""
+"""A click on a figure of a recorded run shows the pictures behind it."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from bikd_core.bench.browser import HEADLINE
 
 @pytest.fixture
 def accuracy_page(server_url, new_page):
-    """The Accuracy view of the recorded BiKD run."""
+    """Open the Accuracy view of the recorded BiKD run."""
     page = new_page(server_url)
     page.get_by_role("button", name="BiKD lifts the tail").first.click()
     page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for()
@@ -17,7 +17,7 @@ def accuracy_page(server_url, new_page):
 
 
 def click_at(page, figure: str, place: str) -> None:
-    """At a place of a figure's plot, as a hand does: the pointer comes, and then clicks."""
+    """Move the pointer to a place in a figure's plot and click."""
     plot = page.locator(f".st-key-figure_{figure} .js-plotly-plot")
     plot.scroll_into_view_if_needed()
     x, y = plot.evaluate(
@@ -35,7 +35,7 @@ def click_at(page, figure: str, place: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_cell_of_the_confusion_brings_the_training_pictures_so_taken(accuracy_page):
+def test_a_cell_of_the_confusion_shows_the_training_pictures_predicted_like_it(accuracy_page):
     page = accuracy_page
     click_at(page, "confusion", '() => ["0", "0"]')
     page.get_by_text("digit 0, in training taken for digit 0 by the student").first.wait_for()
@@ -46,7 +46,7 @@ def test_a_cell_of_the_confusion_brings_the_training_pictures_so_taken(accuracy_
 
 
 @pytest.mark.slow
-def test_a_line_brings_the_pictures_of_its_third_of_the_classes(accuracy_page):
+def test_a_line_shows_the_pictures_of_its_third_of_the_classes(accuracy_page):
     page = accuracy_page
     middle = 'plot => [40, plot.data.find(trace => trace.uid === "few").y[39]]'
     click_at(page, "accuracy", middle)

@@ -23,7 +23,7 @@ def downloaded(page, name: str) -> str:
 
 
 def dot_of_seed(page, number: int) -> tuple[float, float]:
-    """Where a seed's dot is on the screen."""
+    """Return the position of a seed's dot on the screen."""
     plot = page.locator(".st-key-figure_who_wins .js-plotly-plot")
     plot.scroll_into_view_if_needed()
     return plot.evaluate(
@@ -40,7 +40,7 @@ def dot_of_seed(page, number: int) -> tuple[float, float]:
 
 @pytest.fixture(scope="module")
 def compared(server_url, browser):
-    """The link of a comparison that is finished."""
+    """Run a comparison to its end and return its link."""
     page = browser.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{server_url}/compare?{LINK}")
@@ -64,7 +64,7 @@ def test_results_appear_and_another_browser_sees_the_same_by_link(compared, new_
 
 
 @pytest.mark.slow
-def test_files_hold_the_numbers_that_are_shown_and_the_protocol(compared, new_page):
+def test_downloaded_files_hold_the_shown_numbers_and_the_protocol(compared, new_page):
     page = new_page(compared, DONE)
     best = re.search(r"mean: (\w+), (\d+\.\d) ±", sentence(page, "who_wins"))
     markdown = downloaded(page, "Markdown")
@@ -87,7 +87,7 @@ def test_a_click_on_a_seed_opens_its_run_in_the_lab(compared, new_page):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_it_without_scrolling_sideways(compared, new_page, scheme):
+def test_it_fits_a_phone_without_scrolling_sideways(compared, new_page, scheme):
     page = new_page(compared, DONE, viewport={"width": 390, "height": 800}, color_scheme=scheme)
     for figure in FIGURES:
         sentence(page, figure)

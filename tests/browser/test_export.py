@@ -1,4 +1,4 @@
-"""A figure's SVG file: from the mode bar, whole, with its words, readable on its own."""
+"""The SVG file of a figure, from its mode bar: complete, with its texts, readable on its own."""
 
 from xml.etree import ElementTree
 
@@ -18,7 +18,7 @@ VIEWS = {
 
 
 def download(page, figure: str, path) -> None:
-    """As a hand does it: the mode bar is there while the pointer is on the figure."""
+    """Download through the mode bar, which shows while the pointer is on the figure."""
     plot = page.locator(f".st-key-figure_{figure} .js-plotly-plot")
     plot.locator(".nsewdrag").first.wait_for()
     plot.hover()
@@ -37,7 +37,7 @@ def axis_titles(page, figure: str) -> list[str]:
 
 
 def clipped_words(page) -> list[str]:
-    """Texts of the open SVG file that reach beyond its edges."""
+    """Return the texts of the open SVG file that reach beyond its edges."""
     return page.evaluate(
         """() => {
             const {width, height} = document.documentElement.getBoundingClientRect();

@@ -1,4 +1,4 @@
-"""What a figure tells of the place under the pointer."""
+"""The hover box of a figure."""
 
 import pytest
 

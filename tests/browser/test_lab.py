@@ -1,4 +1,4 @@
-"""A digits run in a real browser, from Start to the reload after its end."""
+"""A digits run in a real browser, from Start to a reload after it has finished."""
 
 import re
 
@@ -8,7 +8,7 @@ from app.shared.estimate import ASK_EVERY_S
 from bikd_core.bench.browser import HEADLINE
 
 POLL_MS = 500
-RUN_LIMIT_MS = 240_000  # of a short digits run, its teacher included, on a busy machine
+RUN_LIMIT_MS = 240_000  # for a short digits run with its teacher on a busy machine
 WEIGHT_CHART = ".st-key-figure_w_hard .js-plotly-plot"
 
 
@@ -43,7 +43,7 @@ def x_range(page, chart: str = WEIGHT_CHART) -> list[float]:
 
 
 def zoom(page, chart: str = WEIGHT_CHART) -> None:
-    """As a hand does it: a slow drag across the plot, longer than a poll."""
+    """Drag slowly across the plot, for longer than a poll."""
     page.locator(chart).scroll_into_view_if_needed()
     left, top, width, height = page.locator(chart).evaluate(
         """plot => {
@@ -61,7 +61,7 @@ def zoom(page, chart: str = WEIGHT_CHART) -> None:
 
 
 def frames_of(page, milliseconds: int) -> int:
-    """WebSocket frames, sent and received, during some time."""
+    """Return the number of WebSocket frames sent and received during some time."""
     frames = []
     client = page.context.new_cdp_session(page)
     client.send("Network.enable")
@@ -73,7 +73,7 @@ def frames_of(page, milliseconds: int) -> int:
 
 
 def wait_for_silence(page) -> None:
-    """Until the page has asked all that it asks by itself: the estimate, each two seconds."""
+    """Wait until the page stops asking for the estimate, which it does every two seconds."""
     for _ in range(20):
         if frames_of(page, round(1500 * ASK_EVERY_S)) == 0:
             return
@@ -82,7 +82,7 @@ def wait_for_silence(page) -> None:
 
 @pytest.fixture
 def live_page(server_url, new_page):
-    """A page that watches a long run, which is stopped in the end: it would hold up the others."""
+    """Watch a long run, and stop it in the end, so that it does not hold up other runs."""
     page = new_page(f"{server_url}/?epochs=3000")
     click(page, "Start")
     wait_for_epoch(page, 3)
@@ -94,7 +94,7 @@ def live_page(server_url, new_page):
 
 @pytest.fixture(scope="module")
 def finished_url(server_url, browser):
-    """The link to a run that has finished."""
+    """Run to the end and return the link to the run."""
     page = browser.new_page()
     page.goto(f"{server_url}/?epochs=6")
     click(page, "Start")
@@ -117,7 +117,7 @@ def test_a_run_is_started_watched_zoomed_shared_and_reloaded(server_url, new_pag
     assert whole[0] < zoomed[0] < zoomed[1] < whole[1]
 
     seen = epoch_of(page)
-    wait_for_epoch(page, seen + 2)  # so two polls or more have brought new data
+    wait_for_epoch(page, seen + 2)  # so at least two polls have brought new data
     page.wait_for_timeout(2 * POLL_MS)
     assert x_range(page) == zoomed
     assert node.evaluate("plot => plot.isConnected")
@@ -156,7 +156,7 @@ def test_nothing_is_sent_while_the_tab_is_hidden(live_page):
 
 
 def hide(page, is_hidden: bool) -> None:
-    """Chromium without a window never hides a tab, so the page is told that it is hidden."""
+    """Tell the page that it is hidden, since Chromium without a window never hides a tab."""
     page.evaluate(
         """hidden => {
             Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
@@ -235,9 +235,7 @@ def test_the_browsers_back_button_takes_controls_and_epoch_back(finished_url, ne
 
 
 @pytest.mark.slow
-def test_one_step_back_leads_from_another_page_to_the_run_as_it_was_looked_at(
-    finished_url, new_page
-):
+def test_going_back_from_another_page_restores_the_run_as_it_was_viewed(finished_url, new_page):
     page = new_page(f"{finished_url}&epoch=4&view=Accuracy")
     page.locator(HEADLINE).wait_for()
     looked_at = page.url
@@ -253,7 +251,7 @@ def test_one_step_back_leads_from_another_page_to_the_run_as_it_was_looked_at(
     assert page.url == compared
     page.go_back()
     page.locator(HEADLINE).wait_for()
-    page.wait_for_timeout(2 * POLL_MS)  # in which the page would write another link
+    page.wait_for_timeout(2 * POLL_MS)  # long enough for the page to write another link
     assert page.url == looked_at
     assert epoch_of(page) == 4
 

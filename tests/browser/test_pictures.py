@@ -27,7 +27,7 @@ def pause(page) -> None:
 
 
 def click_on_the_ridge_of(page, label: int) -> None:
-    """At its peak, as a hand does: the pointer comes, and then clicks."""
+    """Move the pointer to the peak of the ridge and click."""
     page.locator(f"{RIDGES} .nsewdrag").first.wait_for()
     x, y = page.locator(RIDGES).evaluate(
         """(plot, uid) => {
@@ -74,7 +74,7 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
     click(page, "Start")
     epoch = wait_for_later_epoch(page, 1)
     open_pictures(page)
-    pause(page)  # what is clicked must not move meanwhile: an epoch takes a twentieth of a second
+    pause(page)  # what is clicked must not move: an epoch takes only 50 ms
     assert page.locator(PICTURES).count() == 24
     assert re.fullmatch(
         r"digit \d, w_hard 0\.\d\d(, taken for digit \d)?",
@@ -109,7 +109,7 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
     again = new_page(page.url)  # the link opens the same picture
     again.locator(f".bikd-portrait p:has-text('No. {chosen} of')").wait_for()
     click(again, "Close picture")  # after the end
-    again.wait_for_timeout(1500)  # the ridges come back and take their place
+    again.wait_for_timeout(1500)  # until the ridges are back in place
     click_on_the_ridge_of(again, 9)
     wait_for_names(again, {"9"})
     again.wait_for_timeout(1500)
@@ -117,12 +117,12 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
 
 
 @pytest.mark.slow
-def test_a_click_on_a_ridge_shows_its_pictures_below_and_these_open_the_view(server_url, new_page):
+def test_a_click_on_a_ridge_shows_its_pictures_which_open_the_view(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=3")
     click(page, "Start")
     page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
     page.get_by_text("At epoch 3 tail classes get").first.wait_for()
-    page.wait_for_timeout(1500)  # the run's end draws the page once more
+    page.wait_for_timeout(1500)  # the page is drawn once more when the run ends
     click_on_the_ridge_of(page, 9)
     strip = page.locator(".st-key-strip .bikd-picture:not(.bikd-blank)")
     strip.first.wait_for()
@@ -141,7 +141,7 @@ def test_a_click_on_the_weights_over_time_shows_the_pictures_of_that_epoch(serve
     plot = page.locator(".st-key-figure_over_time .js-plotly-plot")
     plot.locator(".nsewdrag").first.wait_for()
     plot.scroll_into_view_if_needed()
-    page.wait_for_timeout(1500)  # the figures above may still take their place
+    page.wait_for_timeout(1500)  # until the figures above have settled
     x, y = plot.evaluate(
         """plot => {
             const box = plot.getBoundingClientRect(), {xaxis, yaxis} = plot._fullLayout;

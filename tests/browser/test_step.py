@@ -16,7 +16,7 @@ FIGURES = [
 
 
 def wait_for_figure(page, name: str) -> None:
-    """It is drawn, with something in it, and says something."""
+    """Wait until the figure is drawn with content and a sentence."""
     figure = page.locator(f".st-key-figure_step_{name}")
     figure.locator(".js-plotly-plot .main-svg").first.wait_for()
     page.wait_for_function(
@@ -42,7 +42,7 @@ def wait_for_step(page, step: int) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_is_paused_stepped_and_walked_through(server_url, new_page):
+def test_a_run_is_paused_stepped_and_explored_phase_by_phase(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=2000")
     click(page, "Start")
     wait_for_epoch(page, 2)
@@ -62,7 +62,7 @@ def test_a_run_is_paused_stepped_and_walked_through(server_url, new_page):
             click(page, "Next ▶")
     assert page.get_by_role("button", name="Next ▶").is_disabled()
 
-    # Another step: the walk stays in its phase, and Back goes on into the step before.
+    # After another step the phase stays, and Back leads into the previous step.
     click(page, "One inner step more")
     page.get_by_text("the newest of 2 recorded").wait_for()
     second = shown_step(page)
@@ -72,7 +72,7 @@ def test_a_run_is_paused_stepped_and_walked_through(server_url, new_page):
         click(page, "◀ Back")
     wait_for_step(page, first)
     assert shown_phase(page).startswith("6")
-    page.wait_for_timeout(2500)  # longer than a poll and than the bar waits for an answer
+    page.wait_for_timeout(2500)  # longer than a poll and the timeout of the bar
     assert shown_step(page) == first
     assert shown_phase(page).startswith("6")
     page.locator(".bikd-phase").first.press("ArrowLeft")
@@ -80,7 +80,7 @@ def test_a_run_is_paused_stepped_and_walked_through(server_url, new_page):
 
     page.locator(HEADLINE).get_by_text(
         "paused", exact=True
-    ).wait_for()  # looking back has trained nothing
+    ).wait_for()  # going back has trained nothing
     assert page.locator(".bikd-stepper option").count() == 2
     click(page, "Stop")
     page.locator(HEADLINE).get_by_text("stopped", exact=True).wait_for()

@@ -31,7 +31,7 @@ def upload(page, name: str, content: bytes, model: str = "digits_cnn_l") -> None
         (WEIGHTS.read_bytes(), "digits_mlp", "mine.safetensors is no digits_mlp"),
     ],
 )
-def test_what_cannot_teach_is_refused_with_one_sentence(server_url, new_page, content, model, said):
+def test_an_unusable_file_is_refused_with_one_sentence(server_url, new_page, content, model, said):
     page = new_page(f"{server_url}/teachers", TRAIN)
     upload(page, "mine.safetensors", content, model)
     page.locator(".st-key-complaints").get_by_text(said).wait_for()

@@ -15,7 +15,7 @@ from tests.browser.test_lab import (
 BIKD = "BiKD lifts the tail"
 PLAY, PAUSE = "Play the epochs", "Pause playing"
 LAST = 60
-STILL_MS = 1500  # long enough for an epoch or more, were it playing
+STILL_MS = 1500  # if it were playing, at least an epoch would pass
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def recorded_page(server_url, new_page):
 
 
 def blur(page) -> None:
-    """The keyboard belongs to the page, not to the button that was clicked."""
+    """Move the focus from the clicked button to the page."""
     page.evaluate("document.activeElement.blur()")
 
 
@@ -43,7 +43,7 @@ def is_playing(page) -> bool:
 
 
 def wait_for_rest(page) -> int:
-    """The epoch at which it stands, which its figures show and the link names."""
+    """Wait until playing has stopped, and return the epoch that slider and figures show."""
     page.get_by_role("button", name=PLAY, exact=True).wait_for()
     epoch = epoch_of(page)
     wait_for_sentence(page, epoch)
@@ -53,9 +53,9 @@ def wait_for_rest(page) -> int:
 
 
 @pytest.mark.slow
-def test_playing_takes_the_figures_along_until_space_pauses_it(recorded_page):
+def test_playing_updates_the_figures_until_space_pauses_it(recorded_page):
     page = recorded_page
-    click(page, PLAY)  # at the last epoch, so from the first one
+    click(page, PLAY)  # the slider is at the last epoch, so it plays from the first
     wait_for_sentence(page, 3)
     assert epoch_of(page) < LAST
     assert "epoch=" not in page.url  # as long as it plays
@@ -108,8 +108,8 @@ def test_keys_step_through_the_epochs_from_anywhere_on_the_page(recorded_page):
 
 
 @pytest.mark.slow
-def test_keys_stay_with_what_has_the_focus(server_url, new_page):
-    page = new_page(f"{server_url}/?epochs=6")  # a run of one's own: only that can be renamed
+def test_keys_go_to_the_element_with_the_focus(server_url, new_page):
+    page = new_page(f"{server_url}/?epochs=6")  # only one's own run can be renamed
     click(page, "Start")
     wait_for_the_end(page)
     blur(page)

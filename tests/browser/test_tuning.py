@@ -1,4 +1,4 @@
-"""Learning rate and speed of a run that trains, changed on the page."""
+"""Learning rate and speed are changed on the page while a run trains."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Views of a recorded run: their figures are there, keep their zoom, come back from the link."""
+"""Views of a recorded run: they are drawn, keep their zoom, and come back from the link."""
 
 import pytest
 
@@ -14,7 +14,7 @@ VIEWS = {
     "Weights": ("over_time",),
     "Accuracy": ("confusion",),
 }
-ZOOM_IS_TAKEN_MS = 600  # Plotly waits for a second click first
+ZOOM_DELAY_MS = 600  # Plotly first waits for a second click
 
 
 def chart(figure: str) -> str:
@@ -31,7 +31,7 @@ def wait_for_figures(page, figures: tuple[str, ...]) -> None:
 
 
 def numbers_of(page, figure: str) -> int:
-    """How many numbers the figure's traces draw: heights of points, or cells of a map."""
+    """Return how many numbers the figure draws: heights of points, or cells of a map."""
     return page.locator(chart(figure)).evaluate(
         """plot => plot._fullData
             .flatMap(({z, y}) => Array.from(z ?? y).flatMap(row => row?.length ? [...row] : [row]))
@@ -57,7 +57,7 @@ def test_a_view_is_drawn_keeps_its_zoom_and_comes_back_from_the_link(server_url,
     whole = {figure: x_range(page, chart(figure)) for figure in figures}
     for figure in figures:
         zoom(page, chart(figure))
-    page.wait_for_timeout(ZOOM_IS_TAKEN_MS)
+    page.wait_for_timeout(ZOOM_DELAY_MS)
     zoomed = {figure: x_range(page, chart(figure)) for figure in figures}
     for figure in figures:
         assert whole[figure][0] < zoomed[figure][0] < zoomed[figure][1] < whole[figure][1], figure
@@ -65,7 +65,7 @@ def test_a_view_is_drawn_keeps_its_zoom_and_comes_back_from_the_link(server_url,
     for figure, sentence in zip(figures, at_the_end, strict=True):
         caption = page.locator(f".st-key-figure_{figure} figcaption")
         caption.filter(has_not_text=sentence).wait_for()
-    page.wait_for_timeout(ZOOM_IS_TAKEN_MS)
+    page.wait_for_timeout(ZOOM_DELAY_MS)
     assert {figure: x_range(page, chart(figure)) for figure in figures} == zoomed
 
     page.wait_for_url(f"**epoch={LAST - 1}*")

@@ -1,10 +1,11 @@
-"""Runs that are stand-ins, in a manager of their own; finished ones made by hand."""
+"""Fixtures of the studies: a manager of fake runs, finished runs written by hand, the command."""
 
 import dataclasses
 import time
 
 import pytest
 
+from bikd_core.cli import compare, main, study
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from bikd_core.runs.history import History
@@ -22,7 +23,7 @@ def manager(tmp_path):
 
 @pytest.fixture
 def finished(tmp_path):
-    """Writes a finished run with these epochs; each epoch is what differs from a sample."""
+    """Write a finished run; each epoch lists the fields that differ from a sample."""
 
     def write(config, *epochs):
         folder = create_run(tmp_path / "made", config, "")
@@ -39,3 +40,25 @@ def wait(manager, run_ids):
     for run_id in run_ids:
         while not manager.snapshot(run_id).has_ended:
             time.sleep(0.02)
+
+
+@pytest.fixture
+def bikd(tmp_path, monkeypatch, capsys):
+    """Run a command on fake runs of two epochs; return the exit code and what it printed."""
+    monkeypatch.setenv("BIKD_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "300")
+    for module in (compare, study):
+        monkeypatch.setattr(
+            module,
+            "RunManager",
+            lambda places, max_training: RunManager(
+                places, max_training=max_training, worker=fake.WORKER
+            ),
+        )
+
+    def run(*arguments):
+        epochs = () if "--epochs" in arguments else ("--epochs", "2")
+        code = main([*arguments, *epochs])
+        return code, capsys.readouterr()
+
+    return run

@@ -1,4 +1,4 @@
-"""The comparison's numbers against scipy's own paired test, and against arithmetic by hand."""
+"""The numbers of a comparison against scipy's paired test and arithmetic by hand."""
 
 import dataclasses
 
@@ -27,14 +27,14 @@ def lines(reference="kd", **methods):
     return {line.method: line for line in made}
 
 
-def test_the_interval_of_a_mean_is_students():
+def test_the_interval_of_a_mean_is_students_t_interval():
     values = [0.61, 0.64, 0.60, 0.66]
     found = interval(values)
     half = stats.t.ppf(0.975, 3) * np.std(values, ddof=1) / 2
     assert found == pytest.approx((np.mean(values), np.mean(values) - half, np.mean(values) + half))
 
 
-def test_a_lead_is_that_of_the_paired_test_on_the_common_seeds():
+def test_a_lead_agrees_with_the_paired_t_test_on_the_common_seeds():
     found = lines(kd=runs(KD), bikd=runs(BIKD, first_seed=1))["bikd"].lead["accuracy"]
     test = stats.ttest_rel(BIKD[:3], KD[1:])
     low, high = test.confidence_interval(0.95)
@@ -42,7 +42,7 @@ def test_a_lead_is_that_of_the_paired_test_on_the_common_seeds():
     assert found.excludes_zero == bool(test.pvalue < 0.05)
 
 
-def test_the_best_mean_is_first_and_the_reference_leads_nobody():
+def test_the_best_mean_is_first_and_the_reference_has_no_lead():
     made = answer({"kd": runs(KD), "bikd": runs(BIKD)}, {"kd": 1.0, "bikd": 2.0}, "kd")
     assert [line.method for line in made] == ["bikd", "kd"]
     assert made[1].lead == {}
@@ -60,12 +60,12 @@ def test_equal_values_have_an_interval_without_width():
     assert interval([0.5, 0.5, 0.5]) == (0.5, 0.5, 0.5)
 
 
-def test_what_did_not_run_has_no_line_and_no_lead():
+def test_an_entry_without_runs_has_no_line_and_no_lead():
     found = lines(kd=runs(KD), bikd={})
     assert set(found) == {"kd"}
     assert lines(kd={}, bikd=runs(BIKD))["bikd"].lead == {}
 
 
 def test_no_values_have_no_mean():
-    with pytest.raises(ValueError, match="no values"):
+    with pytest.raises(ValueError, match="There are no values"):
         interval([])

@@ -1,4 +1,4 @@
-"""Which runs a comparison makes, resumes and counts; the runs are stand-ins in real children."""
+"""Which runs a comparison queues, resumes and counts; the runs are fakes in real processes."""
 
 import json
 import threading
@@ -6,10 +6,7 @@ import time
 
 import pytest
 
-from bikd_core.cli import compare as command
-from bikd_core.cli import main
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.runs import RunManager
 from bikd_core.studies import Comparison, queue_missing
 from tests import fake_training as fake
 
@@ -50,7 +47,7 @@ def test_a_run_that_dies_does_not_count_and_the_others_finish(manager):
     assert run_all(longer, manager) == [("kd", fake.DIVERGES)]  # tried once more, nothing else
 
 
-def test_a_run_that_was_stopped_goes_on_where_it_was(manager):
+def test_a_stopped_run_is_resumed_where_it_was(manager):
     comparison = Comparison(BASE.changed(epochs=300), ("kd",), (0,), "kd")
     [run_id] = queue_missing(comparison.configs(), manager, lambda *_: None)
     while len(manager.snapshot(run_id).epochs) < 2:
@@ -78,7 +75,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(manager):
         ({"chosen": "best"}, "epoch = 'best' is not possible: it must be last, val or test"),
     ],
 )
-def test_what_cannot_be_compared_is_named(change, said):
+def test_an_impossible_comparison_is_refused_by_name(change, said):
     with pytest.raises(ConfigError, match=said):
         compared(**change)
 
@@ -94,29 +91,8 @@ def test_the_epoch_can_be_chosen_by_the_validation_loss_never_by_the_test_set(ma
 # The command ------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def bikd(tmp_path, monkeypatch, capsys):
-    """Runs the command on stand-ins; returns the exit code and what it printed."""
-    monkeypatch.setenv("BIKD_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setattr(
-        command,
-        "RunManager",
-        lambda places, max_training: RunManager(
-            places, max_training=max_training, worker=fake.WORKER
-        ),
-    )
-
-    def run(*arguments):
-        epochs = () if "--epochs" in arguments else ("--epochs", "2")
-        code = main(["compare", *epochs, *arguments])
-        return code, capsys.readouterr()
-
-    return run
-
-
 def test_the_answer_comes_with_its_protocol_as_json(bikd):
-    code, printed = bikd("--methods", "ce,kd", "--seeds", "0-1", "--json")
+    code, printed = bikd("compare", "--methods", "ce,kd", "--seeds", "0-1", "--json")
     assert code == 0
     answer = json.loads(printed.out)
     assert {line["method"] for line in answer["lines"]} == {"ce", "kd"}
@@ -127,15 +103,17 @@ def test_the_answer_comes_with_its_protocol_as_json(bikd):
 
 
 def test_a_table_names_the_methods_and_what_failed(bikd):
-    code, printed = bikd("--methods", "ce,kd", "--seeds", f"0,{fake.DIVERGES}", "--epochs", "4")
+    code, printed = bikd(
+        "compare", "--methods", "ce,kd", "--seeds", f"0,{fake.DIVERGES}", "--epochs", "4"
+    )
     assert code == 1
     assert "lead over KD" in printed.out
     assert f"KD, seed {fake.DIVERGES} does not count: failed: " in printed.err
 
 
-def test_a_run_that_another_process_trains_is_waited_for_and_gone_on_with(bikd, manager):
+def test_a_run_of_another_process_is_waited_for_and_resumed(bikd, manager):
     config = BASE.changed(epochs=40, method="kd", seed=0)
-    elsewhere = manager.start(config)  # the command has a manager, and children, of its own
+    elsewhere = manager.start(config)  # the command has its own manager and child processes
     manager.pause(elsewhere)
     fake.until(lambda: manager.snapshot(elsewhere).state == "paused")
 
@@ -145,7 +123,9 @@ def test_a_run_that_another_process_trains_is_waited_for_and_gone_on_with(bikd, 
 
     stopping = threading.Thread(target=stop_once_the_other_has_run)
     stopping.start()
-    code, printed = bikd("--methods", "ce,kd", "--seeds", "0", "--epochs", "40", "--json")
+    code, printed = bikd(
+        "compare", "--methods", "ce,kd", "--seeds", "0", "--epochs", "40", "--json"
+    )
     stopping.join()
     assert code == 0
     assert json.loads(printed.out)["failed"] == {}
@@ -154,8 +134,8 @@ def test_a_run_that_another_process_trains_is_waited_for_and_gone_on_with(bikd, 
 
 
 @pytest.mark.parametrize("seeds", ["", "a", "1.5", "-1", "3-1", "0,,1"])
-def test_junk_for_seeds_is_named(bikd, seeds):
-    code, printed = bikd(f"--seeds={seeds}")
+def test_malformed_seeds_are_refused_by_name(bikd, seeds):
+    code, printed = bikd("compare", f"--seeds={seeds}")
     assert code == 2
     assert "seeds = " in printed.err
     assert printed.out == ""

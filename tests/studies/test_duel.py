@@ -1,4 +1,4 @@
-"""A verdict claims a lead only where the interval of the paired differences excludes 0."""
+"""A verdict claims a lead only if the interval of the paired differences excludes 0."""
 
 import re
 
@@ -14,13 +14,13 @@ COMPARISON = Comparison(RunConfig(), ("bikd", "ce"), (0, 1, 2), "ce")
 @pytest.mark.parametrize(
     ("bikd", "said"),
     [
-        ((0.70, 0.71, 0.72), r"BiKD leads CE: \+10.0 points .* the goal of a point is reached"),
-        ((0.605, 0.616, 0.624), "BiKD leads CE: .* the goal of a point is missed"),
+        ((0.70, 0.71, 0.72), r"BiKD leads CE: \+10.0 points .* the goal of one point is reached"),
+        ((0.605, 0.616, 0.624), "BiKD leads CE: .* the goal of one point is missed"),
         ((0.50, 0.51, 0.52), "CE leads BiKD: -10.0 points"),
         ((0.40, 0.80, 0.70), "No lead: BiKD against CE .* the interval holds 0"),
     ],
 )
-def test_a_lead_is_claimed_where_the_interval_excludes_0(finished, bikd, said):
+def test_a_lead_is_claimed_if_the_interval_excludes_0(finished, bikd, said):
     values = {"bikd": bikd, "ce": (0.60, 0.61, 0.62)}
     runs = [
         finished(config, {"accuracy": values[config.method.method][config.training.seed]})
@@ -29,11 +29,11 @@ def test_a_lead_is_claimed_where_the_interval_excludes_0(finished, bikd, said):
     assert re.search(said, verdict(report_of(COMPARISON, runs)))
 
 
-def test_one_seed_answers_nothing(finished):
+def test_one_seed_gives_no_answer(finished):
     runs = [finished(config, {"accuracy": 0.5}) for config in COMPARISON.configs()[:2]]
     assert "no answer yet" in verdict(report_of(COMPARISON, runs))
 
 
-def test_three_are_no_duel():
-    with pytest.raises(ConfigError, match="a duel is of two"):
+def test_three_entries_are_no_duel():
+    with pytest.raises(ConfigError, match="a duel has two entries"):
         check(Comparison(RunConfig(), ("bikd", "ce", "kd"), (0, 1), "ce"))

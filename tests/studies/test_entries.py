@@ -1,4 +1,4 @@
-"""Entries of a comparison: how they are written, what they may change, what they are called."""
+"""Entries of a comparison: their text, their options and their labels."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from bikd_core.config import ConfigError, RunConfig
 from bikd_core.studies import Comparison, label_of, read_entry, split_entries
 
 
-def test_a_list_of_entries_is_cut_at_the_commas_between_them():
+def test_a_list_of_entries_is_split_at_the_commas_between_them():
     text = "ce, kd,bikd:prior=both,meta_loss=hard,dkd:temperature=2,bikd"
     assert split_entries(text) == (
         "ce",
@@ -17,7 +17,7 @@ def test_a_list_of_entries_is_cut_at_the_commas_between_them():
     )
 
 
-def test_an_entrys_options_stand_above_the_comparisons_controls():
+def test_options_of_an_entry_override_controls_of_the_comparison():
     base = RunConfig.from_flat({"epochs": 3, "prior": "hard"})
     config = read_entry("bikd:prior=both,inner_steps=2").config(base, seed=4)
     assert (config.method.method, config.method.prior, config.method.inner_steps) == (
@@ -37,7 +37,7 @@ def test_an_entrys_options_stand_above_the_comparisons_controls():
         ("bikd:cross_fit=false", "BiKD (no cross-fitted halves)"),
     ],
 )
-def test_an_entry_is_called_by_what_is_its_own(text, label):
+def test_the_label_names_the_entrys_own_options(text, label):
     assert label_of(text) == label
 
 
@@ -45,15 +45,15 @@ def test_an_entry_is_called_by_what_is_its_own(text, label):
     ("text", "said"),
     [
         ("magic", "methods = 'magic' is not possible: each must be one of "),
-        ("bikd:magic=1", "after the colon come controls as prior=both; 'magic' is none"),
-        ("bikd:prior", "after the colon come controls as prior=both; 'prior' is none"),
+        ("bikd:magic=1", "after the colon come controls like prior=both; 'magic' is not one"),
+        ("bikd:prior", "after the colon come controls like prior=both; 'prior' is not one"),
         ("ce:prior=both", "CE does not read prior"),
-        ("kd:seed=3", "seed is the same for all that is compared"),
-        ("kd:imbalance_factor=3", "imbalance_factor is the same for all that is compared"),
-        ("kd:test_per_class=3", "test_per_class is the same for all that is compared"),
+        ("kd:seed=3", "seed must be the same for all entries"),
+        ("kd:imbalance_factor=3", "imbalance_factor must be the same for all entries"),
+        ("kd:test_per_class=3", "test_per_class must be the same for all entries"),
     ],
 )
-def test_what_cannot_be_an_entry_is_named(text, said):
+def test_an_impossible_entry_is_refused_by_name(text, said):
     with pytest.raises(ConfigError, match=said):
         read_entry(text)
 
@@ -68,7 +68,7 @@ def test_the_same_run_twice_is_refused():
         Comparison(RunConfig(), ("bikd", "bikd:prior=none"), (0,), "bikd")
 
 
-def test_two_configurations_of_one_method_have_each_their_own_runs(finished):
+def test_two_configurations_of_one_method_have_separate_runs(finished):
     comparison = Comparison(RunConfig(), ("bikd", "bikd:prior=both"), (0,), "bikd")
     plain, shifted = comparison.configs()
     runs = [finished(plain, {"accuracy": 0.5}), finished(shifted, {"accuracy": 0.7})]

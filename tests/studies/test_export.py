@@ -1,4 +1,4 @@
-"""A comparison as files: the numbers come back, and each file says its protocol."""
+"""Exported reports: the numbers come back, and each file states its protocol."""
 
 import io
 import json
@@ -28,7 +28,7 @@ def report(finished):
     return report_of(comparison, runs)
 
 
-def test_what_has_not_run_is_named_and_has_no_line(report):
+def test_an_entry_without_runs_is_named_and_has_no_line(report):
     assert [line.method for line in report.lines] == ["bikd:prior=both", "kd"]
     assert report.missing == {f"CE, seed {seed}": "not run" for seed in (0, 1, 2)}
 
@@ -65,7 +65,7 @@ def test_latex_is_escaped(report):
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
 
 
-def test_a_lead_has_a_star_where_its_interval_excludes_0(report):
+def test_a_lead_has_a_star_if_its_interval_excludes_0(report):
     head, first, second = table(report)
     lead = head.index("lead over KD")
     assert first[lead].startswith("+8.3 ± ")
@@ -80,7 +80,7 @@ def test_json_holds_the_classes_and_every_seed(report):
     assert len(line["per_class"]) == len(line["per_class_lead"]) == 10
 
 
-def test_an_ending_that_is_none_and_a_place_that_cannot_be_written_are_refused(report, tmp_path):
+def test_an_unknown_ending_and_an_unwritable_path_are_refused(report, tmp_path):
     with pytest.raises(ConfigError, match=r"must end in \.csv, \.parquet, \.md, \.tex, \.json"):
         export([report], tmp_path / "answer.xls")
     (tmp_path / "file").write_text("")

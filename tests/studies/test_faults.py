@@ -1,4 +1,4 @@
-"""The published faults: each changes what it says, and nothing is changed by default."""
+"""The published faults: each changes what its name says, and none is on by default."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_the_test_chosen_epoch_is_bikds_best_and_its_rivals_that_of_d_val(finish
     assert set(accuracies(compared(chosen="test")).values()) == {0.9}
 
 
-def test_faults_and_the_test_chosen_epoch_are_named_in_the_protocol():
+def test_the_protocol_names_faults_and_a_test_chosen_epoch():
     said = " ".join(protocol_sentences(compared("drop_window", chosen="test")))
     assert FAULTS["drop_window"] in said
     assert "best epoch on the TEST set: a fault" in said.lower().replace("test set", "TEST set")
@@ -69,7 +69,7 @@ def test_faults_and_the_test_chosen_epoch_are_named_in_the_protocol():
     assert protocol_of(compared())["faults"] == {}
 
 
-def test_the_use_of_d_val_is_told_for_each_entry():
+def test_the_protocol_names_the_use_of_d_val_by_each_entry():
     first = protocol_of(compared())["use_of_d_val"]
     assert first == {"bikd": "the weight net", "kd": "nothing", "bkd": "nothing", "ce": "nothing"}
     second = protocol_of(compared(train_on_val="batch"))
@@ -85,7 +85,7 @@ def test_the_use_of_d_val_is_told_for_each_entry():
         ("fair", "drop_window,luck", "faults = 'luck' is not possible"),
     ],
 )
-def test_an_unknown_protocol_or_fault_is_named(protocol, names, said):
+def test_an_unknown_protocol_or_fault_is_refused_by_name(protocol, names, said):
     with pytest.raises(ConfigError, match=said):
         read_faults(protocol, names)
 

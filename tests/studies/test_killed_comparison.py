@@ -1,4 +1,4 @@
-"""`bikd compare` as a process that is killed at work, and what the same command makes of it."""
+"""`bikd compare` is killed while it trains, and the same command finishes the comparison."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ TIMEOUT_S = 300  # for six short runs of the digits on a busy machine
 
 
 def begin(home):
-    """The comparison as a process; its answer goes to a file of its home."""
-    asked = f"--methods {','.join(METHODS)} --seeds 0-1 --epochs {EPOCHS} --device cpu".split()
+    """Start the comparison as a process that writes its answer to a file in its home."""
+    arguments = f"--methods {','.join(METHODS)} --seeds 0-1 --epochs {EPOCHS} --device cpu".split()
     return subprocess.Popen(
-        [*BIKD, "compare", *asked, "--export", str(home / "answer.json")],
+        [*BIKD, "compare", *arguments, "--export", str(home / "answer.json")],
         env=os.environ | {"BIKD_HOME": str(home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -32,36 +32,36 @@ def begin(home):
     )
 
 
-def ends(process) -> int:
-    """Its exit code; what it complains of is shown where a test fails."""
-    _, complaints = process.communicate(timeout=TIMEOUT_S)
-    print(complaints)
+def wait_for_exit(process) -> int:
+    """Return the exit code; print standard error for a failing test to show."""
+    _, errors = process.communicate(timeout=TIMEOUT_S)
+    print(errors)
     return process.returncode
 
 
-def asked_of(folder):
+def key_of(folder):
     config = folder.record().config
     return config.method.method, config.training.seed
 
 
 def runs_of(home):
-    """By method and seed; more than one of a kind would be one too many."""
+    """Return the runs by method and seed; no two may be the same."""
     folders = list_runs(home / "runs")
-    by_question = {asked_of(folder): folder for folder in folders}
-    assert len(by_question) == len(folders)
-    return by_question
+    by_key = {key_of(folder): folder for folder in folders}
+    assert len(by_key) == len(folders)
+    return by_key
 
 
 def epochs_of(folder):
     return [event.epoch for event in folder.events() if isinstance(event, EpochDone)]
 
 
-def while_it_trains(home, process, method, seed):
-    """Wait until that run has some epochs, of which more are to come."""
+def wait_until_it_trains(home, process, method, seed):
+    """Wait until that run has some of its epochs."""
 
     def look():
         assert process.poll() is None
-        run = next((r for r in list_runs(home / "runs") if asked_of(r) == (method, seed)), None)
+        run = next((r for r in list_runs(home / "runs") if key_of(r) == (method, seed)), None)
         return run is not None and len(epochs_of(run)) >= 3
 
     until(look, TIMEOUT_S)
@@ -74,7 +74,7 @@ def children_of(pid):
 
 
 def kill(process, *, with_children):
-    """As out of memory does it, or with everything else as a power cut does."""
+    """Kill the process, as when memory runs out, or also its children, as in a power cut."""
     children = children_of(process.pid)
     assert children
     for pid in (process.pid, *(children if with_children else ())):
@@ -83,7 +83,7 @@ def kill(process, *, with_children):
 
 
 def fingerprints(folder):
-    """Of every file of a run that is to stay as it is; the lock is looked at by whoever reads."""
+    """Return a hash of every file of a run except the lock, which every reader opens."""
     return {
         str(path.relative_to(folder.path)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.path.rglob("*")
@@ -100,7 +100,7 @@ def finished(home):
 
 
 def answer_of(home):
-    """Without what the clock says."""
+    """Return the exported answer without wall-clock times."""
     [report] = json.loads((home / "answer.json").read_text())
     for line in report["lines"]:
         del line["seconds_per_epoch"], line["cost"]
@@ -109,24 +109,24 @@ def answer_of(home):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc: children are not found")
-def test_a_killed_comparison_goes_on_and_answers_as_an_undisturbed_one(tmp_path):
+def test_a_killed_comparison_is_resumed_and_gives_the_same_answer(tmp_path):
     whole, home = tmp_path / "whole", tmp_path / "killed"
-    assert ends(begin(whole)) == 0
+    assert wait_for_exit(begin(whole)) == 0
 
     first = begin(home)
-    while_it_trains(home, first, "kd", 0)
+    wait_until_it_trains(home, first, "kd", 0)
     kill(first, with_children=False)
     assert not (home / "answer.json").exists()
     after_first = finished(home)
     assert set(after_first) == {("ce", 0)}
 
     second = begin(home)  # at once: the orphan of the first may still be saving its checkpoint
-    while_it_trains(home, second, "ce", 1)
+    wait_until_it_trains(home, second, "ce", 1)
     kill(second, with_children=True)
     after_second = finished(home)
     assert set(after_second) == {("ce", 0), ("kd", 0), ("bikd", 0)}
 
-    assert ends(begin(home)) == 0
+    assert wait_for_exit(begin(home)) == 0
     at_last = finished(home)
     assert set(at_last) == {(method, seed) for method in METHODS for seed in SEEDS}
     assert {key: at_last[key] for key in after_second} == after_second

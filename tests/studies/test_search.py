@@ -1,15 +1,12 @@
-"""A search: as many trials for each, drawn once for all, judged by D_val alone, resumable."""
+"""A search: equally many trials for each method, reproducible, ranked on D_val alone, resumable."""
 
 import json
 
 import pytest
 
-from bikd_core.cli import main, study
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.runs import RunManager
 from bikd_core.studies import queue_missing
 from bikd_core.studies.search import Search, as_data
-from tests import fake_training as fake
 from tests.studies.conftest import wait
 
 BASE = RunConfig.from_flat({"epochs": 20})
@@ -19,14 +16,14 @@ def search(methods=("bikd", "prior_kd"), num_trials=6, base=BASE, **values):
     return Search(base, methods, num_trials, **values)
 
 
-def test_every_method_has_as_many_trials_and_its_first_is_the_method_itself():
+def test_all_methods_have_equally_many_trials_and_the_first_is_the_method_itself():
     trials = search().trials()
     assert [trial.number for trial in trials] == [n for n in range(6) for _ in range(2)]
     assert [trial.entry.text for trial in trials[:2]] == ["bikd", "prior_kd"]
     assert len({trial.entry.text for trial in trials}) == 12
 
 
-def test_the_draw_is_the_search_seeds_and_the_same_beside_other_methods():
+def test_the_draw_depends_on_the_search_seed_but_not_on_other_methods():
     texts = [trial.entry.text for trial in search().trials()]
     assert texts == [trial.entry.text for trial in search().trials()]
     assert texts != [trial.entry.text for trial in search(seed=1).trials()]
@@ -34,63 +31,63 @@ def test_the_draw_is_the_search_seeds_and_the_same_beside_other_methods():
     assert alone == texts[::2]
 
 
-def test_the_space_is_what_a_method_reads_and_every_value_is_possible():
+def test_the_space_has_only_controls_that_the_method_reads_and_possible_values():
     for trained in ("no", "batch"):
-        asked = search(num_trials=40, base=BASE.changed(train_on_val=trained))
-        for trial in asked.trials():
-            trial.entry.config(asked.judged_base, seed=0)  # refuses what is not possible
-        space = asked.space("bikd")
+        chosen = search(num_trials=40, base=BASE.changed(train_on_val=trained))
+        for trial in chosen.trials():
+            trial.entry.config(chosen.judged_base, seed=0)  # raises if a value is not possible
+        space = chosen.space("bikd")
         assert ("cross_fit" in space) == (trained == "batch")
         assert {"prior", "inner_steps", "warm_up", "weight_net_inputs"} <= set(space)
-        assert set(asked.space("prior_kd")) == {
+        assert set(chosen.space("prior_kd")) == {
             "learning_rate", "weight_decay", "temperature", "kd_alpha"
         }  # fmt: skip
     assert "temperature" not in search().space("balanced_softmax")
     assert "prior" not in search().space("bikd:prior=both")
 
 
-def test_where_d_val_is_trained_on_half_of_it_is_held_out():
+def test_half_of_d_val_is_held_out_if_it_is_trained_on():
     assert not search().judged_base.protocol.hold_out_half
     second = search(base=BASE.changed(train_on_val="mixed"))
-    assert all(config.protocol.hold_out_half for _, config in second.runs_asked())
+    assert all(config.protocol.hold_out_half for _, config in second.grid())
 
 
-def test_d_val_ranks_the_trials_and_the_test_set_does_not(finished):
-    asked = search(methods=("prior_kd",), num_trials=3)
+def test_trials_are_ranked_on_d_val_and_not_on_the_test_set(finished):
+    chosen = search(methods=("prior_kd",), num_trials=3)
     val = [(0.5, 1.0), (0.7, 2.0), (0.7, 1.5)]
     runs = [
         finished(config, {"accuracy": test, "val_accuracy": accuracy, "val_loss": loss})
         for (_, config), (accuracy, loss), test in zip(
-            asked.runs_asked(), val, (0.987, 0.1, 0.2), strict=True
+            chosen.grid(), val, (0.987, 0.1, 0.2), strict=True
         )
     ]
-    assert [found.trial.number for found in asked.ranked(runs)["prior_kd"]] == [2, 1, 0]
+    assert [found.trial.number for found in chosen.ranked(runs)["prior_kd"]] == [2, 1, 0]
     by_loss = search(methods=("prior_kd",), num_trials=3, by="val_loss")
     assert [found.trial.number for found in by_loss.ranked(runs)["prior_kd"]] == [0, 2, 1]
-    assert "0.987" not in json.dumps(as_data(asked, asked.ranked(runs))["trials"])
+    assert "0.987" not in json.dumps(as_data(chosen, chosen.ranked(runs))["trials"])
 
 
-def test_a_trial_counts_when_it_has_run_with_every_seed(finished):
-    asked = search(methods=("prior_kd",), num_trials=2, seeds=(0, 1))
-    first, second, third, _ = [config for _, config in asked.runs_asked()]
+def test_a_trial_counts_once_it_has_finished_with_every_seed(finished):
+    chosen = search(methods=("prior_kd",), num_trials=2, seeds=(0, 1))
+    first, second, third, _ = [config for _, config in chosen.grid()]
     runs = [
         finished(first, {"val_accuracy": 0.4}),
         finished(second, {"val_accuracy": 0.6}),
         finished(third, {"val_accuracy": 0.9}),
     ]
-    [found] = asked.ranked(runs)["prior_kd"]
+    [found] = chosen.ranked(runs)["prior_kd"]
     assert found.trial.number == 0
     assert found.val_accuracy == pytest.approx(0.5)
 
 
-def test_nothing_is_searched_twice(manager):
-    asked = search(methods=("kd",), num_trials=3, base=BASE.changed(epochs=2))
-    configs = [config for _, config in asked.runs_asked()]
+def test_no_trial_is_trained_twice(manager):
+    chosen = search(methods=("kd",), num_trials=3, base=BASE.changed(epochs=2))
+    configs = [config for _, config in chosen.grid()]
     ids = queue_missing(configs, manager)
     wait(manager, ids)
     assert len(ids) == 3
     assert queue_missing(configs, manager) == []
-    assert len(asked.ranked(manager.list())["kd"]) == 3
+    assert len(chosen.ranked(manager.list())["kd"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -102,12 +99,12 @@ def test_nothing_is_searched_twice(manager):
         ({"by": "accuracy"}, "by = 'accuracy' .* val_accuracy or val_loss"),
     ],
 )
-def test_what_cannot_be_searched_is_named(values, said):
+def test_an_impossible_search_is_refused_by_name(values, said):
     with pytest.raises(ConfigError, match=said):
         search(**values)
 
 
-def test_a_space_that_holds_fewer_configurations_says_so():
+def test_more_trials_than_the_space_holds_are_refused():
     with pytest.raises(ConfigError, match="the space of balanced_softmax holds about 15 "):
         search(methods=("balanced_softmax",), num_trials=16).trials()
 
@@ -115,29 +112,10 @@ def test_a_space_that_holds_fewer_configurations_says_so():
 # The commands -----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def bikd(tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("BIKD_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setattr(
-        study,
-        "RunManager",
-        lambda places, max_training: RunManager(
-            places, max_training=max_training, worker=fake.WORKER
-        ),
-    )
-
-    def run(*arguments):
-        code = main([*arguments, "--epochs", "2"])
-        return code, capsys.readouterr()
-
-    return run
-
-
 def test_a_search_prints_its_trials_and_writes_them(bikd, tmp_path):
     file = tmp_path / "trials.json"
-    asked = ("search", "--methods", "kd", "--trials", "3", "--league", "both", "--jobs", "2")
-    code, printed = bikd(*asked, "--export", str(file))
+    arguments = ("search", "--methods", "kd", "--trials", "3", "--league", "both", "--jobs", "2")
+    code, printed = bikd(*arguments, "--export", str(file))
     assert code == 0
     assert "The test set was not looked at" in printed.out
     first, second = json.loads(file.read_text())
@@ -148,10 +126,10 @@ def test_a_search_prints_its_trials_and_writes_them(bikd, tmp_path):
 
 def test_a_duel_says_who_leads(bikd, tmp_path):
     file = tmp_path / "duel.json"
-    asked = ("duel", "--first", "kd:kd_alpha=0.3", "--second", "ce", "--seeds", "0-2")
-    code, printed = bikd(*asked, "--export", str(file))
+    arguments = ("duel", "--first", "kd:kd_alpha=0.3", "--second", "ce", "--seeds", "0-2")
+    code, printed = bikd(*arguments, "--export", str(file))
     assert code == 0
-    # The stand-ins are all alike.
+    # All fake runs are alike.
     assert "No lead: KD (kd alpha 0.3) against CE is +0.0 points" in printed.out
     [data] = json.loads(file.read_text())
     assert data["accuracy_by_seed"]["ce"] == {"0": 0.5, "1": 0.5, "2": 0.5}
@@ -168,7 +146,7 @@ def test_a_duel_says_who_leads(bikd, tmp_path):
         (("search", "--trials", "0"), "trials = 0 is not possible"),
     ],
 )
-def test_a_command_that_cannot_be_answered_says_why(bikd, arguments, said):
+def test_an_impossible_command_says_why(bikd, arguments, said):
     code, printed = bikd(*arguments)
     assert code == 2
     assert said in printed.err

@@ -1,3 +1,5 @@
+"""Seeds are read from text and written back."""
+
 import pytest
 
 from bikd_core.config import ConfigError
@@ -21,7 +23,7 @@ def test_seeds_are_read_one_by_one_and_in_ranges(text, seeds):
     "text",
     ["", "a", "-1", "3-1", "1.5", "0-200", "0-150,200-299", "0-99999999999", "²", "2147483648"],
 )
-def test_what_is_no_seed_or_too_many_is_refused(text):
+def test_malformed_or_too_many_seeds_are_refused(text):
     with pytest.raises(ConfigError, match="seeds = "):
         read_seeds(text)
 

@@ -1,4 +1,4 @@
-"""A digits run that takes a second: few images, few epochs, a quick teacher."""
+"""Fixtures of the training: a digits run of about a second, with a quick teacher."""
 
 import pytest
 
@@ -11,9 +11,9 @@ from bikd_core.training import Training, start
 
 @pytest.fixture
 def quick_teacher(monkeypatch):
-    """Let a teacher that must be trained first take two epochs instead of sixty."""
-    whole = start.teacher_config
-    monkeypatch.setattr(start, "teacher_config", lambda config: whole(config).changed(epochs=2))
+    """Train teachers for two epochs instead of sixty."""
+    original = start.teacher_config
+    monkeypatch.setattr(start, "teacher_config", lambda config: original(config).changed(epochs=2))
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def places(tmp_path):
 
 @pytest.fixture
 def run(places, quick_teacher):
-    """Train a config to its end; its events in a list."""
+    """Train a config to its end; return its events."""
 
     def train(config, control=None, state=None):
         return list(Training(config, control or Control(), places, state=state))

@@ -1,4 +1,4 @@
-"""The published pair's family on the real files, as few steps as prove that it works."""
+"""ResNets on the real CIFAR-10 files, with just enough steps to show that they learn."""
 
 import os
 from pathlib import Path

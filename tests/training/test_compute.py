@@ -1,4 +1,4 @@
-"""How a run computes: chosen once, recorded, the same in a resumed run."""
+"""Precision and memory format: resolved once, recorded, and the same in a resumed run."""
 
 import platform
 import subprocess
@@ -46,19 +46,19 @@ def test_a_prepared_network_has_its_convolutions_as_resolved(device):
 @pytest.mark.parametrize(
     ("seconds", "precision"), [((2.0, 1.0), "bfloat16"), ((1.2, 1.0), "float32")]
 )
-def test_auto_precision_is_bfloat16_only_where_it_is_much_faster(monkeypatch, seconds, precision):
+def test_auto_precision_is_bfloat16_only_if_it_is_much_faster(monkeypatch, seconds, precision):
     clock = iter(np.cumsum([value for pair in [(0.0, s) for s in seconds * 5] for value in pair]))
     monkeypatch.setattr(compute, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     config = TrainingConfig(precision="auto")
     assert compute.resolve(config, resnet(), IMAGE).precision == precision
 
 
-def test_auto_precision_is_float32_where_bfloat16_is_too_coarse(monkeypatch):
+def test_auto_precision_is_float32_if_bfloat16_is_too_coarse(monkeypatch):
     monkeypatch.setattr(compute, "MAX_ERROR", 0.0)
     assert compute.resolve(TrainingConfig(precision="auto"), resnet(), IMAGE).precision == "float32"
 
 
-def test_the_check_leaves_the_student_as_it_is():
+def test_resolving_does_not_change_the_student():
     net = resnet()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     compute.resolve(TrainingConfig(precision="auto"), net, IMAGE)
@@ -67,7 +67,7 @@ def test_the_check_leaves_the_student_as_it_is():
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
-def test_a_run_says_what_it_computes_in_and_bfloat16_trains_about_the_same(run, digits):
+def test_a_run_records_its_precision_and_bfloat16_trains_about_the_same(run, digits):
     exact, coarse = (run(digits.changed(precision=name)) for name in ("float32", "bfloat16"))
     assert (started(exact).precision, started(coarse).precision) == ("float32", "bfloat16")
     losses = [
@@ -78,7 +78,7 @@ def test_a_run_says_what_it_computes_in_and_bfloat16_trains_about_the_same(run, 
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
 
 
-def test_a_resumed_bfloat16_run_goes_on_as_if_undisturbed(places, digits, quick_teacher):
+def test_a_resumed_bfloat16_run_equals_an_undisturbed_one(places, digits, quick_teacher):
     config = digits.changed(precision="bfloat16", memory_format="channels_last")
     whole = list(Training(config, Control(), places))
     control = Control()
@@ -93,34 +93,34 @@ def test_a_resumed_bfloat16_run_goes_on_as_if_undisturbed(places, digits, quick_
     ][1:]
 
 
-def test_a_resumed_run_takes_what_was_resolved_not_what_was_asked(digits):
+def test_a_resumed_run_takes_the_resolved_settings_not_auto(digits):
     resolved = {"device": "cpu", "estimator": "forward", "num_threads": 1}
     old, _ = _as_resolved(digits, resolved | {"precision": "float32"})
     assert (old.training.precision, old.training.memory_format) == ("float32", "contiguous")
-    asked = digits.changed(precision="auto")
+    config = digits.changed(precision="auto")
     resolved |= {"precision": "bfloat16", "memory_format": "channels_last"}
-    new, _ = _as_resolved(asked, resolved)
+    new, _ = _as_resolved(config, resolved)
     assert (new.training.precision, new.training.memory_format) == ("bfloat16", "channels_last")
 
 
-def test_where_torch_compile_fails_the_run_says_why_and_goes_on(run, digits, monkeypatch):
+def test_if_torch_compile_fails_the_run_says_why_and_trains_anyway(run, digits, monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("no compiler\nand a long story")
 
     monkeypatch.setattr(torch, "compile", refuse)
-    plain, asked = run(digits), run(digits.changed(compile_teacher=True))
-    assert not started(asked).is_compiled
-    [warning] = started(asked).warnings
+    plain, compiled = run(digits), run(digits.changed(compile_teacher=True))
+    assert not started(compiled).is_compiled
+    [warning] = started(compiled).warnings
     assert "torch.compile is not possible" in warning
     assert warning.endswith("no compiler")
-    assert [e.test_loss for e in asked if isinstance(e, EpochDone)] == [
+    assert [e.test_loss for e in compiled if isinstance(e, EpochDone)] == [
         e.test_loss for e in plain if isinstance(e, EpochDone)
     ]
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
-def test_a_compiled_teacher_says_the_same(device):
+def test_a_compiled_teacher_gives_the_same_logits(device):
     net = resnet().eval().requires_grad_(False).to(device)
     images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1)).to(device)
     expected = net(images)
@@ -129,8 +129,8 @@ def test_a_compiled_teacher_says_the_same(device):
     torch.testing.assert_close(net(images), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries do as they like")
-def test_freed_memory_stays_with_the_process_for_the_next_step():
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has this setting")
+def test_the_process_keeps_freed_memory_for_the_next_step():
     code = """
 from pathlib import Path
 import torch

@@ -1,4 +1,4 @@
-"""The fast hypergradient on real pictures, at students that train."""
+"""The fast hypergradient on real images, while students train."""
 
 from statistics import median
 
@@ -12,7 +12,7 @@ from bikd_core.models import build
 from bikd_core.training.loop import Loop
 from bikd_core.training.record import EpochRecord
 
-LIMIT = 0.005  # of ∂L_val/∂w; a step in θ-space far too long or too short has more
+LIMIT = 0.005  # relative error of ∂L_val/∂w; steps far too long or too short exceed it
 
 
 @pytest.mark.parametrize("student", ["digits_cnn_s", "digits_mlp"])
@@ -31,11 +31,11 @@ def test_finite_difference_is_within_half_a_percent_throughout_a_digits_run(plac
         for positions in batches:
             loop.step(positions, record, epoch + 1, under_lens=False)
     assert median(errors) < LIMIT, errors
-    assert max(errors) < 10 * LIMIT, errors  # a single ReLU of a small network across its kink
+    assert max(errors) < 10 * LIMIT, errors  # one ReLU of a small network may cross its kink
 
 
 def error(loop, positions):
-    """Of `finite_difference` against `forward`, relative."""
+    """Return the error of `finite_difference` relative to `forward`."""
     train, val = loop.feed.training_batch(positions, 0)[0], loop.feed.next_guide(0)
     inner = InnerBatch(train.images, train.labels, train.teacher_logits, 4.0)
     outer = OuterBatch(val.images, val.labels, None, 4.0, "hard")

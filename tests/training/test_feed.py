@@ -1,4 +1,4 @@
-"""The batches of D_val that guide the weight net, and how often the teacher is asked for them."""
+"""The batches of D_val that guide the weight net, and how often the teacher sees them."""
 
 import pytest
 import torch
@@ -8,32 +8,32 @@ from bikd_core.models import build
 from bikd_core.training.loop import Loop
 
 
-class Counting(torch.nn.Module):
-    """A teacher that counts the images it was asked about."""
+class CountingTeacher(torch.nn.Module):
+    """A teacher that counts the images it has seen."""
 
     def __init__(self):
         super().__init__()
         self.net = build("digits_cnn_s", 10, 1, 8, torch.Generator().manual_seed(3)).eval()
-        self.num_asked = 0
+        self.num_seen = 0
 
     def forward(self, images):
-        self.num_asked += len(images)
+        self.num_seen += len(images)
         return self.net(images)
 
 
 def guides(places, config, count=8):
-    """So many batches of D_val, and the teacher that was asked."""
-    teacher = Counting()
+    """Return some guiding batches of D_val, and their teacher."""
+    teacher = CountingTeacher()
     split = load_split(config.data, places.data)
     loop = Loop(config, split, teacher, torch.device("cpu"))
     return [loop.feed.next_guide(0) for _ in range(count)], teacher
 
 
 @pytest.mark.parametrize("meta_loss", ["soft", "mix"])
-def test_the_teacher_is_asked_once_about_images_that_never_change(places, digits, meta_loss):
+def test_the_teacher_sees_images_once_if_they_never_change(places, digits, meta_loss):
     batches, teacher = guides(places, digits.changed(meta_loss=meta_loss))
     assert sum(len(batch.labels) for batch in batches) > 100
-    assert teacher.num_asked == 100  # D_val
+    assert teacher.num_seen == 100  # D_val
     for batch in batches:
         torch.testing.assert_close(batch.teacher_logits, teacher.net(batch.images))
 
@@ -41,14 +41,14 @@ def test_the_teacher_is_asked_once_about_images_that_never_change(places, digits
 @pytest.mark.parametrize(
     "changes", [{"augmentation": "crop"}, {"teacher_batch_statistics": True}], ids=str
 )
-def test_it_is_asked_about_every_batch_where_its_answer_changes(places, digits, changes):
+def test_the_teacher_sees_every_batch_if_its_logits_change(places, digits, changes):
     batches, teacher = guides(places, digits.changed(meta_loss="mix", **changes))
-    assert teacher.num_asked == sum(len(batch.labels) for batch in batches)
+    assert teacher.num_seen == sum(len(batch.labels) for batch in batches)
     for batch in batches:
         torch.testing.assert_close(batch.teacher_logits, teacher.net(batch.images))
 
 
 def test_a_hard_meta_loss_needs_no_teacher(places, digits):
     batches, teacher = guides(places, digits.changed(meta_loss="hard"))
-    assert teacher.num_asked == 0
+    assert teacher.num_seen == 0
     assert all(batch.teacher_logits is None for batch in batches)

@@ -1,4 +1,4 @@
-"""Fixed views of the training images, whose teacher logits are kept."""
+"""Fixed views of the training images, with stored teacher logits."""
 
 import pytest
 import torch
@@ -32,14 +32,14 @@ def losses_of(events):
     return [event.test_loss for event in events if isinstance(event, EpochDone)]
 
 
-def test_each_views_logits_are_the_teachers_of_that_picture(images, teacher):
+def test_the_logits_of_a_view_are_the_teachers_logits_of_that_picture(images, teacher):
     views = filled(images, teacher)
     pictures, logits = views.draw(torch.arange(20), torch.Generator().manual_seed(1))
     with torch.no_grad():
         torch.testing.assert_close(logits, teacher(pictures))
 
 
-def test_an_image_has_so_many_views_and_no_more(images, teacher):
+def test_an_image_has_at_most_num_views_different_views(images, teacher):
     views, draw = filled(images, teacher), torch.Generator().manual_seed(1)
     counts = []
     for row in range(20):
@@ -57,7 +57,7 @@ def test_without_augmentation_there_is_one_view_the_image_itself(digits, places,
     torch.testing.assert_close(views.draw(indices, torch.Generator())[0], plain.batch(indices))
 
 
-def test_what_was_saved_is_loaded_and_what_is_damaged_is_not(images, teacher, tmp_path, caplog):
+def test_saved_views_are_loaded_and_damaged_ones_are_not(images, teacher, tmp_path, caplog):
     views, path = filled(images, teacher), tmp_path / "views" / "a.safetensors"
     views.save(path)
     again = TeacherViews(images, 3, torch.Generator().manual_seed(0))
@@ -74,7 +74,7 @@ def test_what_was_saved_is_loaded_and_what_is_damaged_is_not(images, teacher, tm
     assert not again.load(tmp_path / "nothing", 10)
 
 
-def test_the_key_tells_teachers_views_and_data_apart(images, teacher, digits, places):
+def test_the_key_differs_by_teacher_views_and_data(images, teacher, digits, places):
     other = build("digits_cnn_s", 10, 1, 8, torch.Generator().manual_seed(4)).eval()
     views = filled(images, teacher)
     split = load_split(digits.data, places.data)
@@ -90,7 +90,7 @@ def test_the_key_tells_teachers_views_and_data_apart(images, teacher, digits, pl
     assert filled(images, teacher).key(teacher) in keys
 
 
-def test_a_run_fills_its_views_once_and_says_that_it_approximates(run, digits, places):
+def test_a_run_fills_its_views_once_and_warns_of_the_approximation(run, digits, places):
     config = digits.changed(augmentation="crop", teacher_views=2, batch_size=64)
     first, second = run(config), run(config)
     progress = [event for event in first if isinstance(event, TeacherViewsDone)]

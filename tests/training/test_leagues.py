@@ -1,4 +1,4 @@
-"""D_val in training: who sees which of its images when, what the student descends, what priors."""
+"""Training on D_val: the roles of its images, the loss, the class priors, the teacher."""
 
 import dataclasses
 
@@ -27,8 +27,8 @@ def make_loop(config, places, teacher=None):
     return Loop(config, split, teacher, CPU), split
 
 
-def spied(loop):
-    """A loop that notes, by epoch, which images of D_val guide and which are trained on."""
+def spy_on(loop):
+    """Record, by epoch, which images of D_val guide and which are trained on."""
     num_rows, seen = len(loop.split.train), {}
     training, next_of_val = loop.feed.training_batch, loop.feed._next_of_val
 
@@ -57,7 +57,7 @@ def test_cross_fitted_halves_never_train_and_guide_in_the_same_epoch(places, dig
         method="meta_weight_net", cross_fit=True, train_on_val=trained, val_per_class=5, epochs=4
     )
     loop, split = make_loop(config, places)
-    seen = spied(loop)
+    seen = spy_on(loop)
     for _ in range(4):
         list(loop.run_epoch(Control()))
     for guides, trains in seen.values():
@@ -84,12 +84,12 @@ def test_each_half_holds_half_of_each_class_and_is_the_same_for_every_seed(place
 
 
 @pytest.mark.parametrize("trained", ["no", *TRAINED])
-def test_a_half_held_out_neither_guides_nor_trains(places, digits, trained):
+def test_a_held_out_half_neither_guides_nor_trains(places, digits, trained):
     config = digits.changed(
         method="meta_weight_net", hold_out_half=True, train_on_val=trained, epochs=2
     )
     loop, _ = make_loop(config, places)
-    seen = spied(loop)
+    seen = spy_on(loop)
     for _ in range(2):
         list(loop.run_epoch(Control()))
     held_out = set(loop.feed.roles.measure.tolist())
@@ -98,7 +98,7 @@ def test_a_half_held_out_neither_guides_nor_trains(places, digits, trained):
         assert not (guides | trains) & held_out
 
 
-def test_the_validation_numbers_are_those_of_the_half_that_is_held_out(places, digits):
+def test_validation_numbers_come_from_the_held_out_half(places, digits):
     config = digits.changed(method="ce", hold_out_half=True, train_on_val="batch", epochs=1)
     loop, split = make_loop(config, places)
     done = list(loop.run_epoch(Control()))[-1]
@@ -124,7 +124,7 @@ def test_rows_of_a_frame_are_the_images_of_d_tr_in_both_leagues(run, digits):
     assert all(np.array_equal(indices, frames["no"]) for indices in frames.values())
 
 
-# What is descended -----------------------------------------------------------------------------
+# The loss -------------------------------------------------------------------------------------
 
 
 def test_a_batch_of_equal_weight_is_the_sum_of_both_means(places, digits):
@@ -152,7 +152,7 @@ def test_every_method_trains_on_d_val_too(places, digits, method, trained):
     config = digits.changed(method=method, train_on_val=trained, epochs=1)
     teacher = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(0)).eval()
     loop, _ = make_loop(config, places, teacher if METHOD_FACTS[method].needs_teacher else None)
-    seen = spied(loop)
+    seen = spy_on(loop)
     done = list(loop.run_epoch(Control()))[-1]
     assert isinstance(done, EpochDone)
     assert len(seen[0][1]) > (90 if trained == "mixed" else 30)
@@ -168,7 +168,7 @@ def test_mixed_in_every_image_of_d_val_is_seen_once_an_epoch(places, digits):
 # Priors ----------------------------------------------------------------------------------------
 
 
-def test_class_priors_count_what_is_trained_on(places, digits):
+def test_class_priors_count_all_images_trained_on(places, digits):
     split = load_split(digits.data, places.data)
     counts = np.array(split.class_counts)
 
@@ -179,7 +179,7 @@ def test_class_priors_count_what_is_trained_on(places, digits):
     assert found() == pytest.approx(counts)
     assert found(train_on_val="mixed") == pytest.approx(counts + 10)
     assert found(train_on_val="mixed", hold_out_half=True) == pytest.approx(counts + 5)
-    # As often as all of D_tr together, evenly over the classes.
+    # All of D_val counts as much as all of D_tr, evenly over the classes.
     assert found(train_on_val="batch") == pytest.approx(counts + counts.sum() / 10)
     assert found(train_on_val="mixed", cross_fit=True) == pytest.approx(counts + 5)
 
@@ -188,7 +188,7 @@ def test_class_priors_count_what_is_trained_on(places, digits):
 
 
 @pytest.mark.parametrize("trained", TRAINED)
-def test_the_teacher_is_that_of_the_plain_training_set(run, digits, places, trained):
+def test_the_teacher_never_saw_d_val(run, digits, places, trained):
     plain = run(digits.changed(method="kd", epochs=1))
     other = run(digits.changed(method="kd", epochs=1, train_on_val=trained))
     names = [
@@ -218,14 +218,14 @@ def test_a_student_that_saw_d_val_cannot_become_a_teacher(digits, places, traine
         {"warm_up": 2, "drop_window": True, "inner_steps": 3},
     ],
 )
-def test_a_resumed_run_goes_on_as_if_undisturbed(places, digits, quick_teacher, values):
+def test_a_resumed_run_equals_an_undisturbed_one(places, digits, quick_teacher, values):
     config = digits.changed(epochs=4, augmentation="crop", **values)
 
     def done(events):
         zeros = dict.fromkeys(EpochDone.WALL_CLOCK, 0.0)
         return [dataclasses.replace(e, **zeros) for e in events if isinstance(e, EpochDone)]
 
-    list(Training(config.changed(epochs=1), Control(), places))  # the teacher is there
+    list(Training(config.changed(epochs=1), Control(), places))  # stores the teacher
     whole = done(Training(config, Control(), places))
     training = Training(config, Control(), places)
     next(event for event in training if isinstance(event, EpochDone))
@@ -246,10 +246,10 @@ def test_a_resumed_run_goes_on_as_if_undisturbed(places, digits, quick_teacher, 
         ({"warm_up": -1}, "warm_up = -1 .* at least 0"),
     ],
 )
-def test_what_d_val_cannot_be_used_for_is_said(values, said):
+def test_impossible_uses_of_d_val_are_refused_by_name(values, said):
     with pytest.raises(ConfigError, match=said):
         RunConfig.from_flat(values)
 
 
-def test_a_method_without_a_weight_net_does_not_mind_cross_fit():
+def test_a_method_without_a_weight_net_ignores_cross_fit():
     assert not RunConfig.from_flat({"method": "kd", "cross_fit": True}).cross_fits

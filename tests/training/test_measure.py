@@ -1,3 +1,5 @@
+"""Timing a config before it runs."""
+
 import pytest
 
 from bikd_core.config import RunConfig
@@ -21,10 +23,10 @@ def test_a_method_without_a_teacher_has_none_to_time():
     ("dataset", "model"), [("fashion_mnist", "grey_cnn_s"), ("cifar100", "resnet8")]
 )
 def test_a_data_set_can_be_timed_without_its_files(dataset, model):
-    asked = {"dataset": dataset, "student": model, "teacher_model": model}
-    assert measure(RunConfig.from_flat(asked), lambda: False).run.training > 0
+    controls = {"dataset": dataset, "student": model, "teacher_model": model}
+    assert measure(RunConfig.from_flat(controls), lambda: False).run.training > 0
 
 
-def test_nothing_comes_of_it_when_it_is_cancelled():
+def test_a_cancelled_measurement_gives_none():
     answers = iter([False, False, True])
     assert measure(RunConfig(), lambda: next(answers, True)) is None

@@ -1,7 +1,7 @@
 """Within an epoch nothing is read back from the device, so that a GPU never waits for the host.
 
-The "meta" device holds shapes without values: whatever wants to read one fails there, so the rule
-is tested without a GPU. On CUDA torch itself watches, for copies that block as well.
+The "meta" device holds shapes without values, so reading a value fails there: the rule is tested
+without a GPU. On CUDA, torch itself detects reads and blocking copies.
 """
 
 import pytest
@@ -14,7 +14,7 @@ from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
 
-PLACES = ["meta", *(["cuda"] if torch.cuda.is_available() else [])]
+DEVICES = ["meta", *(["cuda"] if torch.cuda.is_available() else [])]
 OPTIONS = [
     {"estimator": "finite_difference"},
     {"estimator": "unrolled"},
@@ -27,13 +27,13 @@ OPTIONS = [
 ]
 
 
-def loop_on(place, controls):
+def loop_on(name, controls):
     config = RunConfig.from_flat({"batch_size": 16, "memory_format": "contiguous"} | controls)
     split = random_split(config)
     shape = (10, *split.train.images.shape[1:3])
     draw = torch.Generator().manual_seed(0)
     teacher = build("digits_cnn_s" if shape[1] == 1 else "resnet8", *shape, draw).eval()
-    loop = Loop(config, split, teacher.requires_grad_(False), torch.device(place))
+    loop = Loop(config, split, teacher.requires_grad_(False), torch.device(name))
     if config.training.teacher_views:
         loop.feed.views = TeacherViews(loop.feed.train_set, config.training.teacher_views, draw)
         list(loop.feed.views.fill(teacher))
@@ -48,21 +48,21 @@ def steps(loop, count=3):
     return record
 
 
-@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", DEVICES)
 @pytest.mark.parametrize("controls", [*({"method": name} for name in METHODS), *OPTIONS], ids=str)
-def test_no_step_reads_anything_back(place, controls):
-    loop = loop_on(place, controls)
-    if place == "cuda":
-        steps(loop)  # the first ones choose kernels
+def test_no_step_reads_anything_back(name, controls):
+    loop = loop_on(name, controls)
+    if name == "cuda":
+        steps(loop)  # the first steps choose kernels
         torch.cuda.set_sync_debug_mode("error")
     try:
         steps(loop)
     finally:
-        if place == "cuda":
+        if name == "cuda":
             torch.cuda.set_sync_debug_mode("default")
 
 
-def test_what_reads_a_value_fails_there():
+def test_reading_a_value_fails_on_the_meta_device():
     record = steps(loop_on("meta", {}))
     with pytest.raises((RuntimeError, NotImplementedError), match="meta"):
         record.check(1)

@@ -1,4 +1,4 @@
-"""The teacher while a student trains: in eval mode unless the fault is asked for; trained once."""
+"""The teacher during training: in eval mode unless the fault is on, and trained only once."""
 
 import threading
 
@@ -16,9 +16,7 @@ from bikd_core.training.loop import Loop
 
 
 @pytest.mark.parametrize("fault", [False, True])
-def test_the_teacher_normalises_by_the_batch_only_where_the_fault_is_asked_for(
-    places, digits, fault
-):
+def test_the_teacher_normalises_by_the_batch_only_with_the_fault(places, digits, fault):
     config = digits.changed(method="kd", teacher_batch_statistics=fault)
     split = load_split(config.data, places.data)
     teacher = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(0)).eval()
@@ -31,7 +29,7 @@ def test_the_teacher_normalises_by_the_batch_only_where_the_fault_is_asked_for(
     assert not torch.allclose(batch.teacher_logits, other, atol=1e-3)
 
 
-def test_the_faults_teacher_is_judged_in_eval_mode_like_any_other(run, digits):
+def test_the_teachers_accuracy_is_measured_in_eval_mode_even_with_the_fault(run, digits):
     accuracies = {
         next(
             e for e in run(digits.changed(method="kd", epochs=1, teacher_batch_statistics=fault))
@@ -42,7 +40,7 @@ def test_the_faults_teacher_is_judged_in_eval_mode_like_any_other(run, digits):
     assert len(accuracies) == 1
 
 
-def test_a_run_waits_while_another_one_trains_its_teacher(places, digits, quick_teacher):
+def test_a_run_waits_while_another_run_trains_its_teacher(places, digits, quick_teacher):
     split = load_split(digits.data, places.data)
     places.teachers.mkdir(parents=True)
     lock = FileLock(places.teachers / f".{teacher_name(split, 'digits_cnn_l')}.lock")

@@ -1,3 +1,5 @@
+"""Training as a stream of events: order, contents, reproducibility, resuming and control."""
+
 import dataclasses
 import itertools
 import threading
@@ -33,7 +35,7 @@ def epochs(events):
 
 
 def comparable(events):
-    """Events as plain values, without the wall clock; arrays as bytes."""
+    """Return events as comparable values, without wall-clock times and with arrays as bytes."""
     found = []
     for event in events:
         if isinstance(event, EpochDone):
@@ -51,7 +53,7 @@ def test_events_come_in_the_order_that_train_draws(run, digits):
     assert kinds == start + 3 * [Frame, EpochDone]
 
 
-def test_a_teacher_once_trained_is_found_again(run, digits):
+def test_a_trained_teacher_is_used_again(run, digits):
     first, second = run(digits), run(digits.changed(seed=5, epochs=1))
     started = [next(e for e in events if isinstance(e, RunStarted)) for events in (first, second)]
     assert started[0].teacher == started[1].teacher != ""
@@ -61,7 +63,7 @@ def test_a_teacher_once_trained_is_found_again(run, digits):
 @pytest.mark.parametrize("method", ["bikd", "kd", "ce"])
 def test_same_seed_gives_the_same_events(run, digits, method):
     config = digits.changed(method=method)
-    run(config)  # the teacher is there from now on
+    run(config)  # stores the teacher
     assert comparable(run(config)) == comparable(run(config))
 
 
@@ -92,7 +94,7 @@ def test_a_frame_holds_each_image_and_agrees_with_its_epoch(run, digits):
     labels = panel.labels.astype(int)
     assert tuple(np.bincount(labels)) == started.class_counts
     np.testing.assert_array_equal(frame.histograms.sum(axis=2), [started.class_counts] * 2)
-    # float16 weights may fall on the other side of a bin's edge, but seldom.
+    # A few float16 weights may fall on the other side of a bin's edge.
     rebuilt = weight_histograms(frame.weights, labels, 10)
     assert np.abs(rebuilt - frame.histograms).sum() <= 0.05 * 2 * 2 * len(labels)
     means = mean_per_class(frame.weights[:, 0], labels, 10)
@@ -103,7 +105,7 @@ def test_a_frame_holds_each_image_and_agrees_with_its_epoch(run, digits):
     assert frame.influence.shape == frame.weights.shape == (len(labels), 2)
 
 
-def test_the_surface_is_the_weight_nets_output(places, digits, quick_teacher):
+def test_the_surface_is_the_output_of_the_weight_net(places, digits, quick_teacher):
     training = Training(digits.changed(epochs=1), Control(), places)
     frame = next(event for event in training if isinstance(event, Frame))
     net = WeightNet(1, generator=torch.Generator())
@@ -117,7 +119,7 @@ def test_the_surface_is_the_weight_nets_output(places, digits, quick_teacher):
     assert frame.surface[:, 30, 7].tolist() == pytest.approx(expected, abs=1e-3)
 
 
-def test_teacher_is_in_eval_mode_and_never_touched(places, digits, quick_teacher):
+def test_the_teacher_is_in_eval_mode_and_never_changes(places, digits, quick_teacher):
     training = Training(digits, Control(), places)
     events = iter(training)
     next(event for event in events if isinstance(event, Panel))
@@ -128,8 +130,8 @@ def test_teacher_is_in_eval_mode_and_never_touched(places, digits, quick_teacher
     assert all(torch.equal(v, before[name]) for name, v in teacher.state_dict().items())
 
 
-def test_test_images_decide_nothing(places, digits, monkeypatch):
-    # Another test set must leave the student and its weights as they are.
+def test_test_images_do_not_affect_training(places, digits, monkeypatch):
+    # Another test set must not change the student or its weights.
     split = load_split(digits.data, places.data)
     other = dataclasses.replace(split, test=split.val)
     states = []
@@ -143,9 +145,9 @@ def test_test_images_decide_nothing(places, digits, monkeypatch):
 
 @pytest.mark.parametrize("epoch", [1, 2])
 @pytest.mark.parametrize("method", ["bikd", "ce"])
-def test_a_resumed_run_goes_on_as_if_undisturbed(places, digits, quick_teacher, method, epoch):
+def test_a_resumed_run_equals_an_undisturbed_one(places, digits, quick_teacher, method, epoch):
     config = digits.changed(method=method, inner_steps=3, epochs=4, augmentation="crop")
-    list(Training(config.changed(epochs=1), Control(), places))  # the teacher is there
+    list(Training(config.changed(epochs=1), Control(), places))  # stores the teacher
     whole = list(Training(config, Control(), places))
     training = Training(config, Control(), places)
     done = (event for event in training if isinstance(event, EpochDone))
@@ -166,7 +168,7 @@ def test_a_diverging_run_ends_with_epoch_step_losses_and_a_hint(run, digits, pla
         run(config)
 
 
-def test_cuda_is_refused_where_there_is_none(run, digits):
+def test_cuda_is_refused_on_a_machine_without_it(run, digits):
     if torch.cuda.is_available():
         assert epochs(run(digits.changed(device="cuda", epochs=1)))
         return
@@ -226,19 +228,19 @@ def test_stepping_runs_to_the_end_of_its_level(
 
 
 @pytest.mark.parametrize("level", ["inner", "outer"])
-def test_a_step_asked_for_while_it_runs_is_a_whole_one(places, digits, quick_teacher, level):
+def test_a_step_requested_during_training_is_a_whole_step(places, digits, quick_teacher, level):
     control = Control()
     events = iter(Training(digits, control, places))
     pull(events, EpochDone)
-    control.step(level)  # the epoch's last step is done, and was not watched
+    control.step(level)  # the last step of the epoch was not watched
     seen = [type(next(events)) for _ in range(3)]
     assert seen == [StepTrace, StepDone, ControlChanged]
     control.stop()
 
 
-def test_a_steps_trace_shows_its_batch_and_changes_nothing(places, digits, quick_teacher):
+def test_the_trace_of_a_step_shows_its_batch_and_changes_nothing(places, digits, quick_teacher):
     config = digits.changed(method="bikd", epochs=1)
-    list(Training(config, Control(), places))  # the teacher is there from now on
+    list(Training(config, Control(), places))  # stores the teacher
     unwatched = list(Training(config, Control(), places))
     control = Control()
     events = iter(Training(config, control, places))
@@ -295,12 +297,12 @@ def test_a_new_learning_rate_is_an_event_and_takes_effect(places, digits, quick_
     control.set_learning_rate(0.02)
     change = pull(events, ControlChanged)
     assert (change.control, change.value) == ("learning_rate", 0.02)
-    # Of three epochs the second has the full rate and the third a tenth of it.
+    # The second of three epochs has the full rate, the third a tenth of it.
     rates = [event.learning_rate for event in epochs(list(events))]
     assert rates == pytest.approx([0.02, 0.002])
 
 
-def test_a_slow_run_trains_the_same_and_stays_slow_after_a_resume(places, digits, quick_teacher):
+def test_a_slowed_run_trains_the_same_and_stays_slow_when_resumed(places, digits, quick_teacher):
     control = Control()
     training = Training(digits, control, places)
     events = iter(training)
@@ -317,7 +319,7 @@ def test_a_slow_run_trains_the_same_and_stays_slow_after_a_resume(places, digits
     assert epochs(list(events))[-1].accuracy == epochs(whole)[-1].accuracy
 
 
-def test_a_default_config_names_what_the_issue_asks_for():
+def test_the_default_config_has_the_recipe_of_the_digits_preset():
     training = RunConfig().training
     assert (training.batch_size, training.learning_rate, training.epochs) == (64, 0.05, 60)
 
@@ -332,8 +334,8 @@ def test_a_frame_keeps_the_most_probable_classes_of_each_image(run, digits, plac
     assert (np.diff(share, axis=1) <= 0).all()
     assert (share.sum(axis=1) <= 1 + 3 / 255).all()
     assert (frame.teacher_top is None) == (method == "ce")
-    # Where the label is among the three, its probability is exp(-CE) of the same step.
-    rows, places_of = np.nonzero(frame.student_top == labels[:, None])
+    # If the label is among the three, its probability is exp(-CE) at the same step.
+    rows, ranks = np.nonzero(frame.student_top == labels[:, None])
     assert len(rows) > len(labels) / 2
     expected = np.exp(-frame.ce_student[rows].astype(np.float64))
-    assert share[rows, places_of] == pytest.approx(expected, abs=0.5 / 255 + 1e-6)
+    assert share[rows, ranks] == pytest.approx(expected, abs=0.5 / 255 + 1e-6)

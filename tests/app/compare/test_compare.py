@@ -43,7 +43,7 @@ def test_leagues_entries_and_faults_are_said_and_in_the_link(open_page):
     assert not page.warning
     assert "as a batch of equal weight in every step" in said
     assert "BiKD (class prior both, meta loss mix) for the weight net, training" in said
-    assert "throws an epoch's left-over window away" in said
+    assert "drops the window left over at the end of an epoch" in said
     assert page.query_params == link | {"seeds": "0-2"}
 
 
