@@ -21,7 +21,7 @@ def test_facts_are_read_without_importing_the_file(tmp_path):
     assert facts.defaults == {}
 
 
-def test_the_digits_come_first_then_the_smallest_images_then_the_first_name(tmp_path):
+def test_the_default_comes_first_then_smaller_images_then_names_in_order(tmp_path):
     for name, size in {"b": 4, "a": 6, "c": 4, "digits": 8}.items():
         (tmp_path / f"{name}.py").write_text(FACTS.format(size=size))
     assert list(source_facts(tmp_path)) == ["digits", "b", "c", "a"]
