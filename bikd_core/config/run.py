@@ -25,7 +25,7 @@ from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.training import TrainingConfig
 
-# What differs from the field defaults, per data set; a caller's own values come on top.
+# What differs from the field defaults, by data set; a caller's own values take precedence.
 _CIFAR = {
     "teacher_model": "resnet32x4",
     "student": "resnet8x4",
@@ -66,7 +66,7 @@ class RunConfig(Part):
     method: AnyMethodConfig = Field(default_factory=METHOD_CONFIGS["bikd"])
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     protocol: ProtocolConfig = Field(default_factory=ProtocolConfig)
-    _given_options: dict[str, Any] = PrivateAttr(default_factory=dict)  # of any method
+    _given_options: dict[str, Any] = PrivateAttr(default_factory=dict)  # as given, of any method
 
     @model_validator(mode="before")
     @classmethod
@@ -98,7 +98,7 @@ class RunConfig(Part):
 
     @property
     def cross_fits(self) -> bool:
-        """D_val's halves take turns in training and in guiding the weight net."""
+        """Whether D_val's halves take turns in training and in guiding the weight net."""
         return isinstance(self.method, WeightNetOptions) and self.method.cross_fit
 
     def _halved(self) -> tuple[str, ...]:
@@ -108,7 +108,7 @@ class RunConfig(Part):
 
     @cached_property
     def _read(self) -> tuple[tuple[str, Any], ...]:
-        """What the method reads, by name: what makes two configs the same run."""
+        """The controls that the method reads, as pairs: what makes two configs the same run."""
         method = self.method.method
         return tuple((k, v) for k, v in self.flat().items() if is_read_by(k, method))
 
