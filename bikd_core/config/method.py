@@ -1,4 +1,4 @@
-"""The options that methods share: none, a teacher's, a weight net's, or those of both.
+"""The option groups that methods share: a teacher's, a weight net's, or those of both.
 
 A method without options of its own has exactly one of these groups, chosen by its facts. One with
 options extends its group in `bikd_core/config/methods/NAME.py`.
@@ -55,7 +55,11 @@ class WeightNetOptions(MethodConfig):
         1, title="Weight-net layers", description="Hidden layers of 64 units in the weight net."
     )
     weight_net_learning_rate: float = Field(
-        1e-3, gt=0, le=1, title="Weight-net learning rate", description="Of Adam."
+        1e-3,
+        gt=0,
+        le=1,
+        title="Weight-net learning rate",
+        description="Learning rate of Adam, which trains the weight net.",
     )
     warm_up: int = Field(
         0,

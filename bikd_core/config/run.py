@@ -40,7 +40,7 @@ class RunConfig(Part):
     method: AnyMethodConfig = Field(default_factory=METHOD_CONFIGS["bikd"])
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     protocol: ProtocolConfig = Field(default_factory=ProtocolConfig)
-    _given_options: dict[str, Any] = PrivateAttr(default_factory=dict)  # of any method
+    _given_options: dict[str, Any] = PrivateAttr(default_factory=dict)  # as given, of any method
 
     @model_validator(mode="before")
     @classmethod
@@ -71,7 +71,7 @@ class RunConfig(Part):
 
     @property
     def cross_fits(self) -> bool:
-        """D_val's halves take turns in training and in guiding the weight net."""
+        """Whether D_val's halves take turns in training and in guiding the weight net."""
         return isinstance(self.method, WeightNetOptions) and self.method.cross_fit
 
     def _halved(self) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ class RunConfig(Part):
 
     @cached_property
     def _read(self) -> tuple[tuple[str, Any], ...]:
-        """What the method reads, by name: what makes two configs the same run."""
+        """The controls that the method reads, as pairs: what makes two configs the same run."""
         method = self.method.method
         return tuple((k, v) for k, v in self.flat().items() if is_read_by(k, method))
 

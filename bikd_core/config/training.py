@@ -27,11 +27,13 @@ class TrainingConfig(Part):
         gt=0,
         le=10,
         title="Learning rate",
-        description="Of the student's SGD; ×0.1 at 2/3 and at 5/6 of the epochs.",
+        description="Learning rate of the student's SGD; ×0.1 at 2/3 and at 5/6 of the epochs.",
     )
-    momentum: float = Field(0.9, ge=0, lt=1, title="Momentum", description="Of the student's SGD.")
+    momentum: float = Field(
+        0.9, ge=0, lt=1, title="Momentum", description="Momentum of the student's SGD."
+    )
     weight_decay: float = Field(
-        5e-4, ge=0, le=1, title="Weight decay", description="Of the student's SGD."
+        5e-4, ge=0, le=1, title="Weight decay", description="Weight decay of the student's SGD."
     )
     augmentation: Literal["none", "crop", "crop_flip"] = Field(
         "none",
@@ -41,16 +43,16 @@ class TrainingConfig(Part):
     compile_teacher: Annotated[bool, OnlyWith("needs_teacher")] = Field(
         False,
         title="Compile the teacher",
-        description="With torch.compile, which takes a while at Start; where it is not possible "
-        "the run says why and goes on without.",
+        description="Use torch.compile, which takes a while at Start; where it is not possible "
+        "the run says why and goes on without it.",
     )
     teacher_views: Annotated[int, OnlyWith("needs_teacher")] = Field(
         0,
         ge=0,
         le=64,
         title="Kept teacher views",
-        description="0: every epoch draws new views of the images. Else an approximation that is "
-        "faster: so many fixed views of each, the teacher's logits of them kept on the disk.",
+        description="0: every epoch draws new views of the images. More: a faster approximation "
+        "with this many fixed views of each image, whose teacher logits are kept on the disk.",
     )
     seed: int = Field(
         0,
@@ -65,8 +67,9 @@ class TrainingConfig(Part):
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32",
         title="Precision",
-        description="Of the networks' layers. auto: bfloat16 where a short check at Start finds it "
-        "faster here and close enough. Losses, weights and finite differences stay float32.",
+        description="Precision of the networks' layers. auto: bfloat16 where a short check at "
+        "Start finds it faster here and close enough. Losses, weights and finite differences stay "
+        "float32.",
     )
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
         "auto",

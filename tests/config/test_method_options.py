@@ -265,7 +265,7 @@ print(f"{made.losses(logits, Batch(logits, torch.tensor([0]), None)).item():.4f}
 @pytest.mark.parametrize(
     ("method", "options", "said"),
     [
-        (None, SHARP_OPTIONS, "config/methods/sharp.py is not possible: there is no methods/sharp"),
+        (None, SHARP_OPTIONS, "config/methods/sharp.py has no method: methods/sharp.py is"),
         (
             SHARP.replace("    options", "    needs_teacher: ClassVar[bool] = True\n    options"),
             SHARP_OPTIONS,
@@ -274,7 +274,7 @@ print(f"{made.losses(logits, Batch(logits, torch.tensor([0]), None)).item():.4f}
         (
             SHARP,
             SHARP_OPTIONS.replace("sharpness", "kd_alpha"),
-            "The option kd_alpha is declared twice, in two ways",
+            "The option kd_alpha is declared twice, differently",
         ),
         (SHARP, "", "config/methods/sharp.py declares no class Options"),
     ],

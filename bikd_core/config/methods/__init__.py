@@ -19,20 +19,20 @@ from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
 
 
 def _configs_of(facts: Mapping[str, MethodFacts]) -> dict[str, type[MethodConfig]]:
-    """The model of each method's name and options.
+    """Return the model of each method's name and options, by name.
 
     Raises:
-        ValueError: A file is of no method, or its `Options` lack what such a method has.
+        ValueError: A file belongs to no method, or its `Options` do not extend the right group.
     """
     files = {module.name for module in iter_modules(__path__)}
     if unknown := sorted(files - set(facts)):
         raise ValueError(
-            f"config/methods/{unknown[0]}.py is not possible: there is no methods/{unknown[0]}.py."
+            f"config/methods/{unknown[0]}.py has no method: methods/{unknown[0]}.py is missing."
         )
     configs = {}
     for name, fact in facts.items():
         group = GROUPS[fact.needs_teacher, fact.has_weight_net]
-        options = group
+        options: type[MethodConfig] | None = group
         if name in files:
             options = getattr(import_module(f"{__name__}.{name}"), "Options", None)
         if options is None:
@@ -45,7 +45,7 @@ def _configs_of(facts: Mapping[str, MethodFacts]) -> dict[str, type[MethodConfig
 
 
 def _all_options(configs: Mapping[str, type[MethodConfig]]) -> type[MethodConfig]:
-    """One model with the options of every method: those of the groups first, each once.
+    """Return one model with the options of every method, those of the groups first, each once.
 
     Raises:
         ValueError: Two methods declare one option in two ways.
@@ -55,7 +55,7 @@ def _all_options(configs: Mapping[str, type[MethodConfig]]) -> type[MethodConfig
         for name, info in model.model_fields.items():
             if name != "method" and repr(found.setdefault(name, info)) != repr(info):
                 raise ValueError(
-                    f"The option {name} is declared twice, in two ways: declare it in one file of "
+                    f"The option {name} is declared twice, differently: declare it in one file of "
                     "config/methods and import it in the others."
                 )
     options: dict[str, Any] = {name: (info.annotation, info) for name, info in found.items()}
