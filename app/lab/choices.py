@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
+from typing import Literal
 
 import streamlit as st
+from pydantic import Field
 
 from app.lab import step_view
 from app.lab.moment import Choices
-from app.shared import state, url
+from app.shared.link import Link, WholeNumber
+from app.shared.session import session
 from bikd_core.data.facts import facts_of
 from bikd_core.evaluation import head_to_tail
 from bikd_core.runs import Snapshot
@@ -17,23 +19,34 @@ from bikd_core.runs import Snapshot
 _GROUPS = ("few", "medium", "many")
 
 
+class DrawnBy(Link):
+    """What an address says of how the views are drawn."""
+
+    view: str = Field("", description="the name of a view")
+    axes: Literal["log", "linear"] = Field("log", description="one of log, linear")
+    by: Literal["groups", "classes"] = Field("groups", description="one of groups, classes")
+    order: Literal["hard", "soft"] = Field("hard", description="one of hard, soft")
+    over: Literal["few", "medium", "many"] | WholeNumber = Field(
+        "few", description="few, medium, many or the number of a class"
+    )
+    phase: WholeNumber | None = Field(None, ge=1, description="a whole number from 1 on")
+    step: WholeNumber | None = Field(None, ge=1, description="a whole number from 1 on")
+
+
+PARAMETERS = frozenset(DrawnBy.parameters())
+
 _KEYS = {"axes": "surface_axes", "by": "weights_by", "order": "gallery_by"}  # of the widgets
 
 
 def take_link(parameters: Mapping[str, str]) -> None:
     """Take what a link says of how figures are drawn; what it cannot say is told."""
+    link, complaints = DrawnBy.read(parameters)
+    session().complaints += complaints
     for name, key in _KEYS.items():
-        asked = state.attempt(partial(url.read_choice, name, parameters.get(name)))
-        _set(key, asked or url.DRAWN_BY[name][0])
-    _set("over_time_of", state.attempt(lambda: url.read_over(parameters.get("over"))) or "few")
+        _set(key, getattr(link, name))
+    _set("over_time_of", str(link.over))
     for name in ("phase", "step"):
-        asked_number = state.attempt(partial(url.read_count, name, parameters.get(name)))
-        st.session_state[f"linked_{name}"] = asked_number
-
-
-def are_taken() -> bool:
-    """Whether this session has them: `take_link` was called."""
-    return "kept_over_time_of" in st.session_state
+        st.session_state[f"linked_{name}"] = getattr(link, name)
 
 
 def fit_to(snapshot: Snapshot) -> None:
@@ -42,7 +55,7 @@ def fit_to(snapshot: Snapshot) -> None:
     num_classes = facts_of(snapshot.config.data.dataset).num_classes
     if asked.isdigit() and int(asked) >= num_classes:
         _set("over_time_of", "few")
-        state.complain(
+        session().complain(
             f"over = {asked!r} is not possible: the run has the classes 0 to {num_classes - 1}. "
             "few is used."
         )
@@ -50,8 +63,9 @@ def fit_to(snapshot: Snapshot) -> None:
 
 def for_link(run_id: str) -> dict[str, str]:
     """What a link has to say of it: whatever is not the default."""
-    said = {name: _chosen(key, url.DRAWN_BY[name]) for name, key in _KEYS.items()}
-    said = {name: value for name, value in said.items() if value != url.DRAWN_BY[name][0]}
+    options = {"axes": ("log", "linear"), "by": ("groups", "classes"), "order": ("hard", "soft")}
+    said = {name: _chosen(key, options[name]) for name, key in _KEYS.items()}
+    said = {name: value for name, value in said.items() if value != options[name][0]}
     over = st.session_state.get("over_time_of") or st.session_state["kept_over_time_of"]
     if over != "few":
         said["over"] = over

@@ -19,8 +19,9 @@ from app.figures import step as figures
 from app.figures.drawing import Drawing, Kind, empty
 from app.figures.step import Extremes, Step
 from app.lab import thumbnails
-from app.shared import access, state, status
-from app.shared.state import attempt
+from app.shared import access, engine, status
+from app.shared.engine import attempt
+from app.shared.session import session
 from bikd_core.config import METHOD_FACTS
 from bikd_core.data.pictures import PicturesUnavailable, load_pictures
 from bikd_core.runs import Snapshot, StoreError
@@ -126,7 +127,7 @@ def for_link(run_id: str) -> dict[str, str]:
 
 
 def _key(run_id: str) -> str:
-    return f"stepper {run_id} {st.session_state['visit']}"
+    return f"stepper {run_id} {session().visit}"
 
 
 def _linked() -> Place:
@@ -167,7 +168,7 @@ def _why_no_step(snapshot: Snapshot) -> str:
 
 
 def _ask(run_id: str, level: Literal["inner", "outer"]) -> None:
-    state.forget_complaints()
+    session().forget_complaints()
     attempt(lambda: access.manager_for(run_id).step(run_id, level))
     st.session_state["has_asked_for_step"] = True
 
@@ -266,7 +267,7 @@ def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Ste
 
 def _pictures(snapshot: Snapshot, step: Step) -> tuple[NDArray[np.uint8] | None, str]:
     """The batch's pictures, [B, H, W, channels]; or why they are not at hand."""
-    dataset, folder = snapshot.config.data.dataset, state.manager().places.data
+    dataset, folder = snapshot.config.data.dataset, engine.manager().places.data
     try:
         return load_pictures(dataset, step.original_indices, folder), ""
     except PicturesUnavailable as error:

@@ -14,7 +14,8 @@ from app.lab.moment import Choices
 from app.lab.pictures import Order, Section, Selection
 from app.lab.pictures_view import one_picture
 from app.lab.pictures_view.moment import NO_BELIEFS, WIDTHS, Moment, moment_of, pictures_of
-from app.shared import state, status
+from app.shared import engine, status
+from app.shared.session import session
 from bikd_core.runs import Snapshot
 
 _WITH_IMAGES = ("surface_hard", "surface_soft")  # figures with a point for each image
@@ -47,7 +48,7 @@ def _selected(
     if started is None:
         return None
     if figure in _WITH_IMAGES:
-        panel = state.attempt(snapshot.folder.panel)
+        panel = engine.attempt(snapshot.folder.panel)
         return None if panel is None else pictures.selection_of_image(point, started, panel)
     if figure in _WITH_LINES:
         return pictures.selection_of_line(point, started)
@@ -70,7 +71,7 @@ def _clear_selection() -> None:
 
 
 def _look_at(picture: int | None) -> None:
-    st.session_state["picture"] = picture
+    session().picture = picture
 
 
 def _open_view(picture: int | None) -> None:
@@ -96,7 +97,7 @@ def show(snapshot: Snapshot, chosen: int, draw: Callable[[str], None]) -> None:
     """
     has_weights = bool(snapshot.epochs) and snapshot.epochs[0].w_hard_per_class is not None
     order = _controls(snapshot, has_weights)
-    looked_at: int | None = st.session_state.get("picture")
+    looked_at: int | None = session().picture
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
         shown = _gallery(
@@ -119,7 +120,7 @@ def show_pair(runs: tuple[Snapshot, Snapshot], chosen: tuple[int, int]) -> None:
     """The galleries of run A and run B, by the same order; the picture looked at, in both."""
     has_weights = any(run.epochs and run.epochs[0].w_hard_per_class is not None for run in runs)
     order = _controls(runs[0], has_weights)
-    looked_at: int | None = st.session_state.get("picture")
+    looked_at: int | None = session().picture
     columns = st.columns(2, gap="medium")
     for side, run, epoch, column in zip("AB", runs, chosen, columns, strict=True):
         is_weighed = bool(run.epochs) and run.epochs[0].w_hard_per_class is not None
@@ -165,7 +166,7 @@ def _controls(snapshot: Snapshot, has_weights: bool) -> Order:
             "Close picture",
             key="close_picture",
             icon=":material/close:",
-            disabled=st.session_state.get("picture") is None,
+            disabled=session().picture is None,
             on_click=_look_at,
             args=(None,),
         )

@@ -12,7 +12,7 @@ from app.figures.drawing import GROUP_COLOURS
 from app.lab import pictures
 from app.lab.moment import frame_of
 from app.lab.pictures import Values
-from app.shared import state
+from app.shared import engine
 from bikd_core.data.pictures import PicturesUnavailable
 from bikd_core.events import BELIEF_UNIT, Panel, RunStarted
 from bikd_core.runs import CorruptRunError, Snapshot, StoreError
@@ -84,7 +84,7 @@ def pictures_of(
     dataset = moment.snapshot.config.data.dataset
     complaint = ""
     try:
-        folder = state.manager().places.data
+        folder = engine.manager().places.data
         images = pictures.data_uris(dataset, indices, folder, is_exact=is_exact)
     except PicturesUnavailable as error:
         images, complaint = [""] * len(rows), str(error)
