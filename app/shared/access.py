@@ -102,9 +102,7 @@ def claim_teacher(name: str) -> None:
     path = engine.shelf().key_of(name)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(
-            missing_ok=True
-        )  # a killed server may have left it
+        path.unlink(missing_ok=True)  # a killed server may have left it
     if (key := control_key.make_key(path)) is not None:
         _gain(f"teacher {name}", key)
 
