@@ -10,27 +10,23 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 #: Folders and modules, each below those that it may import.
-ORDER = tuple(
-    f"bikd_core/{layer}"
-    for layer in (
-        "config events control places data speed models losses hypergradient evaluation methods "
-        "store teachers training worker runs studies bench cli"
-    ).split()
-) + tuple(
-    f"app/{layer}"
-    for layer in (
-        "figures components shared lab/views lab compare teachers bench navigation main"
-    ).split()
-)
+ORDER = (
+    "bikd_core/config bikd_core/events bikd_core/control bikd_core/places bikd_core/data "
+    "bikd_core/speed bikd_core/models bikd_core/losses bikd_core/hypergradient "
+    "bikd_core/evaluation bikd_core/methods bikd_core/store bikd_core/teachers "
+    "bikd_core/training bikd_core/worker bikd_core/runs bikd_core/studies bikd_core/bench "
+    "bikd_core/cli "
+    "app/figures app/components app/shared app/lab/views app/lab app/compare app/teachers "
+    "app/bench app/navigation app/main"
+).split()
 PAGES = ("lab", "compare", "teachers")
 #: What is imported before anybody trains: a recorded run replays without torch.
-TORCH_FREE = tuple(
-    f"bikd_core/{layer}"
-    for layer in (
-        "__init__ config events control places data/facts data/pictures speed evaluation store "
-        "teachers/card worker runs studies cli"
-    ).split()
-) + ("app",)
+TORCH_FREE = (
+    "bikd_core/__init__ bikd_core/config bikd_core/events bikd_core/control bikd_core/places "
+    "bikd_core/data/facts bikd_core/data/pictures bikd_core/speed bikd_core/evaluation "
+    "bikd_core/store bikd_core/teachers/card bikd_core/worker bikd_core/runs bikd_core/studies "
+    "bikd_core/cli app"
+).split()
 ROOTS = {"bikd_core.__init__", "app.__init__"}
 HEAVY = {"torch", "torchvision", "sklearn"}
 FRONT_END = {"streamlit", "plotly", "app"}
