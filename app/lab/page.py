@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
+from pydantic import Field
 
 from app.components import page_is_hidden, timeline
-from app.lab import choices, pair, runs_list, show_view
+from app.lab import pair, runs_list, views
 from app.lab.headline import headline, pair_headline
 from app.lab.this_run import this_run
 from app.lab.tuning import tuning
+from app.lab.views import VIEWS, Moment, View
 from app.navigation import links
 from app.shared import access, audience, controls, state, status, url
+from app.shared.link import Link
+from app.shared.session import session
 from app.shared.state import attempt
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.runs import Snapshot, UnknownRun
@@ -21,14 +27,14 @@ ASK_ABOVE_S = 30 * 60  # a run that is estimated to take longer is confirmed fir
 
 def page() -> None:
     """The whole page, from top to bottom."""
-    if state.open_session() or not choices.are_taken():  # the session began on another page
-        choices.take_link(dict(st.query_params))
+    if state.open_session() or not session().view_links:  # the session began on another page
+        _take_linked_views(dict(st.query_params))
     snapshot = _opened_run()
     if snapshot is not None:
-        choices.fit_to(snapshot)
+        for complaint in views.fit_links(snapshot):
+            state.complain(complaint)
     second = pair.second_run(snapshot)
     start = _linked_epoch(snapshot)
-    _take_linked_view()
     with st.sidebar:
         links()
         teachers = dict(list_teachers(state.manager().places.teacher_folders()))
@@ -82,18 +88,27 @@ def _linked_epoch(snapshot: Snapshot | None) -> int | None:
         return None
 
 
-def _take_linked_view() -> None:
-    if "linked_view" not in st.session_state:  # only a link that was just opened says something
-        st.session_state.setdefault("view", show_view.FIRST_VIEW)
-        return
-    asked = st.session_state.pop("linked_view")
-    st.session_state["view"] = asked if asked in show_view.VIEWS else show_view.FIRST_VIEW
-    if asked not in {None, *show_view.VIEWS}:
-        state.complain(
-            f"view = {asked[:40]!r} is not possible: it must be one of "
-            f"{', '.join(show_view.VIEWS)}. "
-            f"{show_view.FIRST_VIEW} is shown."
+class _Grouping(Link):
+    """How the views draw many classes."""
+
+    by: Literal["groups", "classes"] = Field("groups", description="groups or classes")
+
+
+def _take_linked_views(parameters: dict[str, str]) -> None:
+    """Take which view an address names, how classes are drawn in it, and what it says of each."""
+    grouping, complaints = _Grouping.read(parameters)
+    session().by = grouping.by
+    complaints += views.take_links(parameters)
+    names = [view.name for view in VIEWS]
+    name = parameters.get("view", names[0])
+    if name not in names:
+        complaints.append(
+            f"view = {name[:40]!r} is not possible: it must be one of {', '.join(names)}. "
+            f"{names[0]} is shown."
         )
+    session().view = name if name in names else names[0]
+    for complaint in complaints:
+        state.complain(complaint)
 
 
 # Buttons ---------------------------------------------------------------------------------------
@@ -220,20 +235,28 @@ def _step() -> None:
 def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> None:
     """The choice of a view, then all that is shown of the run, again and again while it trains."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        view = _view(runs[0].config.data.dataset)
-        choices.widgets(view, runs[0])
+        _choose_view(runs[0].config.data.dataset)
+        view = views.open_view()
+        view.widgets(runs[0])
     kd = None if len(runs) > 1 else pair.run_of(runs[0], "kd")
     poll_s = audience.poll_s(runs[0].run_id) if is_polled else None
     live = st.fragment(_live, run_every=poll_s, key="live")
     live(tuple((run.run_id, run.state) for run in runs), view, start, kd, poll_s)
 
 
-def _view(dataset: str) -> str:
-    """The choice of a view, and of groups or classes where these are too many for a ridge each."""
-    view = st.segmented_control(
-        "View", list(show_view.VIEWS), key="view", required=True, label_visibility="collapsed"
+def _choose_view(dataset: str) -> None:
+    """The bar of the views; and groups or classes, where these are too many for a row each."""
+    views.show_value("view", views.open_view().name)
+    st.segmented_control(
+        "View",
+        [view.name for view in VIEWS],
+        key="view",
+        required=True,
+        label_visibility="collapsed",
+        on_change=_take_choice,
     )
-    if show_view.has_many_classes(dataset):
+    if views.has_many_classes(dataset):
+        views.show_value("weights_by", session().by)
         st.segmented_control(
             "Weights by",
             ["groups", "classes"],
@@ -241,13 +264,18 @@ def _view(dataset: str) -> str:
             key="weights_by",
             required=True,
             label_visibility="collapsed",
+            on_change=_take_choice,
         )
-    return view or show_view.FIRST_VIEW
+
+
+def _take_choice() -> None:
+    session().view = st.session_state["view"]
+    session().by = st.session_state.get("weights_by", session().by)
 
 
 def _live(
     drawn: tuple[tuple[str, str], ...],
-    view: str,
+    view: View,
     start: int | None,
     kd: Snapshot | None,
     poll_s: float | None,
@@ -256,7 +284,7 @@ def _live(
 
     Args:
         drawn: Id and state of the opened run, and of the one beside it, as the buttons show it.
-        view: The view's name.
+        view: The view that is open.
         start: The epoch that the link names.
         kd: The run that the opened one's accuracy is compared with.
         poll_s: How often this is drawn; None: once.
@@ -271,7 +299,7 @@ def _live(
         st.rerun()
     headlines = st.container(key="headlines")  # filled when the epoch is known
     choice = timeline(
-        key=f"timeline {runs[0].run_id} {st.session_state['visit']}",
+        key=f"timeline {runs[0].run_id} {session().visit}",
         planned=max(run.config.training.epochs for run in runs),
         done=max(len(run.epochs) for run in runs),
         is_live=not all(run.has_ended for run in runs),
@@ -279,20 +307,19 @@ def _live(
     )
     state.write_link(
         epoch=choice.settled,
-        view="" if view == show_view.FIRST_VIEW else view,
-        drawn_by=choices.for_link(runs[0].run_id),
+        view="" if view is VIEWS[0] else view.name,
+        drawn_by=_Grouping(by=session().by).write() | views.written_links(runs[0].run_id),
     )
     epochs = [min(choice.epoch or len(run.epochs), len(run.epochs)) for run in runs]
-    by_class = (
-        not show_view.has_many_classes(runs[0].config.data.dataset)
-        or st.session_state.get("weights_by") == "classes"
-    )
     with headlines:
         if len(runs) == 1:
             headline(runs[0], epochs[0], pair.gain_over_kd(runs[0], kd, epochs[0]))
         else:
             pair_headline((runs[0], runs[1]), (epochs[0], epochs[1]))
-    if len(runs) == 1:
-        show_view.show(view, runs[0], epochs[0], by_class=by_class)
+    by_class = not views.has_many_classes(runs[0].config.data.dataset) or session().by == "classes"
+    link = session().view_links.get(view.name)
+    moments = [Moment(run, epoch, by_class, link) for run, epoch in zip(runs, epochs, strict=True)]
+    if len(moments) == 1:
+        view.show(moments[0])
     else:
-        show_view.show_pair(view, (runs[0], runs[1]), (epochs[0], epochs[1]), by_class=by_class)
+        view.show_pair(*moments)

@@ -7,7 +7,7 @@ that draws the widget.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -31,6 +31,9 @@ class Session:
         default_factory=dict
     )  # what each view's link holds, by name
     picture: int | None = None  # original index of the training picture that is looked at
+    selected: object = None  # what was clicked on in a figure: `Selected` of the Lab's views
+    has_asked_for_step: bool = False  # the One step view, for the rest of the page
+    by: Literal["groups", "classes"] = "groups"  # how the Lab draws many classes
 
 
 def session() -> Session:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from app.shared import url
+from app.shared.session import session
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.config.presets import nearest
 from bikd_core.places import Places
@@ -59,13 +60,12 @@ def open_session() -> bool:
     st.session_state["run"] = parameters.get("run", "")
     st.session_state["with"] = parameters.get("with", "")
     st.session_state["linked_epoch"] = parameters.get("epoch")
-    st.session_state["linked_view"] = parameters.get("view")
     if "key" in parameters:  # out of the address at once, which is to be a viewer's link
         st.session_state["linked_key"] = (parameters.get("run", ""), parameters["key"])
         del st.query_params["key"]
-    st.session_state["picture"] = attempt(lambda: url.read_picture(parameters.get("picture")))
+    session().picture = attempt(lambda: url.read_picture(parameters.get("picture")))
     # A link that is opened anew begins with new widgets where these hold what a link says.
-    st.session_state["visit"] = st.session_state.get("visit", 0) + 1
+    session().visit += 1
     st.session_state["has_linked_controls"] = any(
         name not in url.VIEWER_PARAMETERS for name in parameters
     )
@@ -152,7 +152,7 @@ def lab_link() -> dict[str, str]:
         parameters["run"] = run_id
         if second := st.session_state["with"]:
             parameters["with"] = second
-        if (picture := st.session_state["picture"]) is not None:
+        if (picture := session().picture) is not None:
             parameters["picture"] = str(picture)
     return parameters
 

@@ -10,7 +10,7 @@ from app.figures import step as figures
 from app.figures.drawing import GROUP_COLOURS
 from app.figures.step import Extremes, Step
 from app.figures.step.losses import outer_parts
-from app.figures.step.weights import magnification
+from app.figures.step.new_weights import magnification
 from bikd_core.events import RunStarted, StepTrace
 
 # Classes by rising label: c is the tail, a the head.
