@@ -40,7 +40,7 @@ class Step:
     started: RunStarted
     inner_steps: int  # k: hypergradients that make one step of the weight net
     original_indices: NDArray[np.integer[Any]]  # [B], as the data set's source numbers them
-    meta_loss: str = "hard"  # what D_val is judged by: hard, soft or mix
+    meta_loss: str  # what D_val is judged by: hard, soft or mix
 
     @property
     def size(self) -> int:

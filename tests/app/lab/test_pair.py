@@ -4,8 +4,8 @@ import pytest
 
 from app.figures import on_same_axes
 from app.figures.drawing import Drawing
-from app.lab.views import VIEWS
 from app.lab.pair import gain_over_kd, in_words
+from app.lab.views import VIEWS
 from bikd_core.config import RunConfig
 from bikd_core.config.difference import differences
 from tests.app.samples import make_run
