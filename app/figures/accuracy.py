@@ -11,7 +11,6 @@ from app.figures.drawing import (
     GROUP_COLOURS,
     GROUP_DASHES,
     HEIGHT,
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -25,6 +24,9 @@ from bikd_core.events import ControlChanged, EpochDone, RunStarted
 MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th is, and it is said
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
 _LABEL_WIDTH = 0.08  # of a mark, turned upright, as a share of the epoch axis
+
+
+ACCURACY_QUESTION = "How good is the student on balanced test data?"
 
 
 def accuracy_over_epochs(
@@ -72,7 +74,7 @@ def accuracy_over_epochs(
         f"Line chart of test accuracy over {len(epochs)} epochs. {sentence} "
         f"Highest balanced accuracy so far: {percent(epochs[best].accuracy)} at epoch {best + 1}."
     )
-    return Drawing(QUESTIONS["accuracy"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(ACCURACY_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def line_over_epochs(
@@ -141,6 +143,9 @@ def _in_words(change: ControlChanged) -> str:
     return f"learning rate {change.value:g}"
 
 
+CLASS_ACCURACY_QUESTION = "Which classes does the student get right?"
+
+
 def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
     """Bars of the test accuracy of each class, head to tail, and the teacher's as diamonds."""
     rows = rows_of(started.class_names, started.class_counts)
@@ -169,7 +174,7 @@ def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
         f"{name} {percent(value)}" for name, value in zip(rows.names, accuracy, strict=True)
     )
     alt = f"Bar chart of test accuracy by class, head to tail. {sentence} All: {listed}."
-    return Drawing(QUESTIONS["class_accuracy"], sentence, alt, data, layout, rows.height)
+    return Drawing(CLASS_ACCURACY_QUESTION, sentence, alt, data, layout, rows.height)
 
 
 def accuracy_bars(rows: Rows, accuracy: list[float], who: str) -> dict[str, Any]:

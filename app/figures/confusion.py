@@ -15,7 +15,6 @@ from app.figures.classes import Rows, rows_of
 from app.figures.drawing import (
     FONT_SIZE,
     HEIGHT,
-    QUESTIONS,
     ROW_HEIGHT,
     Drawing,
     base_layout,
@@ -55,6 +54,9 @@ DIFFERENCE_COLOURS = [
 ]
 
 
+CONFUSION_QUESTION = "What is the tail taken for?"
+
+
 def confusion(
     counts: NDArray[np.integer[Any]], started: RunStarted, epoch: int, *, by_class: bool = True
 ) -> Drawing:
@@ -91,7 +93,10 @@ def confusion(
         f"{len(names)} predicted ones, head to tail. {sentence} "
         f"Right: {_listed(names, np.diagonal(shares))}."
     )
-    return Drawing(QUESTIONS["confusion"], sentence, alt, [heat], layout, height)
+    return Drawing(CONFUSION_QUESTION, sentence, alt, [heat], layout, height)
+
+
+DIFFERENCE_QUESTION = "What does B take for what, and A not?"
 
 
 def confusion_difference(
@@ -159,7 +164,7 @@ def confusion_difference(
         "Heat map of the difference of two confusion matrices on the test set, head to tail. "
         f"{sentence} Right: {_listed_points(names, np.diagonal(points))}."
     )
-    return Drawing(QUESTIONS["confusion_difference"], sentence, alt, [heat], layout, height)
+    return Drawing(DIFFERENCE_QUESTION, sentence, alt, [heat], layout, height)
 
 
 def _read_difference(

@@ -22,31 +22,6 @@ FONT_SIZE = 14  # px: readable from the back row
 ROW_HEIGHT = 31  # px for one class
 HEIGHT = 334  # px of a figure over epochs
 MAX_CLASSES_SHOWN = 20  # beyond, classes are drawn as groups, or without their names
-#: The titles, by the figure's name.
-QUESTIONS: dict[str, str] = {
-    "accuracy": "How good is the student on balanced test data?",
-    "class_accuracy": "Which classes does the student get right?",
-    "w_hard": "Who gets hard-loss weight?",
-    "w_soft": "… and who gets soft-loss weight?",
-    "mean_weights": "Does the weight move from head to tail?",
-    "picture_weights": "How much weight does this picture get?",
-    "picture_losses": "Do student and teacher know it?",
-    "picture_influence": "Does the validation set want more of it?",
-    "outer_losses": "Does D_val still speak for the test data?",
-    "hypergradient_norm": "How hard does D_val pull at the weight net?",
-    "hypergradient_cosine": "Do successive pulls agree?",
-    "saturated_share": "How many weights are stuck at 0 or 1?",
-    "over_time": "Who gets weight over time?",
-    "confusion": "What is the tail taken for?",
-    "confusion_difference": "What does B take for what, and A not?",
-    "surface_hard": "What did the weight net learn for the hard loss?",
-    "surface_soft": "… and what for the soft loss?",
-    "who_wins": "Who wins, and for whom?",
-    "differences": "Whose lead is more than chance?",
-    "class_differences": "Which classes gain, which lose?",
-    "cost": "What does it cost?",
-    "teacher_accuracy": "Whom does this teacher know?",
-}
 
 
 class Drawing(NamedTuple):

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from app.figures.drawing import (
     FONT_SIZE,
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -39,6 +38,9 @@ _DIFFERENCE_COLOURS = [
 ]
 
 
+OVER_TIME_QUESTION = "Who gets weight over time?"
+
+
 def weights_over_time(
     counts: NDArray[np.integer[Any]], whose: str, chosen: int, planned: int
 ) -> Drawing:
@@ -52,9 +54,8 @@ def weights_over_time(
         chosen: The epoch looked at.
         planned: Epochs that the run is to have.
     """
-    title = QUESTIONS["over_time"]
     if not counts.any():
-        return empty(title, "This run kept no weight histograms.", HEIGHT)
+        return empty(OVER_TIME_QUESTION, "This run kept no weight histograms.", HEIGHT)
     every = math.ceil(planned / MAX_COLUMNS)
     hard, soft = _columns(counts, every)
     data = [
@@ -69,7 +70,7 @@ def weights_over_time(
         f"{SHARE_LIMIT / 10:g} %, and from −{DIFFERENCE_LIMIT / 10:g} to "
         f"{DIFFERENCE_LIMIT / 10:g} %. {sentence}"
     )
-    return Drawing(title, sentence, alt, data, _layout(chosen, planned), HEIGHT)
+    return Drawing(OVER_TIME_QUESTION, sentence, alt, data, _layout(chosen, planned), HEIGHT)
 
 
 def _columns(

@@ -12,7 +12,6 @@ from app.figures.accuracy import line_over_epochs, thinned
 from app.figures.drawing import (
     FONT_SIZE,
     KIND_COLOURS,
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -26,6 +25,9 @@ _PLOTTED_HEIGHT = PICTURE_HEIGHT - 64  # px
 _TEACHER_COLOUR = "#009E73"
 
 Line = Sequence[float]
+
+
+PICTURE_WEIGHTS_QUESTION = "How much weight does this picture get?"
 
 
 def picture_weights(
@@ -52,7 +54,10 @@ def picture_weights(
     }
     alt = f"Line chart of the two weights of one picture over the epochs. {sentence}"
     data = _hard_and_soft(hard, soft, every)
-    return Drawing(QUESTIONS["picture_weights"], sentence, alt, data, layout, PICTURE_HEIGHT)
+    return Drawing(PICTURE_WEIGHTS_QUESTION, sentence, alt, data, layout, PICTURE_HEIGHT)
+
+
+PICTURE_LOSSES_QUESTION = "Do student and teacher know it?"
 
 
 def picture_losses(
@@ -80,7 +85,10 @@ def picture_losses(
     }
     data = [_line(name, line, every, colour, dash) for name, (line, colour, dash) in lines.items()]
     alt = f"Line chart of the losses on one picture over the epochs. {sentence}"
-    return Drawing(QUESTIONS["picture_losses"], sentence, alt, data, layout, PICTURE_HEIGHT)
+    return Drawing(PICTURE_LOSSES_QUESTION, sentence, alt, data, layout, PICTURE_HEIGHT)
+
+
+PICTURE_INFLUENCE_QUESTION = "Does the validation set want more of it?"
 
 
 def picture_influence(
@@ -116,7 +124,7 @@ def picture_influence(
     }
     alt = f"Line chart of one picture's influence over the epochs. {sentence}"
     data = _hard_and_soft(hard, soft, every)
-    return Drawing(QUESTIONS["picture_influence"], sentence, alt, data, layout, PICTURE_HEIGHT)
+    return Drawing(PICTURE_INFLUENCE_QUESTION, sentence, alt, data, layout, PICTURE_HEIGHT)
 
 
 def _layout(chosen: int, planned: int) -> dict[str, Any]:

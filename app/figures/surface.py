@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.classes import Rows, rows_of
-from app.figures.drawing import FONT_SIZE, GROUP_COLOURS, QUESTIONS, Drawing, Kind, base_layout
+from app.figures.drawing import FONT_SIZE, GROUP_COLOURS, Drawing, Kind, base_layout
 from bikd_core.events import (
     SATURATED_ABOVE,
     SATURATED_BELOW,
@@ -52,6 +52,12 @@ class Collapse(NamedTuple):
     @property
     def range(self) -> float:
         return self.high - self.low
+
+
+SURFACE_QUESTIONS: dict[Kind, str] = {
+    "hard": "What did the weight net learn for the hard loss?",
+    "soft": "… and what for the soft loss?",
+}
 
 
 def response_surface(
@@ -103,7 +109,7 @@ def response_surface(
             "bgcolor": "rgba(0,0,0,0)",
         },
     )
-    return Drawing(QUESTIONS[f"surface_{kind}"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(SURFACE_QUESTIONS[kind], sentence, alt, data, layout, HEIGHT)
 
 
 # The collapse light ----------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from app.figures.accuracy import accuracy_bars
 from app.figures.classes import class_axis, row_values, rows_of
-from app.figures.drawing import QUESTIONS, THEME_TEXT, Drawing, base_layout, percent
+from app.figures.drawing import THEME_TEXT, Drawing, base_layout, percent
 from bikd_core.data.facts import facts_of, planned_counts
 from bikd_core.evaluation import shot_groups
 from bikd_core.teachers.card import TeacherCard
@@ -21,6 +21,9 @@ def accuracy_of_groups(card: TeacherCard) -> dict[str, float]:
         name: fmean(card.accuracy_per_class[label] for label in labels)
         for name, labels in groups.items()
     }
+
+
+TEACHER_QUESTION = "Whom does this teacher know?"
 
 
 def teacher_accuracy(card: TeacherCard) -> Drawing:
@@ -51,7 +54,7 @@ def teacher_accuracy(card: TeacherCard) -> Drawing:
     if card.is_uploaded:
         bars["customdata"] = list(rows.names)
         bars["marker"] = {"color": "#0072B2"}
-    return Drawing(QUESTIONS["teacher_accuracy"], sentence, alt, [bars], layout, rows.height)
+    return Drawing(TEACHER_QUESTION, sentence, alt, [bars], layout, rows.height)
 
 
 def _read(card: TeacherCard) -> str:

@@ -19,7 +19,6 @@ from app.figures.drawing import (
     GROUP_COLOURS,
     HEIGHT,
     KIND_COLOURS,
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     Kind,
@@ -35,6 +34,12 @@ from bikd_core.events import WEIGHT_BINS, EpochDone, RunStarted
 _KINDS: tuple[Kind, Kind] = ("hard", "soft")
 _PEAK = 0.88  # of a row's height
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
+
+
+WEIGHT_QUESTIONS: dict[Kind, str] = {
+    "hard": "Who gets hard-loss weight?",
+    "soft": "… and who gets soft-loss weight?",
+}
 
 
 def weight_distribution(
@@ -77,7 +82,7 @@ def weight_distribution(
         yaxis=class_axis(rows, labels_at=0.3) | {"range": [0.75 - len(rows.labels), 1.05]},
         annotations=row_values([f"{mean:.2f}" for mean in ordered], THEME_TEXT, at=0.3),
     )
-    return Drawing(QUESTIONS[f"w_{kind}"], sentence, alt, data, layout, max(rows.height, HEIGHT))
+    return Drawing(WEIGHT_QUESTIONS[kind], sentence, alt, data, layout, max(rows.height, HEIGHT))
 
 
 def means_of(epoch: EpochDone, kind: Kind) -> tuple[float, ...]:
@@ -201,7 +206,7 @@ def _heat_map(
         xaxis=weight_axis(kind),
         yaxis=class_axis(rows),
     )
-    return Drawing(QUESTIONS[f"w_{kind}"], sentence, alt, [heat], layout, rows.height)
+    return Drawing(WEIGHT_QUESTIONS[kind], sentence, alt, [heat], layout, rows.height)
 
 
 def _read(means: tuple[float, ...], rows: Rows, kind: Kind, epoch: int) -> tuple[str, str]:
@@ -223,6 +228,9 @@ def _read(means: tuple[float, ...], rows: Rows, kind: Kind, epoch: int) -> tuple
         f"Means: {listed}."
     )
     return sentence, alt
+
+
+MEAN_WEIGHTS_QUESTION = "Does the weight move from head to tail?"
 
 
 def mean_weights(
@@ -261,4 +269,4 @@ def mean_weights(
         annotations=end_labels(ends, _PLOTTED_HEIGHT, 1.01),
     )
     alt = f"Line chart of the mean weights over {len(epochs)} epochs. {sentence}"
-    return Drawing(QUESTIONS["mean_weights"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(MEAN_WEIGHTS_QUESTION, sentence, alt, data, layout, HEIGHT)

@@ -1,19 +1,28 @@
-"""The Lab's address: which run is open, beside which other, at which epoch and picture."""
+"""The Lab's address: which run is open, beside which other, at which epoch, in which view."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated, Literal
 
 import streamlit as st
-from pydantic import Field, create_model
+from pydantic import AfterValidator, Field, create_model
 
-from app.lab import choices
+from app.lab import views
 from app.shared import engine
 from app.shared.controls_link import has_controls, write_controls
 from app.shared.engine import attempt
 from app.shared.link import Link, WholeNumber
 from app.shared.session import session
 from bikd_core.runs import Snapshot
+
+_VIEWS = tuple(view.name for view in views.VIEWS)
+
+
+def _check_view(name: str) -> str:
+    if name not in _VIEWS:
+        raise ValueError("no view")
+    return name
 
 
 class LabLink(Link):
@@ -30,10 +39,16 @@ class LabLink(Link):
         title="no picture",
         description="a whole number, the picture's original index",
     )
+    view: Annotated[str, AfterValidator(_check_view)] = Field(
+        _VIEWS[0], title=_VIEWS[0], description=f"one of {', '.join(_VIEWS)}"
+    )
+    by: Literal["groups", "classes"] = Field("groups", description="groups or classes")
 
 
 #: Names of parameters that are no controls.
-PARAMETERS = frozenset(LabLink.parameters()) | choices.PARAMETERS
+PARAMETERS = frozenset(LabLink.parameters()).union(
+    *(view.link.parameters() for view in views.VIEWS if view.link is not None)
+)
 
 
 def of_run(num_epochs: int) -> type[LabLink]:
@@ -50,8 +65,9 @@ def take_link(parameters: Mapping[str, str]) -> None:
     snapshot = open_run()
     model = LabLink if snapshot is None else of_run(snapshot.config.training.epochs)
     link, complaints = model.read(parameters)
-    now.complaints += complaints
+    now.complaints += complaints + views.take_links(parameters)
     now.picture, now.linked_epoch = link.picture, link.epoch
+    now.view, now.by = link.view, link.by
     if link.key is not None:  # out of the address at once: what stands there is a viewer's link
         now.keys.linked = (link.run, link.key)
         del st.query_params["key"]
@@ -60,8 +76,6 @@ def take_link(parameters: Mapping[str, str]) -> None:
     if snapshot is None and link.epoch is not None:
         now.complain(f"epoch = {link.epoch} needs a run to belong to: open one first.")
         now.linked_epoch = None
-    st.session_state["linked_view"] = parameters.get("view")  # the page reads it
-    choices.take_link(parameters)
 
 
 def written_link() -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -76,6 +76,9 @@ class Session:
         default_factory=dict
     )  # what each view's link holds, by name
     picture: int | None = None  # original index of the training picture that is looked at
+    selected: object = None  # what was clicked on in a figure: `Selected` of the Lab's views
+    has_asked_for_step: bool = False  # the One step view, for the rest of the page
+    by: Literal["groups", "classes"] = "groups"  # how the Lab draws many classes
     num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
 
     links: dict[type[Link], Link] = field(default_factory=dict)  # what other pages' links hold

@@ -21,7 +21,7 @@ from app.figures.comparison.results import (
     row_borders,
     row_names,
 )
-from app.figures.drawing import QUESTIONS, THEME_TEXT, Drawing, base_layout, empty
+from app.figures.drawing import THEME_TEXT, Drawing, base_layout, empty
 from bikd_core.studies import Line
 
 #: A claim's name, colour and symbol: never told apart by colour alone.
@@ -41,12 +41,15 @@ def claim(line: Line) -> str:
     return "ahead" if lead.mean > 0 else "behind"
 
 
+DIFFERENCES_QUESTION = "Whose lead is more than chance?"
+
+
 def differences(results: Results) -> Drawing:
     """Rows of methods: the lead over the reference with its interval, and that of each seed."""
     lines = [line for line in results.lines if line.lead]
     if not lines:
         why = f"Here as soon as {results.reference_name} and another method have finished one seed."
-        return empty(QUESTIONS["differences"], why)
+        return empty(DIFFERENCES_QUESTION, why)
     leads = [line.lead["accuracy"] for line in lines]
     dots = _by_seed(results, lines)
     data = [_dots(dots), *(_means(results, lines, name) for name in _CLAIMS)]
@@ -74,7 +77,7 @@ def differences(results: Results) -> Drawing:
     sentence = _read(results, lines)
     alt = f"Dot chart of differences in balanced accuracy, in points. {sentence}"
     height = TOP + BOTTOM + ROW * len(lines)
-    return Drawing(QUESTIONS["differences"], sentence, alt, data, layout, height)
+    return Drawing(DIFFERENCES_QUESTION, sentence, alt, data, layout, height)
 
 
 def _by_seed(results: Results, lines: list[Line]) -> list[tuple[float, float, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from app.figures.classes import Rows, rows_of
 from app.figures.comparison.results import NAME_AT, Results, row_axis, row_names
 from app.figures.confusion import DIFFERENCE_COLOURS
-from app.figures.drawing import FONT_SIZE, QUESTIONS, Drawing, base_layout, empty, signed
+from app.figures.drawing import FONT_SIZE, Drawing, base_layout, empty, signed
 from bikd_core.studies import Interval, Line
 
 _CELLS_TOP = 2 * NAME_AT - 0.5  # of a row's cells, so that its name is in the middle above
@@ -18,12 +18,15 @@ _LARGEST = 40  # points; beyond, the colour stays the same
 _ROW = 52  # px for a method: its name, and its cells under it
 
 
+CLASS_DIFFERENCES_QUESTION = "Which classes gain, which lose?"
+
+
 def class_differences(results: Results) -> Drawing:
     """A row for each method, a column for each class, head to tail: points over the reference."""
     lines = [line for line in results.lines if line.lead]
     if not lines:
         why = f"Here as soon as {results.reference_name} and another method have finished one seed."
-        return empty(QUESTIONS["class_differences"], why)
+        return empty(CLASS_DIFFERENCES_QUESTION, why)
     rows = rows_of(results.class_names, results.class_counts)
     table = [[line.per_class_lead[label] for label in rows.labels] for line in lines]
     means = [[100 * cell.mean for cell in cells] for cells in table]
@@ -47,7 +50,7 @@ def class_differences(results: Results) -> Drawing:
     )
     heat = _heat(results, lines, table, rows)
     height = 90 + _ROW * len(lines)
-    return Drawing(QUESTIONS["class_differences"], sentence, alt, [heat], layout, height)
+    return Drawing(CLASS_DIFFERENCES_QUESTION, sentence, alt, [heat], layout, height)
 
 
 def _class_axis(rows: Rows) -> dict[str, Any]:

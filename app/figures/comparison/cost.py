@@ -7,7 +7,6 @@ from typing import Any
 from app.figures.comparison.results import Results, plus_minus
 from app.figures.drawing import (
     FONT_SIZE,
-    QUESTIONS,
     THEME_BACKGROUND,
     THEME_TEXT,
     Drawing,
@@ -23,6 +22,9 @@ _LABEL_GAP = 18  # px
 _CHEAP = 1.25  # times the base's price
 
 
+COST_QUESTION = "What does it cost?"
+
+
 def cost(results: Results) -> Drawing:
     """Seconds of an epoch as a multiple of KD's (else of the reference's), balanced accuracy."""
     lines = results.lines
@@ -31,7 +33,7 @@ def cost(results: Results) -> Drawing:
     )
     if base is None:
         why = f"Here as soon as {results.reference_name} has finished one seed."
-        return empty(QUESTIONS["cost"], why, HEIGHT)
+        return empty(COST_QUESTION, why, HEIGHT)
     of = base.label
     times = [line.seconds_per_epoch / base.seconds_per_epoch for line in lines]
     values = [100 * line.values["accuracy"].mean for line in lines]
@@ -65,7 +67,7 @@ def cost(results: Results) -> Drawing:
         for line, time, value in zip(lines, times, values, strict=True)
     )
     alt = f"Scatter chart of balanced accuracy against time of an epoch. {sentence} {spelt}"
-    return Drawing(QUESTIONS["cost"], sentence, alt, [_points(results, times)], layout, HEIGHT)
+    return Drawing(COST_QUESTION, sentence, alt, [_points(results, times)], layout, HEIGHT)
 
 
 def _points(results: Results, times: list[float]) -> dict[str, Any]:

@@ -20,17 +20,20 @@ from app.figures.comparison.results import (
     row_borders,
     row_names,
 )
-from app.figures.drawing import GROUP_COLOURS, QUESTIONS, THEME_TEXT, Drawing, base_layout, empty
+from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, base_layout, empty
 
 _RANGE = [-2, 102]  # %: a whole marker fits at 0 and at 100
 _SYMBOLS = {"many": "triangle-up", "medium": "square", "few": "triangle-down"}
+
+
+WHO_WINS_QUESTION = "Who wins, and for whom?"
 
 
 def who_wins(results: Results) -> Drawing:
     """Rows of methods, best mean first: mean and interval, single seeds, groups of classes."""
     lines = results.lines
     if not lines:
-        return empty(QUESTIONS["who_wins"], "Here as soon as the first run is finished.")
+        return empty(WHO_WINS_QUESTION, "Here as soon as the first run is finished.")
     names = [line.label for line in lines]
     balanced = [line.values["accuracy"] for line in lines]
     layout = base_layout(
@@ -47,9 +50,7 @@ def who_wins(results: Results) -> Drawing:
     alt = f"Dot chart of test accuracy of {len(lines)} methods, best first. {sentence} " + " ".join(
         _spelt(results, row) for row in range(len(lines))
     )
-    return Drawing(
-        QUESTIONS["who_wins"], sentence, alt, data, layout, TOP + BOTTOM + ROW * len(lines)
-    )
+    return Drawing(WHO_WINS_QUESTION, sentence, alt, data, layout, TOP + BOTTOM + ROW * len(lines))
 
 
 def _means(results: Results) -> dict[str, Any]:

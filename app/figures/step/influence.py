@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, Kind, base_layout
-from app.figures.step.moment import (
+from app.figures.step.step import (
     GROUP_SYMBOLS,
     GROUPS,
     HEIGHT,
     KINDS,
-    QUESTIONS,
     Step,
     legend_on_top,
     plural,
@@ -38,6 +37,12 @@ class Extremes(NamedTuple):
 def order_of(step: Step, kind: Kind) -> NDArray[np.intp]:
     """Places in the batch by rising influence: first whom D_val wants more of."""
     return np.argsort(_influence(step)[:, KINDS.index(kind)], kind="stable")
+
+
+INFLUENCE_QUESTIONS: dict[Kind, str] = {
+    "hard": "Whose hard loss does D_val want more of?",
+    "soft": "… and whose soft loss?",
+}
 
 
 def influence(step: Step, kind: Kind, extremes: Extremes | None = None) -> Drawing:
@@ -77,7 +82,7 @@ def influence(step: Step, kind: Kind, extremes: Extremes | None = None) -> Drawi
     sentence = _read_influence(step, kind, values, order)
     alt = f"Bars of each picture's influence on the D_val loss, sorted. {sentence}"
     height = HEIGHT + (_PICTURES_HEIGHT if extremes else 0)
-    return Drawing(QUESTIONS[f"influence_{kind}"], sentence, alt, data, layout, height)
+    return Drawing(INFLUENCE_QUESTIONS[kind], sentence, alt, data, layout, height)
 
 
 def _influence(step: Step) -> NDArray[np.float64]:
@@ -163,6 +168,9 @@ def _read_influence(
     )
 
 
+WINDOW_QUESTION = "Does the weight net move now?"
+
+
 def window(step: Step) -> Drawing:
     """The hypergradients gathered so far, of the k that make one step of the weight net."""
     k, gathered = step.inner_steps, step.num_gathered
@@ -218,7 +226,13 @@ def window(step: Step) -> Drawing:
             "weight net by one step of Adam; the next window begins empty."
         )
     alt = f"A row of {k} places, {gathered} of them filled. {sentence}"
-    return Drawing(QUESTIONS["window"], sentence, alt, data, layout, _WINDOW_HEIGHT)
+    return Drawing(WINDOW_QUESTION, sentence, alt, data, layout, _WINDOW_HEIGHT)
+
+
+ANSWER_QUESTIONS: dict[Kind, str] = {
+    "hard": "Did the hard weights follow D_val's wish?",
+    "soft": "… and the soft weights?",
+}
 
 
 def answer(step: Step, kind: Kind) -> Drawing:
@@ -269,7 +283,7 @@ def answer(step: Step, kind: Kind) -> Drawing:
     )
     sentence = _read_answer(kind, values, change)
     alt = f"Scatter of weight change against influence, by picture. {sentence}"
-    return Drawing(QUESTIONS[f"answer_{kind}"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(ANSWER_QUESTIONS[kind], sentence, alt, data, layout, HEIGHT)
 
 
 def _followed(x: float, y: float) -> dict[str, Any]:

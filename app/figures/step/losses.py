@@ -16,12 +16,11 @@ from app.figures.drawing import (
     Drawing,
     base_layout,
 )
-from app.figures.step.moment import (
+from app.figures.step.step import (
     GROUP_SYMBOLS,
     GROUPS,
     HEIGHT,
     KINDS,
-    QUESTIONS,
     Step,
     band_axis,
     band_height,
@@ -35,6 +34,9 @@ LEAST_LOSS, MOST_LOSS = 1e-3, 16.0  # nats, the ends of the loss axis: a smaller
 _ROW_HEIGHT = 25  # px for one class with its pictures
 _PICTURES_END = 0.4  # of the plot's width
 _META_LOSSES = {"hard": "cross-entropy", "soft": "soft loss", "mix": "hard + soft loss"}
+
+
+BATCH_QUESTION = "Who is in this batch, and how well is it known?"
 
 
 def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
@@ -70,7 +72,7 @@ def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
     )
     sentence = _read_batch(step)
     alt = f"Losses of the batch's pictures by class, head to tail. {sentence}"
-    return Drawing(QUESTIONS["batch"], sentence, alt, data, layout, band_height(step, _ROW_HEIGHT))
+    return Drawing(BATCH_QUESTION, sentence, alt, data, layout, band_height(step, _ROW_HEIGHT))
 
 
 def _losses(
@@ -139,6 +141,9 @@ def _read_batch(step: Step) -> str:
     return f"{words}."
 
 
+PULL_QUESTION = "Which losses pull the student?"
+
+
 def pull(step: Step) -> Drawing:
     """How much each class adds to the loss that the student descends; hard and soft stacked."""
     values = (
@@ -180,7 +185,7 @@ def pull(step: Step) -> Drawing:
     )
     sentence = _read_pull(step, parts)
     alt = f"Bars of what each class adds to the loss, head to tail. {sentence}"
-    return Drawing(QUESTIONS["pull"], sentence, alt, data, layout, band_height(step))
+    return Drawing(PULL_QUESTION, sentence, alt, data, layout, band_height(step))
 
 
 def _read_pull(step: Step, parts: NDArray[np.float64]) -> str:
@@ -205,12 +210,14 @@ def _read_pull(step: Step, parts: NDArray[np.float64]) -> str:
     )
 
 
-def outer_loss(step: Step, meta_loss: str) -> Drawing:
-    """The loss of a batch of the balanced D_val at θ and, one virtual step later, at θ′.
+OUTER_LOSS_QUESTION = "Does D_val like that step?"
+
+
+def outer_loss(step: Step) -> Drawing:
+    """Return the loss of a batch of the balanced D_val at θ and, one virtual step later, at θ′.
 
     Args:
         step: A step of a method with a weight net.
-        meta_loss: "hard", "soft" or "mix".
     """
     before, after = _outer_losses(step)
     has_fallen = after < before
@@ -248,7 +255,7 @@ def outer_loss(step: Step, meta_loss: str) -> Drawing:
             "showgrid": False,
         },
         yaxis={
-            "title": {"text": f"{_META_LOSSES[meta_loss]} on D_val (nats)"},
+            "title": {"text": f"{_META_LOSSES[step.meta_loss]} on D_val (nats)"},
             "range": [middle - 1.2 * room, middle + 1.4 * room],
             "tickformat": ".4f",
             "nticks": 5,
@@ -266,7 +273,7 @@ def outer_loss(step: Step, meta_loss: str) -> Drawing:
         f"({signed(after - before, 4)}): {advice}."
     )
     alt = f"Line from the D_val loss at θ to that at θ′. {sentence}"
-    return Drawing(QUESTIONS["outer_loss"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(OUTER_LOSS_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def _outer_losses(step: Step) -> tuple[float, float]:
@@ -274,6 +281,9 @@ def _outer_losses(step: Step) -> tuple[float, float]:
     if losses is None:
         raise ValueError("a method without a weight net never looks at D_val")
     return float(losses[0]), float(losses[1])
+
+
+OUTER_PULL_QUESTION = "Whose losses did that?"
 
 
 def outer_pull(step: Step) -> Drawing:
@@ -322,7 +332,7 @@ def outer_pull(step: Step) -> Drawing:
     )
     sentence = _read_parts(parts)
     alt = f"Bars of each third's share in the change of the D_val loss. {sentence}"
-    return Drawing(QUESTIONS["outer_pull"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(OUTER_PULL_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def outer_parts(step: Step) -> NDArray[np.float64]:

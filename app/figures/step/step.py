@@ -21,20 +21,6 @@ KINDS: tuple[Kind, ...] = ("hard", "soft")
 GROUP_SYMBOLS: dict[str, str] = {"many": "circle", "medium": "square", "few": "triangle-up"}
 HEIGHT = 290  # px: bar, words, figure and sentence are together on a projector
 ROW_HEIGHT = 20  # px for one class, at least
-#: The titles, by the figure's name.
-QUESTIONS: dict[str, str] = {
-    "batch": "Who is in this batch, and how well is it known?",
-    "pull": "Which losses pull the student?",
-    "outer_loss": "Does D_val like that step?",
-    "outer_pull": "Whose losses did that?",
-    "influence_hard": "Whose hard loss does D_val want more of?",
-    "influence_soft": "… and whose soft loss?",
-    "window": "Does the weight net move now?",
-    "answer_hard": "Did the hard weights follow D_val's wish?",
-    "answer_soft": "… and the soft weights?",
-    "new_hard": "Who has how much hard-loss weight now?",
-    "new_soft": "… and how much soft-loss weight?",
-}
 
 
 class Band(NamedTuple):
@@ -54,6 +40,7 @@ class Step:
     started: RunStarted
     inner_steps: int  # k: hypergradients that make one step of the weight net
     original_indices: NDArray[np.integer[Any]]  # [B], as the data set's source numbers them
+    meta_loss: str  # what D_val is judged by: hard, soft or mix
 
     @property
     def size(self) -> int:

@@ -6,11 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from app.lab.pictures import Selection
+from app.lab.views.images.selection import Selected, Selection
 from bikd_core.events import Frame, Panel
 from tests.app.pictured import frame, make_pictured_run
 from tests.app.samples import make_run
-from tests.app.shown import components
+from tests.app.shown import choose, components
+
+
+def select(lab, run_id: str, selection: Selection) -> None:
+    """As a click on the figure w_hard does."""
+    lab.session_state["session"].selected = Selected(run_id, "w_hard", selection)
 
 
 def galleries(lab) -> list[dict]:
@@ -46,8 +51,7 @@ def test_the_gallery_shows_the_extremes_of_the_chosen_epoch(open_lab, manager):
 def test_the_order_can_be_that_of_the_soft_weights(open_lab, manager):
     run = make_pictured_run(manager.places.runs)
     lab = open_lab(run=run.run_id, view="Pictures")
-    [choice] = [group for group in lab.get("button_group") if group.key == "gallery_by"]
-    choice.set_value("soft").run()
+    choose(lab, "gallery_by", "soft")
     [shown] = galleries(lab)
     assert shown["sections"][0][1][0]["id"] == 0
     assert shown["sections"][0][1][0]["alt"] == "digit 0, w_soft 0.90"
@@ -87,7 +91,7 @@ def test_a_picture_that_the_run_has_not_is_named(open_lab, manager):
 def test_a_selection_filters_the_gallery_and_is_cleared(open_lab, manager):
     run = make_pictured_run(manager.places.runs)
     lab = open_lab(run=run.run_id, view="Pictures")
-    lab.session_state["selection"] = (run.run_id, "w_hard", Selection("digit 9", (9,)))
+    select(lab, run.run_id, Selection("digit 9", (9,)))
     lab.run()
     [(title, items)] = galleries(lab)[0]["sections"]
     assert title == "All 2, highest w_hard first"
@@ -99,7 +103,7 @@ def test_a_selection_filters_the_gallery_and_is_cleared(open_lab, manager):
 def test_a_selection_is_that_of_one_run_only(open_lab, manager):
     run = make_pictured_run(manager.places.runs)
     lab = open_lab(run=run.run_id, view="Pictures")
-    lab.session_state["selection"] = ("another-run", "w_hard", Selection("digit 9", (9,)))
+    select(lab, "another-run", Selection("digit 9", (9,)))
     lab.run()
     assert len(galleries(lab)[0]["sections"]) == 2
 
@@ -108,7 +112,7 @@ def test_a_strip_of_what_was_clicked_on_stands_under_the_figures(open_lab, manag
     run = make_pictured_run(manager.places.runs)
     lab = open_lab(run=run.run_id)
     assert not galleries(lab)
-    lab.session_state["selection"] = (run.run_id, "w_hard", Selection("digit 0", (0,)))
+    select(lab, run.run_id, Selection("digit 0", (0,)))
     lab.run()
     [strip] = galleries(lab)
     assert len(strip["sections"][0][1]) == 12

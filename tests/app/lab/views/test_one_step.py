@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app.lab.step_view import PHASES, PLAIN_PHASES
+from app.lab.views.phases import PHASES, PLAIN_PHASES
 from bikd_core.data.facts import planned_counts
 from bikd_core.events import Panel, StepTrace
 from tests.app import shown

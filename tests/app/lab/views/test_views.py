@@ -1,9 +1,10 @@
-"""How a view is drawn, as the viewer chooses it."""
+"""What all views have in common, and how each is drawn, as the viewer chooses it."""
 
 import pytest
 
+from app.lab.views import VIEWS
 from tests.app.samples import make_run
-from tests.app.shown import drawings
+from tests.app.shown import choose, drawings, words
 
 
 def test_few_classes_are_drawn_over_time_until_others_are_chosen(open_lab, manager):
@@ -34,20 +35,43 @@ def test_a_choice_outlasts_a_change_of_the_view(open_lab, manager):
     lab = open_lab(run=run.run_id, view="Weights")
     lab.selectbox(key="over_time_of").set_value("many").run()
     for view in ("Accuracy", "Weights"):
-        lab.session_state["view"] = view
-        lab.run()
+        choose(lab, "view", view)
     assert lab.selectbox(key="over_time_of").value == "many"
     assert "many-class images" in drawings(lab)["figure-over-time"]["sentence"]
 
 
-def test_a_class_that_another_run_has_not_falls_back_to_the_first_choice(open_lab, manager):
-    run = make_run(manager.places.runs)
-    lab = open_lab(run=run.run_id, view="Accuracy")
-    lab.session_state["kept_over_time_of"] = "57"
-    lab.session_state["view"] = "Weights"
-    lab.run()
+def test_a_class_that_the_next_run_lacks_is_named_and_few_is_drawn(open_lab, manager):
+    wide = make_run(manager.places.runs, dataset="cifar100")
+    lab = open_lab(run=wide.run_id, view="Weights", over="57")
+    assert "over = " not in words(lab)
+    assert lab.selectbox(key="over_time_of").value == "57"
+    lab.selectbox(key="control_dataset").select("digits").run()
+    lab.button(key="start").click().run()
     assert not lab.exception
     assert lab.selectbox(key="over_time_of").value == "few"
+    assert "over = '57' is not possible" in words(lab)
+
+
+def test_beside_a_run_that_has_the_class_the_other_one_shows_its_few_classes(open_lab, manager):
+    wide = make_run(manager.places.runs, dataset="cifar100")
+    run = make_run(manager.places.runs)
+    lab = open_lab(**{"run": wide.run_id, "with": run.run_id, "view": "Weights", "over": "57"})
+    assert not lab.exception
+    shown = drawings(lab)
+    assert "class pear images" in shown["figure-over-time-A"]["sentence"]
+    assert "few-class images" in shown["figure-over-time-B"]["sentence"]
+
+
+def test_no_two_views_or_figures_share_a_name_and_no_two_links_a_parameter():
+    figures = {figure for view in VIEWS for row in view.rows for figure in row}
+    for names in (
+        [view.name for view in VIEWS],
+        [figure.name for figure in figures],
+        [name for view in VIEWS if view.link for name in view.link.model_fields],
+    ):
+        assert len(set(names)) == len(names)
+    questions = [thing.question for thing in (*VIEWS, *figures)]
+    assert all(question.endswith("?") for question in questions)
 
 
 @pytest.mark.parametrize("method", ["ce", "kd"])
@@ -90,8 +114,7 @@ def test_what_a_link_says_is_drawn_and_stays_in_the_link(open_lab, manager):
     assert (lab.query_params["over"], lab.query_params["axes"]) == ("many", "linear")
     lab.selectbox(key="over_time_of").set_value("few").run()
     assert "over" not in lab.query_params
-    lab.session_state["view"] = "Surface"
-    lab.run()
+    choose(lab, "view", "Surface")
     [axes] = [group for group in lab.get("button_group") if group.key == "surface_axes"]
     assert axes.value == "linear"
     assert lab.query_params["axes"] == "linear"

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from app.figures.classes import row_values
 from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, Kind, base_layout
-from app.figures.step.moment import (
+from app.figures.step.step import (
     KINDS,
-    QUESTIONS,
     Step,
     band_axis,
     band_height,
@@ -22,6 +21,12 @@ from app.figures.step.moment import (
 
 _MAGNIFICATIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _SPREAD = 0.56  # of a band's height, over which its pictures are dealt out
+
+
+NEW_WEIGHTS_QUESTIONS: dict[Kind, str] = {
+    "hard": "Who has how much hard-loss weight now?",
+    "soft": "… and how much soft-loss weight?",
+}
 
 
 def new_weights(step: Step, kind: Kind) -> Drawing:
@@ -63,7 +68,7 @@ def new_weights(step: Step, kind: Kind) -> Drawing:
     )
     sentence = _read(step, kind, after[:, column], change)
     alt = f"Dumbbells from old to new weight, by class, head to tail. {sentence}"
-    return Drawing(QUESTIONS[f"new_{kind}"], sentence, alt, data, layout, band_height(step))
+    return Drawing(NEW_WEIGHTS_QUESTIONS[kind], sentence, alt, data, layout, band_height(step))
 
 
 def _weights(step: Step) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
