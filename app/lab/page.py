@@ -47,7 +47,7 @@ def page() -> None:
 
 
 def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> None:
-    """The choice of a view, then all that is shown of the run, again and again while it trains."""
+    """Draw the choice of a view, then all that is shown of the run, again while it trains."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _choose_view(runs[0].config.data.dataset)
         view = views.open_view()
@@ -59,11 +59,13 @@ def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> N
 
 
 def _choose_view(dataset: str) -> None:
-    """The bar of the views; and groups or classes, where these are too many for a row each."""
-    views.show_value("view", views.open_view().name)
+    """Draw the bar of the views; and groups or classes, if these are too many for a row each."""
+    open_view = views.open_view().name
+    views.show_value("view", open_view)
     st.segmented_control(
         "View",
         [view.name for view in VIEWS],
+        default=open_view,
         key="view",
         required=True,
         label_visibility="collapsed",
@@ -74,6 +76,7 @@ def _choose_view(dataset: str) -> None:
         st.segmented_control(
             "Weights by",
             ["groups", "classes"],
+            default=session().by,
             format_func="by {}".format,
             key="weights_by",
             required=True,

@@ -57,10 +57,12 @@ SURFACE_HARD, SURFACE_SOFT = (
 
 class _Surface(View):
     def widgets(self, snapshot: Snapshot) -> None:
-        show_value(_KEY, self.choices(SurfaceLink).axes)
+        axes = self.choices(SurfaceLink).axes
+        show_value(_KEY, axes)
         st.segmented_control(
             "Axes",
             ["log", "linear"],
+            default=axes,
             format_func="{} axes".format,
             key=_KEY,
             required=True,
