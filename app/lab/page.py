@@ -60,12 +60,10 @@ def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> N
 
 def _choose_view(dataset: str) -> None:
     """Draw the bar of the views; and groups or classes, if these are too many for a row each."""
-    open_view = views.open_view().name
-    views.show_value("view", open_view)
+    views.show_value("view", views.open_view().name)
     st.segmented_control(
         "View",
         [view.name for view in VIEWS],
-        default=open_view,
         key="view",
         required=True,
         label_visibility="collapsed",
@@ -76,7 +74,6 @@ def _choose_view(dataset: str) -> None:
         st.segmented_control(
             "Weights by",
             ["groups", "classes"],
-            default=session().by,
             format_func="by {}".format,
             key="weights_by",
             required=True,

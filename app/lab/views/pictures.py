@@ -97,12 +97,10 @@ class _Pictures(View):
         return self.choices(PicturesLink).order if has_weights else "loss"
 
     def _order(self) -> None:
-        order = self.choices(PicturesLink).order
-        show_value(_KEY, order)
+        show_value(_KEY, self.choices(PicturesLink).order)
         st.segmented_control(
             "Ordered by",
             ["hard", "soft"],
-            default=order,
             format_func="by w_{}".format,
             key=_KEY,
             required=True,

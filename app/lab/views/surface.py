@@ -57,12 +57,10 @@ SURFACE_HARD, SURFACE_SOFT = (
 
 class _Surface(View):
     def widgets(self, snapshot: Snapshot) -> None:
-        axes = self.choices(SurfaceLink).axes
-        show_value(_KEY, axes)
+        show_value(_KEY, self.choices(SurfaceLink).axes)
         st.segmented_control(
             "Axes",
             ["log", "linear"],
-            default=axes,
             format_func="{} axes".format,
             key=_KEY,
             required=True,

@@ -150,9 +150,8 @@ def _clicked(figure: Figure, moment: Moment, point: Point) -> None:
 def show_value(key: str, value: str) -> None:
     """Make a widget show a value that the session holds: its own is lost when it is not drawn.
 
-    Call it before the widget is drawn, whose default must be the value too: a browser that gets two
-    script runs' elements at once shows the default of the second. A value that the widget shows
-    already is not set again: the browser could then lose what its user has just chosen.
+    Call it before the widget is drawn. A value that it shows already is not set again: the browser
+    would take that for an order, and could lose what its user has just chosen.
     """
-    if key in st.session_state and st.session_state[key] != value:
+    if st.session_state.get(key) != value:
         st.session_state[key] = value

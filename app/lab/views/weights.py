@@ -114,12 +114,10 @@ class _Weights(View):
     def widgets(self, snapshot: Snapshot) -> None:
         words = _classes(snapshot)
         over = self.choices(WeightsLink).over
-        over = over if over in words else "few"
-        show_value(_KEY, over)
+        show_value(_KEY, over if over in words else "few")
         st.selectbox(
             "Over time",
             list(words),
-            index=list(words).index(over),
             format_func=words.__getitem__,
             key=_KEY,
             width=220,
