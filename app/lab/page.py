@@ -238,6 +238,7 @@ def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> N
         _choose_view(runs[0].config.data.dataset)
         view = views.open_view()
         view.widgets(runs[0])
+        st.html(f'<h2 class="unseen">{view.question}</h2>')  # for screen readers
     kd = None if len(runs) > 1 else pair.run_of(runs[0], "kd")
     poll_s = audience.poll_s(runs[0].run_id) if is_polled else None
     live = st.fragment(_live, run_every=poll_s, key="live")
