@@ -23,7 +23,7 @@ from bikd_core.events import ControlChanged, EpochDone, RunStarted
 
 MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th, and the sentence says so
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
-_LABEL_WIDTH = 0.08  # of a mark, turned upright, as a share of the epoch axis
+_LABEL_WIDTH = 0.08  # width of an upright label, as a share of the epoch axis
 
 
 ACCURACY_QUESTION = "How good is the student on balanced test data?"
@@ -105,8 +105,7 @@ def control_marks(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Return lines and labels where somebody paused the run or changed one of its controls.
 
-    Changes that are so near that their labels would cover one another share one, which says the
-    last of each kind.
+    Changes whose labels would overlap share one, which says the last of each kind.
     """
     marks: list[tuple[int, dict[str, str]]] = []  # where a label is, and its words by control
     changes = [change for change in controls if change.control != "resumed"]

@@ -14,7 +14,7 @@ class Rows(NamedTuple):
     """The classes of a run in the order in which they are drawn."""
 
     labels: tuple[int, ...]  # head to tail
-    names: tuple[str, ...]  # in that order, as the next ones
+    names: tuple[str, ...]  # in that order, as are the next two
     counts: tuple[int, ...]  # training images
     groups: tuple[str, ...]  # many, medium or few
 

@@ -44,7 +44,7 @@ _COLOURS = [
 
 
 _LARGEST_DIFFERENCE = 50  # percentage points; beyond, the colour stays the same
-# Orange is less in B, blue is more; grey in the middle shows on a light and on a dark page.
+# Orange: less in B, blue: more; the grey in the middle is visible on light and dark pages.
 DIFFERENCE_COLOURS = [
     [0, "#B35806"],
     [0.35, "#F1A340"],

@@ -29,7 +29,7 @@ class Drawing(NamedTuple):
 
     title: str  # the question it answers
     sentence: str  # the answer, computed; for an empty one: why there is none
-    alt: str  # for those who cannot see it: what is drawn, with the current numbers
+    alt: str  # the alt text: what is drawn, with the current numbers
     data: list[dict[str, Any]]
     layout: dict[str, Any]
     height: int  # px of the plot, without the words around it
@@ -79,7 +79,7 @@ def epoch_marker(epoch: int) -> dict[str, Any]:
 def spread(values: list[float], gap: float) -> list[float]:
     """Return positions as near to `values` as possible, at least `gap` apart, in their order.
 
-    For labels beside line ends, which would cover one another where lines end together.
+    For labels beside line ends, which would overlap where lines end together.
     """
     order = sorted(range(len(values)), key=lambda i: values[i])
     blocks: list[tuple[float, list[int]]] = []  # centre of a block of touching labels, members
@@ -133,6 +133,9 @@ def end_labels(
 
 def packed(values: NDArray[np.integer[Any]]) -> dict[str, str]:
     """Return a matrix of small whole numbers as bytes for plotly.js: a third of the text's size.
+
+    Args:
+        values: [rows, columns].
 
     Raises:
         ValueError: They are not integers of one or two bytes.

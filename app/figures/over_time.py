@@ -25,12 +25,12 @@ from bikd_core.events import WEIGHT_BINS
 HEIGHT = 386  # px
 _TOP, _BOTTOM = 30, 112  # px: the panels' names; the epochs, and under them the colours
 _COLOURS_BELOW = 52 / (HEIGHT - _TOP - _BOTTOM)  # of the panels' height
-MAX_COLUMNS = 120  # of longer runs a column is the mean of several epochs, and it is said
-SHARE_LIMIT = 250  # per mille of the images, as it is drawn: the end of the colours
+MAX_COLUMNS = 120  # of longer runs a column is the mean of several epochs, and the sentence says so
+SHARE_LIMIT = 250  # per mille of the images: where the colours end
 DIFFERENCE_LIMIT = 125  # per mille
 _PANELS = ("w_hard", "w_soft", "hard − soft")
 _DOMAINS = ((0.0, 0.28), (0.33, 0.61), (0.72, 1.0))
-# Hard and soft have the colours that they have elsewhere; no difference is no colour at all.
+# Hard and soft have their usual colours; no difference is transparent.
 _DIFFERENCE_COLOURS = [
     [0, "rgba(0, 114, 178, 1)"],
     [0.5, "rgba(128, 128, 128, 0)"],
@@ -49,8 +49,8 @@ def weights_over_time(
     The bins and the colours' range are the same at all times and in all runs.
 
     Args:
-        counts: [E, 2, 64] images by weight, of hard and of soft; all 0 in an epoch without.
-        whose: What images these are, in words that "images" can follow.
+        counts: [E, 2, 64] images by weight, of hard and of soft; 0 in epochs without histograms.
+        whose: Which images these are, in words that come before "images".
         chosen: The epoch looked at.
         planned: Epochs that the run is to have.
     """

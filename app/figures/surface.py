@@ -27,9 +27,9 @@ Axes = Literal["log", "linear"]
 Light = Literal["alive", "flat", "saturated"]
 HEIGHT = 396  # px
 MAX_IMAGES = 600  # drawn; of more, every n-th of each class, and the sentence says so
-LOG_FROM = 1e-5  # nats: the log axes begin here, and what is lower stands at their beginning
+LOG_FROM = 1e-5  # nats: the log axes begin here, and lower losses are drawn here
 FLAT_BELOW = 0.05  # a surface with a smaller range over the images hardly tells them apart
-SATURATED_FROM = 0.9  # of the images: more weights beyond the limits than that are too many
+SATURATED_FROM = 0.9  # share of the images with a weight beyond the limits: too many
 _MIDDLE = (0.05, 0.95)  # quantiles between which the range over the images is taken
 _SYMBOLS = {"many": "circle", "medium": "diamond", "few": "triangle-up"}
 _LIGHTS: dict[Light, tuple[str, str]] = {
@@ -68,11 +68,11 @@ def response_surface(
     Both kinds have the same colours and, at one epoch, the same axes.
 
     Args:
-        frame: With the surface, and with the teacher's losses.
+        frame: The epoch's arrays, with a surface and the teacher's losses.
         panel: The labels of the frame's images.
         started: Names and counts of the classes.
         kind: Which of the two.
-        axes: Of both losses.
+        axes: The scale of both axes.
 
     Raises:
         ValueError: The method has no weight net, or no teacher.
@@ -118,8 +118,8 @@ def response_surface(
 def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the surface at each image, bilinear in the logarithms between grid points.
 
-    [teacher, student] of S × S, [2, N] losses of student and teacher -> [N]. Beyond the grid's
-    ends the surface goes on as it is there.
+    [S, S] by teacher and student, [2, N] losses of student and teacher -> [N]. Beyond the ends
+    of the grid the surface stays what it is there.
     """
     axis = np.log(SURFACE_AXIS)
     at = np.log(np.clip(losses, SURFACE_AXIS[0], SURFACE_AXIS[-1]))
@@ -159,7 +159,7 @@ def _light_label(collapse: Collapse) -> dict[str, Any]:
         "y": 1,
         "yref": "paper",
         "yanchor": "bottom",
-        "xshift": -60,  # from the figure's left side, so that a phone has room for it
+        "xshift": -60,  # to the figure's left edge, so that it fits a phone
         "yshift": 6,
         "showarrow": False,
         "font": {"color": colour},
@@ -222,7 +222,7 @@ def _heat(values: NDArray[np.float64], axes: Axes, kind: Kind) -> dict[str, Any]
 def _axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
     common = {
         "title": {"text": f"cross-entropy of the {whose} (nats)", "standoff": 6},
-        "uirevision": axes,  # a zoom of the other axes would mean nothing here
+        "uirevision": axes,  # a zoom does not carry over to the other scale
         "showgrid": False,
         "zeroline": False,
         "ticks": "outside",
@@ -241,7 +241,7 @@ def _axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]
 def _ends(losses: NDArray[np.float64], axes: Axes) -> tuple[float, float]:
     """Return the ends of an axis: in powers of ten if logarithmic, always the same; else from 0.
 
-    The upper one is then the power of two above all losses, so that it seldom changes.
+    A linear axis ends at the power of two above all losses, so that it seldom changes.
     """
     last = float(SURFACE_AXIS[-1])
     if axes == "log":
@@ -309,7 +309,7 @@ def _points(
     is_first: bool,
     is_crowded: bool,
 ) -> dict[str, Any]:
-    # On log axes, what is lower than their beginning stands there.
+    # Log axes have a beginning: lower losses are drawn there.
     x, y = np.maximum(losses, LOG_FROM) if axes == "log" else losses
     return {
         "type": "scatter",

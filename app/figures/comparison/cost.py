@@ -19,7 +19,7 @@ from bikd_core.studies import Line
 HEIGHT = 400  # px
 _PLOTTED = HEIGHT - 64
 _LABEL_GAP = 18  # px
-_CHEAP = 1.25  # times the base's price
+_CHEAP = 1.25  # times the base's time
 
 
 COST_QUESTION = "What does it cost?"

@@ -50,7 +50,7 @@ def influence(step: Step, kind: Kind, extremes: Extremes | None = None) -> Drawi
 
     Args:
         step: A step of a method with a weight net.
-        kind: Of which loss.
+        kind: Which loss.
         extremes: The pictures of the first and last `NUM_EXTREMES`, where they are at hand.
     """
     values = _influence(step)[:, KINDS.index(kind)]

@@ -20,7 +20,7 @@ from app.figures.step.step import (
 )
 
 _MAGNIFICATIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_SPREAD = 0.56  # of a band's height, over which its pictures are dealt out
+_SPREAD = 0.56  # of a band's height, over which its pictures are spread
 
 
 NEW_WEIGHTS_QUESTIONS: dict[Kind, str] = {
@@ -37,7 +37,7 @@ def new_weights(step: Step, kind: Kind) -> Drawing:
 
     Args:
         step: A step of a method with a weight net.
-        kind: Of which loss.
+        kind: The weights of which loss.
     """
     column = KINDS.index(kind)
     change = step.change()[:, column]

@@ -68,9 +68,9 @@ class Step:
 
     @property
     def num_gathered(self) -> int:
-        """Hypergradients of the open window, this step's counted; k where it has just closed.
+        """Hypergradients in the open window, this step's included; k if it has just closed.
 
-        A window that an epoch leaves unfinished goes on in the next, so the step's number tells.
+        An unfinished window goes on in the next epoch, so the step's number is enough.
         """
         return (self.trace.step - 1) % self.inner_steps + 1
 

@@ -65,7 +65,7 @@ class View:
     """One way to look at a run. A view with more than rows of figures is a subclass."""
 
     name: str  # in the bar and in the address
-    question: str  # that it answers
+    question: str  # the one it answers, for screen readers
     rows: tuple[tuple[Figure, ...], ...] = ()
     link: type[Link] | None = None  # what the address holds of it: the viewer's choices
 
