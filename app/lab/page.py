@@ -254,6 +254,7 @@ def _choose_view(dataset: str) -> None:
         key="view",
         required=True,
         label_visibility="collapsed",
+        persist_state="session",
         on_change=_take_choice,
     )
     if views.has_many_classes(dataset):
@@ -265,6 +266,7 @@ def _choose_view(dataset: str) -> None:
             key="weights_by",
             required=True,
             label_visibility="collapsed",
+            persist_state="session",
             on_change=_take_choice,
         )
 
