@@ -21,9 +21,9 @@ from app.figures.drawing import (
 )
 from bikd_core.events import ControlChanged, EpochDone, RunStarted
 
-MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th is, and it is said
+MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th, and the sentence says so
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
-_LABEL_WIDTH = 0.08  # of a mark, turned upright, as a share of the epoch axis
+_LABEL_WIDTH = 0.08  # width of an upright label, as a share of the epoch axis
 
 
 ACCURACY_QUESTION = "How good is the student on balanced test data?"
@@ -32,7 +32,7 @@ ACCURACY_QUESTION = "How good is the student on balanced test data?"
 def accuracy_over_epochs(
     epochs: Sequence[EpochDone], controls: Sequence[ControlChanged], chosen: int, planned: int
 ) -> Drawing:
-    """Balanced test accuracy and that of many, medium, few.
+    """Return lines of the balanced test accuracy, and of that of many, medium and few.
 
     Args:
         epochs: At least one, from epoch 1 on.
@@ -80,7 +80,7 @@ def accuracy_over_epochs(
 def line_over_epochs(
     name: str, values: Sequence[float], every: int, colour: str, dash: str
 ) -> dict[str, Any]:
-    """One line from epoch 1 on; every n-th value is drawn. A single epoch shows as a point."""
+    """Return one line from epoch 1 on, of every n-th value. A single epoch shows as a point."""
     drawn = [round(value, 3) for value in values[::every]]
     return {
         "type": "scatter",
@@ -96,17 +96,16 @@ def line_over_epochs(
 
 
 def thinned(every: int) -> str:
-    """What to say of a line that is not drawn whole; nothing if it is."""
-    return f" Drawn is one epoch in {every}." if every > 1 else ""
+    """Return the words for a line of which not every epoch is drawn; "" if every one is."""
+    return f" One epoch in {every} is drawn." if every > 1 else ""
 
 
 def control_marks(
     controls: Sequence[ControlChanged], planned: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Lines and labels where somebody paused the run or set something of it.
+    """Return lines and labels where somebody paused the run or changed one of its controls.
 
-    Changes that are so near that their labels would cover one another share one, which says the
-    last of each kind.
+    Changes whose labels would overlap share one, which says the last of each kind.
     """
     marks: list[tuple[int, dict[str, str]]] = []  # where a label is, and its words by control
     changes = [change for change in controls if change.control != "resumed"]
@@ -147,7 +146,7 @@ CLASS_ACCURACY_QUESTION = "Which classes does the student get right?"
 
 
 def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
-    """Bars of the test accuracy of each class, head to tail, and the teacher's as diamonds."""
+    """Return bars of each class's test accuracy, head to tail; the teacher's as diamonds."""
     rows = rows_of(started.class_names, started.class_counts)
     accuracy = [epoch.accuracy_per_class[label] for label in rows.labels]
     data = [accuracy_bars(rows, accuracy, "student")]
@@ -178,7 +177,7 @@ def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
 
 
 def accuracy_bars(rows: Rows, accuracy: list[float], who: str) -> dict[str, Any]:
-    """A bar for each class, head to tail, in its group's colour."""
+    """Return a bar for each class, in the order of the rows and in its group's colour."""
     return {
         "type": "bar",
         "uid": who,

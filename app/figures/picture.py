@@ -1,6 +1,6 @@
 """One training picture over the epochs: its weights, its losses, its pull on the validation loss.
 
-Lines are drawn at the epochs 1, 1 + every, 1 + 2·every …, all of them for runs of usual length.
+Lines have the epochs 1, 1 + every, 1 + 2·every …: every epoch in a run of usual length.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ PICTURE_WEIGHTS_QUESTION = "How much weight does this picture get?"
 def picture_weights(
     hard: Line, soft: Line, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
-    """Both weights of one picture.
+    """Return both weights of one picture over the epochs.
 
     Args:
         hard: w_hard at the epochs drawn, in [0, 1].
@@ -63,7 +63,7 @@ PICTURE_LOSSES_QUESTION = "Do student and teacher know it?"
 def picture_losses(
     student: Line, teacher: Line | None, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
-    """The cross-entropies of student and teacher with one picture's label, in nats.
+    """Return the student's and the teacher's cross-entropy on one picture, in nats.
 
     Arguments as `picture_weights`; `teacher` is None for a method without one.
     """
@@ -94,7 +94,7 @@ PICTURE_INFLUENCE_QUESTION = "Does the validation set want more of it?"
 def picture_influence(
     hard: Line, soft: Line, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
-    """The pull of one picture's two losses on the validation loss: −v·∇L, v = ∇L_val(θ').
+    """Return the pull of one picture's two losses on the validation loss: −v·∇L, v = ∇L_val(θ').
 
     Negative: the validation set wants more of that loss. Arguments as `picture_weights`.
     """

@@ -1,4 +1,4 @@
-"""How well a stored teacher knows each class: a biased one is half of the story."""
+"""How well a stored teacher knows each class, and so how biased it is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bikd_core.teachers.card import TeacherCard
 
 
 def accuracy_of_groups(card: TeacherCard) -> dict[str, float]:
-    """That of many, medium and few on its own test set; empty where its counts are unknown."""
+    """Return a teacher's accuracy on many, medium and few; empty if its counts are unknown."""
     if card.is_uploaded:
         return {}
     groups = shot_groups(planned_counts(card.data))._asdict()
@@ -23,11 +23,11 @@ def accuracy_of_groups(card: TeacherCard) -> dict[str, float]:
     }
 
 
-TEACHER_QUESTION = "Whom does this teacher know?"
+TEACHER_QUESTION = "Which classes does this teacher know?"
 
 
 def teacher_accuracy(card: TeacherCard) -> Drawing:
-    """Bars of the test accuracy of each class, head to tail."""
+    """Return bars of a teacher's test accuracy on each class, head to tail."""
     rows = rows_of(facts_of(card.dataset).class_names, planned_counts(card.data))
     accuracy = [card.accuracy_per_class[label] for label in rows.labels]
     axis = class_axis(rows)
@@ -58,12 +58,12 @@ def teacher_accuracy(card: TeacherCard) -> Drawing:
 
 
 def _read(card: TeacherCard) -> str:
-    """How biased it is, in words."""
+    """Return how biased a teacher is, in words."""
     groups = accuracy_of_groups(card)
     if not groups:
         return (
-            f"{percent(card.accuracy)} balanced. How biased it is cannot be told by head and tail: "
-            "what it was trained on is unknown."
+            f"{percent(card.accuracy)} balanced. How biased it is cannot be told: how many images "
+            "of each class it was trained on is unknown."
         )
     gap = 100 * (groups["many"] - groups["few"])
     words = f"{percent(groups['many'])} of the many-class test images, {percent(groups['few'])} of"
@@ -71,5 +71,5 @@ def _read(card: TeacherCard) -> str:
         return f"It gets {words} the few-class ones right: not biased towards the head."
     return (
         f"Biased towards the head by {gap:.1f} points: it gets {words} the few-class ones right, "
-        "and that is what it hands on."
+        "and it passes that on."
     )

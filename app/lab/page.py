@@ -52,6 +52,7 @@ def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> N
         _choose_view(runs[0].config.data.dataset)
         view = views.open_view()
         view.widgets(runs[0])
+        st.html(f'<h2 class="unseen">{view.question}</h2>')  # for screen readers
     kd = None if len(runs) > 1 else pair.same_run_by(runs[0], "kd")
     poll_s = audience.poll_s(runs[0].run_id) if is_polled else None
     live = st.fragment(_live, run_every=poll_s, key="live")
@@ -67,6 +68,7 @@ def _choose_view(dataset: str) -> None:
         key="view",
         required=True,
         label_visibility="collapsed",
+        persist_state="session",
         on_change=_take_choice,
     )
     if views.has_many_classes(dataset):
@@ -78,6 +80,7 @@ def _choose_view(dataset: str) -> None:
             key="weights_by",
             required=True,
             label_visibility="collapsed",
+            persist_state="session",
             on_change=_take_choice,
         )
 

@@ -1,4 +1,4 @@
-"""Which classes each method gets better or worse right than the reference."""
+"""On which classes each method is better or worse than the reference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASS_DIFFERENCES_QUESTION = "Which classes gain, which lose?"
 
 
 def class_differences(results: Results) -> Drawing:
-    """A row for each method, a column for each class, head to tail: points over the reference."""
+    """Return points over the reference: a row for each method, a column for each class."""
     lines = [line for line in results.lines if line.lead]
     if not lines:
         why = f"Here as soon as {results.reference_name} and another method have finished one seed."
@@ -107,12 +107,12 @@ def _heat(
 
 
 def _with_gaps(rows: list[list[Any]], nothing: Any = None) -> list[list[Any]]:
-    """A row of nothing above each."""
+    """Return the rows with an empty one above each."""
     return [line for row in rows for line in ([nothing] * len(row), row)]
 
 
 def _number(cell: Interval) -> str:
-    """Bold where the interval excludes 0."""
+    """Return the number of a cell; bold where the interval excludes 0."""
     text = signed(100 * cell.mean, 0)
     return f"<b>{text}</b>" if cell.excludes_zero else text
 
@@ -127,7 +127,7 @@ def _in_words(cell: Interval) -> str:
 
 
 def _read(results: Results, lines: list[Line], table: list[list[Interval]], rows: Rows) -> str:
-    """What the best of the others changes at the two ends."""
+    """Return what the best method changes for the head and for the tail."""
     line, cells = lines[0], table[0]
     head, tail = (
         fmean(cell.mean for cell, of in zip(cells, rows.groups, strict=True) if of == group)

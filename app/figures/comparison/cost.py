@@ -1,4 +1,4 @@
-"""Accuracy against the time of an epoch."""
+"""Accuracy against the time that an epoch takes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from bikd_core.studies import Line
 HEIGHT = 400  # px
 _PLOTTED = HEIGHT - 64
 _LABEL_GAP = 18  # px
-_CHEAP = 1.25  # times the base's price
+_CHEAP = 1.25  # times the base's time
 
 
 COST_QUESTION = "What does it cost?"
 
 
 def cost(results: Results) -> Drawing:
-    """Seconds of an epoch as a multiple of KD's (else of the reference's), balanced accuracy."""
+    """Return balanced accuracy against the time of an epoch, in multiples of KD's time.
+
+    Without KD, in multiples of the reference's time.
+    """
     lines = results.lines
     base = next((line for line in lines if line.method == "kd"), None) or next(
         (line for line in lines if line.method == results.reference), None
@@ -102,7 +105,7 @@ def _points(results: Results, times: list[float]) -> dict[str, Any]:
 def _labels(
     results: Results, times: list[float], values: list[float], y_range: list[float]
 ) -> list[dict[str, Any]]:
-    """Each point's name to its right, moved up or down where names would cover one another."""
+    """Return each point's name to its right, moved where names would overlap."""
     per_point = _PLOTTED / (y_range[1] - y_range[0])  # px
     placed = spread(values, _LABEL_GAP / per_point)
     return [
@@ -127,13 +130,13 @@ def _labels(
 
 
 def _read(results: Results, times: list[float], of: str, base: Line) -> str:
-    """The dearest, and the best of those that cost no more than a quarter above the base."""
-    dearest = max(range(len(times)), key=times.__getitem__)
+    """Return the slowest method, and the best of those at most a quarter slower than the base."""
+    slowest = max(range(len(times)), key=times.__getitem__)
     cheap = next(row for row in range(len(times)) if times[row] <= _CHEAP)
-    cheapest_best = results.lines[cheap]
+    best_of_cheap = results.lines[cheap]
     return (
-        f"Dearest: {results.lines[dearest].label}, {times[dearest]:.1f} times {of} "
-        f"({base.seconds_per_epoch:.2g} s an epoch). Best of those at most {_CHEAP:g} times "
-        f"as dear as {of}: {cheapest_best.label}, "
-        f"{plus_minus(cheapest_best.values['accuracy'])} %."
+        f"Slowest: {results.lines[slowest].label}, {times[slowest]:.1f} times {of} "
+        f"({base.seconds_per_epoch:.2g} s an epoch). Best of those that take at most {_CHEAP:g} "
+        f"times as long as {of}: {best_of_cheap.label}, "
+        f"{plus_minus(best_of_cheap.values['accuracy'])} %."
     )

@@ -30,7 +30,7 @@ WHO_WINS_QUESTION = "Who wins, and for whom?"
 
 
 def who_wins(results: Results) -> Drawing:
-    """Rows of methods, best mean first: mean and interval, single seeds, groups of classes."""
+    """Return rows of methods, best mean first: mean, interval, single seeds, class groups."""
     lines = results.lines
     if not lines:
         return empty(WHO_WINS_QUESTION, "Here as soon as the first run is finished.")
@@ -73,7 +73,7 @@ def _means(results: Results) -> dict[str, Any]:
 
 
 def _seeds(results: Results) -> dict[str, Any]:
-    """One dot a run, which knows the run's id."""
+    """Return a dot for each run, which carries the run's id."""
     dots = [
         (row, seed, epoch, results.run_ids[line.method][seed])
         for row, line in enumerate(results.lines)
@@ -117,7 +117,7 @@ def _group(results: Results, group: str) -> dict[str, Any]:
 
 
 def _read(results: Results) -> str:
-    """The best on average, overall and on the tail; means alone claim nothing."""
+    """Return who has the highest mean, overall and on the tail; that is not yet a claim."""
     best = results.lines[0]
     sentence = (
         f"Highest mean: {best.label}, {plus_minus(best.values['accuracy'])} % balanced "
@@ -130,7 +130,7 @@ def _read(results: Results) -> str:
 
 
 def _best_of_tail(results: Results) -> str:
-    """Who is best on the few-shot classes; nobody, where as many tenths of a percent are equal."""
+    """Return who is best on the few-shot classes; methods equal to a tenth of a percent tie."""
     tenths = [round(1000 * line.values["accuracy_few"].mean) for line in results.lines]
     level = [line for line, of in zip(results.lines, tenths, strict=True) if of == max(tenths)]
     if len(level) > 1:

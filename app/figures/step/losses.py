@@ -1,4 +1,4 @@
-"""The first half of a step: the batch, what pulls the (virtual) student, and what D_val says."""
+"""The first half of a step: the batch, what pulls the (virtual) student, D_val's loss."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BATCH_QUESTION = "Who is in this batch, and how well is it known?"
 
 
 def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
-    """Each class's pictures of the batch, and what student and teacher lose on them.
+    """Return the batch's pictures by class, with the student's and the teacher's loss on them.
 
     Args:
         step: The step.
@@ -83,7 +83,7 @@ def _losses(
     shift: float,
     symbol: str,
 ) -> dict[str, Any]:
-    """Markers of the pictures of one third, or of all, `shift` rows above their band's middle."""
+    """Return markers of one third's pictures, or of all, `shift` rows above the band's middle."""
     names = step.names()
     places = [
         (place, row)
@@ -111,7 +111,7 @@ def _losses(
 
 
 def _strip(source: str, row: int) -> dict[str, Any]:
-    """Pictures in a row, between the class's name and its losses."""
+    """Return pictures in a row, between the class's name and its losses."""
     return {
         "source": source,
         "xref": "paper",
@@ -145,7 +145,7 @@ PULL_QUESTION = "Which losses pull the student?"
 
 
 def pull(step: Step) -> Drawing:
-    """How much each class adds to the loss that the student descends; hard and soft stacked."""
+    """Return how much each class adds to the loss that the student descends, hard and soft."""
     values = (
         step.weighted() if step.has_weight_net else step.trace.losses.astype(np.float64)[:, None]
     ) / step.size
@@ -287,7 +287,7 @@ OUTER_PULL_QUESTION = "Whose losses did that?"
 
 
 def outer_pull(step: Step) -> Drawing:
-    """What each third's weighted hard and soft losses do to the D_val loss, to first order.
+    """Return what each third's weighted losses do to the D_val loss, to first order.
 
     Σ_i w_i · influence_i / B over the pictures of a third: how fast the D_val loss changes as the
     virtual step gets longer. Negative lowers it.
@@ -336,7 +336,7 @@ def outer_pull(step: Step) -> Drawing:
 
 
 def outer_parts(step: Step) -> NDArray[np.float64]:
-    """[3, 2] many, medium, few by hard, soft: what `outer_pull` draws."""
+    """Return what `outer_pull` draws, [3, 2]: many, medium, few by hard, soft."""
     weights, influence = step.trace.weights_before, step.trace.influence
     if weights is None or influence is None:
         raise ValueError("a method without a weight net never looks at D_val")

@@ -1,4 +1,4 @@
-"""The end of a step: the weights before and after, with which the real student steps."""
+"""The end of a step: the weights before it and after it, with which the real student steps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.figures.step.step import (
 )
 
 _MAGNIFICATIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-_SPREAD = 0.56  # of a band's height, over which its pictures are dealt out
+_SPREAD = 0.56  # of a band's height, over which its pictures are spread
 
 
 NEW_WEIGHTS_QUESTIONS: dict[Kind, str] = {
@@ -30,14 +30,14 @@ NEW_WEIGHTS_QUESTIONS: dict[Kind, str] = {
 
 
 def new_weights(step: Step, kind: Kind) -> Drawing:
-    """A dumbbell for each picture, old weight (ring) to new (dot); both kinds have the same axis.
+    """Return a dumbbell for each picture, old weight (ring) to new (dot), on a common axis.
 
     One step moves weights by thousandths: so the axis is cut to the weights that occur, moves
     are drawn enlarged, and the legend says how much. Hover texts have the true numbers.
 
     Args:
         step: A step of a method with a weight net.
-        kind: Of which loss.
+        kind: The weights of which loss.
     """
     column = KINDS.index(kind)
     change = step.change()[:, column]
@@ -79,7 +79,7 @@ def _weights(step: Step) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def magnification(step: Step) -> int:
-    """How many times too long a step's moves are drawn, at most a tenth of the axis."""
+    """Return how many times enlarged a step's moves are drawn: to at most a tenth of the axis."""
     before, _ = _weights(step)
     longest = float(np.abs(step.change()).max())
     span = max(float(before.max() - before.min()), 0.01)
@@ -92,7 +92,7 @@ def _after(times: int) -> str:
 
 
 def _offset(number: int, of: int) -> float:
-    """Where in its band a picture is: in the middle, or dealt out from top to bottom."""
+    """Return where in its band a picture stands: in the middle, or spread from top to bottom."""
     return 0.0 if of < 2 else _SPREAD * (0.5 - number / (of - 1))
 
 
@@ -105,7 +105,7 @@ def _range(before: NDArray[np.float64], after: NDArray[np.float64]) -> list[floa
 def _bars_between(
     places: list[tuple[int, float]], before: NDArray[np.float64], after: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """All of them in one trace, with gaps."""
+    """Return all bars in one trace, with gaps."""
     x: list[float | None] = []
     y: list[float | None] = []
     for place, height in places:
@@ -152,7 +152,7 @@ def _ends(
 
 
 def _means(step: Step, change: NDArray[np.float64]) -> list[str]:
-    """Each band's mean change, for the right margin."""
+    """Return each band's mean change, for the right margin."""
     return [
         signed(float(change[band.members].mean()), 4) if len(band.members) else ""
         for band in step.bands
@@ -163,8 +163,8 @@ def _read(step: Step, kind: Kind, after: NDArray[np.float64], change: NDArray[np
     if not change.any():
         mean = float(after.mean())
         return (
-            f"Nobody's: the weight net has not moved, so the mean w_{kind} stays {mean:.3f} and "
-            "the real student steps with the weights that θ′ had."
+            f"Nobody: the weight net has not moved, so the mean w_{kind} stays {mean:.3f} and the "
+            "real student steps with the weights that θ′ had."
         )
     members = {group: step.members_of(group) for group in ("many", "few")}
     thirds = ", ".join(

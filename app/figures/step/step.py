@@ -53,7 +53,7 @@ class Step:
 
     @property
     def is_finite(self) -> bool:
-        """Every number of the step is one: else a figure would draw a lie."""
+        """Whether every number of the step is finite; if not, figures would mislead."""
         arrays = (
             self.trace.ce_student,
             self.trace.losses,
@@ -68,9 +68,9 @@ class Step:
 
     @property
     def num_gathered(self) -> int:
-        """Hypergradients of the open window, this step's counted; k where it has just closed.
+        """Hypergradients in the open window, this step's included; k if it has just closed.
 
-        A window that an epoch leaves unfinished goes on in the next, so the step's number tells.
+        An unfinished window goes on in the next epoch, so the step's number is enough.
         """
         return (self.trace.step - 1) % self.inner_steps + 1
 
@@ -87,7 +87,7 @@ class Step:
 
     @cached_property
     def bands(self) -> tuple[Band, ...]:
-        """All classes, head to tail, also those that the batch lacks; thirds if they are many."""
+        """All classes, head to tail, those that the batch lacks too; thirds if there are many."""
         rows = rows_of(self.started.class_names, self.started.class_counts)
         if len(rows.labels) > MAX_CLASSES_SHOWN:
             return tuple(Band(group, group, self.members_of(group)) for group in GROUPS)
@@ -97,11 +97,11 @@ class Step:
         )
 
     def members_of(self, group: Group) -> NDArray[np.intp]:
-        """The places in the batch of a third's pictures."""
+        """Return the places in the batch of a third's pictures."""
         return np.flatnonzero([own == group for own in self.groups])
 
     def names(self) -> list[str]:
-        """Each picture's class and place, for those who point at it."""
+        """Return each picture's place and class, for the hover text."""
         classes = self.started.class_names
         return [
             f"picture {place + 1} of the batch, {classes[int(label)]} ({group})"
@@ -109,7 +109,7 @@ class Step:
         ]
 
     def weighted(self) -> NDArray[np.float64]:
-        """[B, 2] hard and soft part of each picture's loss in the virtual step.
+        """Return the hard and the soft part of each picture's loss in the virtual step, [B, 2].
 
         Raises:
             ValueError: The method has no weight net.
@@ -121,7 +121,7 @@ class Step:
         return weights.astype(np.float64) * losses
 
     def change(self) -> NDArray[np.float64]:
-        """[B, 2] new weights minus old ones; raises as `weighted`."""
+        """Return the new weights minus the old ones, [B, 2]; raises as `weighted`."""
         before, after = self.trace.weights_before, self.trace.weights_after
         if before is None or after is None:
             raise ValueError("a method without a weight net has no weights that could change")
@@ -133,7 +133,7 @@ def _group(name: str) -> Group:
 
 
 def band_axis(step: Step) -> dict[str, Any]:
-    """The y axis: band r is at −r; its name, and how many pictures of the batch it has."""
+    """Return the y axis: band r is at −r, with its name and how many pictures it has."""
     bands = step.bands
     return {
         "range": [-len(bands) + 0.4, 0.6],
@@ -149,12 +149,12 @@ def band_axis(step: Step) -> dict[str, Any]:
 
 
 def left_margin(step: Step) -> int:
-    """Pixels for that axis' labels and title."""
+    """Return the pixels for that axis' labels and title."""
     return 44 + 8 * max(len(_short(band.name)) + 4 for band in step.bands)
 
 
 def band_height(step: Step, row_height: int = ROW_HEIGHT) -> int:
-    """Pixels of a figure with a row for each band; the same in all phases where that is enough."""
+    """Return the height in pixels of a figure with a row for each band; the same if it fits."""
     return max(HEIGHT, 84 + row_height * len(step.bands))
 
 
@@ -163,17 +163,17 @@ def _short(name: str) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """With its sign, and a minus that is as wide as a plus; nothing is −0."""
+    """Return a number with its sign, and a minus as wide as a plus; never −0."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def plural(count: int, one: str) -> str:
-    """The count with its noun: 1 picture, 3 pictures."""
+    """Return the count with its noun: 1 picture, 3 pictures."""
     return f"{count} {one}" if count == 1 else f"{count} {one}s"
 
 
 def legend_on_top() -> dict[str, Any]:
-    """Layout of a legend in one line over the plot; a click must not hide what is compared."""
+    """Return the layout of a legend in one line over the plot; a click on it hides nothing."""
     return {
         "showlegend": True,
         "legend": {

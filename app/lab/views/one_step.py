@@ -59,7 +59,7 @@ class _OneStep(View):
         """Return where a run's walk stands: the bar knows it, from the browser."""
         place = place_of(_key(run_id), self.choices(OneStepLink).place)
         given = {"phase": str(place.phase + 1), "step": str(place.step)}
-        link, _ = OneStepLink.read(given)  # what is no place is left out
+        link, _ = OneStepLink.read(given)  # values that are not possible are left out
         return link.write()
 
     def show(self, moment: Moment) -> None:

@@ -65,47 +65,42 @@ def _influence(step: Step, pictures: BatchPictures, kind: Kind) -> Drawing:
     return figures.influence(step, kind, extremes)
 
 
-def _of_kinds(
-    name: str,
-    questions: dict[Kind, str],
-    draw: Callable[[Step, BatchPictures, Kind], Drawing],
-    is_worth_drawing: Callable[[Step], bool] = lambda step: True,
-) -> tuple[StepFigure, ...]:
-    """Return the figure of the hard loss and that of the soft loss."""
-    return tuple(
-        StepFigure(f"{name}_{kind}", question, partial(_draw_kind, draw, kind), is_worth_drawing)
-        for kind, question in questions.items()
-    )
-
-
-def _draw_kind(
-    draw: Callable[[Step, BatchPictures, Kind], Drawing],
-    kind: Kind,
-    step: Step,
-    pictures: BatchPictures,
+def _without_pictures(
+    draw: Callable[..., Drawing], step: Step, pictures: BatchPictures, **which: Kind
 ) -> Drawing:
-    return draw(step, pictures, kind)
+    return draw(step, **which)
 
 
 BATCH = StepFigure("batch", BATCH_QUESTION, _batch)
-PULL = StepFigure("pull", PULL_QUESTION, lambda step, _: figures.pull(step))
-OUTER_LOSS = StepFigure("outer_loss", OUTER_LOSS_QUESTION, lambda step, _: figures.outer_loss(step))
-OUTER_PULL = StepFigure("outer_pull", OUTER_PULL_QUESTION, lambda step, _: figures.outer_pull(step))
-INFLUENCE = _of_kinds("influence", INFLUENCE_QUESTIONS, _influence)
-WINDOW = StepFigure(  # a window of one is full at each step
+PULL = StepFigure("pull", PULL_QUESTION, partial(_without_pictures, figures.pull))
+OUTER_LOSS = StepFigure(
+    "outer_loss", OUTER_LOSS_QUESTION, partial(_without_pictures, figures.outer_loss)
+)
+OUTER_PULL = StepFigure(
+    "outer_pull", OUTER_PULL_QUESTION, partial(_without_pictures, figures.outer_pull)
+)
+INFLUENCE = tuple(
+    StepFigure(f"influence_{kind}", question, partial(_influence, kind=kind))
+    for kind, question in INFLUENCE_QUESTIONS.items()
+)
+WINDOW = StepFigure(
     "window",
     WINDOW_QUESTION,
-    lambda step, _: figures.window(step),
-    lambda step: step.inner_steps > 1,
+    partial(_without_pictures, figures.window),
+    lambda step: step.inner_steps > 1,  # a window of one is full at each step
 )
-ANSWER = _of_kinds(  # a net that has not moved has no answer to show
-    "answer",
-    ANSWER_QUESTIONS,
-    lambda step, _, kind: figures.answer(step, kind),
-    lambda step: step.window_closed,
+ANSWER = tuple(
+    StepFigure(
+        f"answer_{kind}",
+        question,
+        partial(_without_pictures, figures.answer, kind=kind),
+        lambda step: step.window_closed,  # a net that has not moved has no answer to show
+    )
+    for kind, question in ANSWER_QUESTIONS.items()
 )
-NEW_WEIGHTS = _of_kinds(
-    "new", NEW_WEIGHTS_QUESTIONS, lambda step, _, kind: figures.new_weights(step, kind)
+NEW_WEIGHTS = tuple(
+    StepFigure(f"new_{kind}", question, partial(_without_pictures, figures.new_weights, kind=kind))
+    for kind, question in NEW_WEIGHTS_QUESTIONS.items()
 )
 
 # Phases ------------------------------------------------------------------------------------------

@@ -105,6 +105,7 @@ class _Pictures(View):
             key=_KEY,
             required=True,
             label_visibility="collapsed",
+            persist_state="session",
             on_change=lambda: self.choose(PicturesLink(order=st.session_state[_KEY])),
         )
 

@@ -65,6 +65,7 @@ class _Surface(View):
             key=_KEY,
             required=True,
             label_visibility="collapsed",
+            persist_state="session",
             on_change=lambda: self.choose(SurfaceLink(axes=st.session_state[_KEY])),
         )
 

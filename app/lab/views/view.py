@@ -65,7 +65,7 @@ class View:
     """One way to look at a run. A view with more than rows of figures is a subclass."""
 
     name: str  # in the bar and in the address
-    question: str  # that it answers
+    question: str  # the one it answers, for screen readers
     rows: tuple[tuple[Figure, ...], ...] = ()
     link: type[Link] | None = None  # what the address holds of it: the viewer's choices
 
@@ -148,10 +148,12 @@ def _clicked(figure: Figure, moment: Moment, point: Point) -> None:
 
 
 def show_value(key: str, value: str) -> None:
-    """Make a widget show a value that the session holds: its own is lost when it is not drawn.
+    """Make a widget show a value that the session holds.
 
-    Call it before the widget is drawn. A value that it shows already is not set again: the browser
-    would take that for an order, and could lose what its user has just chosen.
+    Call it before the widget is drawn. A value that it has already is not set again: the browser
+    would take that for an order, and could lose what its user has just chosen. Give the widget
+    `persist_state="session"`: only then does Streamlit (1.67) send the value to a browser that has
+    not drawn the widget yet, because a second script run overtook the first.
     """
     if st.session_state.get(key) != value:
         st.session_state[key] = value

@@ -122,6 +122,7 @@ class _Weights(View):
             key=_KEY,
             width=220,
             label_visibility="collapsed",
+            persist_state="session",
             on_change=lambda: self.choose(WeightsLink(over=st.session_state[_KEY])),
         )
 

@@ -142,7 +142,7 @@ class History(NamedTuple):
     """One image over the epochs 1, 1 + every, 1 + 2·every and so on."""
 
     every: int
-    values: Values  # [epochs, 7]
+    values: Values  # [epochs, 7], of that image
 
     def line(self, column: str) -> list[float] | None:
         """Return the values of one column; None where the method has none."""

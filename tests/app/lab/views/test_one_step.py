@@ -132,6 +132,17 @@ JUNK = (
 )
 
 
+def test_the_address_says_where_the_walk_stands_and_leads_back_there(open_step, manager):
+    run = with_steps(manager)
+    lab = open_step(run)
+    assert not {"phase", "step"} & set(lab.query_params)
+    go_to(lab, run, 3, 7)
+    assert (lab.query_params["phase"], lab.query_params["step"]) == ("4", "7")
+    again = open_step(run, phase="4", step="7")
+    assert (bar(again)["phase"], bar(again)["step"]) == (3, 7)
+    assert set(drawings(again)) == {"influence-hard", "influence-soft"}
+
+
 def test_junk_from_the_browser_shows_the_first_phase_of_the_newest_step(open_step, manager):
     run = with_steps(manager)
     lab = open_step(run)
@@ -141,6 +152,7 @@ def test_junk_from_the_browser_shows_the_first_phase_of_the_newest_step(open_ste
         assert not lab.exception
         assert set(drawings(lab)) == {"batch"}
         assert bar(lab)["step"] is None
+        assert "step" not in lab.query_params
 
 
 def test_a_window_that_is_not_full_is_drawn_instead_of_an_answer(open_step, manager):

@@ -57,6 +57,18 @@ def test_the_order_can_be_that_of_the_soft_weights(open_lab, manager):
     assert shown["sections"][0][1][0]["alt"] == "digit 0, w_soft 0.90"
 
 
+def test_the_order_outlasts_another_view_and_is_in_the_address(open_lab, manager):
+    run = make_pictured_run(manager.places.runs)
+    lab = open_lab(run=run.run_id, view="Pictures", order="soft")
+    assert galleries(lab)[0]["sections"][0][1][0]["alt"] == "digit 0, w_soft 0.90"
+    choose(lab, "view", "Accuracy")
+    assert lab.query_params["order"] == "soft"
+    choose(lab, "view", "Pictures")
+    assert galleries(lab)[0]["sections"][0][1][0]["alt"] == "digit 0, w_soft 0.90"
+    choose(lab, "gallery_by", "hard")
+    assert "order" not in lab.query_params
+
+
 def test_a_picture_of_the_link_shows_its_history(open_lab, manager):
     run = make_pictured_run(manager.places.runs)
     lab = open_lab(run=run.run_id, view="Pictures", picture="200")

@@ -120,6 +120,16 @@ def test_what_a_link_says_is_drawn_and_stays_in_the_link(open_lab, manager):
     assert lab.query_params["axes"] == "linear"
 
 
+def test_many_classes_are_drawn_one_by_one_where_the_address_says_so(open_lab, manager):
+    run = make_run(manager.places.runs, dataset="cifar100", done=2)
+    lab = open_lab(run=run.run_id, by="classes")
+    assert drawings(lab)["figure-w-hard"]["data"][0]["uid"] == "heat"
+    assert lab.query_params["by"] == "classes"
+    choose(lab, "weights_by", "groups")
+    assert drawings(lab)["figure-w-hard"]["data"][0]["uid"] == "base-0"
+    assert "by" not in lab.query_params
+
+
 def test_a_class_that_a_run_does_not_have_is_not_drawn_over_time(open_lab, manager):
     run = make_run(manager.places.runs)
     lab = open_lab(run=run.run_id, view="Weights", over="57")
