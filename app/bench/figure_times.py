@@ -12,20 +12,20 @@ import sys
 import time
 from pathlib import Path
 
-from app.lab.moment import Choices, Moment
-from app.lab.show_view import FIGURES, VIEWS
+from app.lab.views import VIEWS, Moment
+from app.lab.views.view import Figure
 from bikd_core.runs.history import History
 from bikd_core.store import open_run
 
 REPEATS = 9
 
 
-def seconds_of(name: str, moment: Moment) -> list[float]:
-    """Of building one figure, again and again."""
+def seconds_of(figure: Figure, moment: Moment) -> list[float]:
+    """Return the times that drawing one figure takes, again and again."""
     taken = []
     for _ in range(REPEATS + 1):
         start = time.perf_counter()
-        FIGURES[name](moment)
+        figure.draw(moment)
         taken.append(time.perf_counter() - start)
     return taken
 
@@ -33,16 +33,14 @@ def seconds_of(name: str, moment: Moment) -> list[float]:
 def main(runs: str, run_id: str) -> None:
     """Print the times of every view."""
     snapshot = History(open_run(Path(runs), run_id), is_ours=True).snapshot()
-    assert snapshot.resolved is not None
     found = {}
     for by_class in (False, True):
-        moment = Moment(
-            snapshot, snapshot.resolved, snapshot.epochs[-1], Choices(by_class=by_class)
-        )
-        for view, rows in VIEWS.items():
-            times = {name: seconds_of(name, moment) for row in rows for name in row}
-            if times:
-                found[f"{view}, by {'class' if by_class else 'group'}"] = {
+        moment = Moment(snapshot, len(snapshot.epochs), by_class)
+        for view in VIEWS:
+            figures = [figure for row in view.rows for figure in row]
+            if figures:
+                times = {figure.name: seconds_of(figure, moment) for figure in figures}
+                found[f"{view.name}, by {'class' if by_class else 'group'}"] = {
                     name: {"first": taken[0], "median": statistics.median(taken[1:])}
                     for name, taken in times.items()
                 }

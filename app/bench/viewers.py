@@ -1,8 +1,8 @@
 """`python -m app.bench.viewers URL RUN_ID NUMBER SECONDS`: pages that follow a run, no browser.
 
 For the benchmark, which may not import Streamlit. Each viewer opens the run's link over Streamlit's
-own protocol and asks for a new drawing as often as the page tells a browser to. It draws nothing,
-so many fit beside a server on one machine. Prints one JSON object.
+own protocol and polls as often as the page tells a browser to. It draws nothing, so many of them
+fit beside a server on one machine. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Viewer:
 
 
 async def watch(url: str, run_id: str, number: int, seconds: float) -> list[Viewer]:
-    """What so many viewers saw in so many seconds, once their pages were open."""
+    """Return what a number of viewers saw in some seconds, once their pages were open."""
     viewers = [Viewer() for _ in range(number)]
     tasks = [asyncio.create_task(_follow(url, f"run={run_id}", viewer)) for viewer in viewers]
     await asyncio.sleep(SETTLE_S + 0.3 * number)
@@ -89,7 +89,7 @@ async def _poll(
     while True:
         await asyncio.sleep(intervals[fragment])
         if asked_at:
-            continue  # the browser's page, too, has but one drawing under way
+            continue  # a browser's page also has only one poll under way
         message = BackMsg()
         message.rerun_script.query_string = query
         message.rerun_script.fragment_id = fragment

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.compare import question, queue, results
+from app.compare.link import written_link
 from app.compare.protocol import protocol
 from app.components import page_is_hidden
-from app.navigation import go_to_lab, links
-from app.shared import access, state
-from app.shared.state import attempt
+from app.shared import access, engine
+from app.shared.address import write_address
+from app.shared.complaints import show_complaints
+from app.shared.engine import attempt
+from app.shared.session import session
 from bikd_core.studies import Comparison, PlannedRun, planned_runs
 from bikd_core.teachers.card import list_teachers
 
@@ -19,22 +22,16 @@ POLL_S = 1.0
 
 
 def page() -> None:
-    """The whole page, from top to bottom."""
-    if st.session_state.pop("to_lab", False):
-        go_to_lab()
-    if state.open_session():
-        question.take_link(dict(st.query_params))
+    """Draw the whole page, from top to bottom."""
     with st.sidebar:
-        links()
-        comparison = question.sidebar(dict(list_teachers(state.manager().places.teacher_folders())))
+        teachers = dict(list_teachers(engine.manager().places.teacher_folders()))
+        comparison = question.side_bar(teachers)
     access.exchange_keys()
     places = _places(comparison)
     queue.buttons(comparison, places)
-    with st.container(key="complaints"):  # always there: what comes after it keeps its place
-        for complaint in st.session_state["complaints"]:
-            st.warning(complaint)
+    show_complaints()
     is_hidden = page_is_hidden()
-    _write_link()
+    write_address(written_link())
     if comparison is None:
         return
     is_polled = not is_hidden and any(place.is_active for place in places)
@@ -42,30 +39,24 @@ def page() -> None:
     live(comparison, _states(places))
 
 
-def _write_link() -> None:
-    parameters = question.for_link()
-    if parameters != dict(st.query_params):
-        st.query_params.from_dict(parameters)
-
-
 def _places(comparison: Comparison | None) -> list[PlannedRun]:
     if comparison is None:
         return []
-    return attempt(lambda: planned_runs(comparison, state.manager().list())) or []
+    return attempt(lambda: planned_runs(comparison, engine.manager().list())) or []
 
 
 def _states(places: Sequence[PlannedRun]) -> tuple[str, ...]:
-    """What the buttons depend on."""
+    """Return what the buttons depend on."""
     return tuple(
         "done" if place.is_done else "active" if place.is_active else "missing" for place in places
     )
 
 
 def _live(comparison: Comparison, drawn: tuple[str, ...]) -> None:
-    """Everything that changes while runs train; a full rerun where the buttons must change."""
+    """Draw all that changes while runs train; rerun the whole page if the buttons must change."""
     places = _places(comparison)
     states = _states(places)
-    if st.session_state.get("to_lab"):  # a click asked for it, of which only this part hears
+    if session().opens_lab:  # a click reruns only this part; another page opens from the top
         st.rerun()
     if states != drawn and ("active" not in states or "missing" in states):
         st.rerun()
@@ -81,25 +72,25 @@ def _live(comparison: Comparison, drawn: tuple[str, ...]) -> None:
 
 
 def _welcome(comparison: Comparison) -> None:
-    """What to do next, and a comparison that takes one click."""
+    """Draw what to do next, and a comparison that takes one click."""
     st.info(
         "None of these runs is there yet. Choose methods and seeds in the side bar and press "
         "Start: the runs train one after the other in the background, and the figures fill in as "
         "they finish.",
         icon=":material/play_arrow:",
     )
-    quick = question.quick()
+    quick = question.quick_comparison()
     names = ", ".join(question.title_of(method) for method in quick.methods)
     is_chosen = comparison.configs() == quick.configs()
-    time = queue.estimated() if is_chosen else ""  # nobody has timed it where it is not chosen
+    time = queue.time_in_words() if is_chosen else ""  # else the estimate is of another one
     st.button(
         f"Quick comparison: digits, {names}, seeds 0–2{time and '; '}{time}",
         key="quick",
         icon=":material/bolt:",
-        on_click=_quick,
+        on_click=_start_quick,
     )
 
 
-def _quick() -> None:
-    state.forget_complaints()
-    queue.start_now(question.choose_quick())
+def _start_quick() -> None:
+    session().forget_complaints()
+    queue.start_now(question.choose_quick_comparison())

@@ -1,4 +1,4 @@
-"""The protocol of a comparison in words: what is the same for all, and what D_val is used for."""
+"""The protocol of a comparison in words: what is the same for all, what D_val is used for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _AUGMENTATION = {"none": "none", "crop": "random crop", "crop_flip": "random cro
 
 
 def protocol(comparison: Comparison) -> list[tuple[str, str]]:
-    """Lines of a name and a sentence; the comparison's split is possible."""
+    """Return lines of a name and a sentence, for a comparison whose split is possible."""
     data, training, models = (
         comparison.base.data,
         comparison.base.training,
@@ -53,7 +53,7 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
 
 
 def _league(comparison: Comparison) -> str:
-    """Whether D_val is trained on, and what is held out of it."""
+    """Return whether D_val is trained on, and what is held out of it."""
     protocol = comparison.base.protocol
     words = {
         "no": "D_val is not trained on",
@@ -74,7 +74,7 @@ def _faults(comparison: Comparison) -> str:
 
 
 def _use_of_val(comparison: Comparison) -> str:
-    """What each method uses D_val for; those with the same use together."""
+    """Return what the methods use D_val for, those with the same use together."""
     entries: dict[str, list[str]] = {}
     for entry in comparison.entries:
         entries.setdefault(use_of_d_val(comparison, entry), []).append(entry.label)

@@ -1,4 +1,4 @@
-"""What a comparison has found so far: figures, table, links to the single runs."""
+"""The results of a comparison so far: figures, table, links to the single runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from app.components import live_plot
 from app.figures import comparison as figures
 from app.figures.comparison import Results
 from app.figures.drawing import Drawing
-from app.shared import state
+from app.shared import engine
+from app.shared.session import session
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
@@ -31,9 +32,11 @@ _DRAW = {
 
 
 def show(comparison: Comparison, places: Sequence[PlannedRun]) -> None:
-    """Everything that the finished runs say."""
+    """Draw all that the finished runs say."""
     done = tuple((place.run.run_id) for place in places if place.run and place.is_done)
-    results, drawings = _found(_identity(comparison), done, _comparison=comparison, _places=places)
+    results, drawings = _evaluated(
+        _identity(comparison), done, _comparison=comparison, _places=places
+    )
     for row in _ROWS:
         columns = st.columns(len(row), gap="medium")
         for name, column in zip(row, columns, strict=True):
@@ -50,25 +53,25 @@ def show(comparison: Comparison, places: Sequence[PlannedRun]) -> None:
 
 
 def _identity(comparison: Comparison) -> str:
-    """Equal for equal comparisons."""
+    """Return a text that is the same for equal comparisons."""
     return f"{comparison.base.model_dump_json()} {comparison!r}"
 
 
 @st.cache_resource(max_entries=200, show_spinner=False)
-def _found(
+def _evaluated(
     identity: str,
     done: tuple[str, ...],
     *,
     _comparison: Comparison,
     _places: Sequence[PlannedRun],
 ) -> tuple[Results, Mapping[str, Drawing]]:
-    """Made once for all browsers, each time that a run has finished."""
+    """Return results and figures; made once for all browsers, whenever a run has finished."""
     results = results_of(_comparison, _places)
     return results, {name: draw(results) for name, draw in _DRAW.items()}
 
 
 def results_of(comparison: Comparison, places: Sequence[PlannedRun]) -> Results:
-    """The answer of the finished runs, and what its figures need besides."""
+    """Return the answer of the finished runs, and what its figures need besides."""
     done = [(place, place.run) for place in places if place.run is not None and place.is_done]
     by_method = {
         method: [(place, run) for place, run in done if place.method == method]
@@ -80,12 +83,12 @@ def results_of(comparison: Comparison, places: Sequence[PlannedRun]) -> Results:
         reference=comparison.reference,
         reference_name=title_of(comparison.reference),
         epochs={
-            method: {place.seed: comparison.epoch_of(run) for place, run in done_of}
-            for method, done_of in by_method.items()
+            method: {place.seed: comparison.epoch_of(run) for place, run in runs_of}
+            for method, runs_of in by_method.items()
         },
         run_ids={
-            method: {place.seed: run.run_id for place, run in done_of}
-            for method, done_of in by_method.items()
+            method: {place.seed: run.run_id for place, run in runs_of}
+            for method, runs_of in by_method.items()
         },
         class_names=facts_of(data.dataset).class_names,
         class_counts=planned_counts(data),
@@ -96,19 +99,19 @@ def results_of(comparison: Comparison, places: Sequence[PlannedRun]) -> Results:
 
 
 def _open_point(point: Mapping[str, Any]) -> None:
-    """A click on a seed's dot: its run is opened in the Lab when the page is drawn next."""
+    """Open the run of the seed's dot that was clicked, in the Lab, when the page is drawn next."""
     run_id = point.get("customdata")
     if not isinstance(run_id, str):
         return
-    snapshot = state.attempt(lambda: state.snapshot_of("run", run_id))
+    snapshot = engine.attempt(lambda: engine.linked_snapshot("run", run_id))
     if snapshot is not None:
-        state.show_run(run_id)
-        state.take_controls_of(snapshot.config)
-        st.session_state["to_lab"] = True
+        session().show_run(run_id)
+        session().set_controls(snapshot.config)
+        session().opens_lab = True
 
 
 def _runs(places: Sequence[PlannedRun]) -> None:
-    """Every run with its state and a link; the failed ones are named elsewhere too."""
+    """Draw each run with its state and a link; the failed ones are named elsewhere too."""
     with st.expander(f"All {len(places)} runs, each with its link"):
         st.dataframe(
             [
@@ -199,7 +202,7 @@ _FILES = {"CSV": ".csv", "Parquet": ".parquet", "LaTeX": ".tex", "Markdown": ".m
 
 
 def _downloads(comparison: Comparison, places: Sequence[PlannedRun], results: Results) -> None:
-    """The table as files, each with its protocol; made when they are asked for."""
+    """Draw buttons for the table as files, each with its protocol; made when asked for."""
     if not results.lines:
         return
     runs = [place.run for place in places if place.run is not None]
@@ -212,7 +215,7 @@ def _downloads(comparison: Comparison, places: Sequence[PlannedRun], results: Re
                 icon=":material/download:",
                 key=f"download {name}",
                 on_click="ignore",
-                help="The table with the protocol that it was got under.",
+                help="The table with the protocol that it was made under.",
             )
 
 
@@ -221,7 +224,7 @@ def _file(comparison: Comparison, runs: Sequence[Snapshot], ending: str) -> byte
 
 
 def row_of(line: Line) -> dict[str, Any]:
-    """A method's row: percent and points, not fractions."""
+    """Return a method's row, in percent and points, not fractions."""
     row: dict[str, Any] = {"method": line.label, "seeds": len(line.seeds)}
     for name in _METRICS:
         row[name] = 100 * line.values[name].mean

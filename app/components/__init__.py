@@ -1,4 +1,4 @@
-"""Streamlit components of our own; each is a Python function beside its JavaScript."""
+"""Our Streamlit components: each is a Python function beside its JavaScript."""
 
 from app.components.control_keys import control_keys
 from app.components.gallery import Gallery, Picture, gallery, portrait

@@ -1,12 +1,13 @@
-"""The browser's own memory of control keys, which outlasts its sessions."""
+"""The control keys that a browser stores, which outlast its sessions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
+
+from app.components.report import reported
 
 KEY = "control_keys_of_browser"
 _mount = st.components.v2.component(
@@ -20,24 +21,19 @@ def control_keys(
     asks: bool,
     gained: Mapping[str, str],
     lost: Sequence[str],
-    on_told: Callable[[object], None],
+    on_keys: Callable[[object], None],
 ) -> None:
     """Let the browser keep keys; draws nothing.
 
     Args:
-        asks: The browser is to tell all keys that it has, if it has any.
+        asks: The browser is to send all keys that it has, if it has any.
         gained: Keys to keep from now on, by run id.
         lost: Runs whose keys are of no use any more.
-        on_told: Called with what the browser tells, which may be anything, before the script
-            runs again.
+        on_keys: Called with what the browser sends, which may be anything, before the script runs
+            again.
     """
-
-    def take() -> None:
-        held: Any = st.session_state.get(KEY)
-        on_told(held.get("keys") if held else None)
-
     _mount(
         key=KEY,
         data={"asks": asks, "gained": dict(gained), "lost": list(lost)},
-        on_keys_change=take,
+        on_keys_change=lambda: on_keys(reported(KEY, "keys")),
     )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import NamedTuple, TypedDict
 
 import streamlit as st
+
+from app.components.report import ignore, reported
 
 _HERE = Path(__file__).parent
 _mount = st.components.v2.component(
@@ -53,7 +55,7 @@ def gallery(
     _mount(
         key=key,
         data={**shown._asdict(), "selected": selected},
-        on_picture_change=lambda: _tell(key, on_pick),
+        on_picture_change=lambda: _pick(reported(key, "picture"), on_pick),
     )
 
 
@@ -62,17 +64,10 @@ def portrait(picture: Picture, lines: Sequence[str], *, key: str) -> None:
     _mount(
         key=key,
         data={"portrait": picture, "lines": list(lines)},
-        on_picture_change=_nothing,
+        on_picture_change=ignore,
     )
 
 
-def _tell(key: str, on_pick: Callable[[int], None]) -> None:
-    """Pass the browser's word on, which may be anything."""
-    held: Any = st.session_state.get(key)
-    value = held.get("picture") if held else None
+def _pick(value: object, on_pick: Callable[[int], None]) -> None:
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 2**31:
         on_pick(int(value))
-
-
-def _nothing() -> None:
-    """Streamlit wants the same callbacks wherever a component is used."""

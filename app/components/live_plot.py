@@ -18,6 +18,7 @@ from typing import Any
 
 import streamlit as st
 
+from app.components.report import reported
 from app.figures import Drawing
 
 HERE = Path(__file__).parent
@@ -25,13 +26,13 @@ STATIC = HERE.parent / "static"  # beside main.py: Streamlit serves it as app/st
 
 
 def _loader() -> str:
-    """A few lines that fetch the script: a component's own text goes along with each draw."""
+    """Return a few lines that fetch the script: a component's own text is sent at each draw."""
     version = hashlib.sha256((STATIC / "live_plot.js").read_bytes()).hexdigest()[:8]
     text = (HERE / "live_plot.js").read_text(encoding="utf-8")
     return text.replace("SCRIPT", f"app/static/live_plot.js?v={version}")
 
 
-# Asked once: the answer is read from a file, which would be a quarter of what a poll costs.
+# Read once: it comes from a file, and reading that would be a quarter of what a poll costs.
 _PLOTLY = f"app/static/plotly.min.js?v={metadata.version('plotly')}"
 _mount = st.components.v2.component("bikd_live_plot", js=_loader(), isolate_styles=False)
 
@@ -52,7 +53,7 @@ def live_plot(
         keep_zoom_of: Zoom lasts as long as this text, the run's id for instance, is the same.
         is_small: Without mode bar and zoom, in small print: for the side bar.
         on_point: Called when somebody clicks on a point, before the script runs again, with the
-            trace's uid and the point's x, y and customdata: the browser's word, which may be
+            trace's uid and the point's x, y and customdata. A browser sent them: they may be
             anything.
     """
     _mount(
@@ -68,13 +69,11 @@ def live_plot(
                 "plotly": _PLOTLY,
             }
         ],
-        on_point_change=lambda: _tell(key, on_point),
+        on_point_change=lambda: _click(reported(key, "point"), on_point),
     )
 
 
-def _tell(key: str, on_point: Callable[[Mapping[str, Any]], None] | None) -> None:
-    held: Any = st.session_state.get(key)
-    point = held.get("point") if held else None
+def _click(point: object, on_point: Callable[[Mapping[str, Any]], None] | None) -> None:
     if on_point is not None and isinstance(point, Mapping):
         on_point(point)
 

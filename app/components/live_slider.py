@@ -1,13 +1,14 @@
-"""A slider that tells its value while it is dragged; `st.slider` does so only when let go."""
+"""A slider that reports its value while it is dragged; `st.slider` does so only on release."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
+
+from app.components.report import reported
 
 _HERE = Path(__file__).parent
 _mount = st.components.v2.component(
@@ -27,7 +28,7 @@ def live_slider(
     value: float,
     on_move: Callable[[float], None],
 ) -> bool:
-    """Draw the slider; true in the one script run after it was let go.
+    """Draw the slider; return True in the one script run after it was released.
 
     Args:
         label: For those who cannot see it.
@@ -39,8 +40,7 @@ def live_slider(
     """
 
     def take(name: str) -> None:
-        held: Any = st.session_state.get(key)
-        moved_to = _number(held.get(name) if held else None)
+        moved_to = _number(reported(key, name))
         if moved_to is not None:
             on_move(min(max(moved_to, low), high))
 
@@ -54,7 +54,7 @@ def live_slider(
 
 
 def _number(value: object) -> float | None:
-    """The browser's word, which may be anything, as a number; None if it is none."""
+    """Return a browser's value, which may be anything, as a number; None if it is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None

@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import streamlit as st
 
+from app.components.report import ignore, reported
+
 _HERE = Path(__file__).parent
 _mount = st.components.v2.component(
     "bikd_stepper",
@@ -38,13 +40,13 @@ def stepper(
     start: Place,
     on_ask: Callable[[Literal["inner", "outer"]], None],
 ) -> Place:
-    """The bar; returns where it stands.
+    """Draw the bar; return where it stands.
 
     Args:
         key: One for each run.
         phases: Their names, in order.
         steps: The epoch of each recorded step, by step, rising.
-        newest: The step that who follows sees; 0 where none is recorded.
+        newest: The step that is shown to a viewer who follows the newest; 0: none is recorded.
         why_not: Why the run cannot be asked for another step; "" if it can.
         start: Where to begin, if nobody has moved yet; what does not exist is left out.
         on_ask: Called when somebody asks for one, before the script runs again.
@@ -61,20 +63,19 @@ def stepper(
             "step": place.step,
         },
         default={"place": start._asdict()},
-        on_place_change=_nothing,
-        on_ask_change=lambda: _tell(key, on_ask),
+        on_place_change=ignore,
+        on_ask_change=lambda: _ask(reported(key, "ask"), on_ask),
     )
     return _existing(_place(result.place), len(phases), steps)
 
 
 def place_of(key: str, start: Place) -> Place:
-    """Where a bar stands, before it is drawn."""
-    held = st.session_state.get(key)
-    return start if held is None else _place(held.get("place"))
+    """Return where a bar stands, before it is drawn."""
+    return start if st.session_state.get(key) is None else _place(reported(key, "place"))
 
 
 def _place(value: object) -> Place:
-    """The browser's word, which may be anything, as a place."""
+    """Return a browser's value, which may be anything, as a place."""
     given: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
     return Place(_whole(given.get("phase")) or 0, _whole(given.get("step")))
 
@@ -90,12 +91,7 @@ def _whole(value: object) -> int | None:
     return int(value)
 
 
-def _tell(key: str, on_ask: Callable[[Literal["inner", "outer"]], None]) -> None:
-    """Pass the browser's word on, which may be anything."""
-    match (st.session_state.get(key) or {}).get("ask"):
-        case "inner" | "outer" as level:
-            on_ask(level)
-
-
-def _nothing() -> None:
-    """Streamlit sends a component's state only where there is a callback."""
+def _ask(level: object, on_ask: Callable[[Literal["inner", "outer"]], None]) -> None:
+    match level:
+        case "inner" | "outer" as known:
+            on_ask(known)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from app.components.report import ignore, reported
+
 _HERE = Path(__file__).parent
 _mount = st.components.v2.component(
     "bikd_timeline",
@@ -24,11 +26,11 @@ class Choice(NamedTuple):
     """Epochs; None is the newest, whichever that is."""
 
     epoch: int | None  # chosen now, perhaps on the way elsewhere
-    settled: int | None  # chosen when the slider was last let go
+    settled: int | None  # chosen when the slider was last released
 
 
 def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | None) -> Choice:
-    """Draw the slider; returns what is chosen.
+    """Draw the slider; return what is chosen.
 
     Args:
         key: One for each run.
@@ -37,29 +39,24 @@ def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | N
         is_live: Whether more will come.
         start: The epoch to begin at, if nothing was chosen yet.
     """
-    chosen = chosen_epoch(key, start)
+    chosen = _chosen_epoch(key, start)
     result = _mount(
         key=key,
         data={"planned": planned, "done": done, "chosen": chosen, "is_live": is_live},
         default={"epoch": start, "settled": start},
-        on_epoch_change=_nothing,
-        on_settled_change=_nothing,
+        on_epoch_change=ignore,
+        on_settled_change=ignore,
     )
     return Choice(_epoch(result.epoch, done), _epoch(result.settled, done))
 
 
-def chosen_epoch(key: str, start: int | None) -> Any:
-    """What the slider says, before it is drawn."""
-    stored = st.session_state.get(key)
-    return start if stored is None else stored.get("epoch")
+def _chosen_epoch(key: str, start: int | None) -> Any:
+    """Return what the slider says, before it is drawn; a browser sent it."""
+    return start if st.session_state.get(key) is None else reported(key, "epoch")
 
 
 def _epoch(value: object, done: int) -> int | None:
-    """The browser's word, which may be anything, as an epoch that exists."""
+    """Return a browser's value, which may be anything, as an epoch that exists."""
     if not isinstance(value, int | float) or isinstance(value, bool) or value != value:
         return None
     return max(1, min(int(value), done))
-
-
-def _nothing() -> None:
-    """Streamlit sends a component's state only where there is a callback."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from app.components.report import ignore
+
 _mount = st.components.v2.component(
     "bikd_visibility",
     js=Path(__file__).with_name("visibility.js").read_text(encoding="utf-8"),
@@ -13,10 +15,6 @@ _mount = st.components.v2.component(
 
 
 def page_is_hidden() -> bool:
-    """True while nobody can see the page; the script runs again when that changes."""
-    result = _mount(key="visibility", default={"hidden": False}, on_hidden_change=_nothing)
+    """Return whether nobody can see the page; the script runs again when that changes."""
+    result = _mount(key="visibility", default={"hidden": False}, on_hidden_change=ignore)
     return bool(result.hidden)
-
-
-def _nothing() -> None:
-    """Streamlit sends a component's state only where there is a callback."""

@@ -11,7 +11,6 @@ from app.figures.drawing import (
     GROUP_COLOURS,
     GROUP_DASHES,
     HEIGHT,
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -22,15 +21,18 @@ from app.figures.drawing import (
 )
 from bikd_core.events import ControlChanged, EpochDone, RunStarted
 
-MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th is, and it is said
+MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th, and the sentence says so
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
-_LABEL_WIDTH = 0.08  # of a mark, turned upright, as a share of the epoch axis
+_LABEL_WIDTH = 0.08  # width of an upright label, as a share of the epoch axis
+
+
+ACCURACY_QUESTION = "How good is the student on balanced test data?"
 
 
 def accuracy_over_epochs(
     epochs: Sequence[EpochDone], controls: Sequence[ControlChanged], chosen: int, planned: int
 ) -> Drawing:
-    """Balanced test accuracy and that of many, medium, few.
+    """Return lines of the balanced test accuracy, and of that of many, medium and few.
 
     Args:
         epochs: At least one, from epoch 1 on.
@@ -72,13 +74,13 @@ def accuracy_over_epochs(
         f"Line chart of test accuracy over {len(epochs)} epochs. {sentence} "
         f"Highest balanced accuracy so far: {percent(epochs[best].accuracy)} at epoch {best + 1}."
     )
-    return Drawing(QUESTIONS["accuracy"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(ACCURACY_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def line_over_epochs(
     name: str, values: Sequence[float], every: int, colour: str, dash: str
 ) -> dict[str, Any]:
-    """One line from epoch 1 on; every n-th value is drawn. A single epoch shows as a point."""
+    """Return one line from epoch 1 on, of every n-th value. A single epoch shows as a point."""
     drawn = [round(value, 3) for value in values[::every]]
     return {
         "type": "scatter",
@@ -94,17 +96,16 @@ def line_over_epochs(
 
 
 def thinned(every: int) -> str:
-    """What to say of a line that is not drawn whole; nothing if it is."""
-    return f" Drawn is one epoch in {every}." if every > 1 else ""
+    """Return the words for a line of which not every epoch is drawn; "" if every one is."""
+    return f" One epoch in {every} is drawn." if every > 1 else ""
 
 
 def control_marks(
     controls: Sequence[ControlChanged], planned: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Lines and labels where somebody paused the run or set something of it.
+    """Return lines and labels where somebody paused the run or changed one of its controls.
 
-    Changes that are so near that their labels would cover one another share one, which says the
-    last of each kind.
+    Changes whose labels would overlap share one, which says the last of each kind.
     """
     marks: list[tuple[int, dict[str, str]]] = []  # where a label is, and its words by control
     changes = [change for change in controls if change.control != "resumed"]
@@ -141,8 +142,11 @@ def _in_words(change: ControlChanged) -> str:
     return f"learning rate {change.value:g}"
 
 
+CLASS_ACCURACY_QUESTION = "Which classes does the student get right?"
+
+
 def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
-    """Bars of the test accuracy of each class, head to tail, and the teacher's as diamonds."""
+    """Return bars of each class's test accuracy, head to tail; the teacher's as diamonds."""
     rows = rows_of(started.class_names, started.class_counts)
     accuracy = [epoch.accuracy_per_class[label] for label in rows.labels]
     data = [accuracy_bars(rows, accuracy, "student")]
@@ -169,11 +173,11 @@ def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
         f"{name} {percent(value)}" for name, value in zip(rows.names, accuracy, strict=True)
     )
     alt = f"Bar chart of test accuracy by class, head to tail. {sentence} All: {listed}."
-    return Drawing(QUESTIONS["class_accuracy"], sentence, alt, data, layout, rows.height)
+    return Drawing(CLASS_ACCURACY_QUESTION, sentence, alt, data, layout, rows.height)
 
 
 def accuracy_bars(rows: Rows, accuracy: list[float], who: str) -> dict[str, Any]:
-    """A bar for each class, head to tail, in its group's colour."""
+    """Return a bar for each class, in the order of the rows and in its group's colour."""
     return {
         "type": "bar",
         "uid": who,

@@ -14,13 +14,13 @@ class Rows(NamedTuple):
     """The classes of a run in the order in which they are drawn."""
 
     labels: tuple[int, ...]  # head to tail
-    names: tuple[str, ...]  # in that order, as the next ones
+    names: tuple[str, ...]  # in that order, as are the next two
     counts: tuple[int, ...]  # training images
     groups: tuple[str, ...]  # many, medium or few
 
     @property
     def are_named(self) -> bool:
-        """There is room for every class's name."""
+        """Whether there is room for every class's name."""
         return len(self.labels) <= MAX_CLASSES_SHOWN
 
     @property
@@ -47,7 +47,7 @@ class Rows(NamedTuple):
 
 
 def rows_of(class_names: tuple[str, ...], class_counts: tuple[int, ...]) -> Rows:
-    """The rows, from names and counts in label order."""
+    """Return the rows, from names and counts in label order."""
     labels = head_to_tail(class_counts)
     groups = shot_groups(class_counts)._asdict()
     group_of = {label: name for name, members in groups.items() for label in members}
@@ -60,7 +60,7 @@ def rows_of(class_names: tuple[str, ...], class_counts: tuple[int, ...]) -> Rows
 
 
 def class_axis(rows: Rows, *, labels_at: float = 0.0) -> dict[str, Any]:
-    """The y axis: row r is at −r, so that the head is at the top; name and count where they fit.
+    """Return the y axis: row r is at −r, so that the head is on top; names where they fit.
 
     Args:
         rows: The classes.
@@ -82,7 +82,7 @@ def class_axis(rows: Rows, *, labels_at: float = 0.0) -> dict[str, Any]:
 
 
 def row_values(values: list[str], colour: str, *, at: float = 0.0) -> list[dict[str, Any]]:
-    """A number in the right margin of each row, `at` rows above its base line."""
+    """Return a number in the right margin of each row, `at` rows above its base line."""
     return [
         {
             "text": text,

@@ -15,7 +15,6 @@ from app.figures.classes import Rows, rows_of
 from app.figures.drawing import (
     FONT_SIZE,
     HEIGHT,
-    QUESTIONS,
     ROW_HEIGHT,
     Drawing,
     base_layout,
@@ -45,7 +44,7 @@ _COLOURS = [
 
 
 _LARGEST_DIFFERENCE = 50  # percentage points; beyond, the colour stays the same
-# Orange is less in B, blue is more; grey in the middle shows on a light and on a dark page.
+# Orange: less in B, blue: more; the grey in the middle is visible on light and dark pages.
 DIFFERENCE_COLOURS = [
     [0, "#B35806"],
     [0.35, "#F1A340"],
@@ -55,10 +54,13 @@ DIFFERENCE_COLOURS = [
 ]
 
 
+CONFUSION_QUESTION = "What is the tail taken for?"
+
+
 def confusion(
     counts: NDArray[np.integer[Any]], started: RunStarted, epoch: int, *, by_class: bool = True
 ) -> Drawing:
-    """Shares of each true class's test images by what they are taken for; counts on hover.
+    """Return what share of each class's test images is taken for which class; counts on hover.
 
     Args:
         counts: [C, C] test images in label order: rows true, columns predicted.
@@ -91,7 +93,10 @@ def confusion(
         f"{len(names)} predicted ones, head to tail. {sentence} "
         f"Right: {_listed(names, np.diagonal(shares))}."
     )
-    return Drawing(QUESTIONS["confusion"], sentence, alt, [heat], layout, height)
+    return Drawing(CONFUSION_QUESTION, sentence, alt, [heat], layout, height)
+
+
+DIFFERENCE_QUESTION = "What does B confuse that A does not?"
 
 
 def confusion_difference(
@@ -101,7 +106,7 @@ def confusion_difference(
     *,
     by_class: bool = True,
 ) -> Drawing:
-    """The second run's confusion matrix less the first one's, in percentage points of each row.
+    """Return run B's confusion matrix minus run A's, in percentage points of each row.
 
     Args:
         counts: [C, C] test images of run A and of run B, in label order.
@@ -159,7 +164,7 @@ def confusion_difference(
         "Heat map of the difference of two confusion matrices on the test set, head to tail. "
         f"{sentence} Right: {_listed_points(names, np.diagonal(points))}."
     )
-    return Drawing(QUESTIONS["confusion_difference"], sentence, alt, [heat], layout, height)
+    return Drawing(DIFFERENCE_QUESTION, sentence, alt, [heat], layout, height)
 
 
 def _read_difference(
@@ -174,8 +179,8 @@ def _read_difference(
     )
     when = f"epoch {epochs[0]}" if epochs[0] == epochs[1] else f"epochs {epochs[0]} and {epochs[1]}"
     sentence = (
-        f"At {when} B gets {few} points of the few-class test images right and {many} of the "
-        "many-class ones, compared with A."
+        f"At {when}, compared with A, B gets {few} points of the few-class test images right and "
+        f"{many} of the many-class ones."
     )
     wrong = points - np.diag(right)
     true, seen = divmod(int(np.abs(wrong).argmax()), len(points))
@@ -192,7 +197,7 @@ def _listed_points(names: list[str], points: NDArray[np.float64]) -> str:
 
 
 def _grouped(counts: NDArray[np.integer[Any]], started: RunStarted) -> NDArray[np.integer[Any]]:
-    """Test images by group, [3, 3]: what is taken for the right group, if not the right class."""
+    """Return test images by group: [C, C] -> [3, 3], rows true, columns predicted."""
     groups = shot_groups(started.class_counts)
     return np.array([[counts[np.ix_(true, seen)].sum() for seen in groups] for true in groups])
 
@@ -238,7 +243,7 @@ def _heat(
 def _axis(
     title: str, names: list[str], labels: list[str], rows: Rows, by_class: bool
 ) -> dict[str, Any]:
-    """Classes at equal distances; of many, only the first one of each group has a label."""
+    """Return an axis of classes; if there are many, only each group's first has a label."""
     at = names
     if len(labels) < len(names):
         at = [names[rows.groups.index(group)] for group in _GROUPS]
@@ -257,7 +262,7 @@ def _axis(
 
 
 def _columns(names: list[str], rows: Rows, by_class: bool) -> list[str]:
-    """Labels under the columns: without counts, which would not fit."""
+    """Return labels for the columns: without counts, which would not fit."""
     if by_class and not rows.are_named:
         return list(_GROUPS)
     return [
@@ -267,7 +272,7 @@ def _columns(names: list[str], rows: Rows, by_class: bool) -> list[str]:
 
 
 def _borders(rows: Rows) -> list[dict[str, Any]]:
-    """Lines between many, medium and few, along both axes."""
+    """Return lines between many, medium and few, along both axes."""
     places = [rows.groups.index(group) - 0.5 for group in _GROUPS[1:]]
     line = {"type": "line", "line": {"color": "#FFFFFF", "width": 2}}
     across = [line | {"yref": "paper", "y0": 0, "y1": 1, "x0": at, "x1": at} for at in places]

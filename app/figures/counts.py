@@ -9,7 +9,12 @@ COUNTS_HEIGHT = 120  # px: it stands in the side bar
 
 
 def class_counts(class_names: tuple[str, ...], counts: tuple[int, ...]) -> Drawing:
-    """Bars of the counts, head to tail; names and counts in label order, at least three."""
+    """Return bars of the training images of each class, head to tail.
+
+    Args:
+        class_names: In label order, at least three.
+        counts: Likewise.
+    """
     rows = rows_of(class_names, counts)
     largest, smallest = rows.counts[0], rows.counts[-1]
     total = f"{sum(counts):,} training images"

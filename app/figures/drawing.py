@@ -1,4 +1,4 @@
-"""What every figure is: a question, a picture, a sentence that reads it; and the common looks."""
+"""What every figure is: a question, a picture, a sentence that reads it; and its looks."""
 
 from __future__ import annotations
 
@@ -22,31 +22,6 @@ FONT_SIZE = 14  # px: readable from the back row
 ROW_HEIGHT = 31  # px for one class
 HEIGHT = 334  # px of a figure over epochs
 MAX_CLASSES_SHOWN = 20  # beyond, classes are drawn as groups, or without their names
-#: The titles, by the figure's name.
-QUESTIONS: dict[str, str] = {
-    "accuracy": "How good is the student on balanced test data?",
-    "class_accuracy": "Which classes does the student get right?",
-    "w_hard": "Who gets hard-loss weight?",
-    "w_soft": "… and who gets soft-loss weight?",
-    "mean_weights": "Does the weight move from head to tail?",
-    "picture_weights": "How much weight does this picture get?",
-    "picture_losses": "Do student and teacher know it?",
-    "picture_influence": "Does the validation set want more of it?",
-    "outer_losses": "Does D_val still speak for the test data?",
-    "hypergradient_norm": "How hard does D_val pull at the weight net?",
-    "hypergradient_cosine": "Do successive pulls agree?",
-    "saturated_share": "How many weights are stuck at 0 or 1?",
-    "over_time": "Who gets weight over time?",
-    "confusion": "What is the tail taken for?",
-    "confusion_difference": "What does B take for what, and A not?",
-    "surface_hard": "What did the weight net learn for the hard loss?",
-    "surface_soft": "… and what for the soft loss?",
-    "who_wins": "Who wins, and for whom?",
-    "differences": "Whose lead is more than chance?",
-    "class_differences": "Which classes gain, which lose?",
-    "cost": "What does it cost?",
-    "teacher_accuracy": "Whom does this teacher know?",
-}
 
 
 class Drawing(NamedTuple):
@@ -54,19 +29,19 @@ class Drawing(NamedTuple):
 
     title: str  # the question it answers
     sentence: str  # the answer, computed; for an empty one: why there is none
-    alt: str  # for those who cannot see it: what is drawn, with the current numbers
+    alt: str  # the alt text: what is drawn, with the current numbers
     data: list[dict[str, Any]]
     layout: dict[str, Any]
     height: int  # px of the plot, without the words around it
 
 
 def empty(title: str, why: str, height: int = HEIGHT) -> Drawing:
-    """A figure that cannot be drawn; it takes the place that it would have, and says why."""
+    """Return a figure that cannot be drawn: it takes the same place and says why."""
     return Drawing(title, why, f"{title} {why}", [], {}, height)
 
 
 def base_layout(**more: Any) -> dict[str, Any]:
-    """What all figures' layouts have in common, with `more` on top."""
+    """Return the layout that all figures share, with `more` on top."""
     return {
         "font": {"size": FONT_SIZE},
         "margin": {"l": 62, "r": 108, "t": 12, "b": 52},
@@ -76,7 +51,7 @@ def base_layout(**more: Any) -> dict[str, Any]:
 
 
 def epoch_axis(planned: int) -> dict[str, Any]:
-    """The x axis over a run: fixed from the start, so that nothing moves while it trains."""
+    """Return the x axis over a run: fixed from the start, so that nothing moves in training."""
     return {
         "title": {"text": "epoch"},
         "range": [0, planned + max(0.3, planned * 0.02)],
@@ -89,7 +64,7 @@ def epoch_axis(planned: int) -> dict[str, Any]:
 
 
 def epoch_marker(epoch: int) -> dict[str, Any]:
-    """A vertical line at the chosen epoch."""
+    """Return a vertical line at an epoch."""
     return {
         "type": "line",
         "x0": epoch,
@@ -102,9 +77,9 @@ def epoch_marker(epoch: int) -> dict[str, Any]:
 
 
 def spread(values: list[float], gap: float) -> list[float]:
-    """Positions as near to `values` as possible, at least `gap` apart, in the same order.
+    """Return positions as near to `values` as possible, at least `gap` apart, in their order.
 
-    For labels beside line ends, which would cover one another where lines end together.
+    For labels beside line ends, which would overlap where lines end together.
     """
     order = sorted(range(len(values)), key=lambda i: values[i])
     blocks: list[tuple[float, list[int]]] = []  # centre of a block of touching labels, members
@@ -127,7 +102,7 @@ def _touch(low: tuple[float, list[int]], high: tuple[float, list[int]], gap: flo
 def end_labels(
     ends: dict[str, tuple[float, str]], pixels: int, span: float
 ) -> list[dict[str, Any]]:
-    """Labels in the right margin beside the line ends, each with its line's colour before it.
+    """Return labels in the right margin beside the line ends, each marked with its line's colour.
 
     Args:
         ends: Value and colour of each line's end, by label.
@@ -157,7 +132,10 @@ def end_labels(
 
 
 def packed(values: NDArray[np.integer[Any]]) -> dict[str, str]:
-    """A matrix of small whole numbers as plotly.js reads it from bytes: a third of their text.
+    """Return a matrix of small whole numbers as bytes for plotly.js: a third of the text's size.
+
+    Args:
+        values: [rows, columns].
 
     Raises:
         ValueError: They are not integers of one or two bytes.
@@ -173,10 +151,10 @@ def packed(values: NDArray[np.integer[Any]]) -> dict[str, str]:
 
 
 def percent(fraction: float) -> str:
-    """As text, with one decimal."""
+    """Return a fraction as text in percent, with one decimal."""
     return f"{100 * fraction:.1f} %"
 
 
 def signed(points: float, digits: int = 1) -> str:
-    """A difference as text, with its sign."""
+    """Return a difference as text, with its sign."""
     return f"{points:+.{digits}f}".replace("-", "−")

@@ -1,6 +1,6 @@
-"""Whether the outer loop stays healthy: what it overfits, how it pulls, whether weights are stuck.
+"""Whether the outer loop stays healthy: does it overfit, how does it pull, are weights stuck.
 
-All from the epochs' summaries. Methods without a weight net have the losses only.
+All comes from the epochs' summaries. Methods without a weight net have the losses only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from app.figures.accuracy import MAX_POINTS, control_marks, line_over_epochs, thinned
 from app.figures.drawing import (
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -28,13 +27,16 @@ _PLOTTED_HEIGHT = HEIGHT - 64  # px
 _GAP_COLOUR = "rgba(86, 180, 233, 0.45)"  # Okabe and Ito's sky blue
 _LINE_COLOUR = "#3B8FC4"  # of a single line: seen on white and on dark
 _NO_GAP = 0.005  # nats: it would be written as 0.00
-_AGREE, _UNRELATED = 0.5, 0.1  # cosines from which windows agree, below which they do not speak
+_AGREE, _UNRELATED = 0.5, 0.1  # cosines from which windows agree, below which they are unrelated
+
+
+OUTER_LOSSES_QUESTION = "Does D_val still speak for the test data?"
 
 
 def outer_losses(
     epochs: Sequence[EpochDone], controls: Sequence[ControlChanged], chosen: int, planned: int
 ) -> Drawing:
-    """Mean cross-entropy on D_val and on the test set; the gap between them is shaded.
+    """Return the mean cross-entropy on D_val and on the test set; the gap is shaded.
 
     Args:
         epochs: At least one, from epoch 1 on.
@@ -67,7 +69,7 @@ def outer_losses(
     )
     sentence = _read_gap(epochs, chosen) + thinned(every)
     alt = f"Line chart of the loss on D_val and on the test set over epochs. {sentence}"
-    return Drawing(QUESTIONS["outer_losses"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(OUTER_LOSSES_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def _read_gap(epochs: Sequence[EpochDone], chosen: int) -> str:
@@ -82,14 +84,16 @@ def _read_gap(epochs: Sequence[EpochDone], chosen: int) -> str:
     )
 
 
+NORM_QUESTION = "How hard does D_val pull at the weight net?"
+
+
 def hypergradient_norm(epochs: Sequence[EpochDone], chosen: int, planned: int) -> Drawing:
-    """Norm of ∂L_val/∂φ, averaged over a window, on a log axis; arguments as `outer_losses`."""
-    title = QUESTIONS["hypergradient_norm"]
+    """Return the norm of ∂L_val/∂φ, averaged over a window, on a log axis."""
     # A log axis has no place for 0, which float32 yields where nothing depends on the weights.
     values = [epoch.hypergradient_norm or None for epoch in epochs]
     known = [value for value in values if value is not None]
     if not known:
-        return empty(title, _NO_WINDOW, HEIGHT)
+        return empty(NORM_QUESTION, _NO_WINDOW, HEIGHT)
     now, highest = values[chosen - 1], max(known)
     if now is None:
         sentence = f"At epoch {chosen} there is no norm to draw: it is 0, or no window closed."
@@ -108,20 +112,22 @@ def hypergradient_norm(epochs: Sequence[EpochDone], chosen: int, planned: int) -
         "exponentformat": "power",
         "zeroline": False,
     }
-    return _single("hypergradient_norm", values, sentence, axis, chosen, planned)
+    return _single(NORM_QUESTION, "hypergradient norm", values, sentence, axis, chosen, planned)
 
 
 def _share(part: float, whole: float) -> str:
     return percent(part / whole) if part >= whole / 1000 else "less than 0.1 %"
 
 
+COSINE_QUESTION = "Do successive pulls agree?"
+
+
 def hypergradient_cosine(epochs: Sequence[EpochDone], chosen: int, planned: int) -> Drawing:
-    """Cosine between the hypergradients of successive windows, −1 … 1; arguments as above."""
-    title = QUESTIONS["hypergradient_cosine"]
+    """Return the cosine between the hypergradients of successive windows, −1 … 1."""
     values = [epoch.hypergradient_cosine for epoch in epochs]
     known = [value for value in values if value is not None]
     if not known:
-        return empty(title, _NO_WINDOW, HEIGHT)
+        return empty(COSINE_QUESTION, _NO_WINDOW, HEIGHT)
     now, mean = values[chosen - 1], sum(known) / len(known)
     if now is None:
         sentence = f"At epoch {chosen} no two windows followed each other."
@@ -137,7 +143,7 @@ def hypergradient_cosine(epochs: Sequence[EpochDone], chosen: int, planned: int)
         "zeroline": True,
         "zerolinewidth": 2,
     }
-    return _single("hypergradient_cosine", values, sentence, axis, chosen, planned)
+    return _single(COSINE_QUESTION, "hypergradient cosine", values, sentence, axis, chosen, planned)
 
 
 def _agreement(cosine: float) -> str:
@@ -150,12 +156,15 @@ def _agreement(cosine: float) -> str:
     return "pull against each other"
 
 
+SATURATED_QUESTION = "How many weights are stuck at 0 or 1?"
+
+
 def saturated_share(epochs: Sequence[EpochDone], chosen: int, planned: int) -> Drawing:
-    """Share of all weights of an epoch that are nearly 0 or 1, in percent; arguments as above."""
+    """Return the share of each epoch's weights that are nearly 0 or 1, in percent."""
     values = [epoch.saturated_share for epoch in epochs]
     known = [value for value in values if value is not None]
     if not known:
-        return empty(QUESTIONS["saturated_share"], "This run kept no weights.", HEIGHT)
+        return empty(SATURATED_QUESTION, "This run kept no weights.", HEIGHT)
     highest = max(known)
     at_most = f"{percent(highest)} at epoch {values.index(highest) + 1}" if highest else "none"
     sentence = (
@@ -164,13 +173,16 @@ def saturated_share(epochs: Sequence[EpochDone], chosen: int, planned: int) -> D
     )
     axis = {"title": {"text": "weights (%)"}, "range": [-1, 101], "zeroline": False}
     in_percent = [None if value is None else 100 * value for value in values]
-    return _single("saturated_share", in_percent, sentence, axis, chosen, planned)
+    return _single(
+        SATURATED_QUESTION, "saturated share", in_percent, sentence, axis, chosen, planned
+    )
 
 
 _NO_WINDOW = "No window of inner steps has closed yet, so there is no hypergradient to show."
 
 
 def _single(
+    question: str,
     name: str,
     values: Sequence[float | None],
     sentence: str,
@@ -178,7 +190,7 @@ def _single(
     chosen: int,
     planned: int,
 ) -> Drawing:
-    """A figure of one line over the epochs."""
+    """Return a figure of one line over the epochs."""
     every = math.ceil(len(values) / MAX_POINTS)
     sentence += thinned(every)
     layout = base_layout(
@@ -188,15 +200,15 @@ def _single(
         yaxis=axis,
         shapes=[epoch_marker(chosen)],
     )
-    data = [_line(name.replace("_", " "), values, every, _LINE_COLOUR, "solid")]
-    alt = f"Line chart over {len(values)} epochs: {name.replace('_', ' ')}. {sentence}"
-    return Drawing(QUESTIONS[name], sentence, alt, data, layout, HEIGHT)
+    data = [_line(name, values, every, _LINE_COLOUR, "solid")]
+    alt = f"Line chart over {len(values)} epochs: {name}. {sentence}"
+    return Drawing(question, sentence, alt, data, layout, HEIGHT)
 
 
 def _line(
     name: str, values: Sequence[float | None], every: int, colour: str, dash: str
 ) -> dict[str, Any]:
-    """A line with a gap where there is no value, in four digits whatever their size."""
+    """Return a line with a gap where there is no value; values in four digits."""
     drawn = [None if value is None else float(f"{value:.4g}") for value in values[::every]]
     trace = line_over_epochs(name, [], every, colour, dash)
     alone = _stand_alone(drawn)
@@ -208,7 +220,7 @@ def _line(
 
 
 def _stand_alone(values: Sequence[float | None]) -> bool:
-    """Some value has no neighbour to be joined with, so that a line would not show it."""
+    """Return whether a value has no neighbour to be joined to: a line would not show it."""
     padded = [None, *values, None]
     return any(
         value is not None and before is None and after is None
@@ -217,7 +229,7 @@ def _stand_alone(values: Sequence[float | None]) -> bool:
 
 
 def _ceiling(values: Sequence[float]) -> float:
-    """A round number a little above all values, so that the axis seldom changes."""
+    """Return a round number a little above all values, so that the axis seldom changes."""
     highest = max(values)
     unit = 10.0 ** math.floor(math.log10(highest)) if highest > 0 else 1.0
     return next(unit * step for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if unit * step >= highest)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from app.figures.drawing import (
     FONT_SIZE,
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -26,12 +25,12 @@ from bikd_core.events import WEIGHT_BINS
 HEIGHT = 386  # px
 _TOP, _BOTTOM = 30, 112  # px: the panels' names; the epochs, and under them the colours
 _COLOURS_BELOW = 52 / (HEIGHT - _TOP - _BOTTOM)  # of the panels' height
-MAX_COLUMNS = 120  # of longer runs a column is the mean of several epochs, and it is said
-SHARE_LIMIT = 250  # per mille of the images, as it is drawn: the end of the colours
+MAX_COLUMNS = 120  # of longer runs a column is the mean of several epochs, and the sentence says so
+SHARE_LIMIT = 250  # per mille of the images: where the colours end
 DIFFERENCE_LIMIT = 125  # per mille
 _PANELS = ("w_hard", "w_soft", "hard − soft")
 _DOMAINS = ((0.0, 0.28), (0.33, 0.61), (0.72, 1.0))
-# Hard and soft have the colours that they have elsewhere; no difference is no colour at all.
+# Hard and soft have their usual colours; no difference is transparent.
 _DIFFERENCE_COLOURS = [
     [0, "rgba(0, 114, 178, 1)"],
     [0.5, "rgba(128, 128, 128, 0)"],
@@ -39,22 +38,24 @@ _DIFFERENCE_COLOURS = [
 ]
 
 
+OVER_TIME_QUESTION = "Who gets weight over time?"
+
+
 def weights_over_time(
     counts: NDArray[np.integer[Any]], whose: str, chosen: int, planned: int
 ) -> Drawing:
-    """Heat maps epoch × weight of the share of some images that has it.
+    """Return three heat maps over epoch and weight: the share of the images with that weight.
 
     The bins and the colours' range are the same at all times and in all runs.
 
     Args:
-        counts: [E, 2, 64] images by weight, of hard and of soft; all 0 in an epoch without.
-        whose: What images these are, in words that "images" can follow.
+        counts: [E, 2, 64] images by weight, of hard and of soft; 0 in epochs without histograms.
+        whose: Which images these are, in words that come before "images".
         chosen: The epoch looked at.
         planned: Epochs that the run is to have.
     """
-    title = QUESTIONS["over_time"]
     if not counts.any():
-        return empty(title, "This run kept no weight histograms.", HEIGHT)
+        return empty(OVER_TIME_QUESTION, "This run kept no weight histograms.", HEIGHT)
     every = math.ceil(planned / MAX_COLUMNS)
     hard, soft = _columns(counts, every)
     data = [
@@ -69,13 +70,16 @@ def weights_over_time(
         f"{SHARE_LIMIT / 10:g} %, and from −{DIFFERENCE_LIMIT / 10:g} to "
         f"{DIFFERENCE_LIMIT / 10:g} %. {sentence}"
     )
-    return Drawing(title, sentence, alt, data, _layout(chosen, planned), HEIGHT)
+    return Drawing(OVER_TIME_QUESTION, sentence, alt, data, _layout(chosen, planned), HEIGHT)
 
 
 def _columns(
     counts: NDArray[np.integer[Any]], every: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Shares of the images, [64, columns], of hard and of soft; epochs without images left out."""
+    """Return shares of the images for hard and for soft: [E, 2, 64] -> two of [64, columns].
+
+    Epochs without images are left out of the means.
+    """
     totals = counts.sum(axis=2, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     starts = np.arange(0, len(counts), every)
@@ -85,7 +89,7 @@ def _columns(
 
 
 def _heat(panel: int, parts: NDArray[np.integer[Any]], every: int) -> dict[str, Any]:
-    """One panel; `parts` [64, columns] per mille."""
+    """Return the heat map of one panel, from [64, columns] per mille."""
     is_difference = panel == 2
     limit = DIFFERENCE_LIMIT if is_difference else SHARE_LIMIT
     name = _PANELS[panel]
@@ -111,7 +115,7 @@ def _heat(panel: int, parts: NDArray[np.integer[Any]], every: int) -> dict[str, 
 
 
 def _colour_bar(panel: int, limit: int) -> dict[str, Any]:
-    """Below the panels that it is of: beside them it would run into the next in a narrow figure."""
+    """Return a colour bar below its panels: beside them it would not fit a narrow figure."""
     is_difference = panel == 2
     left = _DOMAINS[2][0] if is_difference else _DOMAINS[0][0]
     ticks = [-limit, 0, limit] if is_difference else [0, 50, 100, 150, 200, limit]
@@ -139,7 +143,7 @@ def _axis_name(letter: str, panel: int) -> str:
 
 
 def _layout(chosen: int, planned: int) -> dict[str, Any]:
-    """Three panels whose axes move together; the range is that of the whole run from the start."""
+    """Return three panels whose axes move together, as long as the whole run from the start."""
     axes: dict[str, Any] = {}
     for panel, domain in enumerate(_DOMAINS):
         number = "" if panel == 0 else str(panel + 1)
@@ -215,7 +219,7 @@ def _read(counts: NDArray[np.integer[Any]], whose: str, chosen: int, every: int)
 
 
 def _means(counts: NDArray[np.integer[Any]]) -> tuple[float, float]:
-    """Mean weights, to a bin, of [2, 64] images."""
+    """Return the mean weights of images by bin: [2, 64] -> w_hard, w_soft."""
     centres = (np.arange(WEIGHT_BINS) + 0.5) / WEIGHT_BINS
     hard, soft = (counts @ centres) / np.maximum(counts.sum(axis=1), 1)
     return float(hard), float(soft)

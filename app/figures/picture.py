@@ -1,6 +1,6 @@
 """One training picture over the epochs: its weights, its losses, its pull on the validation loss.
 
-Lines are drawn at the epochs 1, 1 + every, 1 + 2·every …, all of them for runs of usual length.
+Lines have the epochs 1, 1 + every, 1 + 2·every …: every epoch in a run of usual length.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from app.figures.accuracy import line_over_epochs, thinned
 from app.figures.drawing import (
     FONT_SIZE,
     KIND_COLOURS,
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -28,10 +27,13 @@ _TEACHER_COLOUR = "#009E73"
 Line = Sequence[float]
 
 
+PICTURE_WEIGHTS_QUESTION = "How much weight does this picture get?"
+
+
 def picture_weights(
     hard: Line, soft: Line, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
-    """Both weights of one picture.
+    """Return both weights of one picture over the epochs.
 
     Args:
         hard: w_hard at the epochs drawn, in [0, 1].
@@ -52,13 +54,16 @@ def picture_weights(
     }
     alt = f"Line chart of the two weights of one picture over the epochs. {sentence}"
     data = _hard_and_soft(hard, soft, every)
-    return Drawing(QUESTIONS["picture_weights"], sentence, alt, data, layout, PICTURE_HEIGHT)
+    return Drawing(PICTURE_WEIGHTS_QUESTION, sentence, alt, data, layout, PICTURE_HEIGHT)
+
+
+PICTURE_LOSSES_QUESTION = "Do student and teacher know it?"
 
 
 def picture_losses(
     student: Line, teacher: Line | None, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
-    """The cross-entropies of student and teacher with one picture's label, in nats.
+    """Return the student's and the teacher's cross-entropy on one picture, in nats.
 
     Arguments as `picture_weights`; `teacher` is None for a method without one.
     """
@@ -80,13 +85,16 @@ def picture_losses(
     }
     data = [_line(name, line, every, colour, dash) for name, (line, colour, dash) in lines.items()]
     alt = f"Line chart of the losses on one picture over the epochs. {sentence}"
-    return Drawing(QUESTIONS["picture_losses"], sentence, alt, data, layout, PICTURE_HEIGHT)
+    return Drawing(PICTURE_LOSSES_QUESTION, sentence, alt, data, layout, PICTURE_HEIGHT)
+
+
+PICTURE_INFLUENCE_QUESTION = "Does the validation set want more of it?"
 
 
 def picture_influence(
     hard: Line, soft: Line, what: str, every: int, chosen: int, planned: int
 ) -> Drawing:
-    """The pull of one picture's two losses on the validation loss: −v·∇L, v = ∇L_val(θ').
+    """Return the pull of one picture's two losses on the validation loss: −v·∇L, v = ∇L_val(θ').
 
     Negative: the validation set wants more of that loss. Arguments as `picture_weights`.
     """
@@ -116,7 +124,7 @@ def picture_influence(
     }
     alt = f"Line chart of one picture's influence over the epochs. {sentence}"
     data = _hard_and_soft(hard, soft, every)
-    return Drawing(QUESTIONS["picture_influence"], sentence, alt, data, layout, PICTURE_HEIGHT)
+    return Drawing(PICTURE_INFLUENCE_QUESTION, sentence, alt, data, layout, PICTURE_HEIGHT)
 
 
 def _layout(chosen: int, planned: int) -> dict[str, Any]:

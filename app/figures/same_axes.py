@@ -1,4 +1,4 @@
-"""Two runs' figures side by side: nothing may look different because an axis is."""
+"""Two runs' figures side by side: nothing may look different only because an axis is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.figures.drawing import Drawing
 
 
 def on_same_axes(first: Drawing, second: Drawing) -> tuple[Drawing, Drawing]:
-    """The same figure of two runs, each axis as wide as both need, both equally high.
+    """Return the same figure of two runs with common axes and a common height.
 
     All figures give their axes ranges; bins and colours' ranges are the same for all runs.
     """

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.classes import Rows, rows_of
-from app.figures.drawing import FONT_SIZE, GROUP_COLOURS, QUESTIONS, Drawing, Kind, base_layout
+from app.figures.drawing import FONT_SIZE, GROUP_COLOURS, Drawing, Kind, base_layout
 from bikd_core.events import (
     SATURATED_ABOVE,
     SATURATED_BELOW,
@@ -26,10 +26,10 @@ from bikd_core.events import (
 Axes = Literal["log", "linear"]
 Light = Literal["alive", "flat", "saturated"]
 HEIGHT = 396  # px
-MAX_IMAGES = 600  # drawn; of more, every n-th of each class is, and it is said
-LOG_FROM = 1e-5  # nats: the log axes begin here, and what is lower stands at their beginning
+MAX_IMAGES = 600  # drawn; of more, every n-th of each class, and the sentence says so
+LOG_FROM = 1e-5  # nats: the log axes begin here, and lower losses are drawn here
 FLAT_BELOW = 0.05  # a surface with a smaller range over the images hardly tells them apart
-SATURATED_FROM = 0.9  # of the images: more weights beyond the limits than that are too many
+SATURATED_FROM = 0.9  # share of the images with a weight beyond the limits: too many
 _MIDDLE = (0.05, 0.95)  # quantiles between which the range over the images is taken
 _SYMBOLS = {"many": "circle", "medium": "diamond", "few": "triangle-up"}
 _LIGHTS: dict[Light, tuple[str, str]] = {
@@ -54,19 +54,25 @@ class Collapse(NamedTuple):
         return self.high - self.low
 
 
+SURFACE_QUESTIONS: dict[Kind, str] = {
+    "hard": "What did the weight net learn for the hard loss?",
+    "soft": "… and what for the soft loss?",
+}
+
+
 def response_surface(
     frame: Frame, panel: Panel, started: RunStarted, kind: Kind, axes: Axes = "log"
 ) -> Drawing:
-    """Heat map of w_hard or w_soft over both losses, with the epoch's training images on top.
+    """Return a heat map of w_hard or w_soft over both losses, with the training images on it.
 
     Both kinds have the same colours and, at one epoch, the same axes.
 
     Args:
-        frame: With the surface, and with the teacher's losses.
+        frame: The epoch's arrays, with a surface and the teacher's losses.
         panel: The labels of the frame's images.
         started: Names and counts of the classes.
         kind: Which of the two.
-        axes: Of both losses.
+        axes: The scale of both axes.
 
     Raises:
         ValueError: The method has no weight net, or no teacher.
@@ -103,17 +109,17 @@ def response_surface(
             "bgcolor": "rgba(0,0,0,0)",
         },
     )
-    return Drawing(QUESTIONS[f"surface_{kind}"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(SURFACE_QUESTIONS[kind], sentence, alt, data, layout, HEIGHT)
 
 
 # The collapse light ----------------------------------------------------------------------------
 
 
 def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The surface at each image, between its grid points bilinear in the logarithms.
+    """Return the surface at each image, bilinear in the logarithms between grid points.
 
-    [teacher, student] of S × S, [2, N] losses of student and teacher -> [N]. Beyond the grid's
-    ends the surface goes on as it is there.
+    [S, S] by teacher and student, [2, N] losses of student and teacher -> [N]. Beyond the ends
+    of the grid the surface stays what it is there.
     """
     axis = np.log(SURFACE_AXIS)
     at = np.log(np.clip(losses, SURFACE_AXIS[0], SURFACE_AXIS[-1]))
@@ -127,7 +133,7 @@ def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDA
 
 
 def judge(weights: NDArray[np.float64]) -> Collapse:
-    """The light from the surface's weights at the images, [N]."""
+    """Return whether the surface tells images apart, from its weights at the images, [N]."""
     low, high = (float(value) for value in np.quantile(weights, _MIDDLE))
     share = float(((weights < SATURATED_BELOW) | (weights > SATURATED_ABOVE)).mean())
     light: Light = "alive"
@@ -153,7 +159,7 @@ def _light_label(collapse: Collapse) -> dict[str, Any]:
         "y": 1,
         "yref": "paper",
         "yanchor": "bottom",
-        "xshift": -60,  # from the figure's left side, so that a phone has room for it
+        "xshift": -60,  # to the figure's left edge, so that it fits a phone
         "yshift": 6,
         "showarrow": False,
         "font": {"color": colour},
@@ -216,7 +222,7 @@ def _heat(values: NDArray[np.float64], axes: Axes, kind: Kind) -> dict[str, Any]
 def _axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
     common = {
         "title": {"text": f"cross-entropy of the {whose} (nats)", "standoff": 6},
-        "uirevision": axes,  # a zoom of the other axes would mean nothing here
+        "uirevision": axes,  # a zoom does not carry over to the other scale
         "showgrid": False,
         "zeroline": False,
         "ticks": "outside",
@@ -233,9 +239,9 @@ def _axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]
 
 
 def _ends(losses: NDArray[np.float64], axes: Axes) -> tuple[float, float]:
-    """Of an axis: in powers of ten if logarithmic, always the same; else from 0.
+    """Return the ends of an axis: in powers of ten if logarithmic, always the same; else from 0.
 
-    The upper one is then the power of two above all losses, so that it seldom changes.
+    A linear axis ends at the power of two above all losses, so that it seldom changes.
     """
     last = float(SURFACE_AXIS[-1])
     if axes == "log":
@@ -247,9 +253,9 @@ def _ends(losses: NDArray[np.float64], axes: Axes) -> tuple[float, float]:
 
 
 def drawn_images(labels: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
-    """Rows of the images that are drawn: all, or every n-th of each class, at least one.
+    """Return the rows of the images that are drawn: all, or every n-th of each class.
 
-    The same at each epoch, since the rows are.
+    [N] labels -> [n] rows, the same at each epoch; at least one of each class.
     """
     every = -(-len(labels) // MAX_IMAGES)
     members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
@@ -263,7 +269,7 @@ def _images(
     drawn: NDArray[np.intp],
     axes: Axes,
 ) -> list[dict[str, Any]]:
-    """Points: a trace for each class where classes have names, else for each group."""
+    """Return points: a trace for each class where classes have names, else for each group."""
     groups = dict(zip(rows.labels, rows.groups, strict=True))
     names = dict(zip(rows.labels, rows.names, strict=True))
     traces: dict[str, tuple[str, str, list[int]]] = {}  # by uid: group, words, labels
@@ -303,7 +309,7 @@ def _points(
     is_first: bool,
     is_crowded: bool,
 ) -> dict[str, Any]:
-    # On log axes, what is lower than their beginning stands there.
+    # Log axes have a beginning: lower losses are drawn there.
     x, y = np.maximum(losses, LOG_FROM) if axes == "log" else losses
     return {
         "type": "scatter",
@@ -328,7 +334,7 @@ def _points(
 
 
 def _density(losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
-    """Outlines of where half and nine tenths of all images lie, drawn and not drawn."""
+    """Return outlines of where half and nine tenths of all images lie, drawn or not."""
     at = np.log10(np.maximum(losses, LOG_FROM)) if axes == "log" else losses
     edges = [np.linspace(*_ends(whose, axes), _DENSITY_BINS + 1) for whose in losses]
     counts, _, _ = np.histogram2d(at[1], at[0], bins=[edges[1], edges[0]])
@@ -361,7 +367,7 @@ def _density(losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
 
 
 def _smooth(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Blurred by (1, 2, 1)/4 along both axes; what would leave at the rim stays there."""
+    """Return counts blurred by (1, 2, 1)/4 along both axes; nothing leaves at the edges."""
     for _ in (0, 1):
         padded = np.pad(counts, ((1, 1), (0, 0)), mode="edge")
         counts = ((padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4).T
@@ -369,14 +375,14 @@ def _smooth(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _read_images(losses: NDArray[np.float64], drawn: NDArray[np.intp], axes: Axes) -> str:
-    """What is not seen as it is."""
+    """Return the words about images that are not drawn, or not where they are."""
     words = ""
     if len(drawn) < losses.shape[1]:
         words = (
-            f" Drawn are {len(drawn):,} of {losses.shape[1]:,} images, evenly from each class; "
+            f" {len(drawn):,} of {losses.shape[1]:,} images are drawn, evenly from each class; "
             "the thick white outlines hold half and nine tenths of all."
         )
     low = int((losses < LOG_FROM).any(axis=0).sum())
     if axes == "log" and low:
-        words += f" {low:,} with a loss below 10⁻⁵ stand at the rim."
+        words += f" {low:,} with a loss below 10⁻⁵ are drawn at the edge."
     return words

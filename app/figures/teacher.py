@@ -1,4 +1,4 @@
-"""How well a stored teacher knows each class: a biased one is half of the story."""
+"""How well a stored teacher knows each class, and so how biased it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from statistics import fmean
 
 from app.figures.accuracy import accuracy_bars
 from app.figures.classes import class_axis, row_values, rows_of
-from app.figures.drawing import QUESTIONS, THEME_TEXT, Drawing, base_layout, percent
+from app.figures.drawing import THEME_TEXT, Drawing, base_layout, percent
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import shot_groups
@@ -14,7 +14,7 @@ from bikd_core.teachers.card import TeacherCard
 
 
 def accuracy_of_groups(card: TeacherCard) -> dict[str, float]:
-    """That of many, medium and few on its own test set; empty where its counts are unknown."""
+    """Return a teacher's accuracy on many, medium and few; empty if its counts are unknown."""
     if card.is_uploaded:
         return {}
     groups = shot_groups(planned_counts(card.data))._asdict()
@@ -24,8 +24,11 @@ def accuracy_of_groups(card: TeacherCard) -> dict[str, float]:
     }
 
 
+TEACHER_QUESTION = "Which classes does this teacher know?"
+
+
 def teacher_accuracy(card: TeacherCard) -> Drawing:
-    """Bars of the test accuracy of each class, head to tail."""
+    """Return bars of a teacher's test accuracy on each class, head to tail."""
     rows = rows_of(facts_of(card.dataset).class_names, planned_counts(card.data))
     accuracy = [card.accuracy_per_class[label] for label in rows.labels]
     axis = class_axis(rows)
@@ -52,16 +55,16 @@ def teacher_accuracy(card: TeacherCard) -> Drawing:
     if card.is_uploaded:
         bars["customdata"] = list(rows.names)
         bars["marker"] = {"color": "#0072B2"}
-    return Drawing(QUESTIONS["teacher_accuracy"], sentence, alt, [bars], layout, rows.height)
+    return Drawing(TEACHER_QUESTION, sentence, alt, [bars], layout, rows.height)
 
 
 def _read(card: TeacherCard) -> str:
-    """How biased it is, in words."""
+    """Return how biased a teacher is, in words."""
     groups = accuracy_of_groups(card)
     if not groups:
         return (
-            f"{percent(card.accuracy)} balanced. How biased it is cannot be told by head and tail: "
-            "what it was trained on is unknown."
+            f"{percent(card.accuracy)} balanced. How biased it is cannot be told: how many images "
+            "of each class it was trained on is unknown."
         )
     gap = 100 * (groups["many"] - groups["few"])
     words = f"{percent(groups['many'])} of the many-class test images, {percent(groups['few'])} of"
@@ -69,5 +72,5 @@ def _read(card: TeacherCard) -> str:
         return f"It gets {words} the few-class ones right: not biased towards the head."
     return (
         f"Biased towards the head by {gap:.1f} points: it gets {words} the few-class ones right, "
-        "and that is what it hands on."
+        "and it passes that on."
     )

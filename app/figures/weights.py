@@ -1,4 +1,4 @@
-"""What the weight net gives to whom: the distribution in each class, and the thirds' means.
+"""Who gets how much weight: the distribution in each class, and the thirds' means.
 
 C classes in label order, 64 fixed bins over [0, 1] (`bikd_core.events.WEIGHT_BINS`).
 """
@@ -19,7 +19,6 @@ from app.figures.drawing import (
     GROUP_COLOURS,
     HEIGHT,
     KIND_COLOURS,
-    QUESTIONS,
     THEME_TEXT,
     Drawing,
     Kind,
@@ -37,6 +36,12 @@ _PEAK = 0.88  # of a row's height
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
 
 
+WEIGHT_QUESTIONS: dict[Kind, str] = {
+    "hard": "Who gets hard-loss weight?",
+    "soft": "… and who gets soft-loss weight?",
+}
+
+
 def weight_distribution(
     histograms: NDArray[np.integer[Any]],
     epoch: EpochDone,
@@ -45,7 +50,7 @@ def weight_distribution(
     *,
     by_class: bool = True,
 ) -> Drawing:
-    """One ridge for each class, head to tail, or for many, medium, few; each scaled to its peak.
+    """Return a ridge for each class, head to tail, or for each third; each scaled to its peak.
 
     Hard and soft have the same axes, bins and colours, so that they can be compared by eye.
 
@@ -77,11 +82,11 @@ def weight_distribution(
         yaxis=class_axis(rows, labels_at=0.3) | {"range": [0.75 - len(rows.labels), 1.05]},
         annotations=row_values([f"{mean:.2f}" for mean in ordered], THEME_TEXT, at=0.3),
     )
-    return Drawing(QUESTIONS[f"w_{kind}"], sentence, alt, data, layout, max(rows.height, HEIGHT))
+    return Drawing(WEIGHT_QUESTIONS[kind], sentence, alt, data, layout, max(rows.height, HEIGHT))
 
 
 def means_of(epoch: EpochDone, kind: Kind) -> tuple[float, ...]:
-    """Mean weight of each class.
+    """Return the mean weight of each class, in label order.
 
     Raises:
         ValueError: The method has no weight net.
@@ -93,7 +98,7 @@ def means_of(epoch: EpochDone, kind: Kind) -> tuple[float, ...]:
 
 
 def weight_axis(kind: Kind) -> dict[str, Any]:
-    """The x axis of a distribution: both kinds have the same."""
+    """Return the x axis of a distribution: the same for both kinds."""
     return {
         "title": {"text": f"w_{kind}, weight of the {kind} loss (0 … 1)"},
         "range": [-0.01, 1.01],
@@ -103,7 +108,7 @@ def weight_axis(kind: Kind) -> dict[str, Any]:
 
 
 def _ridge(counts: NDArray[np.integer[Any]], row: int, rows: Rows) -> list[dict[str, Any]]:
-    """The base line of a row, and the outline of its histogram filled down to it."""
+    """Return the base line of a row, and the outline of its histogram filled down to it."""
     name, group = rows.names[row], rows.groups[row]
     total, peak = int(counts.sum()), max(int(counts.max()), 1)
     base = {
@@ -152,7 +157,7 @@ def _mean_ticks(means: list[float]) -> dict[str, Any]:
 def _grouped(
     counts: NDArray[np.integer[Any]], means: tuple[float, ...], rows: Rows
 ) -> tuple[NDArray[np.integer[Any]], tuple[float, ...], Rows]:
-    """Three rows instead of C: histograms added up, class means averaged."""
+    """Return three rows instead of C: [C, 64] histograms added up, class means averaged."""
     names = ("many", "medium", "few")
     members = [
         [label for label, group in zip(rows.labels, rows.groups, strict=True) if group == name]
@@ -174,7 +179,7 @@ def _grouped(
 def _heat_map(
     counts: NDArray[np.integer[Any]], rows: Rows, kind: Kind, sentence: str, alt: str
 ) -> Drawing:
-    """A line for each class; colour is the share of its images, the same scale for both kinds."""
+    """Return a line for each class; colour is the share of its images, the same for both kinds."""
     ordered = counts[list(rows.labels)]
     totals = np.maximum(ordered.sum(axis=1, keepdims=True), 1)
     heat = {
@@ -201,11 +206,11 @@ def _heat_map(
         xaxis=weight_axis(kind),
         yaxis=class_axis(rows),
     )
-    return Drawing(QUESTIONS[f"w_{kind}"], sentence, alt, [heat], layout, rows.height)
+    return Drawing(WEIGHT_QUESTIONS[kind], sentence, alt, [heat], layout, rows.height)
 
 
 def _read(means: tuple[float, ...], rows: Rows, kind: Kind, epoch: int) -> tuple[str, str]:
-    """What the picture says, and its alternative text."""
+    """Return what the figure says, and its alternative text."""
     ordered = [means[label] for label in rows.labels]
     mean = {
         group: float(np.mean([m for m, g in zip(ordered, rows.groups, strict=True) if g == group]))
@@ -225,10 +230,13 @@ def _read(means: tuple[float, ...], rows: Rows, kind: Kind, epoch: int) -> tuple
     return sentence, alt
 
 
+MEAN_WEIGHTS_QUESTION = "Does the weight move from head to tail?"
+
+
 def mean_weights(
     epochs: Sequence[EpochDone], started: RunStarted, chosen: int, planned: int
 ) -> Drawing:
-    """Mean w_hard and w_soft of the head and the tail third of the classes over the epochs."""
+    """Return lines of the mean w_hard and w_soft of the head third and of the tail third."""
     groups = shot_groups(started.class_counts)
     thirds = {"tail": groups.few, "head": groups.many}
     kinds = [kind for kind in _KINDS if kind == "hard" or epochs[0].w_soft_per_class is not None]
@@ -261,4 +269,4 @@ def mean_weights(
         annotations=end_labels(ends, _PLOTTED_HEIGHT, 1.01),
     )
     alt = f"Line chart of the mean weights over {len(epochs)} epochs. {sentence}"
-    return Drawing(QUESTIONS["mean_weights"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(MEAN_WEIGHTS_QUESTION, sentence, alt, data, layout, HEIGHT)

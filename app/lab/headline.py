@@ -1,4 +1,4 @@
-"""The line over the figures: how a run stands, how good it is, what it was asked."""
+"""The line above the figures: a run's state, its accuracy, its controls."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bikd_core.runs import Snapshot
 
 
 def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") -> None:
-    """One run's line, and under it what went wrong, if anything did.
+    """Draw one run's line, and under it what went wrong, if anything did.
 
     Args:
         snapshot: The run.
-        epoch: The one looked at.
-        gain: Its lead over another run, in words.
-        side: A or B, of two runs.
+        epoch: The epoch that is shown.
+        gain: The run's lead over another one, in words; "": none.
+        side: A or B where two runs are shown, else "".
     """
     name, words = status.headline(snapshot)
     accuracy = status.accuracy(snapshot, epoch, gain)
@@ -29,7 +29,7 @@ def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") 
             f"**{about}:{status.colour_of(snapshot)}-badge[{name}] {words}**", width="content"
         )
         st.markdown(accuracy, width="content")
-        if not side:  # of two runs the line below says what there is to know
+        if not side:  # else the line below both runs says it
             st.caption(status.summary(snapshot), width="content", wrap=False)
     with st.container(key=f"reasons{side}"):
         if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
@@ -40,7 +40,7 @@ def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") 
 
 
 def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> None:
-    """Both runs' lines side by side, and in what they differ."""
+    """Draw both runs' lines side by side, and in what the runs differ."""
     columns = st.columns(2, gap="medium")
     for side, run, epoch, column in zip("AB", runs, epochs, columns, strict=True):
         with column:

@@ -1,4 +1,4 @@
-"""A second run beside the opened one: choosing it, making it, saying in what the two differ."""
+"""A second run beside the open one: choose it, start it, say in what the two differ."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 
 import streamlit as st
 
-from app.shared import access, state
-from app.shared.state import attempt
+from app.shared import access, engine
+from app.shared.engine import attempt
+from app.shared.session import session
 from bikd_core.config import METHOD_FACTS, RunConfig, as_text, fields
 from bikd_core.config.difference import Difference, differences
 from bikd_core.runs import Snapshot
 
-LIST_AGE_S = 2.0  # the list of runs is read again after that
+LIST_AGE_S = 2.0  # after that the list of runs is read again
 _SHOWN_DIFFERENCES = 4
 
 
@@ -21,19 +22,19 @@ _SHOWN_DIFFERENCES = 4
 
 
 def in_words(found: Sequence[Difference]) -> str:
-    """What tells run B from run A: "B differs only in method: kd instead of bikd"."""
+    """Return how run B differs from run A: "B differs only in method: kd instead of bikd"."""
     if not found:
         return "B was asked the same as A: what differs is chance."
     if len(found) == 1:
-        return f"B differs only in {_one(found[0])}."
-    listed = "; ".join(_one(difference) for difference in found[:_SHOWN_DIFFERENCES])
+        return f"B differs only in {_one_in_words(found[0])}."
+    listed = "; ".join(_one_in_words(difference) for difference in found[:_SHOWN_DIFFERENCES])
     more = len(found) - _SHOWN_DIFFERENCES
     return (
         f"B differs in {len(found)} controls: {listed}{f'; and {more} more' if more > 0 else ''}."
     )
 
 
-def _one(difference: Difference) -> str:
+def _one_in_words(difference: Difference) -> str:
     title = (fields()[difference.name].title or difference.name).lower()
     return f"{title}: {_text(difference.second)} instead of {_text(difference.first)}"
 
@@ -45,7 +46,7 @@ def _text(value: Any) -> str:
 
 
 def gain_over_kd(snapshot: Snapshot, kd: Snapshot | None, epoch: int) -> str:
-    """By how many points a run's balanced accuracy leads plain KD's at the same epoch; or ""."""
+    """Return by how many points a run's balanced accuracy leads KD's at an epoch; "": unknown."""
     if kd is None or not 1 <= epoch <= min(len(snapshot.epochs), len(kd.epochs)):
         return ""
     gain = 100 * (snapshot.epochs[epoch - 1].accuracy - kd.epochs[epoch - 1].accuracy)
@@ -56,22 +57,24 @@ def gain_over_kd(snapshot: Snapshot, kd: Snapshot | None, epoch: int) -> str:
 
 
 def second_run(snapshot: Snapshot | None) -> Snapshot | None:
-    """The run that the link puts beside the opened one; a sentence if there is no such run."""
-    run_id: str = st.session_state["with"]
-    if not run_id:
+    """Return the run beside the open one; complain and take it away if there is no such run."""
+    now = session()
+    if not now.second_run:
         return None
-    if snapshot is None or run_id == snapshot.run_id:
-        st.session_state["with"] = ""
-        state.complain(f"with = {run_id[:80]!r} needs another run to stand beside: open one first.")
-        return None
-    second = attempt(lambda: state.snapshot_of("with", run_id))
+    second = None
+    if snapshot is None or now.second_run == snapshot.run_id:
+        now.complain(
+            f"with = {now.second_run[:80]!r} needs another run to stand beside: open one first."
+        )
+    else:
+        second = attempt(lambda: engine.linked_snapshot("with", now.second_run))
     if second is None:
-        st.session_state["with"] = ""
+        now.second_run = ""
     return second
 
 
-def run_of(snapshot: Snapshot, method: str) -> Snapshot | None:
-    """The newest run that differs from this one in nothing but the method, which is the given."""
+def same_run_by(snapshot: Snapshot, method: str) -> Snapshot | None:
+    """Return the newest run of a method that differs from this run in nothing else; or None."""
     for other in _runs():
         found = differences(snapshot.config, other.config)
         if [difference.name for difference in found] == ["method"] and found[0].second == method:
@@ -81,24 +84,24 @@ def run_of(snapshot: Snapshot, method: str) -> Snapshot | None:
 
 @st.cache_resource(ttl=LIST_AGE_S, show_spinner=False)
 def _listed(folder: str) -> tuple[Snapshot, ...]:
-    return attempt(lambda: state.manager().list()) or ()
+    return attempt(lambda: engine.manager().list()) or ()
 
 
 def _runs() -> tuple[Snapshot, ...]:
-    return _listed(str(state.manager().places.runs))
+    return _listed(str(engine.manager().places.runs))
 
 
 # Choosing it -------------------------------------------------------------------------------------
 
 
-def compare(snapshot: Snapshot, second: Snapshot | None) -> None:
-    """A popover: put a run beside the opened one, make the one that is missing, or clone."""
+def choice_of_second_run(snapshot: Snapshot, second: Snapshot | None) -> None:
+    """Draw a popover: put a run beside the open one, start the one that is missing, or clone."""
     with st.popover("Two runs", icon=":material/compare:"):
         st.caption(
             "Two runs side by side on the same axes and colours: A is the opened run, B the other."
         )
         _choose(snapshot, second)
-        _rival(snapshot)
+        _other_method(snapshot)
         st.button(
             "Clone: change one control, then Start",
             key="clone",
@@ -111,7 +114,7 @@ def compare(snapshot: Snapshot, second: Snapshot | None) -> None:
 
 
 def _choose(snapshot: Snapshot, second: Snapshot | None) -> None:
-    """The list of the other runs, and the way back to one run."""
+    """Draw the list of the other runs, and the way back to one run."""
     found = {
         other.run_id: (other.name, differences(snapshot.config, other.config))
         for other in _runs()
@@ -123,9 +126,9 @@ def _choose(snapshot: Snapshot, second: Snapshot | None) -> None:
         names = ", ".join(difference.name for difference in between[:3])
         return f"{name} · {names or 'the same controls'}{' …' if len(between) > 3 else ''}"
 
-    # A widget of its own for each second run, so that none is ever set: a browser may send what
+    # Each second run has a widget of its own, so that none is ever set: a browser may send what
     # a widget showed before as if it had been chosen.
-    key = f"beside {st.session_state['with']}"
+    key = f"beside {session().second_run}"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Beside this run (nearest first)",
@@ -141,15 +144,15 @@ def _choose(snapshot: Snapshot, second: Snapshot | None) -> None:
 
 
 def _put_beside(key: str) -> None:
-    """Show what the widget of that key has chosen as run B; "": nothing."""
-    state.forget_complaints()
+    """Show the run that is chosen in the widget of that key as run B; "": show none."""
+    session().forget_complaints()
     chosen = st.session_state[key] if key else ""
     if chosen is not None:
-        st.session_state["with"] = chosen
+        session().second_run = chosen
 
 
-def _rival(snapshot: Snapshot) -> None:
-    """The same run by another method: shown if it is there, else made."""
+def _other_method(snapshot: Snapshot) -> None:
+    """Draw the way to the same run by another method: it is shown if it exists, else started."""
     others = [name for name in METHOD_FACTS if name != snapshot.config.method.method]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = st.selectbox(
@@ -159,31 +162,31 @@ def _rival(snapshot: Snapshot) -> None:
             format_func=lambda name: METHOD_FACTS[name].title,
             key="rival_method",
         )
-        there = run_of(snapshot, method)
+        existing = same_run_by(snapshot, method)
         st.button(
-            "Show it" if there else "Train it",
+            "Show it" if existing else "Train it",
             key="rival",
-            icon=f":material/{'compare' if there else 'play_arrow'}:",
-            on_click=_show_rival,
-            args=(snapshot, method, there.run_id if there else None),
+            icon=f":material/{'compare' if existing else 'play_arrow'}:",
+            on_click=_show_other_method,
+            args=(snapshot, method, existing.run_id if existing else None),
             help="Same seed, same split, same teacher: the method is the one difference.",
         )
 
 
-def _show_rival(snapshot: Snapshot, method: str, run_id: str | None) -> None:
-    state.forget_complaints()
+def _show_other_method(snapshot: Snapshot, method: str, run_id: str | None) -> None:
+    session().forget_complaints()
     config: RunConfig = snapshot.config.changed(method=method)
-    made = run_id or attempt(lambda: state.manager().start(config))
+    shown = run_id or attempt(lambda: engine.manager().start(config))
     _listed.clear()
-    if made is None:
+    if shown is None:
         return
-    st.session_state["with"] = made
+    session().second_run = shown
     if not run_id:
-        attempt(lambda: access.claim(made))
+        attempt(lambda: access.claim(shown))
 
 
 def _clone(snapshot: Snapshot) -> None:
-    state.forget_complaints()
-    state.take_controls_of(snapshot.config)
-    st.session_state["cloned"] = snapshot.run_id
+    session().forget_complaints()
+    session().set_controls(snapshot.config)
+    session().cloned_run = snapshot.run_id
     st.toast("All controls are this run's now. Change one, then press Start.")

@@ -1,4 +1,4 @@
-"""Runs that come as a zip: those recorded with the project, and what a user uploads."""
+"""Runs that come as a zip: those recorded with the project, and those that a user uploads."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from app.shared import access, state
-from app.shared.state import attempt
+from app.shared import access, engine
+from app.shared.engine import attempt
+from app.shared.session import session
 from bikd_core.places import ASSETS
 from bikd_core.store import CorruptRunError, run_ids
 from bikd_core.store.archive import read_record
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def recorded(place: str) -> None:
-    """The recorded runs, each a button, and a place to drop another run's zip.
+    """Draw the recorded runs, each a button, and a place to drop another run's zip.
 
     Args:
         place: Where on the page, for the keys of the widgets.
@@ -48,7 +49,7 @@ def recorded(place: str) -> None:
 
 @st.cache_data(show_spinner=False)
 def _in_folder(folder: Path) -> list[tuple[Path, str]]:
-    """Path and name of each recorded run, by file name."""
+    """Return path and name of each recorded run, in the order of the file names."""
     found = []
     for path in sorted(folder.glob("*.zip")):
         try:
@@ -60,16 +61,16 @@ def _in_folder(folder: Path) -> list[tuple[Path, str]]:
 
 def _open_upload(key: str) -> None:
     upload = st.session_state[key]
-    if upload is not None:  # else it was taken away again
+    if upload is not None:  # None: it was taken away again
         _open(upload)
 
 
 def _open(source: Path | BinaryIO) -> None:
-    state.forget_complaints()
-    known = run_ids(state.manager().places.runs)
-    run_id = attempt(lambda: state.manager().open_recorded(source))
+    session().forget_complaints()
+    known = run_ids(engine.manager().places.runs)
+    run_id = attempt(lambda: engine.manager().open_recorded(source))
     if run_id is not None:
-        state.show_run(run_id)
-        if run_id not in known:  # else it is somebody's already
+        session().show_run(run_id)
+        if run_id not in known:  # else it already belongs to somebody
             attempt(lambda: access.claim(run_id))
-        state.take_controls_of(state.manager().snapshot(run_id).config)
+        session().set_controls(engine.manager().snapshot(run_id).config)

@@ -1,4 +1,4 @@
-"""Earlier runs, to be opened: in a dialog, and on the page while no run is open."""
+"""The list of earlier runs: in a dialog, and on the page while no run is open."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import streamlit as st
 
 from app.figures.drawing import percent
 from app.lab.recorded import recorded
-from app.shared import state, status
-from app.shared.state import attempt
+from app.shared import engine, status
+from app.shared.engine import attempt
+from app.shared.session import session
 from bikd_core.runs import Snapshot
 
 SHOWN = 12  # runs at first
@@ -17,14 +18,14 @@ FEW = 4  # runs that need no search
 
 
 def welcome() -> None:
-    """What to do first, and the earlier runs."""
+    """Draw what to do first, and the earlier runs."""
     st.info(
         "Press Start: the run trains in the background, and its weights are drawn here while it "
         "does. With the digits it takes a few seconds and needs no download.",
         icon=":material/play_arrow:",
     )
     recorded("welcome")
-    runs = attempt(lambda: state.manager().list()) or ()
+    runs = attempt(lambda: engine.manager().list()) or ()
     if runs:
         st.markdown("##### Earlier runs")
         _rows(runs, "welcome")
@@ -32,8 +33,8 @@ def welcome() -> None:
 
 @st.dialog("Earlier runs", width="large")
 def dialog() -> None:
-    """All runs of this server's folder, newest first."""
-    runs = attempt(lambda: state.manager().list()) or ()
+    """Draw all runs of this server, newest first."""
+    runs = attempt(lambda: engine.manager().list()) or ()
     if not runs:
         st.write("There are none yet: press Start to make the first.")
     _rows(runs, "dialog")
@@ -41,18 +42,17 @@ def dialog() -> None:
 
 
 def _rows(runs: tuple[Snapshot, ...], place: str) -> None:
-    """A row for each run that is searched for, newest first, some at a time."""
+    """Draw a row for each run that matches the search, newest first, some at a time."""
     if len(runs) > FEW:
-        asked = st.text_input(
+        search = st.text_input(
             "Search",
             key=f"{place} search",
             icon=":material/search:",
             placeholder="name, data set, method or state",
             label_visibility="collapsed",
         )
-        runs = tuple(run for run in runs if matches(run, asked))
-    key = f"{place} shown"
-    shown = st.session_state.get(key, SHOWN)
+        runs = tuple(run for run in runs if matches(run, search))
+    shown = session().num_listed.get(place, SHOWN)
     for snapshot in runs[:shown]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if st.button(
@@ -61,23 +61,23 @@ def _rows(runs: tuple[Snapshot, ...], place: str) -> None:
                 _open(snapshot)
             st.markdown(_line(snapshot), width="stretch")
     if not runs:
-        st.caption("No run is called so, or is like that.")
+        st.caption("No run matches.")
     if len(runs) > shown:
         st.button(
             f"{len(runs) - shown} more",
             key=f"{place} more",
             icon=":material/expand_more:",
             on_click=_show_more,
-            args=(key, shown),
+            args=(place, shown),
         )
 
 
-def _show_more(key: str, shown: int) -> None:
-    st.session_state[key] = shown + 4 * SHOWN
+def _show_more(place: str, shown: int) -> None:
+    session().num_listed[place] = shown + 4 * SHOWN
 
 
-def matches(snapshot: Snapshot, asked: str) -> bool:
-    """Every word that is asked for stands somewhere in what the run is."""
+def matches(snapshot: Snapshot, search: str) -> bool:
+    """Return whether each word of a search occurs in the run's name, id, data, method or state."""
     about = " ".join(
         [
             snapshot.name,
@@ -87,17 +87,17 @@ def matches(snapshot: Snapshot, asked: str) -> bool:
             *status.headline(snapshot),
         ]
     ).casefold()
-    return all(word in about for word in asked.casefold().split())
+    return all(word in about for word in search.casefold().split())
 
 
 def _open(snapshot: Snapshot) -> None:
-    state.show_run(snapshot.run_id)
-    state.take_controls_of(snapshot.config)
+    session().show_run(snapshot.run_id)
+    session().set_controls(snapshot.config)
     st.rerun()
 
 
 def _line(snapshot: Snapshot) -> str:
-    """Name, state, accuracy, size and date; Markdown is taken off the name, which a user gave."""
+    """Return name, state, accuracy, size and date; the name, a user's text, is no Markdown."""
     name, words = status.headline(snapshot)
     accuracy = f" · {percent(snapshot.epochs[-1].accuracy)} balanced" if snapshot.epochs else ""
     return (

@@ -1,4 +1,4 @@
-"""The opened run as a thing of its own: its name, its size, its links, its files, and its end."""
+"""What can be done with the open run: rename, share, download, delete."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Any
 
 import streamlit as st
 
-from app.shared import access, state, status
-from app.shared.state import attempt
+from app.shared import access, status
+from app.shared.engine import attempt
+from app.shared.session import session
 from bikd_core.runs import Snapshot
 from bikd_core.store.archive import export_run
 
 
 def this_run(snapshot: Snapshot, refusal: str) -> None:
-    """A popover: rename, share, download, delete (asked twice).
+    """Draw a popover: rename, share, download, delete (asked twice).
 
     Args:
         snapshot: The run.
@@ -25,7 +26,7 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
     with st.popover("This run", icon=":material/folder:"):
         folder, run_id = snapshot.folder, snapshot.run_id
         st.caption(f"{run_id} · {folder.size_bytes() / 1e6:.1f} MB on the server's disk")
-        st.caption(status.summary(snapshot))  # whole; the headline cuts it off where it is narrow
+        st.caption(status.summary(snapshot))  # in full; the headline cuts it off on a narrow page
         if refusal:
             st.caption(refusal)
         st.text_input(
@@ -66,7 +67,7 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
 
 
 def student_card(snapshot: Snapshot) -> dict[str, Any]:
-    """What there is to know of the student of a run that is finished; accuracies are fractions."""
+    """Return what a finished run's student was trained on and how good it is, in fractions."""
     last, started = snapshot.epochs[-1], snapshot.resolved
     assert started is not None  # a student is stored at the end
     return {
@@ -92,7 +93,7 @@ def student_card(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _links(run_id: str) -> None:
-    """Those to share; the control link is shown only to who has control."""
+    """Draw the links to share; the control link only for a browser that has control."""
     st.caption("Viewer's link: who opens it follows the run, and cannot steer it.")
     st.code(access.viewers_link(run_id), language=None)
     if link := access.control_link(run_id):
@@ -103,7 +104,7 @@ def _links(run_id: str) -> None:
 
 
 def _rename(run_id: str) -> None:
-    state.forget_complaints()
+    session().forget_complaints()
     attempt(lambda: access.manager_for(run_id).rename(run_id, st.session_state[f"name {run_id}"]))
 
 
@@ -122,10 +123,10 @@ def _delete_button(snapshot: Snapshot, refusal: str) -> None:
 
 
 def _delete(run_id: str) -> None:
-    state.forget_complaints()
+    session().forget_complaints()
     attempt(lambda: access.delete(run_id))
-    if not st.session_state["complaints"]:
-        state.show_run("")
+    if not session().complaints:
+        session().show_run("")
 
 
 def _zip(snapshot: Snapshot) -> bytes:

@@ -1,11 +1,12 @@
-"""What can be changed of a run while it trains: its learning rate and its speed."""
+"""What can be changed while a run trains: its learning rate and its speed."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from app.shared import access, state
-from app.shared.state import attempt
+from app.shared import access
+from app.shared.engine import attempt
+from app.shared.session import session
 from bikd_core.config import bounds
 from bikd_core.runs import Snapshot
 
@@ -13,7 +14,7 @@ SPEEDS = (None, 5.0, 2.0, 1.0, 0.5, 0.2)  # epochs per second at most; None: ful
 
 
 def tuning(snapshot: Snapshot, refusal: str) -> None:
-    """A popover; each change is an event of the run, and a line in its curves.
+    """Draw a popover; each change is an event of the run, and a line in its curves.
 
     Args:
         snapshot: The run.
@@ -28,7 +29,7 @@ def tuning(snapshot: Snapshot, refusal: str) -> None:
             "Learning rate, before its decay",
             min_value=1e-6,
             max_value=bounds("learning_rate")["le"],
-            value=_now(snapshot, "learning_rate", snapshot.config.training.learning_rate),
+            value=_current(snapshot, "learning_rate", snapshot.config.training.learning_rate),
             format="%.6g",
             step=0.01,
             key=f"tune_rate {run_id}",
@@ -37,11 +38,11 @@ def tuning(snapshot: Snapshot, refusal: str) -> None:
             args=(run_id,),
             help="Of the student's SGD. It falls to a tenth at 2/3 and at 5/6 of the epochs.",
         )
-        now = _now(snapshot, "speed", None)
+        current = _current(snapshot, "speed", None)
         st.select_slider(
             "Speed",
             SPEEDS[::-1],
-            value=now if now in SPEEDS else None,
+            value=current if current in SPEEDS else None,
             format_func=in_words,
             key=f"tune_speed {run_id}",
             disabled=bool(refusal),
@@ -52,14 +53,14 @@ def tuning(snapshot: Snapshot, refusal: str) -> None:
 
 
 def in_words(speed: float | None) -> str:
-    """A limit on the speed as people say it."""
+    """Return a limit on the speed, in epochs per second, as people say it."""
     if speed is None:
         return "full"
     return f"{speed:g}/s" if speed >= 1 else f"1 in {1 / speed:g} s"
 
 
-def _now(snapshot: Snapshot, control: str, otherwise: float | None) -> float | None:
-    """What was set last, else what the run began with."""
+def _current(snapshot: Snapshot, control: str, otherwise: float | None) -> float | None:
+    """Return what a control was last set to, else what the run began with."""
     return next(
         (change.value for change in snapshot.controls[::-1] if change.control == control), otherwise
     )
@@ -67,11 +68,11 @@ def _now(snapshot: Snapshot, control: str, otherwise: float | None) -> float | N
 
 def _set_learning_rate(run_id: str) -> None:
     value = st.session_state[f"tune_rate {run_id}"]
-    state.forget_complaints()
+    session().forget_complaints()
     attempt(lambda: access.manager_for(run_id).set_learning_rate(run_id, value))
 
 
 def _set_speed(run_id: str) -> None:
     value = st.session_state[f"tune_speed {run_id}"]
-    state.forget_complaints()
+    session().forget_complaints()
     attempt(lambda: access.manager_for(run_id).set_speed(run_id, value))

@@ -14,7 +14,8 @@ from urllib.parse import urlencode, urlsplit
 import streamlit as st
 
 from app.components import control_keys
-from app.shared import state
+from app.shared import engine
+from app.shared.session import session
 from bikd_core.runs import CorruptRunError, RunError, RunFolder, RunManager, UnknownRun
 from bikd_core.store import control_key, open_run
 from bikd_core.store.files import writing
@@ -37,17 +38,18 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
 
 
 def refusal(folder: RunFolder) -> str:
-    """Why this browser may not steer a run, for its user; "" if it may."""
+    """Return why this browser may not steer a run, for its user; "" if it may."""
     if not control_key.has_key(folder):
         return "" if is_on_this_machine() else KEYLESS
     try:
-        return "" if control_key.is_key(folder, _keys().get(folder.run_id, "")) else VIEWER
+        is_mine = control_key.is_key(folder, session().keys.held.get(folder.run_id, ""))
     except CorruptRunError as error:
         return str(error)
+    return "" if is_mine else VIEWER
 
 
 def manager_for(run_id: str) -> RunManager:
-    """The run manager, to steer, rename or delete that run.
+    """Return the run manager, to steer, rename or delete that run.
 
     Raises:
         UnknownRun: There is no such run.
@@ -55,7 +57,7 @@ def manager_for(run_id: str) -> RunManager:
     """
     if reason := refusal(_folder(run_id)):
         raise RunError(reason)
-    return state.manager()
+    return engine.manager()
 
 
 def claim(run_id: str) -> None:
@@ -77,30 +79,30 @@ def delete(run_id: str) -> None:
 
 
 def teacher_refusal(name: str) -> str:
-    """Why this browser may not delete a stored teacher, for its user; "" if it may."""
-    if not state.shelf().is_own(name):
+    """Return why this browser may not delete a stored teacher, for its user; "" if it may."""
+    if not engine.shelf().is_own(name):
         return "It came with the project and stays."
-    path = state.shelf().key_of(name)
+    path = engine.shelf().key_of(name)
     if not control_key.has_key(path):
         return "" if is_on_this_machine() else KEYLESS_TEACHER
     try:
-        is_mine = control_key.is_key(path, _keys().get(f"teacher {name}", ""))
+        is_mine = control_key.is_key(path, session().keys.held.get(f"teacher {name}", ""))
     except CorruptRunError as error:
         return str(error)
     return "" if is_mine else "Only the browser that trained or uploaded it can delete it."
 
 
 def claim_teacher(name: str) -> None:
-    """Give a teacher that is new, or in the making, to this browser alone.
+    """Give a teacher that is new or still trains to this browser alone.
 
     Raises:
         TeacherError: The name is not a plain one.
         StoreError: Its key cannot be written.
     """
-    path = state.shelf().key_of(name)
+    path = engine.shelf().key_of(name)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)  # of one whose server was killed before it was stored
+        path.unlink(missing_ok=True)  # a killed server may have left it
     if (key := control_key.make_key(path)) is not None:
         _gain(f"teacher {name}", key)
 
@@ -113,57 +115,57 @@ def delete_teacher(name: str) -> None:
     """
     if reason := teacher_refusal(name):
         raise TeacherError(reason)
-    state.shelf().delete(name)
+    engine.shelf().delete(name)
     _lose(f"teacher {name}")
 
 
 def exchange_keys() -> None:
-    """Take the key of a control link that was opened, and swap keys with the browser.
+    """Take the key of a control link that was opened, and exchange keys with the browser.
 
-    It tells a new session what it has, and keeps what is new.
+    The browser sends a new session the keys that it keeps, and stores those that are new.
     """
-    held = st.session_state
-    _keys()
-    if "linked_key" in held:
-        _take_link(*held.pop("linked_key"))
+    keys = session().keys
+    linked, keys.linked = keys.linked, None
+    if linked is not None:
+        _take_linked_key(*linked)
     control_keys(
-        asks=not held.get("has_told_keys", False),
-        gained=held["gained_keys"],
-        lost=held["lost_keys"],
-        on_told=_take_told,
+        asks=not keys.are_received,
+        gained=keys.gained,
+        lost=keys.lost,
+        on_keys=_receive,
     )
 
 
-def _take_link(run_id: str, key: str) -> None:
-    """Keep the key of a control link, or complain about it; both may be anything."""
+def _take_linked_key(run_id: str, key: str) -> None:
+    """Keep the key of a control link, or complain about it; run id and key may be anything."""
     try:
         folder = _folder(run_id)
     except UnknownRun:
         if not run_id:
-            state.complain(f"key = {key[:12]!r} needs a run to belong to: open its whole link.")
-        return  # else it is said that there is no such run
-    if state.attempt(lambda: control_key.is_key(folder, key)):
+            session().complain(f"key = {key[:12]!r} needs a run to belong to: open its whole link.")
+        return  # else the page says that there is no such run
+    if engine.attempt(lambda: control_key.is_key(folder, key)):
         _gain(run_id, key)
     else:
-        state.complain(
+        session().complain(
             f"key = {key[:12]!r} is not the control key of this run: you can look, but not steer. "
             "Ask who started the run for its control link."
         )
 
 
 def viewers_link(run_id: str) -> str:
-    """The link for everybody."""
+    """Return the link for everybody: who opens it follows the run."""
     return f"{_page()}?{urlencode({'run': run_id})}"
 
 
 def control_link(run_id: str) -> str:
-    """The link that hands control on; "" where this browser has no key of that run."""
-    key = _keys().get(run_id)
+    """Return the link that hands control on; "" if this browser has no key of that run."""
+    key = session().keys.held.get(run_id)
     return f"{_page()}?{urlencode({'run': run_id, 'key': key})}" if key else ""
 
 
 def is_opened_as_localhost() -> bool:
-    """Whether the page's address is one by which a machine calls only itself."""
+    """Return whether the page's address is one by which a machine calls only itself."""
     host = urlsplit(_page()).hostname or ""
     return host in {"", "localhost"} or _is_loopback(host)
 
@@ -173,11 +175,14 @@ def _page() -> str:
 
 
 def _folder(run_id: str) -> RunFolder:
-    return open_run(state.manager().places.runs, run_id)
+    return open_run(engine.manager().places.runs, run_id)
 
 
 def is_on_this_machine() -> bool:
-    """Whether the browser is; not if a proxy stands between, whatever that one says of it."""
+    """Return whether the browser runs on the server's machine.
+
+    Behind a proxy it never counts as such, whatever the proxy says of it.
+    """
     if any(name in st.context.headers for name in _FORWARDED) or not is_opened_as_localhost():
         return False
     address = st.context.ip_address  # None: loopback
@@ -195,36 +200,30 @@ def _is_loopback(address: str) -> bool:
 # The session's keys ----------------------------------------------------------------------------
 
 
-def _keys() -> dict[str, str]:
-    """By run id; some may be junk, since a browser told them."""
-    for name, empty in (("control_keys", {}), ("gained_keys", {}), ("lost_keys", [])):
-        st.session_state.setdefault(name, empty)
-    held: dict[str, str] = st.session_state["control_keys"]
-    return held
+def _gain(name: str, key: str) -> None:
+    keys = session().keys
+    keys.held[name] = keys.gained[name] = key
 
 
-def _gain(run_id: str, key: str) -> None:
-    _keys()[run_id] = key
-    st.session_state["gained_keys"][run_id] = key
+def _lose(name: str) -> None:
+    keys = session().keys
+    if keys.held.pop(name, None) is not None:
+        keys.gained.pop(name, None)
+        keys.lost.append(name)
 
 
-def _lose(run_id: str) -> None:
-    if _keys().pop(run_id, None) is not None:
-        st.session_state["gained_keys"].pop(run_id, None)
-        st.session_state["lost_keys"].append(run_id)
+def _receive(sent: object) -> None:
+    keys = session().keys
+    keys.are_received = True
+    for name, key in read_keys(sent).items():
+        keys.held.setdefault(name, key)
 
 
-def _take_told(told: object) -> None:
-    st.session_state["has_told_keys"] = True
-    for run_id, key in read_told(told).items():
-        _keys().setdefault(run_id, key)
-
-
-def read_told(told: object) -> dict[str, str]:
-    """What of a browser's word, which may be anything, can be keys."""
-    pairs: list[tuple[Any, Any]] = list(told.items()) if isinstance(told, Mapping) else []
+def read_keys(sent: object) -> dict[str, str]:
+    """Return what can be keys, by run id, of what a browser sent, which may be anything."""
+    pairs: list[tuple[Any, Any]] = list(sent.items()) if isinstance(sent, Mapping) else []
     return {
-        run_id: key
-        for run_id, key in pairs[-MAX_KEYS:]
-        if isinstance(run_id, str) and isinstance(key, str) and len(key) <= control_key.MAX_LENGTH
+        name: key
+        for name, key in pairs[-MAX_KEYS:]
+        if isinstance(name, str) and isinstance(key, str) and len(key) <= control_key.MAX_LENGTH
     }

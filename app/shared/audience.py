@@ -1,4 +1,4 @@
-"""How many pages follow a run, and how often each asks for news: all share the training's cores."""
+"""How many pages follow a run, and how often each polls: they share the training's cores."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import streamlit as st
 
 
 class Tier(NamedTuple):
-    """Up to so many pages ask each so many seconds, or a little sooner."""
+    """How often each page polls, as long as there are no more than so many pages."""
 
     pages: float
-    poll_s: float
+    poll_s: float  # at most, and at least 85 % of it
 
 
 TIERS = (Tier(3, 0.5), Tier(8, 1.0), Tier(float("inf"), 2.0))
-GONE_S = 6.0  # a page that has not asked for so long is closed, hidden or asleep
-_SPREAD = 0.15  # pages that were opened together would ask together for ever, and wait in turn
-_SHRINK = 0.6  # of a tier's pages: fewer bring its interval back, so that none goes back and forth
+GONE_S = 6.0  # a page that has not polled for so long is closed, hidden or asleep
+_SPREAD = 0.15  # pages that were opened together would always poll together, and queue
+_SHRINK = 0.6  # fewer than this share of a tier's pages bring its interval back: no flicker
 
 
 class Audience:
@@ -34,7 +34,7 @@ class Audience:
         self._tiers: dict[str, int] = {}  # by run
 
     def poll_s(self, run_id: str, page: str) -> float:
-        """Seconds between two looks of a page at a run; the page counts as there from now on."""
+        """Return the seconds between two polls of a run by a page, which counts from now on."""
         now = self._clock()
         with self._lock:
             pages = self._seen.setdefault(run_id, {})
@@ -47,11 +47,11 @@ class Audience:
             while tier and len(pages) <= _SHRINK * TIERS[tier - 1].pages:
                 tier -= 1
             self._tiers[run_id] = tier
-        return TIERS[tier].poll_s * (1 - _SPREAD * _place(page))
+        return TIERS[tier].poll_s * (1 - _SPREAD * _share_of(page))
 
 
-def _place(page: str) -> float:
-    """A number in [0, 1) that is the page's own."""
+def _share_of(page: str) -> float:
+    """Return a number in [0, 1) that is always the same for a page."""
     return zlib.crc32(page.encode()) / 2**32
 
 
@@ -61,6 +61,6 @@ def _audience() -> Audience:
 
 
 def poll_s(run_id: str) -> float:
-    """Seconds between two looks of this browser session at a run."""
+    """Return the seconds between two polls of a run by this browser session."""
     context = st.runtime.scriptrunner.get_script_run_ctx()
     return _audience().poll_s(run_id, context.session_id if context else "")

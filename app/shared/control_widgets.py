@@ -1,6 +1,6 @@
-"""One control as one widget, read off the config's field: its type, range, help and label.
+"""One control as one widget, made from the config's field: its type, range, help and label.
 
-The truth is `state.controls()`; a widget shows a control and changes it by a callback.
+The session holds the controls; a widget shows one of them and changes it by a callback.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from app.shared import state
+from app.shared.session import session
 from bikd_core.config import (
     METHOD_FACTS,
     SOURCE_FACTS,
@@ -35,8 +35,8 @@ def widget(name: str, values: Mapping[str, Any], methods: Sequence[str] = ()) ->
 
     Args:
         name: The control's flat name.
-        values: Of all controls, by their flat names.
-        methods: Where none of them reads the control, it is disabled.
+        values: All controls by their flat names.
+        methods: If none of them reads the control, its widget is disabled; (): it never is.
     """
     common = _common(name, methods)
     if name in {"student", "teacher_model"}:
@@ -44,7 +44,7 @@ def widget(name: str, values: Mapping[str, Any], methods: Sequence[str] = ()) ->
     elif choices(name):
         _choice(name, choices(name), values, common)
     elif fields()[name].annotation is bool:
-        key = shown(name, values[name])
+        key = key_showing(name, values[name])
         st.toggle(value=values[name], key=key, on_change=_take, args=(name,), **common)
     else:
         _number(name, values, common)
@@ -73,7 +73,7 @@ def _choice(
     common |= {
         "options": options,
         "format_func": lambda option: labels.get(option, str(option)),
-        "key": shown(name, values[name]),
+        "key": key_showing(name, values[name]),
         "on_change": _take,
         "args": (name,),
     }
@@ -88,7 +88,10 @@ def teacher_widget(
 ) -> None:
     """Draw the choice of a stored teacher of this data set, or of a file by its path.
 
-    Arguments as `widget`, and the stored teachers' cards by name.
+    Args:
+        values: As for `widget`.
+        teachers: The stored teachers' cards by name.
+        methods: As for `widget`.
     """
     fitting = {
         name: card for name, card in teachers.items() if card.data.dataset == values["dataset"]
@@ -102,7 +105,7 @@ def teacher_widget(
         index=options.index(values["teacher"]),
         format_func=lambda name: labels.get(name, name),
         accept_new_options=True,
-        key=shown("teacher", values["teacher"]),
+        key=key_showing("teacher", values["teacher"]),
         on_change=_take_teacher,
         args=(fitting,),
         **_common("teacher", methods),
@@ -110,9 +113,9 @@ def teacher_widget(
 
 
 def _take_teacher(teachers: Mapping[str, TeacherCard]) -> None:
-    """A stored teacher's card knows its architecture."""
+    """Take over the teacher, and its architecture from its card if it is a stored one."""
     _take("teacher")
-    values = state.controls()
+    values = session().controls
     values["teacher"] = values["teacher"] or "auto"  # the box can be emptied
     if card := teachers.get(values["teacher"]):
         values["teacher_model"] = card.model
@@ -132,7 +135,7 @@ def _number(name: str, values: Mapping[str, Any], common: dict[str, Any]) -> Non
         "step": 1 if is_whole else _step_of(values[name]),
         "format": "%d" if is_whole else "%.6g",
         "placeholder": "all there are" if is_optional else None,
-        "key": shown(name, value),
+        "key": key_showing(name, value),
         "on_change": _take,
         "args": (name,),
     }
@@ -140,17 +143,17 @@ def _number(name: str, values: Mapping[str, Any], common: dict[str, Any]) -> Non
 
 
 def _step_of(value: float) -> float:
-    """A tenth of the value's order of magnitude from 1 on, else that of its first digit."""
+    """Return a step of one in the value's first digit; 0.5 from 1 on."""
     return float(10.0 ** math.floor(math.log10(value))) if 0 < value < 1 else 0.5
 
 
 def _index(options: Sequence[Any], value: Any) -> int | None:
-    """Where a value is; None for a junk one, which the sentence about it names."""
+    """Return a value's position; None for one that is not possible, which a sentence names."""
     return options.index(value) if value in options else None
 
 
-def shown(name: str, value: Any) -> str:
-    """The key of a control's widget, which is made to show `value` if it does not.
+def key_showing(name: str, value: Any) -> str:
+    """Return the key of a control's widget, and make the widget show `value` if it does not.
 
     The widget's default must be `value` too: a browser that gets two script runs' elements at
     once takes the default of the second, and would send it back as if the user had chosen it.
@@ -161,11 +164,16 @@ def shown(name: str, value: Any) -> str:
     return key
 
 
+def widget_value(name: str) -> Any:
+    """Return what the user has set the widget of `key_showing` to."""
+    return st.session_state[f"control_{name}"]
+
+
 def _take(name: str) -> None:
-    """A widget was changed. Another data set brings its own defaults; method and seed stay."""
-    state.forget_complaints()
-    values = state.controls()
-    values[name] = st.session_state[f"control_{name}"]
+    """Take over a widget's value. Another data set brings its defaults; method and seed stay."""
+    session().forget_complaints()
+    values = session().controls
+    values[name] = widget_value(name)
     if name == "dataset":
         kept = {kept: values[kept] for kept in ("dataset", "method", "seed")}
-        state.take_controls_of(RunConfig.from_flat(kept))
+        session().set_controls(RunConfig.from_flat(kept))

@@ -1,43 +1,56 @@
-"""How long a run would take: asked of the run manager, which may have to time a few steps first."""
+"""How long training would take. The run manager may have to time a few steps to know."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from app.shared import state, status
-from app.shared.state import attempt
-from bikd_core.config import RunConfig
+from app.shared import status
+from app.shared.engine import attempt
+from app.shared.session import Estimate
 
 ASK_EVERY_S = 2.0
-MAX_ASKED = 30  # times; then the page says that there is no estimate, and asks no more
+MAX_ASKED = 30  # times; after that the page says that there is no estimate, and asks no more
 
 
-def estimate(config: RunConfig, *, is_idle: bool) -> None:
-    """Draw the estimate; while there is none yet and nothing trains, ask again by itself."""
-    if st.session_state.get("estimated_config") != config:
-        st.session_state["estimated_config"] = config
-        st.session_state["times_asked"] = 0
-        st.session_state["is_estimated"] = False
-    waits = (
-        is_idle
-        and not st.session_state["is_estimated"]
-        and st.session_state["times_asked"] < MAX_ASKED
-    )
-    st.fragment(_draw, run_every=ASK_EVERY_S if waits else None, key="estimate")(config, waits)
+def show_estimate(
+    estimate: Estimate,
+    ask: Callable[[], float | None],
+    *,
+    is_idle: bool,
+    key: str,
+    max_asked: int = MAX_ASKED,
+) -> None:
+    """Draw an estimate; while there is none yet and nothing trains, ask again by itself.
+
+    Args:
+        estimate: What is known so far.
+        ask: Returns seconds, or None while nobody knows.
+        is_idle: Nothing that the page shows trains: there is time to measure.
+        key: Of the polled part of the page.
+        max_asked: How often to ask by itself.
+    """
+    waits = is_idle and estimate.seconds is None and estimate.times_asked < max_asked
+    draw = st.fragment(_draw, run_every=ASK_EVERY_S if waits else None, key=key)
+    draw(estimate, ask, waits=waits, max_asked=max_asked)
 
 
-def _draw(config: RunConfig, waits: bool) -> None:
-    """The first call only promises: the page is to be painted before steps are timed."""
-    times_asked = st.session_state["times_asked"] = st.session_state["times_asked"] + 1
-    seconds = None
-    if times_asked > 1 or not waits:
-        seconds = attempt(lambda: state.manager().estimate(config))
-    st.session_state["is_estimated"] = seconds is not None
-    if waits and (seconds is not None or times_asked >= MAX_ASKED):
+def _draw(
+    estimate: Estimate, ask: Callable[[], float | None], *, waits: bool, max_asked: int
+) -> None:
+    """Draw it. The first time only promises: the page is to be painted before steps are timed."""
+    estimate.times_asked += 1
+    if estimate.times_asked > 1 or not waits:
+        estimate.seconds = attempt(ask)
+    if waits and (estimate.seconds is not None or estimate.times_asked >= max_asked):
         st.rerun()  # without the timer
+    st.caption(_in_words(estimate.seconds, waits=waits), width="content")
+
+
+def _in_words(seconds: float | None, *, waits: bool) -> str:
     if seconds is not None:
-        st.caption(f"About {status.duration(seconds)} of training on this machine.")
-    elif waits:
-        st.caption("Estimating the time of training …")
-    else:
-        st.caption("No estimate now: no such run has been timed here.")
+        return f"About {status.duration(seconds)} of training on this machine."
+    if waits:
+        return "Estimating the time of training …"
+    return "No estimate now: nothing like it has been timed here."

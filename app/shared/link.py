@@ -7,23 +7,44 @@ by its default, and a sentence says so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
-from bikd_core.config import as_text
+from bikd_core.config import ConfigError, as_text
 
 MAX_SHOWN = 40  # characters of a bad value that are repeated to the reader
+MAX_DIGITS = 9
+
+
+def _whole_number(value: Any) -> Any:
+    """Return the number that a text is: digits only, where pydantic also reads " 1_0.0"."""
+    if not isinstance(value, str):
+        return value
+    if not (value.isascii() and value.isdigit() and len(value) <= MAX_DIGITS):
+        raise ValueError("not a whole number")
+    return int(value)
+
+
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 
 
 class Link(BaseModel):
-    """Base of the links. A field is a query parameter of the same name; its default is unwritten.
+    """Base of the links. A field is a query parameter of its name; its default is unwritten.
 
     A subclass gives each field a type, a default, and a `description` that says in words what the
     parameter can be ("a whole number from 1 on"): the sentence about a bad value is made from it.
+    A field's `title`, if any, says in words what is shown by default ("the newest epoch"); its
+    `alias`, if any, is the parameter's name.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    @classmethod
+    def parameters(cls) -> dict[str, FieldInfo]:
+        """Return the fields by the names of their query parameters."""
+        return {field.alias or name: field for name, field in cls.model_fields.items()}
 
     @classmethod
     def read(cls, parameters: Mapping[str, str]) -> tuple[Self, list[str]]:
@@ -31,25 +52,35 @@ class Link(BaseModel):
         given: dict[str, Any] = {}
         complaints: list[str] = []
         for name, text in parameters.items():
-            if name not in cls.model_fields:
+            if name not in cls.parameters():
                 continue
             try:
-                cls(**{name: text})
-            except ValidationError:
-                complaints.append(cls.refusal(name, text))
+                cls.model_validate({name: text})
+            except ValidationError as error:
+                complaints.append(cls.refusal(name, text, _own_words(error)))
             else:
                 given[name] = text
-        return cls(**given), complaints
+        return cls.model_validate(given), complaints
 
     @classmethod
-    def refusal(cls, name: str, text: str) -> str:
-        """Return the sentence about a parameter that is not possible."""
-        field = cls.model_fields[name]
-        default = "nothing" if field.default in (None, "") else as_text(field.default)
-        return (
-            f"{name} = {text[:MAX_SHOWN]!r} is not possible: it must be {field.description}. "
-            f"{default[:1].upper()}{default[1:]} is used."
-        )
+    def refusal(cls, name: str, text: str, reason: str = "") -> str:
+        """Return what is said about a parameter that is not possible.
+
+        Args:
+            name: The parameter.
+            text: Its value in the address.
+            reason: A sentence that names field, value and what would be right; "": made from the
+                field's description.
+        """
+        field = cls.parameters()[name]
+        if not reason:
+            shown = repr(text[:MAX_SHOWN])
+            reason = f"{name} = {shown} is not possible: it must be {field.description}."
+        if field.title:
+            return f"{reason} {field.title[:1].upper()}{field.title[1:]} is shown."
+        if field.default in (None, "", ()):
+            return f"{reason} It is left out."
+        return f"{reason} {_text(field.default)} is used."
 
     def write(self) -> dict[str, str]:
         """Return the query parameters that `read` needs: the fields that are not at their default.
@@ -60,6 +91,15 @@ class Link(BaseModel):
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
             if value != field.default:
-                items = value if isinstance(value, tuple) else (value,)
-                written[name] = ",".join(map(as_text, items))
+                written[field.alias or name] = _text(value)
         return written
+
+
+def _text(value: Any) -> str:
+    return ",".join(map(as_text, value if isinstance(value, tuple) else (value,)))
+
+
+def _own_words(error: ValidationError) -> str:
+    """Return the sentence of a validator that raised `ConfigError`; "" for other errors."""
+    cause = error.errors()[0].get("ctx", {}).get("error")
+    return str(cause) if isinstance(cause, ConfigError) else ""

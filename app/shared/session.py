@@ -6,14 +6,54 @@ that draws the widget.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
 from app.shared.link import Link
+from bikd_core.config import RunConfig
+from bikd_core.config.presets import nearest
 
 _KEY = "session"
+L = TypeVar("L", bound=Link)
+
+
+@dataclass
+class ControlKeys:
+    """The control keys of this browser, by run id or "teacher NAME", and what it has yet to hear.
+
+    Some may be junk, since a browser sent them.
+    """
+
+    held: dict[str, str] = field(default_factory=dict)
+    gained: dict[str, str] = field(default_factory=dict)  # for the browser to keep
+    lost: list[str] = field(default_factory=list)  # for the browser to forget
+    linked: tuple[str, str] | None = None  # run id and key of a control link just opened
+    are_received: bool = False  # the browser has sent the keys that it keeps
+
+
+@dataclass
+class Estimate:
+    """An estimate of how long training takes, and how often it has been asked for."""
+
+    subject: object = None  # the config or configs that it is for
+    seconds: float | None = None
+    times_asked: int = 0
+
+    def set_subject(self, subject: object) -> None:
+        """Begin anew if the estimate is of something else."""
+        if self.subject != subject:
+            self.subject, self.seconds, self.times_asked = subject, None, 0
+
+
+@dataclass
+class PendingStart:
+    """A long training that waits for the user's confirmation."""
+
+    seconds: float
+    start: Callable[[], None]
 
 
 @dataclass
@@ -24,16 +64,64 @@ class Session:
     preset: str = ""  # the one that the controls were made from
     complaints: list[str] = field(default_factory=list)  # sentences, until the user acts
     visit: int = 0  # rises when a link is opened: widgets that hold what a link says begin anew
+    visited_pages: set[str] = field(default_factory=set)  # those whose link has been read
+    opens_lab: bool = False  # a click asked for the Lab in place of this page
+
     run: str = ""  # id of the run that the Lab has open
     second_run: str = ""  # id of the run beside it
+    cloned_run: str = ""  # id of the run that the next one is shown beside
+    linked_epoch: int | None = None  # the epoch that a link opened the run at
     view: str = ""  # name of the Lab's view; "": the first one
     view_links: dict[str, Link] = field(
         default_factory=dict
     )  # what each view's link holds, by name
     picture: int | None = None  # original index of the training picture that is looked at
+    selected: object = None  # what was clicked on in a figure: `Selected` of the Lab's views
+    has_asked_for_step: bool = False  # the One step view, for the rest of the page
+    by: Literal["groups", "classes"] = "groups"  # how the Lab draws many classes
+    num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
+
+    links: dict[type[Link], Link] = field(default_factory=dict)  # what other pages' links hold
+    keys: ControlKeys = field(default_factory=ControlKeys)
+    run_estimate: Estimate = field(default_factory=Estimate)
+    comparison_estimate: Estimate = field(default_factory=Estimate)
+    pending_start: PendingStart | None = None
+
+    def link(self, kind: type[L]) -> L:
+        """Return what is chosen on the page that has links of this kind."""
+        held = self.links.setdefault(kind, kind())
+        assert isinstance(held, kind)
+        return held
+
+    def set_link(self, link: Link) -> None:
+        """Choose what a link says, on the page that has links of its kind."""
+        self.links[type(link)] = link
+
+    def set_controls(self, config: RunConfig) -> None:
+        """Set every control as in a config, and the preset to the nearest one."""
+        self.controls = config.flat()
+        self.preset = nearest(config)
+
+    def show_run(self, run_id: str) -> None:
+        """Open a run alone, at its newest epoch; "" closes the open one."""
+        self.run = run_id
+        self.second_run = ""
+        self.linked_epoch = None
+        self.complaints = []
+
+    def complain(self, sentence: str) -> None:
+        """Show a sentence on the page until the user acts."""
+        if sentence not in self.complaints:
+            self.complaints.append(sentence)
+
+    def forget_complaints(self) -> None:
+        """Take the sentences off the page: the user has acted."""
+        self.complaints = []
 
 
 def session() -> Session:
     """Return this browser's session; made when it is first asked for."""
-    held: Session = st.session_state.setdefault(_KEY, Session())
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Session()
+    held: Session = st.session_state[_KEY]
     return held

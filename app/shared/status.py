@@ -1,4 +1,4 @@
-"""How a run stands, in words."""
+"""A run's state, accuracy and controls, in words."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _COLOURS = {
 
 
 def colour_of(snapshot: Snapshot) -> str:
-    """The badge's colour, by Streamlit's names; the words say the same."""
+    """Return the colour of a state's badge, by Streamlit's names; the words say the same."""
     return _COLOURS[snapshot.state]
 
 
 def headline(snapshot: Snapshot) -> tuple[str, str]:
-    """The state, and what there is to say about it: ("training", "7 of 60 · 0.1 s/epoch")."""
+    """Return a run's state and what there is to say: ("training", "7 of 60 · 0.1 s/epoch")."""
     planned, done = snapshot.config.training.epochs, len(snapshot.epochs)
     so_far = f"after epoch {done} of {planned}"
     match snapshot.state:
@@ -58,7 +58,13 @@ def headline(snapshot: Snapshot) -> tuple[str, str]:
 
 
 def accuracy(snapshot: Snapshot, epoch: int, gain: str = "") -> str:
-    """Balanced accuracy at an epoch, and its lead if there is one to tell; "" before the first."""
+    """Return balanced accuracy at an epoch, counted from 1, in words; "" before the first.
+
+    Args:
+        snapshot: The run.
+        epoch: The epoch.
+        gain: The run's lead over another one, in words; "": none.
+    """
     if not 1 <= epoch <= len(snapshot.epochs):
         return ""
     lead = f" ({gain})" if gain else ""
@@ -66,7 +72,7 @@ def accuracy(snapshot: Snapshot, epoch: int, gain: str = "") -> str:
 
 
 def method_of(snapshot: Snapshot) -> str:
-    """The method's usual name."""
+    """Return the usual name of a run's method."""
     return METHOD_FACTS[snapshot.config.method.method].title
 
 
@@ -102,7 +108,7 @@ def _short_seconds(seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 8 s, 3 min 20 s, 2 h 5 min."""
+    """Return seconds as people say them: 8 s, 3 min 20 s, 2 h 5 min."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -112,7 +118,7 @@ def duration(seconds: float) -> str:
 
 
 def summary(snapshot: Snapshot) -> str:
-    """What a run was asked to do, in one line."""
+    """Return what a run was asked to do, in one line."""
     flat, resolved = snapshot.config.flat(), snapshot.resolved
     words = [f"{flat['dataset']} ×{flat['imbalance_factor']:g}"]
     if flat["imbalance"] != "exponential":
@@ -130,7 +136,7 @@ def summary(snapshot: Snapshot) -> str:
 
 
 def _computing(resolved: RunStarted) -> str:
-    """What was chosen at Start: device, precision, memory format, how the hypergradient comes."""
+    """Return what was chosen at Start: device, precision, memory format, estimator."""
     words = [resolved.device, resolved.precision]
     if resolved.memory_format != "contiguous":
         words.append(resolved.memory_format.replace("_", " "))

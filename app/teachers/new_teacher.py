@@ -1,4 +1,4 @@
-"""New teachers: trained in the background, uploaded, or made of a run that is finished."""
+"""New teachers: trained in the background, uploaded, or made from a finished run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from functools import partial
 
 import streamlit as st
 
-from app.shared import access, state, status
+from app.shared import access, engine, status
 from app.shared.control_widgets import LABELS
-from app.shared.state import attempt
-from bikd_core.config import SOURCE_FACTS, RunConfig
+from app.shared.controls import MAIN, advanced_controls, data_controls, named_controls, seed_control
+from app.shared.engine import attempt
+from app.shared.session import session
+from app.teachers.link import show_teacher
+from bikd_core.config import SOURCE_FACTS, DataConfig, RunConfig, TrainingConfig
 from bikd_core.data.possible import models_for
 from bikd_core.runs import Snapshot
 from bikd_core.runs.shelf import Upload
@@ -18,8 +21,22 @@ from bikd_core.runs.shelf import Upload
 MAX_UPLOAD_MB = 200
 
 
+def side_bar() -> RunConfig | None:
+    """Draw the controls of a teacher's training: its data, its architecture, its optimiser.
+
+    Returns:
+        The config of all controls; None, with a sentence, if it is not possible.
+    """
+    config = data_controls()
+    named_controls(["teacher_model", "epochs"])
+    seed_control()
+    own = [*DataConfig.model_fields, *TrainingConfig.model_fields]
+    advanced_controls([name for name in own if name not in MAIN])
+    return config
+
+
 def buttons(config: RunConfig | None) -> None:
-    """The three ways to a new teacher."""
+    """Draw the three ways to a new teacher."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         name = _name_input("Name of the new teacher", "train", _proposal(config))
         model = config.models.teacher_model if config else ""
@@ -41,7 +58,7 @@ def buttons(config: RunConfig | None) -> None:
 
 
 def _name_input(label: str, key: str, proposal: str) -> str:
-    """A name as it is typed; as long as nobody types, a proposal that is free."""
+    """Draw the input of a name; return what is typed, or the proposal while nothing is."""
     typed = st.text_input(label, key=f"name_{key}", placeholder=proposal, max_chars=100, width=300)
     return typed.strip() or proposal
 
@@ -55,17 +72,17 @@ def _proposal(config: RunConfig | None) -> str:
 
 
 def _free(stem: str) -> str:
-    """The stem, with a number if a teacher is called so already."""
+    """Return the stem, with a number added if a teacher has that name already."""
     name, number = stem, 1
-    while state.shelf().is_taken(name):
+    while engine.shelf().is_taken(name):
         number += 1
         name = f"{stem}-{number}"
     return name
 
 
 def _train(config: RunConfig, name: str) -> None:
-    state.forget_complaints()
-    run_id = attempt(lambda: state.shelf().train(config, config.models.teacher_model, name))
+    session().forget_complaints()
+    run_id = attempt(lambda: engine.shelf().train(config, config.models.teacher_model, name))
     if run_id is not None:
         attempt(lambda: access.claim(run_id))
         attempt(lambda: access.claim_teacher(name))
@@ -75,7 +92,7 @@ def _train(config: RunConfig, name: str) -> None:
 
 
 def _upload() -> None:
-    """A file, and what it is: verified in a process of its own before it is stored."""
+    """Draw the upload of a file, which a process of its own verifies before it is stored."""
     file = st.file_uploader(
         "Parameters (.safetensors, or a published .pth)",
         type=["safetensors", "pth"],
@@ -92,15 +109,15 @@ def _upload() -> None:
     model = st.selectbox("Architecture", models_for(dataset), key=f"upload_model {dataset}")
     name = _name_input("Name", "upload", _free(f"{dataset}-{model}-uploaded"))
     if st.button("Check and store", key="upload", disabled=file is None) and file is not None:
-        state.forget_complaints()
+        session().forget_complaints()
         upload = Upload(file.getvalue(), file.name, model, dataset)
         with st.spinner("Reading it in a process of its own …"):
-            _make(name, lambda: state.shelf().store_upload(upload, name))
+            _store(name, lambda: engine.shelf().store_upload(upload, name))
 
 
 def _from_run() -> None:
-    """A finished run of cross-entropy, which saw nothing but its training images."""
-    runs = [run for run in attempt(lambda: state.manager().list()) or () if _can_teach(run)]
+    """Draw the choice of a finished run of cross-entropy: it saw only its training images."""
+    runs = [run for run in attempt(lambda: engine.manager().list()) or () if _can_teach(run)]
     if not runs:
         st.caption("No run of cross-entropy (CE) is finished here.")
         return
@@ -109,9 +126,9 @@ def _from_run() -> None:
     stem = f"{flat['dataset']}-{flat['student']}-{flat['imbalance_factor']:g}".replace(".", "_")
     name = _name_input("Name", "run", _free(stem))
     if st.button("Store its student as a teacher", key="store_run"):
-        state.forget_complaints()
+        session().forget_complaints()
         with st.spinner("Storing it …"):
-            _make(name, lambda: state.shelf().store_run(run.run_id, name))
+            _store(name, lambda: engine.shelf().store_run(run.run_id, name))
 
 
 def _can_teach(run: Snapshot) -> bool:
@@ -123,26 +140,26 @@ def _line(run: Snapshot) -> str:
     return f"{run.name} · {100 * run.epochs[-1].accuracy:.1f} %"
 
 
-def _make(name: str, store: Callable[[], None]) -> None:
+def _store(name: str, store: Callable[[], None]) -> None:
     """Store a teacher, give it to this browser, and show it."""
 
-    def whole() -> bool:
+    def store_and_claim() -> bool:
         store()
         access.claim_teacher(name)
         return True
 
-    if attempt(whole):
-        st.session_state["shown_teacher"] = name
+    if attempt(store_and_claim):
+        show_teacher(name)
     st.rerun()
 
 
-# In the making ---------------------------------------------------------------------------------
+# In training ---------------------------------------------------------------------------------
 
 
 def progress() -> None:
-    """A line for each teacher that is being made, and for each that came to nothing."""
-    for run_id, name in state.shelf().in_making().items():
-        run = attempt(partial(state.manager().snapshot, run_id))
+    """Draw a line for each teacher that trains, and for each that could not be stored."""
+    for run_id, name in engine.shelf().in_making().items():
+        run = attempt(partial(engine.manager().snapshot, run_id))
         if run is None:
             continue
         word, more = status.headline(run)
@@ -158,10 +175,10 @@ def progress() -> None:
                 on_click=_stop,
                 args=(run_id,),
             )
-    for reason in state.shelf().failures().values():
+    for reason in engine.shelf().failures().values():
         st.error(f"A teacher could not be stored: {reason}")
 
 
 def _stop(run_id: str) -> None:
-    state.forget_complaints()
+    session().forget_complaints()
     attempt(lambda: access.manager_for(run_id).stop(run_id))

@@ -1,57 +1,49 @@
-"""Teachers: who is stored, how biased each is, and new ones."""
+"""Teachers: which ones are stored, how biased each is, and new ones."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from app.components import page_is_hidden
-from app.navigation import go_to_lab, links, teachers_link
-from app.shared import access, controls, state
+from app.shared import access, engine
+from app.shared.address import write_address
+from app.shared.complaints import place_for_complaints, show_complaints
 from app.teachers import new_teacher, stored
+from app.teachers.link import written_link
 from bikd_core.teachers.card import list_teachers
 
 POLL_S = 1.0
 
 
 def page() -> None:
-    """The whole page, from top to bottom."""
-    if st.session_state.pop("to_lab", False):
-        go_to_lab()
-    if state.open_session() or "shown_teacher" not in st.session_state:
-        st.session_state["shown_teacher"] = st.query_params.get("shown", "")
+    """Draw the whole page, from top to bottom."""
     with st.sidebar:
-        links()
         st.markdown("##### Of a new teacher")
-        config = controls.teacher_controls()
+        config = new_teacher.side_bar()
     access.exchange_keys()
     new_teacher.buttons(config)
-    complaints = st.container(key="complaints")
+    complaints = place_for_complaints()  # filled last: the choice of a teacher may add to them
     is_hidden = page_is_hidden()
-    in_making = tuple(state.shelf().in_making())
-    poll_s = POLL_S if in_making and not is_hidden else None
-    st.fragment(_progress, run_every=poll_s, key="teachers_in_making")(in_making)
-    teachers = dict(list_teachers(state.manager().places.teacher_folders()))
+    training = tuple(engine.shelf().in_making())
+    poll_s = POLL_S if training and not is_hidden else None
+    st.fragment(_progress, run_every=poll_s, key="teachers_in_making")(training)
+    teachers = dict(list_teachers(engine.manager().places.teacher_folders()))
     if teachers:
-        name = stored.choose(teachers)
+        name = stored.shown_teacher(teachers)
         stored.table(teachers)
         stored.one(name, teachers)
-        _write_link(name, is_first=name == next(iter(teachers)))
+        write_address(written_link())
     else:
         st.info("No teacher is stored yet: train one, or upload one.", icon=":material/school:")
-    with complaints:  # those of the choice too
-        for complaint in st.session_state["complaints"]:
-            st.warning(complaint)
+    show_complaints(complaints)
 
 
 def _progress(drawn: tuple[str, ...]) -> None:
-    """What trains; a full rerun where the list of teachers has changed."""
+    """Draw what trains; rerun the whole page if the list of teachers has changed.
+
+    Args:
+        drawn: The teachers that the page shows as in training.
+    """
     new_teacher.progress()
-    if tuple(state.shelf().in_making()) != drawn:
+    if tuple(engine.shelf().in_making()) != drawn:
         st.rerun()
-
-
-def _write_link(name: str, *, is_first: bool) -> None:
-    st.session_state["named_teacher"] = {} if is_first else {"shown": name}
-    parameters = teachers_link()
-    if parameters != dict(st.query_params):
-        st.query_params.from_dict(parameters)

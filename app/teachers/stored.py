@@ -9,8 +9,12 @@ import streamlit as st
 from app.components import live_plot
 from app.figures import teacher_accuracy
 from app.figures.teacher import accuracy_of_groups
-from app.shared import access, control_widgets, controls, state
-from app.shared.state import attempt
+from app.shared import access
+from app.shared.control_widgets import key_showing, widget_value
+from app.shared.controls import OF_ONE_RUN
+from app.shared.engine import attempt
+from app.shared.session import session
+from app.teachers.link import TeachersLink, show_teacher
 from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
@@ -18,7 +22,7 @@ from bikd_core.teachers.card import TeacherCard, unpack_indices
 
 
 def table(teachers: Mapping[str, TeacherCard]) -> None:
-    """A row for each."""
+    """Draw a table with a row for each teacher."""
     columns = {
         "name": st.column_config.TextColumn("Teacher", pinned=True),
         "dataset": st.column_config.TextColumn("Data set"),
@@ -49,32 +53,35 @@ def _row(name: str, card: TeacherCard) -> Mapping[str, object]:
     } | {group: 100 * groups[group] if groups else None for group in ("many", "medium", "few")}
 
 
-def choose(teachers: Mapping[str, TeacherCard]) -> str:
-    """The teacher that is looked at: the link's, or the first; a sentence if there is no such."""
-    asked = st.session_state["shown_teacher"]
-    if asked and asked not in teachers:
-        state.complain(
-            f"shown = {asked[:80]!r} is no stored teacher. {next(iter(teachers), 'None')} is shown."
-        )
-        asked = ""
-    st.session_state["shown_teacher"] = asked = asked or next(iter(teachers), "")
-    return str(asked)
+def shown_teacher(teachers: Mapping[str, TeacherCard]) -> str:
+    """Return the teacher that is shown; complain and take the first if it does not exist.
+
+    Args:
+        teachers: The stored teachers' cards by name; at least one.
+    """
+    name, first = session().link(TeachersLink).shown, next(iter(teachers))
+    if name and name not in teachers:
+        session().complain(f"shown = {name[:80]!r} is no stored teacher. {first} is shown.")
+        name = ""
+    if name in ("", first):
+        show_teacher("")
+    return name or first
 
 
 def one(name: str, teachers: Mapping[str, TeacherCard]) -> None:
-    """A teacher's card, its figure, and what can be done with it."""
+    """Draw a teacher's card, its figure, and what can be done with it."""
     card, names = teachers[name], list(teachers)
-    # Of each list of teachers another widget: what a browser still holds of the list before one
-    # came or went is then no choice, and does not undo what the page shows.
-    key = control_widgets.shown(f"shown_teacher {' '.join(names)}", name)
+    # Each list of teachers has a widget of its own: what a browser still holds of the list before
+    # a teacher came or went is then no choice, and does not undo what the page shows.
+    widget = f"shown_teacher {' '.join(names)}"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Teacher",
             names,
             index=names.index(name),
-            key=key,
+            key=key_showing(widget, name),
             on_change=_take,
-            args=(key,),
+            args=(widget,),
             width=420,
         )
         st.button(
@@ -93,13 +100,13 @@ def one(name: str, teachers: Mapping[str, TeacherCard]) -> None:
         st.markdown("  \n".join(f"**{key}:** {words}" for key, words in card_lines(card)))
 
 
-def _take(key: str) -> None:
-    state.forget_complaints()
-    st.session_state["shown_teacher"] = st.session_state[key]
+def _take(widget: str) -> None:
+    session().forget_complaints()
+    show_teacher(widget_value(widget))
 
 
 def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
-    """What a card says, in words."""
+    """Return what a card says, as lines of a name and words."""
     facts, data = facts_of(card.dataset), card.data
     lines = [
         ("Architecture", card.model),
@@ -133,14 +140,14 @@ def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
 
 
 def _use(name: str, card: TeacherCard) -> None:
-    """The Lab's controls for this teacher: its data set and split, and it itself."""
-    state.forget_complaints()
-    kept = {key: state.controls()[key] for key in controls.OF_ONE_RUN}
+    """Set the Lab's controls to this teacher, its data set and its split, and open the Lab."""
+    session().forget_complaints()
+    kept = {key: session().controls[key] for key in OF_ONE_RUN}
     data = {"dataset": card.dataset} if card.is_uploaded else card.data.model_dump(mode="json")
     config = RunConfig.from_flat(kept | data | {"teacher": name, "teacher_model": card.model})
-    state.take_controls_of(config)
-    state.show_run("")
-    st.session_state["to_lab"] = True
+    session().set_controls(config)
+    session().show_run("")
+    session().opens_lab = True
 
 
 def _delete_button(name: str) -> None:
@@ -155,7 +162,7 @@ def _delete_button(name: str) -> None:
 
 
 def _delete(name: str) -> None:
-    state.forget_complaints()
+    session().forget_complaints()
     attempt(lambda: access.delete_teacher(name))
-    if not st.session_state["complaints"]:
-        st.session_state["shown_teacher"] = ""
+    if not session().complaints:
+        show_teacher("")

@@ -1,4 +1,4 @@
-"""The Lab without a browser, over a manager that trains nothing."""
+"""The pages without a browser, over a manager that trains nothing."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-from app.shared import access, state
+from app.shared import access, engine
 from tests.app.samples import FakeManager
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
@@ -15,14 +15,14 @@ MAIN = Path(__file__).parents[2] / "app" / "main.py"
 @pytest.fixture
 def manager(tmp_path, monkeypatch):
     fake = FakeManager(tmp_path)
-    monkeypatch.setattr(state, "manager", lambda: fake)
+    monkeypatch.setattr(engine, "manager", lambda: fake)
     monkeypatch.setattr(access, "is_on_this_machine", lambda: True)  # a test has no address
     return fake
 
 
 @pytest.fixture
 def open_lab(manager):
-    """Opens the page by a link: its parameters."""
+    """Opens the Lab by its query parameters."""
 
     def opened(**parameters: str) -> AppTest:
         lab = AppTest.from_file(str(MAIN), default_timeout=60)
@@ -35,7 +35,7 @@ def open_lab(manager):
 
 @pytest.fixture
 def open_page(manager):
-    """Opens another page than the Lab by a link: its path and parameters."""
+    """Opens another page than the Lab by its path and query parameters."""
 
     def opened(path: str, **parameters: str) -> AppTest:
         page = AppTest.from_file(str(MAIN), default_timeout=60)

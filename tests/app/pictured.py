@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from app.lab.pictures import COLUMNS
+from app.lab.views.images.values import COLUMNS
 from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
 from bikd_core.events import Frame, Panel
@@ -45,7 +45,7 @@ def make_pictured_run(runs, **controls):
 
 
 def values(**columns) -> np.ndarray:
-    """[N, 6], the named columns only."""
+    """[N, 7], the named columns only."""
     made = np.full((len(next(iter(columns.values()))), len(COLUMNS)), np.nan, dtype=np.float16)
     for name, column in columns.items():
         made[:, COLUMNS.index(name)] = column

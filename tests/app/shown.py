@@ -16,6 +16,12 @@ def drawings(lab: AppTest) -> dict[str, dict]:
     return {data["file_name"]: data for data in components(lab) if "file_name" in data}
 
 
+def choose(lab: AppTest, key: str, value: str) -> AppTest:
+    """Click on a segment of the bar with that key."""
+    [bar] = [group for group in lab.get("button_group") if group.key == key]
+    return bar.set_value(value).run()
+
+
 def words(lab) -> str:
     """All that the page says outside widgets and components."""
     kinds = (lab.markdown, lab.caption, lab.info, lab.warning, lab.error)

@@ -21,7 +21,7 @@ from app.figures.comparison.results import (
     row_borders,
     row_names,
 )
-from app.figures.drawing import QUESTIONS, THEME_TEXT, Drawing, base_layout, empty
+from app.figures.drawing import THEME_TEXT, Drawing, base_layout, empty
 from bikd_core.studies import Line
 
 #: A claim's name, colour and symbol: never told apart by colour alone.
@@ -34,19 +34,22 @@ _MIN_REACH = 2.0  # points to each side of zero
 
 
 def claim(line: Line) -> str:
-    """What the interval of a line's lead in balanced accuracy allows to say."""
+    """Return what the interval of a method's lead allows one to claim: ahead, behind, undecided."""
     lead = line.lead["accuracy"]
     if not lead.excludes_zero:
         return "undecided"
     return "ahead" if lead.mean > 0 else "behind"
 
 
+DIFFERENCES_QUESTION = "Whose lead is more than chance?"
+
+
 def differences(results: Results) -> Drawing:
-    """Rows of methods: the lead over the reference with its interval, and that of each seed."""
+    """Return rows of methods: the lead over the reference, its interval, and each seed's lead."""
     lines = [line for line in results.lines if line.lead]
     if not lines:
         why = f"Here as soon as {results.reference_name} and another method have finished one seed."
-        return empty(QUESTIONS["differences"], why)
+        return empty(DIFFERENCES_QUESTION, why)
     leads = [line.lead["accuracy"] for line in lines]
     dots = _by_seed(results, lines)
     data = [_dots(dots), *(_means(results, lines, name) for name in _CLAIMS)]
@@ -74,11 +77,11 @@ def differences(results: Results) -> Drawing:
     sentence = _read(results, lines)
     alt = f"Dot chart of differences in balanced accuracy, in points. {sentence}"
     height = TOP + BOTTOM + ROW * len(lines)
-    return Drawing(QUESTIONS["differences"], sentence, alt, data, layout, height)
+    return Drawing(DIFFERENCES_QUESTION, sentence, alt, data, layout, height)
 
 
 def _by_seed(results: Results, lines: list[Line]) -> list[tuple[float, float, str]]:
-    """Difference in points, place and words of each seed that a method and the reference share."""
+    """Return (points, height, words) of each seed that a method and the reference share."""
     base = results.epochs[results.reference]
     return [
         (
@@ -130,7 +133,7 @@ def _means(results: Results, lines: list[Line], name: str) -> dict[str, Any]:
 
 
 def _read(results: Results, lines: list[Line]) -> str:
-    """In words what may be claimed, and of whom nothing may."""
+    """Return in words which claims are allowed, and about which methods none is."""
     said = {name: [line for line in lines if claim(line) == name] for name in _CLAIMS}
     parts = []
     for name, words in (("ahead", "Ahead of"), ("behind", "Behind")):

@@ -1,4 +1,4 @@
-"""Which classes each method gets better or worse right than the reference."""
+"""On which classes each method is better or worse than the reference."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from app.figures.classes import Rows, rows_of
 from app.figures.comparison.results import NAME_AT, Results, row_axis, row_names
 from app.figures.confusion import DIFFERENCE_COLOURS
-from app.figures.drawing import FONT_SIZE, QUESTIONS, Drawing, base_layout, empty, signed
+from app.figures.drawing import FONT_SIZE, Drawing, base_layout, empty, signed
 from bikd_core.studies import Interval, Line
 
 _CELLS_TOP = 2 * NAME_AT - 0.5  # of a row's cells, so that its name is in the middle above
@@ -18,12 +18,15 @@ _LARGEST = 40  # points; beyond, the colour stays the same
 _ROW = 52  # px for a method: its name, and its cells under it
 
 
+CLASS_DIFFERENCES_QUESTION = "Which classes gain, which lose?"
+
+
 def class_differences(results: Results) -> Drawing:
-    """A row for each method, a column for each class, head to tail: points over the reference."""
+    """Return points over the reference: a row for each method, a column for each class."""
     lines = [line for line in results.lines if line.lead]
     if not lines:
         why = f"Here as soon as {results.reference_name} and another method have finished one seed."
-        return empty(QUESTIONS["class_differences"], why)
+        return empty(CLASS_DIFFERENCES_QUESTION, why)
     rows = rows_of(results.class_names, results.class_counts)
     table = [[line.per_class_lead[label] for label in rows.labels] for line in lines]
     means = [[100 * cell.mean for cell in cells] for cells in table]
@@ -47,7 +50,7 @@ def class_differences(results: Results) -> Drawing:
     )
     heat = _heat(results, lines, table, rows)
     height = 90 + _ROW * len(lines)
-    return Drawing(QUESTIONS["class_differences"], sentence, alt, [heat], layout, height)
+    return Drawing(CLASS_DIFFERENCES_QUESTION, sentence, alt, [heat], layout, height)
 
 
 def _class_axis(rows: Rows) -> dict[str, Any]:
@@ -104,12 +107,12 @@ def _heat(
 
 
 def _with_gaps(rows: list[list[Any]], nothing: Any = None) -> list[list[Any]]:
-    """A row of nothing above each."""
+    """Return the rows with an empty one above each."""
     return [line for row in rows for line in ([nothing] * len(row), row)]
 
 
 def _number(cell: Interval) -> str:
-    """Bold where the interval excludes 0."""
+    """Return the number of a cell; bold where the interval excludes 0."""
     text = signed(100 * cell.mean, 0)
     return f"<b>{text}</b>" if cell.excludes_zero else text
 
@@ -124,7 +127,7 @@ def _in_words(cell: Interval) -> str:
 
 
 def _read(results: Results, lines: list[Line], table: list[list[Interval]], rows: Rows) -> str:
-    """What the best of the others changes at the two ends."""
+    """Return what the best method changes for the head and for the tail."""
     line, cells = lines[0], table[0]
     head, tail = (
         fmean(cell.mean for cell, of in zip(cells, rows.groups, strict=True) if of == group)

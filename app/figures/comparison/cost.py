@@ -1,4 +1,4 @@
-"""Accuracy against the time of an epoch."""
+"""Accuracy against the time that an epoch takes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from app.figures.comparison.results import Results, plus_minus
 from app.figures.drawing import (
     FONT_SIZE,
-    QUESTIONS,
     THEME_BACKGROUND,
     THEME_TEXT,
     Drawing,
@@ -20,18 +19,24 @@ from bikd_core.studies import Line
 HEIGHT = 400  # px
 _PLOTTED = HEIGHT - 64
 _LABEL_GAP = 18  # px
-_CHEAP = 1.25  # times the base's price
+_CHEAP = 1.25  # times the base's time
+
+
+COST_QUESTION = "What does it cost?"
 
 
 def cost(results: Results) -> Drawing:
-    """Seconds of an epoch as a multiple of KD's (else of the reference's), balanced accuracy."""
+    """Return balanced accuracy against the time of an epoch, in multiples of KD's time.
+
+    Without KD, in multiples of the reference's time.
+    """
     lines = results.lines
     base = next((line for line in lines if line.method == "kd"), None) or next(
         (line for line in lines if line.method == results.reference), None
     )
     if base is None:
         why = f"Here as soon as {results.reference_name} has finished one seed."
-        return empty(QUESTIONS["cost"], why, HEIGHT)
+        return empty(COST_QUESTION, why, HEIGHT)
     of = base.label
     times = [line.seconds_per_epoch / base.seconds_per_epoch for line in lines]
     values = [100 * line.values["accuracy"].mean for line in lines]
@@ -65,7 +70,7 @@ def cost(results: Results) -> Drawing:
         for line, time, value in zip(lines, times, values, strict=True)
     )
     alt = f"Scatter chart of balanced accuracy against time of an epoch. {sentence} {spelt}"
-    return Drawing(QUESTIONS["cost"], sentence, alt, [_points(results, times)], layout, HEIGHT)
+    return Drawing(COST_QUESTION, sentence, alt, [_points(results, times)], layout, HEIGHT)
 
 
 def _points(results: Results, times: list[float]) -> dict[str, Any]:
@@ -100,7 +105,7 @@ def _points(results: Results, times: list[float]) -> dict[str, Any]:
 def _labels(
     results: Results, times: list[float], values: list[float], y_range: list[float]
 ) -> list[dict[str, Any]]:
-    """Each point's name to its right, moved up or down where names would cover one another."""
+    """Return each point's name to its right, moved where names would overlap."""
     per_point = _PLOTTED / (y_range[1] - y_range[0])  # px
     placed = spread(values, _LABEL_GAP / per_point)
     return [
@@ -125,13 +130,13 @@ def _labels(
 
 
 def _read(results: Results, times: list[float], of: str, base: Line) -> str:
-    """The dearest, and the best of those that cost no more than a quarter above the base."""
-    dearest = max(range(len(times)), key=times.__getitem__)
+    """Return the slowest method, and the best of those at most a quarter slower than the base."""
+    slowest = max(range(len(times)), key=times.__getitem__)
     cheap = next(row for row in range(len(times)) if times[row] <= _CHEAP)
-    cheapest_best = results.lines[cheap]
+    best_of_cheap = results.lines[cheap]
     return (
-        f"Dearest: {results.lines[dearest].label}, {times[dearest]:.1f} times {of} "
-        f"({base.seconds_per_epoch:.2g} s an epoch). Best of those at most {_CHEAP:g} times "
-        f"as dear as {of}: {cheapest_best.label}, "
-        f"{plus_minus(cheapest_best.values['accuracy'])} %."
+        f"Slowest: {results.lines[slowest].label}, {times[slowest]:.1f} times {of} "
+        f"({base.seconds_per_epoch:.2g} s an epoch). Best of those that take at most {_CHEAP:g} "
+        f"times as long as {of}: {best_of_cheap.label}, "
+        f"{plus_minus(best_of_cheap.values['accuracy'])} %."
     )

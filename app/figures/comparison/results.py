@@ -30,7 +30,7 @@ class Results:
 
 
 def plus_minus(value: Interval, *, is_difference: bool = False) -> str:
-    """Mean and half the interval in percent or points: "76.7 ± 1.1"; of one seed the mean alone."""
+    """Return mean and half the interval, in percent or points; for one seed the mean alone."""
     mean = signed(100 * value.mean) if is_difference else f"{100 * value.mean:.1f}"
     if value.high is None:
         return mean
@@ -38,7 +38,7 @@ def plus_minus(value: Interval, *, is_difference: bool = False) -> str:
 
 
 def error_bars(values: Sequence[Interval], **more: Any) -> dict[str, Any]:
-    """Horizontal bars over the 95 % intervals."""
+    """Return horizontal error bars: the 95 % intervals."""
     return {
         "type": "data",
         "symmetric": False,
@@ -54,7 +54,7 @@ def _half(high: float | None, low: float | None) -> float:
 
 
 def row_axis(number: int) -> dict[str, Any]:
-    """The y axis: row r is at −r. Names stand above their lanes, so that a phone has room."""
+    """Return the y axis: row r is at −r. Names stand above their lanes: a phone is narrow."""
     return {
         "range": [0.5 - number, 0.5],
         "showticklabels": False,
@@ -67,7 +67,7 @@ def row_axis(number: int) -> dict[str, Any]:
 
 
 def row_names(names: Sequence[str], values: Sequence[str]) -> list[dict[str, Any]]:
-    """Each row's name at the left and its number, if any, at the right, above its lanes."""
+    """Return each row's name at the left and its number, if any, at the right."""
     return [
         {
             "text": text,
@@ -90,7 +90,7 @@ def row_names(names: Sequence[str], values: Sequence[str]) -> list[dict[str, Any
 
 
 def row_borders(number: int) -> list[dict[str, Any]]:
-    """Thin lines between the rows."""
+    """Return thin lines between the rows."""
     return [
         {
             "type": "line",
@@ -107,12 +107,12 @@ def row_borders(number: int) -> list[dict[str, Any]]:
 
 
 def listed(parts: Sequence[str]) -> str:
-    """Words as a sentence has them: "a, b and c"."""
+    """Return the words as a list in a sentence: "a, b and c"."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def legend() -> dict[str, Any]:
-    """Above the plot, in as many lines as the width needs."""
+    """Return a legend above the plot, in as many lines as the width needs."""
     return {
         "orientation": "h",
         "x": 0,

@@ -20,17 +20,20 @@ from app.figures.comparison.results import (
     row_borders,
     row_names,
 )
-from app.figures.drawing import GROUP_COLOURS, QUESTIONS, THEME_TEXT, Drawing, base_layout, empty
+from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, base_layout, empty
 
 _RANGE = [-2, 102]  # %: a whole marker fits at 0 and at 100
 _SYMBOLS = {"many": "triangle-up", "medium": "square", "few": "triangle-down"}
 
 
+WHO_WINS_QUESTION = "Who wins, and for whom?"
+
+
 def who_wins(results: Results) -> Drawing:
-    """Rows of methods, best mean first: mean and interval, single seeds, groups of classes."""
+    """Return rows of methods, best mean first: mean, interval, single seeds, class groups."""
     lines = results.lines
     if not lines:
-        return empty(QUESTIONS["who_wins"], "Here as soon as the first run is finished.")
+        return empty(WHO_WINS_QUESTION, "Here as soon as the first run is finished.")
     names = [line.label for line in lines]
     balanced = [line.values["accuracy"] for line in lines]
     layout = base_layout(
@@ -47,9 +50,7 @@ def who_wins(results: Results) -> Drawing:
     alt = f"Dot chart of test accuracy of {len(lines)} methods, best first. {sentence} " + " ".join(
         _spelt(results, row) for row in range(len(lines))
     )
-    return Drawing(
-        QUESTIONS["who_wins"], sentence, alt, data, layout, TOP + BOTTOM + ROW * len(lines)
-    )
+    return Drawing(WHO_WINS_QUESTION, sentence, alt, data, layout, TOP + BOTTOM + ROW * len(lines))
 
 
 def _means(results: Results) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def _means(results: Results) -> dict[str, Any]:
 
 
 def _seeds(results: Results) -> dict[str, Any]:
-    """One dot a run, which knows the run's id."""
+    """Return a dot for each run, which carries the run's id."""
     dots = [
         (row, seed, epoch, results.run_ids[line.method][seed])
         for row, line in enumerate(results.lines)
@@ -116,7 +117,7 @@ def _group(results: Results, group: str) -> dict[str, Any]:
 
 
 def _read(results: Results) -> str:
-    """The best on average, overall and on the tail; means alone claim nothing."""
+    """Return who has the highest mean, overall and on the tail; that is not yet a claim."""
     best = results.lines[0]
     sentence = (
         f"Highest mean: {best.label}, {plus_minus(best.values['accuracy'])} % balanced "
@@ -129,7 +130,7 @@ def _read(results: Results) -> str:
 
 
 def _best_of_tail(results: Results) -> str:
-    """Who is best on the few-shot classes; nobody, where as many tenths of a percent are equal."""
+    """Return who is best on the few-shot classes; methods equal to a tenth of a percent tie."""
     tenths = [round(1000 * line.values["accuracy_few"].mean) for line in results.lines]
     level = [line for line, of in zip(results.lines, tenths, strict=True) if of == max(tenths)]
     if len(level) > 1:

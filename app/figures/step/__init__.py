@@ -2,12 +2,11 @@
 
 from app.figures.step.influence import NUM_EXTREMES, Extremes, answer, influence, order_of, window
 from app.figures.step.losses import batch, outer_loss, outer_pull, pull
-from app.figures.step.moment import QUESTIONS, Band, Step
-from app.figures.step.weights import new_weights
+from app.figures.step.new_weights import new_weights
+from app.figures.step.step import Band, Step
 
 __all__ = [
     "NUM_EXTREMES",
-    "QUESTIONS",
     "Band",
     "Extremes",
     "Step",

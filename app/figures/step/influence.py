@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, Kind, base_layout
-from app.figures.step.moment import (
+from app.figures.step.step import (
     GROUP_SYMBOLS,
     GROUPS,
     HEIGHT,
     KINDS,
-    QUESTIONS,
     Step,
     legend_on_top,
     plural,
@@ -36,16 +35,22 @@ class Extremes(NamedTuple):
 
 
 def order_of(step: Step, kind: Kind) -> NDArray[np.intp]:
-    """Places in the batch by rising influence: first whom D_val wants more of."""
+    """Return the places in the batch by rising influence, [B]: D_val wants most of the first."""
     return np.argsort(_influence(step)[:, KINDS.index(kind)], kind="stable")
 
 
+INFLUENCE_QUESTIONS: dict[Kind, str] = {
+    "hard": "Whose hard loss does D_val want more of?",
+    "soft": "… and whose soft loss?",
+}
+
+
 def influence(step: Step, kind: Kind, extremes: Extremes | None = None) -> Drawing:
-    """A bar for each picture, sorted by its influence; both kinds have the same axis.
+    """Return a bar for each picture, sorted by its influence; both kinds have the same axis.
 
     Args:
         step: A step of a method with a weight net.
-        kind: Of which loss.
+        kind: Which loss.
         extremes: The pictures of the first and last `NUM_EXTREMES`, where they are at hand.
     """
     values = _influence(step)[:, KINDS.index(kind)]
@@ -77,11 +82,11 @@ def influence(step: Step, kind: Kind, extremes: Extremes | None = None) -> Drawi
     sentence = _read_influence(step, kind, values, order)
     alt = f"Bars of each picture's influence on the D_val loss, sorted. {sentence}"
     height = HEIGHT + (_PICTURES_HEIGHT if extremes else 0)
-    return Drawing(QUESTIONS[f"influence_{kind}"], sentence, alt, data, layout, height)
+    return Drawing(INFLUENCE_QUESTIONS[kind], sentence, alt, data, layout, height)
 
 
 def _influence(step: Step) -> NDArray[np.float64]:
-    """[B, 2].
+    """Return the influence of each picture's hard and soft loss, [B, 2].
 
     Raises:
         ValueError: The method has no weight net.
@@ -128,7 +133,7 @@ def _images(extremes: Extremes) -> list[dict[str, Any]]:
 
 
 def _captions() -> list[dict[str, Any]]:
-    """Words between the bars and the pictures."""
+    """Return the words between the bars and the pictures."""
     common = {
         "xref": "paper",
         "yref": "paper",
@@ -163,8 +168,11 @@ def _read_influence(
     )
 
 
+WINDOW_QUESTION = "Does the weight net move now?"
+
+
 def window(step: Step) -> Drawing:
-    """The hypergradients gathered so far, of the k that make one step of the weight net."""
+    """Return the hypergradients gathered so far, of the k that make one step of the weight net."""
     k, gathered = step.inner_steps, step.num_gathered
     if k <= _MAX_SQUARES:
         x, share = list(range(1, k + 1)), [1] * k
@@ -218,11 +226,17 @@ def window(step: Step) -> Drawing:
             "weight net by one step of Adam; the next window begins empty."
         )
     alt = f"A row of {k} places, {gathered} of them filled. {sentence}"
-    return Drawing(QUESTIONS["window"], sentence, alt, data, layout, _WINDOW_HEIGHT)
+    return Drawing(WINDOW_QUESTION, sentence, alt, data, layout, _WINDOW_HEIGHT)
+
+
+ANSWER_QUESTIONS: dict[Kind, str] = {
+    "hard": "Did the hard weights go the way D_val wants?",
+    "soft": "… and the soft weights?",
+}
 
 
 def answer(step: Step, kind: Kind) -> Drawing:
-    """How each picture's weight changed, against what D_val wished of it."""
+    """Return how each picture's weight changed, against its influence on D_val's loss."""
     values = _influence(step)[:, KINDS.index(kind)]
     change = step.change()[:, KINDS.index(kind)]
     x_limit = 1.08 * max(float(np.abs(_influence(step)).max()), 1e-6)
@@ -269,11 +283,11 @@ def answer(step: Step, kind: Kind) -> Drawing:
     )
     sentence = _read_answer(kind, values, change)
     alt = f"Scatter of weight change against influence, by picture. {sentence}"
-    return Drawing(QUESTIONS[f"answer_{kind}"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(ANSWER_QUESTIONS[kind], sentence, alt, data, layout, HEIGHT)
 
 
 def _followed(x: float, y: float) -> dict[str, Any]:
-    """The quadrant in which the weight went where D_val wished."""
+    """Return the quadrant in which a weight went the way that D_val wants."""
     return {
         "type": "rect",
         "x0": 0,
@@ -289,8 +303,9 @@ def _followed(x: float, y: float) -> dict[str, Any]:
 def _read_answer(kind: Kind, values: NDArray[np.float64], change: NDArray[np.float64]) -> str:
     followed = int(((values * change) < 0).sum())
     words = (
-        f"{followed} of {len(values)} weights of the {kind} loss went where D_val wished (shaded)."
+        f"{followed} of {len(values)} weights of the {kind} loss went the way that D_val wants "
+        "(shaded)."
     )
     if kind == "hard":
         return words
-    return f"{words} Not all can: of pictures with like losses the weight net makes no difference."
+    return f"{words} Not all can: the weight net cannot tell apart pictures with similar losses."

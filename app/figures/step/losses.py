@@ -1,4 +1,4 @@
-"""The first half of a step: the batch, what pulls the (virtual) student, and what D_val says."""
+"""The first half of a step: the batch, what pulls the (virtual) student, D_val's loss."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from app.figures.drawing import (
     Drawing,
     base_layout,
 )
-from app.figures.step.moment import (
+from app.figures.step.step import (
     GROUP_SYMBOLS,
     GROUPS,
     HEIGHT,
     KINDS,
-    QUESTIONS,
     Step,
     band_axis,
     band_height,
@@ -37,8 +36,11 @@ _PICTURES_END = 0.4  # of the plot's width
 _META_LOSSES = {"hard": "cross-entropy", "soft": "soft loss", "mix": "hard + soft loss"}
 
 
+BATCH_QUESTION = "Who is in this batch, and how well is it known?"
+
+
 def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
-    """Each class's pictures of the batch, and what student and teacher lose on them.
+    """Return the batch's pictures by class, with the student's and the teacher's loss on them.
 
     Args:
         step: The step.
@@ -70,7 +72,7 @@ def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
     )
     sentence = _read_batch(step)
     alt = f"Losses of the batch's pictures by class, head to tail. {sentence}"
-    return Drawing(QUESTIONS["batch"], sentence, alt, data, layout, band_height(step, _ROW_HEIGHT))
+    return Drawing(BATCH_QUESTION, sentence, alt, data, layout, band_height(step, _ROW_HEIGHT))
 
 
 def _losses(
@@ -81,7 +83,7 @@ def _losses(
     shift: float,
     symbol: str,
 ) -> dict[str, Any]:
-    """Markers of the pictures of one third, or of all, `shift` rows above their band's middle."""
+    """Return markers of one third's pictures, or of all, `shift` rows above the band's middle."""
     names = step.names()
     places = [
         (place, row)
@@ -109,7 +111,7 @@ def _losses(
 
 
 def _strip(source: str, row: int) -> dict[str, Any]:
-    """Pictures in a row, between the class's name and its losses."""
+    """Return pictures in a row, between the class's name and its losses."""
     return {
         "source": source,
         "xref": "paper",
@@ -139,8 +141,11 @@ def _read_batch(step: Step) -> str:
     return f"{words}."
 
 
+PULL_QUESTION = "Which losses pull the student?"
+
+
 def pull(step: Step) -> Drawing:
-    """How much each class adds to the loss that the student descends; hard and soft stacked."""
+    """Return how much each class adds to the loss that the student descends, hard and soft."""
     values = (
         step.weighted() if step.has_weight_net else step.trace.losses.astype(np.float64)[:, None]
     ) / step.size
@@ -180,7 +185,7 @@ def pull(step: Step) -> Drawing:
     )
     sentence = _read_pull(step, parts)
     alt = f"Bars of what each class adds to the loss, head to tail. {sentence}"
-    return Drawing(QUESTIONS["pull"], sentence, alt, data, layout, band_height(step))
+    return Drawing(PULL_QUESTION, sentence, alt, data, layout, band_height(step))
 
 
 def _read_pull(step: Step, parts: NDArray[np.float64]) -> str:
@@ -205,12 +210,14 @@ def _read_pull(step: Step, parts: NDArray[np.float64]) -> str:
     )
 
 
-def outer_loss(step: Step, meta_loss: str) -> Drawing:
-    """The loss of a batch of the balanced D_val at θ and, one virtual step later, at θ′.
+OUTER_LOSS_QUESTION = "Does D_val like that step?"
+
+
+def outer_loss(step: Step) -> Drawing:
+    """Return the loss of a batch of the balanced D_val at θ and, one virtual step later, at θ′.
 
     Args:
         step: A step of a method with a weight net.
-        meta_loss: "hard", "soft" or "mix".
     """
     before, after = _outer_losses(step)
     has_fallen = after < before
@@ -248,7 +255,7 @@ def outer_loss(step: Step, meta_loss: str) -> Drawing:
             "showgrid": False,
         },
         yaxis={
-            "title": {"text": f"{_META_LOSSES[meta_loss]} on D_val (nats)"},
+            "title": {"text": f"{_META_LOSSES[step.meta_loss]} on D_val (nats)"},
             "range": [middle - 1.2 * room, middle + 1.4 * room],
             "tickformat": ".4f",
             "nticks": 5,
@@ -266,7 +273,7 @@ def outer_loss(step: Step, meta_loss: str) -> Drawing:
         f"({signed(after - before, 4)}): {advice}."
     )
     alt = f"Line from the D_val loss at θ to that at θ′. {sentence}"
-    return Drawing(QUESTIONS["outer_loss"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(OUTER_LOSS_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def _outer_losses(step: Step) -> tuple[float, float]:
@@ -276,8 +283,11 @@ def _outer_losses(step: Step) -> tuple[float, float]:
     return float(losses[0]), float(losses[1])
 
 
+OUTER_PULL_QUESTION = "Whose losses did that?"
+
+
 def outer_pull(step: Step) -> Drawing:
-    """What each third's weighted hard and soft losses do to the D_val loss, to first order.
+    """Return what each third's weighted losses do to the D_val loss, to first order.
 
     Σ_i w_i · influence_i / B over the pictures of a third: how fast the D_val loss changes as the
     virtual step gets longer. Negative lowers it.
@@ -322,11 +332,11 @@ def outer_pull(step: Step) -> Drawing:
     )
     sentence = _read_parts(parts)
     alt = f"Bars of each third's share in the change of the D_val loss. {sentence}"
-    return Drawing(QUESTIONS["outer_pull"], sentence, alt, data, layout, HEIGHT)
+    return Drawing(OUTER_PULL_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def outer_parts(step: Step) -> NDArray[np.float64]:
-    """[3, 2] many, medium, few by hard, soft: what `outer_pull` draws."""
+    """Return what `outer_pull` draws, [3, 2]: many, medium, few by hard, soft."""
     weights, influence = step.trace.weights_before, step.trace.influence
     if weights is None or influence is None:
         raise ValueError("a method without a weight net never looks at D_val")

@@ -151,7 +151,7 @@ def test_cost_is_relative_to_kd_whatever_the_reference():
     drawing = figures.cost(results(THREE, seconds=seconds, reference="ce"))
     [points] = drawing.data
     assert points["x"] == [2.5, 1.0, 0.5]
-    assert "Dearest: BiKD, 2.5 times KD" in drawing.sentence
+    assert "Slowest: BiKD, 2.5 times KD" in drawing.sentence
     without = {method: THREE[method] for method in ("bikd", "ce")}
     [points] = figures.cost(results(without, seconds=seconds, reference="ce")).data
     assert points["x"] == [5.0, 1.0]

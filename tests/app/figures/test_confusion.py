@@ -113,5 +113,5 @@ def test_two_equal_matrices_differ_in_nothing():
     begun = started(RunConfig())
     drawing = figures.confusion_difference((matrix(10), matrix(10)), begun, (3, 4))
     assert not np.any(drawing.data[0]["z"])
-    assert "At epochs 3 and 4 B gets +0.0 points" in drawing.sentence
+    assert "At epochs 3 and 4, compared with A, B gets +0.0 points" in drawing.sentence
     assert "Largest change" not in drawing.sentence

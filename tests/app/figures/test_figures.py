@@ -125,7 +125,7 @@ def test_long_runs_are_thinned_and_say_so():
     drawing = figures.accuracy_over_epochs(epochs, [], chosen=2500, planned=2500)
     assert len(drawing.data[0]["y"]) == 834
     assert drawing.data[0]["dx"] == 3
-    assert drawing.sentence.endswith("Drawn is one epoch in 3.")
+    assert drawing.sentence.endswith("One epoch in 3 is drawn.")
 
 
 def test_class_bars_are_sorted_and_coloured_by_group():

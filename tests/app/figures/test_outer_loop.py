@@ -125,4 +125,4 @@ def test_figures_mark_the_chosen_epoch_and_are_strict_json(name):
 def test_long_runs_are_thinned_and_say_so():
     drawing = figures.hypergradient_norm(EPOCHS * 700, chosen=1, planned=2100)
     assert len(drawing.data[0]["y"]) == 700
-    assert drawing.sentence.endswith("Drawn is one epoch in 3.")
+    assert drawing.sentence.endswith("One epoch in 3 is drawn.")

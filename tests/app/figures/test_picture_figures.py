@@ -29,7 +29,7 @@ def test_a_thinned_history_keeps_its_epochs(every):
     drawing = figures.picture_weights(HARD, SOFT, "this cat", every, chosen, 100)
     assert drawing.data[0]["dx"] == every
     assert f"At epoch {chosen} this cat gets w_hard 0.80" in drawing.sentence
-    assert f"one epoch in {every}" in drawing.sentence
+    assert f"One epoch in {every} is drawn." in drawing.sentence
 
 
 def test_losses_of_student_and_teacher_are_in_nats():

@@ -139,7 +139,7 @@ def test_losses_off_the_log_axes_stand_at_their_rim_and_are_counted():
     frame.ce_student[[3, 5]] = [0.0, 1e-7]
     drawing = figures.response_surface(frame, panel, started(config), "hard", "log")
     assert sum(trace["x"].count(LOG_FROM) for trace in points(drawing)) == 2
-    assert drawing.sentence.endswith(" 2 with a loss below 10⁻⁵ stand at the rim.")
+    assert drawing.sentence.endswith(" 2 with a loss below 10⁻⁵ are drawn at the edge.")
     linear = figures.response_surface(frame, panel, started(config), "hard", "linear")
     assert "rim" not in linear.sentence
 
@@ -149,7 +149,7 @@ def test_of_many_images_an_even_share_of_each_class_is_drawn_and_it_is_said(axes
     _, panel, drawing = draw(dataset="cifar100", axes=axes)
     drawn = sum(len(trace["x"]) for trace in points(drawing))
     assert len(points(drawing)) == 3  # by group: a hundred classes have no names
-    assert f"Drawn are {drawn:,} of {len(panel.labels):,} images" in drawing.sentence
+    assert f"{drawn:,} of {len(panel.labels):,} images are drawn" in drawing.sentence
     assert drawn <= MAX_IMAGES + 100
     assert drawing.data[1]["uid"] == "density"
     assert len(json.dumps(drawing._asdict())) < 40_000  # two of them are a view

@@ -119,7 +119,7 @@ def test_class_counts_follow_the_factor(open_lab):
     assert (
         "106 in the largest class, 2 in the smallest" in drawings(lab)["class-counts"]["sentence"]
     )
-    lab.session_state["controls"]["imbalance_factor"] = 10.0
+    lab.session_state["session"].controls["imbalance_factor"] = 10.0
     lab.run()
     assert "10 in the smallest" in drawings(lab)["class-counts"]["sentence"]
 
@@ -317,11 +317,11 @@ def test_the_server_process_never_imports_torch(tmp_path):
     program = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-from app.shared import state
+from app.shared import engine
 from tests.app.samples import FakeManager, make_run
 from pathlib import Path
 fake = FakeManager(Path({str(tmp_path)!r}))
-state.manager = lambda: fake
+engine.manager = lambda: fake
 lab = AppTest.from_file({str(MAIN)!r}, default_timeout=60)
 lab.query_params["run"] = make_run(fake.places.runs).run_id
 lab.run()

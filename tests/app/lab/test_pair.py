@@ -4,8 +4,8 @@ import pytest
 
 from app.figures import on_same_axes
 from app.figures.drawing import Drawing
-from app.lab import show_view
 from app.lab.pair import gain_over_kd, in_words
+from app.lab.views import VIEWS
 from bikd_core.config import RunConfig
 from bikd_core.config.difference import differences
 from tests.app.samples import make_run
@@ -127,7 +127,7 @@ def test_another_run_is_chosen_from_the_list_and_taken_away_again(open_lab, mana
     assert lab.button(key="alone").disabled
 
 
-@pytest.mark.parametrize("view", list(show_view.VIEWS))
+@pytest.mark.parametrize("view", [view.name for view in VIEWS])
 def test_every_view_shows_both_runs(open_lab, runs, view):
     lab = open_lab(**{"run": runs[0], "with": runs[1], "view": view})
     assert not lab.exception

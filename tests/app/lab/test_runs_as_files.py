@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from app.lab import this_run
 from app.lab.this_run import student_card
-from app.shared import state, status
+from app.shared import engine, status
 from bikd_core.config import RunConfig
 from bikd_core.places import ASSETS, Places
 from bikd_core.runs import RunManager
@@ -23,7 +23,7 @@ RECORDED = sorted((ASSETS / "runs").glob("*.zip"))
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     manager = RunManager(Places.at(tmp_path), in_process=True)
-    monkeypatch.setattr(state, "manager", lambda: manager)
+    monkeypatch.setattr(engine, "manager", lambda: manager)
     yield AppTest.from_file(str(MAIN), default_timeout=60)
     manager.shutdown()
 
@@ -40,7 +40,7 @@ def test_a_recorded_run_opens_with_a_click(app, path):
     app.button(key=f"welcome recorded {path.stem}").click().run()
     assert not app.exception
     assert not app.warning
-    assert app.session_state["run"] == read_record(path).id
+    assert app.session_state["session"].run == read_record(path).id
     assert "finished" in " ".join(markdown.value for markdown in app.markdown)
 
 
@@ -54,12 +54,12 @@ def test_an_upload_that_is_no_run_is_one_sentence(app):
 def test_an_opened_run_is_renamed_exported_and_deleted(app, tmp_path):
     app.run()
     app.button(key=f"welcome recorded {RECORDED[0].stem}").click().run()
-    run_id = app.session_state["run"]
+    run_id = app.session_state["session"].run
     app.text_input(key=f"name {run_id}").input("For class 7b").run()
     assert app.text_input(key=f"name {run_id}").value == "For class 7b"
-    folder = RunFolder(state.manager().places.runs / run_id)
+    folder = RunFolder(engine.manager().places.runs / run_id)
     assert folder.record().name == "For class 7b"
-    content = this_run._zip(state.manager().snapshot(run_id))
+    content = this_run._zip(engine.manager().snapshot(run_id))
     assert io.BytesIO(content).read(2) == b"PK"
 
     assert app.button(key="delete").disabled
@@ -67,7 +67,7 @@ def test_an_opened_run_is_renamed_exported_and_deleted(app, tmp_path):
     app.button(key="delete").click().run()
     assert not app.exception
     assert not folder.path.exists()
-    assert app.session_state["run"] == ""
+    assert app.session_state["session"].run == ""
 
 
 def test_this_run_tells_in_full_how_it_was_computed(open_lab, manager):

@@ -36,7 +36,7 @@ def test_runs_are_found_by_name_and_method(open_lab, many):
         assert "MB" in line
     lab.text_input(key="welcome search").set_value("nobody").run()
     assert lines(lab) == []
-    assert any("No run is called so" in caption.value for caption in lab.caption)
+    assert any("No run matches" in caption.value for caption in lab.caption)
 
 
 def test_the_rest_is_one_click_away_and_counted(open_lab, many):

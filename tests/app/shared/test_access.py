@@ -142,7 +142,7 @@ def test_a_browser_is_on_this_machine_if_nothing_speaks_against_it(
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("sent", "expected"),
     [
         ({"digits-bikd": "abc"}, {"digits-bikd": "abc"}),
         ({"a": 1, "b": None, "c": ["x"], "d": "x" * 1000}, {}),
@@ -151,10 +151,10 @@ def test_a_browser_is_on_this_machine_if_nothing_speaks_against_it(
         ("abc", {}),
     ],
 )
-def test_what_a_browser_tells_may_be_junk(told, expected):
-    assert access.read_told(told) == expected
+def test_what_a_browser_sends_as_keys_may_be_junk(sent, expected):
+    assert access.read_keys(sent) == expected
 
 
-def test_a_browser_that_tells_no_end_of_keys_is_cut_short():
-    told = {f"run-{number}": "key" for number in range(10_000)}
-    assert len(access.read_told(told)) == access.MAX_KEYS
+def test_of_a_browsers_endless_keys_only_some_are_kept():
+    sent = {f"run-{number}": "key" for number in range(10_000)}
+    assert len(access.read_keys(sent)) == access.MAX_KEYS

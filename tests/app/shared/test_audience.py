@@ -21,29 +21,29 @@ def audience(clock):
 
 
 def tier_of(seconds):
-    """The tier's seconds, of which a page is told up to 15 % less."""
+    """The seconds of the tier; a page polls up to 15 % sooner."""
     return next(tier.poll_s for tier in TIERS if 0.85 * tier.poll_s < seconds <= tier.poll_s)
 
 
 def polls(audience, number, run_id="run"):
-    """What the last of so many pages is told, each having asked once."""
+    """The tier of the last of so many pages, when each has asked once."""
     return tier_of([audience.poll_s(run_id, f"page {page}") for page in range(number)][-1])
 
 
 @pytest.mark.parametrize(
     ("pages", "expected"), [(1, 0.5), (3, 0.5), (4, 1), (8, 1), (9, 2), (30, 2)]
 )
-def test_more_pages_ask_less_often_and_never_less_than_each_two_seconds(audience, pages, expected):
+def test_more_pages_poll_less_often_but_at_least_every_two_seconds(audience, pages, expected):
     assert polls(audience, pages) == expected
 
 
-def test_a_page_that_asks_again_is_one_page(audience):
+def test_a_page_that_polls_again_is_one_page(audience):
     told = {audience.poll_s("run", "page") for _ in range(50)}
     assert len(told) == 1
     assert tier_of(told.pop()) == 0.5
 
 
-def test_pages_that_were_opened_together_do_not_ask_together_for_ever(audience):
+def test_pages_that_were_opened_together_do_not_always_poll_together(audience):
     told = sorted(audience.poll_s("run", f"page {page}") for page in range(300))[-200:]
     assert len(set(told)) == 200
     assert told[-1] / told[0] > 1.08  # within 30 polls they stand all over an interval
@@ -54,7 +54,7 @@ def test_runs_have_audiences_of_their_own(audience):
     assert polls(audience, 2, "other") == 0.5
 
 
-def test_who_is_gone_no_longer_counts(audience, clock):
+def test_a_closed_page_no_longer_counts(audience, clock):
     assert polls(audience, 30) == 2
     clock.now = GONE_S + 0.1
     assert tier_of(audience.poll_s("run", "page 0")) == 0.5
@@ -70,5 +70,5 @@ def test_a_page_more_or_less_does_not_change_the_interval_each_time(audience, cl
     assert polls(audience, 1) == 0.5
 
 
-def test_a_page_is_asked_for_before_it_counts_as_gone():
+def test_a_page_polls_before_it_counts_as_closed():
     assert max(tier.poll_s for tier in TIERS) < GONE_S / 2

@@ -1,0 +1,105 @@
+"""The Compare page's address: which methods, over which seeds, against which reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from app.shared.controls import OF_ONE_RUN
+from app.shared.controls_link import write_controls
+from app.shared.link import Link
+from app.shared.session import session
+from bikd_core.config import ConfigError
+from bikd_core.studies import read_entry, read_faults, read_seeds, split_entries
+
+DEFAULT_REFERENCE = "kd"
+
+
+def _check_seeds(text: str) -> str:
+    read_seeds(text)
+    return text
+
+
+def _methods(value: Any) -> Any:
+    return split_entries(value) if isinstance(value, str) else value
+
+
+def _faults(value: Any) -> Any:
+    return read_faults("fair", value) if isinstance(value, str) else value
+
+
+class CompareLink(Link):
+    """What is compared, as it is chosen on the page or in an address."""
+
+    methods: Annotated[tuple[str, ...], BeforeValidator(_methods)] = Field(
+        ("ce", "kd", "balanced_softmax", "bikd"), description="methods, separated by commas"
+    )
+    seeds: Annotated[str, AfterValidator(_check_seeds)] = Field(
+        "0-2", description="whole numbers, separated by commas, or a range as 0-9"
+    )
+    reference: str = Field(DEFAULT_REFERENCE, description="one of the methods compared")
+    counts: Literal["last", "val"] = Field("last", description="one of last, val")
+    faults: Annotated[tuple[str, ...], BeforeValidator(_faults)] = Field(
+        (), description="faults of the published comparison, separated by commas"
+    )
+
+    @property
+    def effective_reference(self) -> str:
+        """The reference, or another method if that one is not compared any more."""
+        if self.reference in self.methods or not self.methods:
+            return self.reference
+        return DEFAULT_REFERENCE if DEFAULT_REFERENCE in self.methods else self.methods[0]
+
+    @classmethod
+    def read(cls, parameters: Mapping[str, str]) -> tuple[Self, list[str]]:
+        """As `Link.read`; but of several methods only those that are not possible are refused."""
+        methods, complaints = _known_methods(parameters.get("methods", ""))
+        given = {name: text for name, text in parameters.items() if name != "methods"}
+        if methods:
+            given["methods"] = ",".join(methods)
+        link, more = super().read(given)
+        if "reference" in given and link.effective_reference != link.reference:
+            reason = cls.refusal("reference", link.reference).rsplit(". ", 1)[0]
+            more.append(f"{reason}. {link.effective_reference} is used.")
+        return link, complaints + more
+
+    def write(self) -> dict[str, str]:
+        """As `Link.write`; methods and seeds are always written, for whoever reads the address."""
+        effective = self.model_copy(update={"reference": self.effective_reference})
+        always = {"methods": ",".join(self.methods), "seeds": self.seeds}
+        return always | super(CompareLink, effective).write()
+
+
+#: Names of parameters that are no controls.
+PARAMETERS = frozenset(CompareLink.parameters())
+
+
+def take_link(parameters: Mapping[str, str]) -> None:
+    """Choose what an address says; complain about what is not possible."""
+    link, complaints = CompareLink.read(parameters)
+    session().set_link(link)
+    session().complaints += complaints
+
+
+def written_link() -> dict[str, str]:
+    """Return the parameters of the page as it stands."""
+    parameters = write_controls(session().controls)
+    for name in OF_ONE_RUN:
+        parameters.pop(name, None)
+    return parameters | session().link(CompareLink).write()
+
+
+def _known_methods(text: str) -> tuple[list[str], list[str]]:
+    """Return the methods of a list that exist, each once, and a sentence for each other one."""
+    known: list[str] = []
+    complaints: list[str] = []
+    for entry in filter(None, split_entries(text)):
+        try:
+            read_entry(entry)
+        except ConfigError as error:
+            complaints.append(f"{error} It is left out.")
+        else:
+            known += [] if entry in known else [entry]
+    return known, complaints

@@ -1,0 +1,189 @@
+"""One recorded step with what its figures need: who is in the batch, and in which band it is drawn.
+
+B pictures of the batch, C classes in label order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures.classes import rows_of
+from app.figures.drawing import MAX_CLASSES_SHOWN, Group, Kind
+from bikd_core.events import RunStarted, StepTrace
+
+GROUPS: tuple[Group, ...] = ("many", "medium", "few")
+KINDS: tuple[Kind, ...] = ("hard", "soft")
+GROUP_SYMBOLS: dict[str, str] = {"many": "circle", "medium": "square", "few": "triangle-up"}
+HEIGHT = 290  # px: bar, words, figure and sentence are together on a projector
+ROW_HEIGHT = 20  # px for one class, at least
+
+
+class Band(NamedTuple):
+    """A row of a figure: a class, or a third of the classes where there are many."""
+
+    name: str
+    group: Group
+    members: NDArray[np.intp]  # places in the batch
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A trace, and what is known about its pictures and its run."""
+
+    trace: StepTrace
+    labels: NDArray[np.integer[Any]]  # [B]
+    started: RunStarted
+    inner_steps: int  # k: hypergradients that make one step of the weight net
+    original_indices: NDArray[np.integer[Any]]  # [B], as the data set's source numbers them
+    meta_loss: str  # what D_val is judged by: hard, soft or mix
+
+    @property
+    def size(self) -> int:
+        """B, the pictures of the batch."""
+        return len(self.labels)
+
+    @property
+    def has_weight_net(self) -> bool:
+        return self.trace.weights_before is not None
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether every number of the step is finite; if not, figures would mislead."""
+        arrays = (
+            self.trace.ce_student,
+            self.trace.losses,
+            self.trace.weights_before,
+            self.trace.weights_after,
+            self.trace.ce_teacher,
+            self.trace.soft,
+            self.trace.influence,
+            self.trace.outer_losses,
+        )
+        return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
+
+    @property
+    def num_gathered(self) -> int:
+        """Hypergradients in the open window, this step's included; k if it has just closed.
+
+        An unfinished window goes on in the next epoch, so the step's number is enough.
+        """
+        return (self.trace.step - 1) % self.inner_steps + 1
+
+    @property
+    def window_closed(self) -> bool:
+        return self.num_gathered == self.inner_steps
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Many, medium or few, for each picture."""
+        rows = rows_of(self.started.class_names, self.started.class_counts)
+        group_of = dict(zip(rows.labels, rows.groups, strict=True))
+        return tuple(_group(group_of[int(label)]) for label in self.labels)
+
+    @cached_property
+    def bands(self) -> tuple[Band, ...]:
+        """All classes, head to tail, those that the batch lacks too; thirds if there are many."""
+        rows = rows_of(self.started.class_names, self.started.class_counts)
+        if len(rows.labels) > MAX_CLASSES_SHOWN:
+            return tuple(Band(group, group, self.members_of(group)) for group in GROUPS)
+        return tuple(
+            Band(name, _group(group), np.flatnonzero(self.labels == label))
+            for label, name, group in zip(rows.labels, rows.names, rows.groups, strict=True)
+        )
+
+    def members_of(self, group: Group) -> NDArray[np.intp]:
+        """Return the places in the batch of a third's pictures."""
+        return np.flatnonzero([own == group for own in self.groups])
+
+    def names(self) -> list[str]:
+        """Return each picture's place and class, for the hover text."""
+        classes = self.started.class_names
+        return [
+            f"picture {place + 1} of the batch, {classes[int(label)]} ({group})"
+            for place, (label, group) in enumerate(zip(self.labels, self.groups, strict=True))
+        ]
+
+    def weighted(self) -> NDArray[np.float64]:
+        """Return the hard and the soft part of each picture's loss in the virtual step, [B, 2].
+
+        Raises:
+            ValueError: The method has no weight net.
+        """
+        weights, soft = self.trace.weights_before, self.trace.soft
+        if weights is None or soft is None:
+            raise ValueError("a method without a weight net has no virtual step")
+        losses = np.stack([self.trace.ce_student, soft], axis=1).astype(np.float64)
+        return weights.astype(np.float64) * losses
+
+    def change(self) -> NDArray[np.float64]:
+        """Return the new weights minus the old ones, [B, 2]; raises as `weighted`."""
+        before, after = self.trace.weights_before, self.trace.weights_after
+        if before is None or after is None:
+            raise ValueError("a method without a weight net has no weights that could change")
+        return after.astype(np.float64) - before.astype(np.float64)
+
+
+def _group(name: str) -> Group:
+    return next(group for group in GROUPS if group == name)
+
+
+def band_axis(step: Step) -> dict[str, Any]:
+    """Return the y axis: band r is at −r, with its name and how many pictures it has."""
+    bands = step.bands
+    return {
+        "range": [-len(bands) + 0.4, 0.6],
+        "tickmode": "array",
+        "tickvals": [-row for row in range(len(bands))],
+        "ticktext": [f"{_short(band.name)} · {len(band.members)}" for band in bands],
+        "title": {"text": "class · pictures in the batch", "standoff": 10},
+        "zeroline": False,
+        "showgrid": False,
+        "anchor": "free",  # at the left end, also where pictures stand before the plotted area
+        "position": 0,
+    }
+
+
+def left_margin(step: Step) -> int:
+    """Return the pixels for that axis' labels and title."""
+    return 44 + 8 * max(len(_short(band.name)) + 4 for band in step.bands)
+
+
+def band_height(step: Step, row_height: int = ROW_HEIGHT) -> int:
+    """Return the height in pixels of a figure with a row for each band; the same if it fits."""
+    return max(HEIGHT, 84 + row_height * len(step.bands))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 12 else f"{name[:11]}…"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a number with its sign, and a minus as wide as a plus; never −0."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+
+
+def plural(count: int, one: str) -> str:
+    """Return the count with its noun: 1 picture, 3 pictures."""
+    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+
+
+def legend_on_top() -> dict[str, Any]:
+    """Return the layout of a legend in one line over the plot; a click on it hides nothing."""
+    return {
+        "showlegend": True,
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.0,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "traceorder": "normal",
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
+    }

@@ -1,0 +1,123 @@
+"""The Lab's row of buttons: start a run, steer the open one, open another."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+
+from app.lab import pair, runs_list
+from app.lab.this_run import this_run
+from app.lab.tuning import tuning
+from app.shared import access, engine
+from app.shared.engine import attempt
+from app.shared.long_start import confirm_long_start, start_or_ask
+from app.shared.session import session
+from bikd_core.config import RunConfig
+from bikd_core.runs import Snapshot
+
+_STEPS = {
+    "inner": "one inner step (the student)",
+    "outer": "one outer step (the weight net)",
+    "epoch": "one epoch",
+}
+
+
+def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapshot | None) -> None:
+    """Draw all buttons, enabled as the open run's state allows.
+
+    Args:
+        config: What the controls ask for; None: it is not possible.
+        snapshot: The open run.
+        second: The run beside it.
+    """
+    run_state = snapshot.state if snapshot else None
+    is_active = snapshot is not None and not snapshot.has_ended
+    refusal = access.refusal(snapshot.folder) if snapshot else ""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            "Start",
+            key="start",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=config is None,
+            on_click=_start,
+            args=(config,),
+            help="Start a new run with the controls of the side bar.",
+        )
+        _pause_or_resume(snapshot, refusal)
+        st.menu_button(
+            "Step",
+            options=["inner", "outer", "epoch"],
+            format_func=_STEPS.__getitem__,
+            key="step",
+            icon=":material/step:",
+            disabled=bool(refusal) or run_state not in {"running", "paused", "starting"},
+            help=refusal or None,
+            on_click=_step,
+        )
+        st.button(
+            "Stop",
+            key="stop",
+            icon=":material/stop:",
+            disabled=bool(refusal) or not is_active,
+            help=refusal or None,
+            on_click=_steer,
+            args=("stop",),
+        )
+        if st.button("Earlier runs", key="runs", icon=":material/history:"):
+            runs_list.dialog()
+        if snapshot:
+            this_run(snapshot, refusal)
+            tuning(snapshot, refusal)
+            pair.choice_of_second_run(snapshot, second)
+    confirm_long_start("Start such a long run?")
+
+
+def _pause_or_resume(snapshot: Snapshot | None, refusal: str) -> None:
+    """One button: Pause, Resume of a paused run, or Resume of one that ended early."""
+    if snapshot is not None and snapshot.can_resume:
+        action, label, icon = "resume_from_checkpoint", "Resume", "resume"
+    elif snapshot is not None and snapshot.state == "paused":
+        action, label, icon = "resume", "Resume", "resume"
+    else:
+        action, label, icon = "pause", "Pause", "pause"
+    st.button(
+        label,
+        key="pause",
+        icon=f":material/{icon}:",
+        disabled=bool(refusal) or snapshot is None or snapshot.state == "finished",
+        help=refusal or None,
+        on_click=_steer,
+        args=(action,),
+    )
+
+
+def _start(config: RunConfig) -> None:
+    """Start a run, or ask first if it is going to take long."""
+    session().forget_complaints()
+    seconds = attempt(lambda: engine.manager().estimate(config))
+    start_or_ask(seconds, partial(_start_now, config))
+
+
+def _start_now(config: RunConfig) -> None:
+    now = session()
+    run_id = attempt(lambda: engine.manager().start(config))
+    if run_id is not None:
+        now.show_run(run_id)
+        now.second_run, now.cloned_run = now.cloned_run, ""
+        attempt(lambda: access.claim(run_id))
+
+
+def _steer(action: str) -> None:
+    now = session()
+    now.forget_complaints()
+    attempt(lambda: getattr(access.manager_for(now.run), action)(now.run))
+    if action == "resume_from_checkpoint" and not now.complaints:
+        attempt(lambda: access.claim(now.run))
+
+
+def _step() -> None:
+    session().forget_complaints()
+    run_id, level = session().run, st.session_state["step"]
+    attempt(lambda: access.manager_for(run_id).step(run_id, level))

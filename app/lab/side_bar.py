@@ -1,0 +1,78 @@
+"""The Lab's side bar: a preset, and all controls of the next run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from app.shared import engine
+from app.shared.control_widgets import key_showing, widget_value
+from app.shared.controls import (
+    MAIN,
+    advanced_controls,
+    all_but,
+    data_controls,
+    named_controls,
+    seed_control,
+)
+from app.shared.estimate import show_estimate
+from app.shared.session import session
+from bikd_core.config import RunConfig
+from bikd_core.config.presets import PRESETS
+from bikd_core.teachers.card import TeacherCard
+
+
+def side_bar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig | None:
+    """Draw all controls; return the config that they make, or None, with a sentence.
+
+    Args:
+        teachers: The stored teachers' cards by name.
+        is_idle: The open run, if any, has ended: there is time to estimate the next one.
+    """
+    _presets()
+    config = data_controls()
+    if config is not None:
+        estimate = session().run_estimate
+        estimate.set_subject(config)
+        show_estimate(
+            estimate, lambda: engine.manager().estimate(config), is_idle=is_idle, key="estimate"
+        )
+    methods = (session().controls["method"],)
+    named_controls(MAIN[3:-1], teachers, methods)
+    seed_control()
+    advanced_controls(all_but(MAIN), teachers, methods)
+    return config
+
+
+def _presets() -> None:
+    """Draw what to begin from, and the way back to it."""
+    values, made_from = session().controls, session().preset
+    preset = PRESETS[made_from]
+    wanted = preset.config.flat()
+    changed = [name for name in wanted if name != "seed" and wanted[name] != values[name]]
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.selectbox(
+            "Preset",
+            list(PRESETS),
+            index=list(PRESETS).index(made_from),
+            format_func=lambda name: PRESETS[name].title,
+            key=key_showing("preset", made_from),
+            on_change=_take_preset,
+            help=preset.words,
+        )
+        st.button(
+            "",
+            key="reset",
+            icon=":material/restart_alt:",
+            disabled=not changed,
+            on_click=_take_preset,
+            help="Reset to the preset" + (f": changed {', '.join(changed)}" if changed else ""),
+        )
+
+
+def _take_preset() -> None:
+    """Set all controls but the seed to the preset's."""
+    session().forget_complaints()
+    config = PRESETS[widget_value("preset")].config
+    session().set_controls(config.changed(seed=session().controls["seed"]))

@@ -1,0 +1,65 @@
+"""The views of a run, in the order of the bar. A new view is a file here and a line in `VIEWS`."""
+
+from collections.abc import Mapping
+
+from app.lab.views.accuracy import ACCURACY
+from app.lab.views.moment import Moment, has_many_classes
+from app.lab.views.one_step import ONE_STEP
+from app.lab.views.outer_loop import OUTER_LOOP
+from app.lab.views.overview import OVERVIEW
+from app.lab.views.pictures import PICTURES
+from app.lab.views.surface import SURFACE
+from app.lab.views.view import View, show_value
+from app.lab.views.weights import WEIGHTS
+from app.shared.session import session
+from bikd_core.runs import Snapshot
+
+__all__ = [
+    "VIEWS",
+    "Moment",
+    "View",
+    "fit_links",
+    "has_many_classes",
+    "open_view",
+    "show_value",
+    "take_links",
+    "written_links",
+]
+
+VIEWS: tuple[View, ...] = (
+    OVERVIEW,
+    WEIGHTS,
+    PICTURES,
+    SURFACE,
+    ACCURACY,
+    OUTER_LOOP,
+    ONE_STEP,
+)
+
+
+def open_view() -> View:
+    """Return the view that this browser looks at: the first one until another is chosen."""
+    return next((view for view in VIEWS if view.name == session().view), VIEWS[0])
+
+
+def take_links(parameters: Mapping[str, str]) -> list[str]:
+    """Take what an address says of every view into the session; return what is not possible."""
+    complaints = []
+    for view in VIEWS:
+        if view.link is not None:
+            session().view_links[view.name], refused = view.link.read(parameters)
+            complaints += refused
+    return complaints
+
+
+def fit_links(snapshot: Snapshot) -> list[str]:
+    """Replace what the session's links ask for and the opened run does not have; say so."""
+    return [complaint for view in VIEWS if (complaint := view.fit(snapshot))]
+
+
+def written_links(run_id: str) -> dict[str, str]:
+    """Return what the address has to say of all views for the opened run."""
+    written: dict[str, str] = {}
+    for view in VIEWS:
+        written |= view.written(run_id)
+    return written

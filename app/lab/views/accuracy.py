@@ -1,0 +1,84 @@
+"""The view "Accuracy": how good the student is, for whom, and what it confuses."""
+
+from __future__ import annotations
+
+from app import figures
+from app.components import live_plot
+from app.figures.accuracy import ACCURACY_QUESTION, CLASS_ACCURACY_QUESTION
+from app.figures.confusion import CONFUSION_QUESTION, DIFFERENCE_QUESTION
+from app.figures.drawing import Drawing, empty
+from app.lab.views.images import selection
+from app.lab.views.moment import Moment
+from app.lab.views.view import Figure, View
+from bikd_core.runs import StoreError
+
+
+def _accuracy(moment: Moment) -> Drawing:
+    snapshot = moment.snapshot
+    return figures.accuracy_over_epochs(
+        snapshot.epochs, snapshot.controls, moment.chosen, moment.planned
+    )
+
+
+def _confusion(moment: Moment) -> Drawing:
+    try:
+        counts = moment.snapshot.folder.frame(moment.chosen).confusion
+    except StoreError as error:
+        return empty(CONFUSION_QUESTION, str(error))
+    return figures.confusion(counts, moment.started, moment.chosen, by_class=moment.by_class)
+
+
+def _difference(first: Moment, second: Moment) -> Drawing:
+    """Return run B's confusion matrix less run A's."""
+    if not (first.has_begun and second.has_begun):
+        return empty(DIFFERENCE_QUESTION, "Here as soon as both runs have an epoch.")
+    a, b = first.started, second.started
+    if (a.class_names, a.class_counts) != (b.class_names, b.class_counts):
+        why = "The two runs have other classes, or other counts of them."
+        return empty(DIFFERENCE_QUESTION, why)
+    try:
+        counts = (
+            first.snapshot.folder.frame(first.chosen).confusion,
+            second.snapshot.folder.frame(second.chosen).confusion,
+        )
+    except StoreError as error:
+        return empty(DIFFERENCE_QUESTION, str(error))
+    epochs = (first.chosen, second.chosen)
+    return figures.confusion_difference(counts, a, epochs, by_class=first.by_class)
+
+
+ACCURACY_OVER_EPOCHS = Figure(
+    "accuracy",
+    ACCURACY_QUESTION,
+    _accuracy,
+    lambda moment, point: selection.from_line(point, moment.started),
+)
+CLASS_ACCURACY = Figure(
+    "class_accuracy",
+    CLASS_ACCURACY_QUESTION,
+    lambda moment: figures.class_accuracy(moment.epoch, moment.started),
+    lambda moment, point: selection.from_class_bars(point, moment.started),
+)
+CONFUSION = Figure(
+    "confusion",
+    CONFUSION_QUESTION,
+    _confusion,
+    lambda moment, point: selection.from_confusion(point, moment.started, by_class=moment.by_class),
+)
+
+
+class _Accuracy(View):
+    def show_pair(self, first: Moment, second: Moment) -> None:
+        super().show_pair(first, second)
+        live_plot(
+            _difference(first, second),
+            key="figure_confusion_difference",
+            keep_zoom_of=f"{first.snapshot.run_id} {second.snapshot.run_id}",
+        )
+
+
+ACCURACY = _Accuracy(
+    "Accuracy",
+    "How good is the student, and for whom?",
+    ((ACCURACY_OVER_EPOCHS, CLASS_ACCURACY), (CONFUSION,)),
+)

@@ -1,0 +1,180 @@
+"""What a gallery of training images holds at an epoch: which ones, in what order, in words."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from app.components import Gallery, Picture
+from app.figures.drawing import GROUP_COLOURS
+from app.lab.views.images.encoding import data_uris
+from app.lab.views.images.selection import Selection, in_words
+from app.lab.views.images.values import COLUMNS, ImagesAt, Values, images_at
+from app.lab.views.moment import Moment
+from app.shared import engine, status
+from bikd_core.data.pictures import PicturesUnavailable
+from bikd_core.runs import Snapshot, StoreError
+
+Order = Literal["hard", "soft", "loss"]  # by w_hard, by w_soft, by the student's cross-entropy
+SHOWN = 24  # pictures at once
+NO_BELIEFS = (
+    "This run is of an earlier version, which did not keep what the student takes each picture for."
+)
+_COLUMNS = 6
+
+
+class Section(NamedTuple):
+    """A part of a gallery: rows of the panel in the order shown."""
+
+    title: str
+    rows: tuple[int, ...]
+
+
+def column_of(order: Order) -> str:
+    """Return the column of the images' values that a gallery is ordered by."""
+    return "ce_student" if order == "loss" else f"w_{order}"
+
+
+def order_in_words(order: Order) -> str:
+    """Return what a gallery is ordered by, for people."""
+    return "student's loss" if order == "loss" else column_of(order)
+
+
+def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Section, ...]:
+    """Return the highest and the lowest of the kept images, half of `SHOWN` each, or all of few.
+
+    Equal values are in the panel's order. No image is in both sections.
+
+    Args:
+        values: [N, 7] what the images have.
+        kept: [N] which of them may be shown.
+        order: What they are ordered by.
+    """
+    rows = np.flatnonzero(kept)
+    falling = rows[np.argsort(-values[rows, COLUMNS.index(column_of(order))], kind="stable")]
+    name = order_in_words(order)
+    if len(falling) <= SHOWN:
+        number = "One picture" if len(falling) == 1 else f"All {len(falling)}, highest {name} first"
+        return (Section(number if len(falling) else "None here", tuple(falling.tolist())),)
+    half = SHOWN // 2
+    return (
+        Section(f"Highest {name}", tuple(falling[:half].tolist())),
+        Section(f"Lowest {name}", tuple(falling[: -half - 1 : -1].tolist())),
+    )
+
+
+def gallery_at(moment: Moment, order: Order, selection: Selection | None) -> Gallery:
+    """Return the gallery of what is selected of a run's images at an epoch, or of all of them."""
+    snapshot = moment.snapshot
+    return _gallery(
+        snapshot.run_id, snapshot.version, moment.chosen, order, selection, _moment=moment
+    )
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _gallery(
+    run_id: str,
+    version: int,
+    chosen: int,
+    order: Order,
+    selection: Selection | None,
+    *,
+    _moment: Moment,
+) -> Gallery:
+    """Return the gallery, made once for all browsers that look at the same pictures."""
+    title = "Which pictures are hard for the student?"
+    if order != "loss":
+        title = f"Which pictures get {order}-loss weight?"
+
+    def nothing(why: str) -> Gallery:
+        return Gallery(title, why, [("", ())], SHOWN, _COLUMNS)
+
+    epoch = (selection.epoch if selection else None) or chosen
+    if not _moment.has_begun or epoch > len(_moment.snapshot.epochs):
+        return nothing(_moment.why_nothing)
+    try:
+        images = images_at(_moment.snapshot, epoch)
+    except StoreError as error:
+        return nothing(str(error))
+    labels = images.panel.labels
+    kept = np.ones(len(labels), dtype=np.bool_)
+    if selection is not None and selection.taken_for is not None and not images.has_beliefs:
+        return nothing(NO_BELIEFS)
+    if selection is not None:
+        kept = selection.keeps(labels, images.values)
+    parts = sections(images.values, kept, order)
+    rows = [row for part in parts for row in part.rows]
+    pictures, complaint = pictures_of(images, rows, order)
+    filled = [(part.title, [pictures.pop(0) for _ in part.rows]) for part in parts]
+    sentence = complaint or _read(images, parts, order, selection, int(kept.sum()))
+    return Gallery(title, sentence, filled, SHOWN, _COLUMNS)
+
+
+def _read(
+    images: ImagesAt,
+    parts: tuple[Section, ...],
+    order: Order,
+    selection: Selection | None,
+    count: int,
+) -> str:
+    """Return what the gallery says; a second sentence where the method has no weights."""
+    labels, group_of = images.panel.labels, images.groups()
+    if selection is not None and selection.row is not None:
+        words = f"At epoch {images.epoch}, one of {len(labels):,} training pictures."
+    elif selection is not None:
+        pictures_are = "picture is" if count == 1 else "pictures are"
+        words = f"At epoch {images.epoch}, {count:,} {pictures_are} of {selection.title}."
+    else:
+        few = [sum(group_of[int(labels[row])] == "few" for row in part.rows) for part in parts]
+        each = len(parts[0].rows)
+        lowest = f" and {few[1]} of the {each} lowest" if len(parts) > 1 else ""
+        words = (
+            f"At epoch {images.epoch}, of {count:,} training pictures, {few[0]} of the {each} "
+            f"highest{lowest} are of few-shot classes."
+        )
+    if order == "loss":
+        method = status.method_of(images.snapshot)
+        return f"{words} {method} has no weights, so the student's loss orders them."
+    return words
+
+
+def pictures_of(
+    images: ImagesAt, rows: list[int], order: Order, *, is_exact: bool = False
+) -> tuple[list[Picture], str]:
+    """Return the pictures of these rows, and a sentence if they are not on this machine."""
+    indices = images.panel.original_indices[rows].tolist()
+    complaint = ""
+    try:
+        uris = _uris(images.snapshot, indices, is_exact=is_exact)
+    except PicturesUnavailable as error:
+        uris, complaint = [""] * len(rows), str(error)
+    groups, column = images.groups(), column_of(order)
+    values = images.values[rows, COLUMNS.index(column)].astype(np.float64).tolist()
+    shown = "loss" if order == "loss" else column
+    names = images.started.class_names
+    taken = images.values[rows, COLUMNS.index("taken_for")].tolist()
+    pictures = []
+    for row, index, uri, value, label in zip(rows, indices, uris, values, taken, strict=True):
+        name = images.name_of(row)
+        belief = "" if np.isnan(label) else f", taken for {in_words(names[int(label)])}"
+        group = groups[int(images.panel.labels[row])]
+        pictures.append(
+            Picture(
+                id=index,
+                image=uri,
+                alt=f"{in_words(name)}, {shown} {value:.2f}{belief}",
+                name=name,
+                value=f"{value:.2f}",
+                group=group,
+                colour=GROUP_COLOURS[group],
+            )
+        )
+    return pictures, complaint
+
+
+def _uris(snapshot: Snapshot, indices: list[int], *, is_exact: bool) -> list[str]:
+    folder = engine.manager().places.data
+    return data_uris(snapshot.config.data.dataset, indices, folder, is_exact=is_exact)

@@ -1,0 +1,191 @@
+"""One training picture: large, in words, and over all epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from app import figures
+from app.components import live_plot, portrait
+from app.figures.drawing import Drawing, empty
+from app.figures.picture import (
+    PICTURE_HEIGHT,
+    PICTURE_INFLUENCE_QUESTION,
+    PICTURE_LOSSES_QUESTION,
+    PICTURE_WEIGHTS_QUESTION,
+)
+from app.lab.views.images.contents import NO_BELIEFS, pictures_of
+from app.lab.views.images.selection import in_words
+from app.lab.views.images.values import COLUMNS, History, ImagesAt, history, images_at
+from app.lab.views.moment import Moment
+from bikd_core.data.sources import facts_of
+from bikd_core.runs import Snapshot, StoreError
+
+WIDTHS = (0.46, 0.54)  # of the two columns
+_VALUES = {
+    "w_hard": "w_hard",
+    "w_soft": "w_soft",
+    "ce_student": "student's loss",
+    "ce_teacher": "teacher's loss",
+}
+_WHOSE: tuple[Literal["student", "teacher"], ...] = ("student", "teacher")
+
+
+class _Drawings(NamedTuple):
+    weights: Drawing
+    losses: Drawing
+    influence: Drawing
+
+
+def show(moment: Moment, index: int, beside: Any) -> None:
+    """Draw the picture, its words and its weights `beside` the gallery; the rest below both.
+
+    Args:
+        moment: The run and the epoch looked at.
+        index: The picture's original index.
+        beside: The column beside the gallery.
+    """
+    images = _images(moment)
+    row = None if isinstance(images, str) else _row_of(images, index)
+    if isinstance(images, str) or row is None:
+        beside.info(images if isinstance(images, str) else _not_among(index))
+        return
+    snapshot = moment.snapshot
+    drawings = _drawings(
+        snapshot.run_id, snapshot.version, moment.chosen, row, _snapshot=snapshot, _images=images
+    )
+    draw = partial(live_plot, keep_zoom_of=f"{snapshot.run_id} {index}")
+    with beside:
+        _portrait(images, row, key="portrait")
+        draw(drawings.weights, key="figure_picture_weights")
+    left, right = st.columns(WIDTHS, gap="medium")
+    with left:
+        draw(drawings.losses, key="figure_picture_losses")
+    with right:
+        draw(drawings.influence, key="figure_picture_influence")
+
+
+def show_words(moment: Moment, index: int, side: str) -> None:
+    """Draw the picture and its words alone, as one of two runs has them."""
+    images = _images(moment)
+    row = None if isinstance(images, str) else _row_of(images, index)
+    if isinstance(images, str) or row is None:
+        st.info(_not_among(index))
+        return
+    _portrait(images, row, key=f"portrait_{side}")
+
+
+def _images(moment: Moment) -> ImagesAt | str:
+    """Return the run's images at the epoch looked at, or why there are none."""
+    if not moment.has_begun:
+        return moment.why_nothing
+    try:
+        return images_at(moment.snapshot, moment.chosen)
+    except StoreError as error:
+        return str(error)
+
+
+def _not_among(index: int) -> str:
+    return f"Picture {index} is not among this run's training pictures."
+
+
+def _row_of(images: ImagesAt, index: int) -> int | None:
+    found = np.flatnonzero(images.panel.original_indices == index)
+    return int(found[0]) if len(found) else None
+
+
+def _portrait(images: ImagesAt, row: int, *, key: str) -> None:
+    [picture], _ = pictures_of(images, [row], "loss", is_exact=True)
+    portrait(picture, _lines(images, row), key=key)
+
+
+def _lines(images: ImagesAt, row: int) -> list[str]:
+    """Return the heading and the lines beside a picture: what it is, what it has at this epoch."""
+    name = in_words(images.name_of(row))
+    count = images.started.class_counts[int(images.panel.labels[row])]
+    now = dict(zip(COLUMNS, images.values[row].tolist(), strict=True))
+    words = [
+        f"{word} {now[column]:.2f}" for column, word in _VALUES.items() if not np.isnan(now[column])
+    ]
+    title = facts_of(images.snapshot.config.data.dataset).title
+    return [
+        f"{name[0].upper()}{name[1:]}, one of {count:,} training pictures",
+        f"No. {images.panel.original_indices[row]} of {title}",
+        f"Epoch {images.epoch}: {' · '.join(words)}",
+        *_beliefs(images, row),
+    ]
+
+
+def _beliefs(images: ImagesAt, row: int) -> list[str]:
+    """Return what student and teacher take it for, most probable first; the right one marked."""
+    if not images.has_beliefs:
+        return [NO_BELIEFS]
+    lines = []
+    right = int(images.panel.labels[row])
+    for whose in _WHOSE:
+        words = [
+            f"{images.started.class_names[label]} {100 * share:.0f} %"
+            f"{' ✓' if label == right else ''}"
+            for label, share in images.beliefs(row, whose)
+        ]
+        if words:
+            lines.append(f"{whose.capitalize()} believes: {' · '.join(words)}")
+    return lines
+
+
+# Over the epochs ---------------------------------------------------------------------------------
+
+
+@st.cache_resource(max_entries=200, show_spinner=False)
+def _drawings(
+    run_id: str, version: int, chosen: int, row: int, *, _snapshot: Snapshot, _images: ImagesAt
+) -> _Drawings:
+    """Return the figures of one picture, made once for all browsers that look at it."""
+    try:
+        found = history(_snapshot, row)
+    except StoreError as error:
+        return _Drawings(
+            *(
+                empty(question, str(error), PICTURE_HEIGHT)
+                for question in (
+                    PICTURE_WEIGHTS_QUESTION,
+                    PICTURE_LOSSES_QUESTION,
+                    PICTURE_INFLUENCE_QUESTION,
+                )
+            )
+        )
+    what = f"this {in_words(_images.name_of(row))}"
+    return _draw(found, what, chosen, _snapshot.config.training.epochs)
+
+
+def _draw(found: History, what: str, chosen: int, planned: int) -> _Drawings:
+    place = (what, found.every, chosen, planned)
+    lines = {name: found.line(name) for name in COLUMNS}
+
+    def pair(
+        draw: Callable[..., Drawing],
+        question: str,
+        hard: list[float] | None,
+        soft: list[float] | None,
+    ) -> Drawing:
+        if hard is None or soft is None:
+            why = "This method has no weight net: start a run with BiKD to see it."
+            return empty(question, why, PICTURE_HEIGHT)
+        return draw(hard, soft, *place)
+
+    student = lines["ce_student"]
+    assert student is not None  # every method has it
+    return _Drawings(
+        pair(figures.picture_weights, PICTURE_WEIGHTS_QUESTION, lines["w_hard"], lines["w_soft"]),
+        figures.picture_losses(student, lines["ce_teacher"], *place),
+        pair(
+            figures.picture_influence,
+            PICTURE_INFLUENCE_QUESTION,
+            lines["influence_hard"],
+            lines["influence_soft"],
+        ),
+    )

@@ -1,0 +1,75 @@
+"""The row of pictures under a view's figures: what was clicked on in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from app.components import Gallery, gallery
+from app.lab.views.images.contents import Order, gallery_at, order_in_words
+from app.lab.views.images.selection import Selection, clear_selection, selected_in
+from app.lab.views.moment import Moment
+from app.shared.session import session
+
+PICTURES = "Pictures"  # the view that a click on a picture opens
+STRIP = 12  # pictures
+
+
+def show_strip(moment: Moment, view: str) -> None:
+    """Draw the pictures of what was clicked on in the figures of a view."""
+    if session().view not in ("", view):
+        st.rerun()  # a picture was clicked on: another view opens, with all of its controls
+    if not moment.snapshot.epochs:
+        return
+    selected = selected_in(moment.snapshot.run_id)
+    if selected is None:
+        st.caption("Click on a class, a bar, a bin or a point to see its pictures.")
+        return
+    selection = selected.selection
+    order: Order = (selection.kind or "hard") if moment.has_weights else "loss"
+    whole = gallery_at(moment, order, selection)
+    open_pictures = partial(_open_pictures, moment.snapshot.run_id)
+    ids = [picture["id"] for _, items in whole.sections for picture in items]
+    _head(selection, partial(open_pictures, ids[0] if selection.row is not None and ids else None))
+    highest = f"Highest {order_in_words(order)}"
+    first = [
+        (title if len(items) <= STRIP else highest, items[:STRIP])
+        for title, items in whole.sections[:1]
+    ]
+    gallery(
+        Gallery("", whole.sentence, first, STRIP, STRIP),
+        key="strip",
+        selected=None,
+        on_pick=open_pictures,
+    )
+
+
+def _head(selection: Selection, open_pictures: Callable[[], None]) -> None:
+    """Draw what is selected, and what can be done with it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**Which pictures are these?** {selection.title}", width="content")
+        st.button(
+            "Clear selection",
+            key="clear_strip",
+            icon=":material/filter_alt_off:",
+            on_click=clear_selection,
+        )
+        st.button(
+            "Open in Pictures",
+            key="open_pictures",
+            icon=":material/photo_library:",
+            on_click=open_pictures,
+        )
+
+
+def _open_pictures(run_id: str, picture: int | None) -> None:
+    """Open the view of a run's pictures, with one of them large if one is given."""
+    session().view = PICTURES
+    if picture is None:
+        return
+    session().picture = picture
+    selected = selected_in(run_id)
+    if selected is not None and selected.selection.row is not None:
+        clear_selection()  # the gallery beside the large picture need not hold it alone

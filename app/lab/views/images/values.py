@@ -1,0 +1,162 @@
+"""What each training image had at an epoch, and one image over all epochs.
+
+N training images in the panel's order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures.classes import rows_of
+from bikd_core.events import BELIEF_UNIT, Frame, Panel, RunStarted
+from bikd_core.runs import Snapshot
+
+MAX_POINTS = 400  # epochs of an image's history; of longer runs every n-th is read
+CACHE_BYTES = 96 * 2**20  # of values in memory
+#: The columns of `values_at`.
+COLUMNS = (
+    *("w_hard", "w_soft", "ce_student", "ce_teacher", "influence_hard", "influence_soft"),
+    "taken_for",  # the label of the student's most probable class
+)
+_LARGEST = 60_000.0  # what half precision holds
+
+Values = NDArray[np.float16]  # [N, 7] or [epochs, 7], `COLUMNS`; NaN where the method has none
+
+
+class ImagesAt(NamedTuple):
+    """All training images of a run at one epoch."""
+
+    snapshot: Snapshot
+    started: RunStarted
+    epoch: int
+    panel: Panel
+    values: Values
+
+    @property
+    def has_beliefs(self) -> bool:
+        """Whether the run kept what student and teacher believe of each image."""
+        return not np.isnan(self.values[:, COLUMNS.index("taken_for")]).all()
+
+    def beliefs(self, row: int, whose: Literal["student", "teacher"]) -> list[tuple[int, float]]:
+        """Return the most probable classes of an image: (label, probability); [] if not kept.
+
+        Raises:
+            StoreError: The epoch's frame is damaged (`CorruptRunError`) or gone.
+        """
+        frame = self.snapshot.folder.frame(self.epoch)
+        classes, beliefs = (
+            (frame.student_top, frame.student_belief)
+            if whose == "student"
+            else (frame.teacher_top, frame.teacher_belief)
+        )
+        if classes is None or beliefs is None:
+            return []
+        shares = (beliefs[row] / BELIEF_UNIT).tolist()
+        return list(zip(classes[row].tolist(), shares, strict=True))
+
+    def name_of(self, row: int) -> str:
+        """Return the name of an image's class."""
+        return self.started.class_names[int(self.panel.labels[row])]
+
+    def groups(self) -> dict[int, str]:
+        """Return many, medium or few, by label."""
+        rows = rows_of(self.started.class_names, self.started.class_counts)
+        return dict(zip(rows.labels, rows.groups, strict=True))
+
+
+def images_at(snapshot: Snapshot, epoch: int) -> ImagesAt:
+    """Return the training images at an epoch that is done.
+
+    Raises:
+        StoreError: The epoch's frame, or the panel, is damaged (`CorruptRunError`) or gone.
+    """
+    assert snapshot.resolved is not None  # no epoch is done before the run has begun
+    values = values_at(snapshot, epoch)
+    return ImagesAt(snapshot, snapshot.resolved, epoch, snapshot.folder.panel(), values)
+
+
+# Values by epoch ---------------------------------------------------------------------------------
+
+
+class _Cache:
+    """The most recently used values of all runs, within `CACHE_BYTES`. Safe for all threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: OrderedDict[tuple[str, int, float], Values] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: tuple[str, int, float]) -> Values | None:
+        with self._lock:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def put(self, key: tuple[str, int, float], values: Values) -> None:
+        with self._lock:
+            if key in self._held:
+                return
+            self._held[key] = values
+            self._bytes += values.nbytes
+            while self._bytes > CACHE_BYTES:
+                self._bytes -= self._held.popitem(last=False)[1].nbytes
+
+
+_cache = _Cache()
+
+
+def values_at(snapshot: Snapshot, epoch: int) -> Values:
+    """Return what each image had at an epoch that is done: [N, 7] in half precision.
+
+    Raises:
+        StoreError: The epoch's frame is damaged (`CorruptRunError`) or gone.
+    """
+    # A resumed run may train an epoch again; its seconds then differ.
+    key = (snapshot.run_id, epoch, snapshot.epochs[epoch - 1].seconds)
+    values = _cache.get(key)
+    if values is None:
+        values = _values_of(snapshot.folder.frame(epoch))
+        _cache.put(key, values)
+    return values
+
+
+def _values_of(frame: Frame) -> Values:
+    values = np.full((len(frame.ce_student), len(COLUMNS)), np.nan, dtype=np.float16)
+    for start, pair in ((0, frame.weights), (4, frame.influence)):
+        if pair is not None:
+            values[:, start : start + 2] = np.clip(pair, -_LARGEST, _LARGEST)
+    values[:, 2] = np.minimum(frame.ce_student, _LARGEST)
+    if frame.ce_teacher is not None:
+        values[:, 3] = np.minimum(frame.ce_teacher, _LARGEST)
+    if frame.student_top is not None:
+        values[:, 6] = frame.student_top[:, 0]
+    return values
+
+
+class History(NamedTuple):
+    """One image over the epochs 1, 1 + every, 1 + 2·every and so on."""
+
+    every: int
+    values: Values  # [epochs, 7], of that image
+
+    def line(self, column: str) -> list[float] | None:
+        """Return the values of one column; None where the method has none."""
+        line = self.values[:, COLUMNS.index(column)].astype(np.float64)
+        return None if np.isnan(line).all() else line.tolist()
+
+
+def history(snapshot: Snapshot, row: int) -> History:
+    """Return one training image over all epochs that are done.
+
+    Raises:
+        StoreError: A frame is damaged (`CorruptRunError`) or gone.
+    """
+    done = len(snapshot.epochs)
+    every = -(-done // MAX_POINTS)
+    epochs = range(1, done + 1, max(every, 1))
+    return History(every, np.stack([values_at(snapshot, epoch)[row] for epoch in epochs]))

@@ -1,0 +1,245 @@
+"""The view "One step": a recorded step of the real run, walked through phase by phase.
+
+Steps are recorded while somebody steps (`StepTrace`); looking back never undoes training.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from pydantic import BeforeValidator, Field
+
+from app.components import live_plot, stepper
+from app.components.stepper import Place, place_of
+from app.figures.drawing import Drawing, empty
+from app.figures.step import Step
+from app.lab.views.moment import Moment
+from app.lab.views.phases import PHASES, PLAIN_PHASES, BatchPictures, Phase, StepFigure
+from app.lab.views.view import View
+from app.shared import access, engine, status
+from app.shared.engine import attempt
+from app.shared.link import Link
+from app.shared.session import session
+from bikd_core.config import METHOD_FACTS
+from bikd_core.data.pictures import PicturesUnavailable, load_pictures
+from bikd_core.runs import Snapshot, StoreError
+
+_CAN_STEP = ("starting", "running", "paused")
+
+
+def _in_plain_digits(value: object) -> object:
+    """Refuse what `int` would read, but nobody writes: signs, blanks, underscores."""
+    if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= 9):
+        raise ValueError("not a whole number")
+    return value
+
+
+Count = Annotated[int, BeforeValidator(_in_plain_digits), Field(ge=1)]
+
+
+class OneStepLink(Link):
+    """What the address holds of the view: where the walk stands."""
+
+    phase: Count = Field(1, description="a whole number from 1 on")
+    step: Count | None = Field(None, description="a whole number from 1 on")
+
+    @property
+    def place(self) -> Place:
+        """The same as the bar counts it: phases from 0."""
+        return Place(self.phase - 1, self.step)
+
+
+class _OneStep(View):
+    def written(self, run_id: str) -> dict[str, str]:
+        """Return where a run's walk stands: the bar knows it, from the browser."""
+        place = place_of(_key(run_id), self.choices(OneStepLink).place)
+        given = {"phase": str(place.phase + 1), "step": str(place.step)}
+        link, _ = OneStepLink.read(given)  # values that are not possible are left out
+        return link.write()
+
+    def show(self, moment: Moment) -> None:
+        self._show(moment)
+
+    def show_pair(self, first: Moment, second: Moment) -> None:
+        """Draw the two runs one above the other: the figures need the page's whole width."""
+        for side, moment in zip("AB", (first, second), strict=True):
+            st.markdown(f"##### {side} · {moment.snapshot.name}")
+            self._show(moment, side)
+
+    def _show(self, moment: Moment, side: str = "") -> None:
+        with st.container(key=f"step_view{side}", gap="xxsmall"):
+            _walk(moment, self.choices(OneStepLink).place, side)
+
+
+ONE_STEP = _OneStep("One step", "What happens in one step of training?", link=OneStepLink)
+
+
+# The walk ----------------------------------------------------------------------------------------
+
+
+def _key(run_id: str) -> str:
+    return f"stepper {run_id} {session().visit}"
+
+
+def _walk(moment: Moment, start: Place, side: str) -> None:
+    """Draw the bar of the walk, and the phase where it stands.
+
+    Who follows sees the newest step, or the last one recorded until the epoch looked at.
+    """
+    snapshot = moment.snapshot
+    files = snapshot.folder.traces()
+    steps = {number: int(path.stem.split("-")[0]) for number, path in files.items()}
+    phases = PHASES if _has_weight_net(snapshot) else PLAIN_PHASES
+    newest = _newest(steps, moment.chosen, done=len(snapshot.epochs))
+    place = stepper(
+        key=_key(snapshot.run_id),
+        start=start,
+        phases=[phase.name for phase in phases],
+        steps=steps,
+        newest=newest,
+        why_not=_why_no_step(snapshot),
+        on_ask=partial(_ask, snapshot.run_id),
+    )
+    if session().has_asked_for_step:
+        session().has_asked_for_step = False
+        st.rerun()  # the page's buttons, and a refusal, are outside of this part of it
+    phase = phases[place.phase]
+    words, formula = st.columns([0.52, 0.48], gap="medium", vertical_alignment="center")
+    words.markdown(phase.words.format(method=status.method_of(snapshot)))
+    formula.markdown(f"${phase.formula}$")
+    step = place.step or newest
+    _figures(snapshot, phase, step, files.get(step), side)
+
+
+def _why_no_step(snapshot: Snapshot) -> str:
+    """Return why the run cannot be asked for another step; "" if it can."""
+    if snapshot.state not in _CAN_STEP:
+        return "This run does not train"
+    return access.refusal(snapshot.folder)
+
+
+def _ask(run_id: str, level: Literal["inner", "outer"]) -> None:
+    session().forget_complaints()
+    attempt(lambda: access.manager_for(run_id).step(run_id, level))
+    session().has_asked_for_step = True
+
+
+def _has_weight_net(snapshot: Snapshot) -> bool:
+    if snapshot.resolved is None:  # not begun: as it will be
+        return METHOD_FACTS[snapshot.config.method.method].has_weight_net
+    return snapshot.resolved.estimator != ""
+
+
+def _newest(steps: dict[int, int], chosen: int, *, done: int) -> int:
+    """Return the step that who follows sees; 0 if none is recorded."""
+    if not steps:
+        return 0
+    until = [number for number, epoch in steps.items() if epoch <= chosen or chosen >= done]
+    return max(until) if until else min(steps)
+
+
+# A phase's figures -------------------------------------------------------------------------------
+
+
+def _figures(snapshot: Snapshot, phase: Phase, number: int, file: Path | None, side: str) -> None:
+    draw = partial(live_plot, keep_zoom_of=snapshot.run_id)
+    question = phase.rows[0][0].question
+    if file is None:
+        draw(empty(question, _how_to(snapshot)), key=f"figure_step_none{side}")
+        return
+    try:
+        changed = file.stat().st_mtime_ns
+        step = _step(snapshot.run_id, number, changed, _snapshot=snapshot)
+    except (StoreError, FileNotFoundError) as error:
+        why = f"Step {number} cannot be shown: {error}"
+        draw(empty(question, why), key=f"figure_step_none{side}")
+        return
+    pictures, complaint = _pictures(snapshot, step)
+    for row in phase.rows:
+        kept = [figure for figure in row if figure.is_worth_drawing(step)]
+        for figure, column in zip(kept, st.columns(max(len(kept), 1), gap="medium"), strict=False):
+            drawing = _drawing(
+                snapshot.run_id,
+                number,
+                changed,
+                figure.name,
+                pictures is not None,
+                _figure=figure,
+                _step=step,
+                _pictures=pictures,
+            )
+            with column:
+                draw(drawing, key=f"figure_step_{figure.name}{side}")
+    if complaint and phase.shows_pictures:
+        st.caption(complaint)
+
+
+def _how_to(snapshot: Snapshot) -> str:
+    """Return how a step gets recorded, as long as there is none."""
+    if snapshot.state in _CAN_STEP:
+        if access.refusal(snapshot.folder):
+            return "No step of this run is under the lens yet; who steers the run can step."
+        return (
+            "No step of this run is under the lens yet. Press “+ one inner step” above (or Pause, "
+            "then Step → one inner step): the run trains for one step, and it is drawn here."
+        )
+    if snapshot.state == "queued":
+        return "This run has not begun yet. Once it trains, a step can be put under the lens."
+    again = "Resume it" if snapshot.can_resume else "Start a run"
+    return (
+        "Nobody stepped through this run, so no step of it is recorded. "
+        f"{again}, then press Pause and Step → one inner step."
+    )
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Step:
+    """Return a step, whole; `changed` tells apart a step that a resumed run did again.
+
+    Raises:
+        StoreError: The step or the run's panel is damaged (`CorruptRunError`) or gone.
+    """
+    trace, panel = _snapshot.folder.trace(number), _snapshot.folder.panel()
+    assert _snapshot.resolved is not None  # training begins with it
+    controls = _snapshot.config.flat()
+    return Step(
+        trace,
+        panel.labels[trace.rows],
+        _snapshot.resolved,
+        controls["inner_steps"],
+        panel.original_indices[trace.rows],
+        controls["meta_loss"],
+    )
+
+
+def _pictures(snapshot: Snapshot, step: Step) -> tuple[NDArray[np.uint8] | None, str]:
+    """Return the batch's pictures, [B, H, W, channels]; or why they are not at hand."""
+    dataset, folder = snapshot.config.data.dataset, engine.manager().places.data
+    try:
+        return load_pictures(dataset, step.original_indices, folder), ""
+    except PicturesUnavailable as error:
+        return None, str(error)
+
+
+@st.cache_resource(max_entries=300, show_spinner=False)
+def _drawing(
+    run_id: str,
+    number: int,
+    changed: int,
+    name: str,
+    has_pictures: bool,
+    *,
+    _figure: StepFigure,
+    _step: Step,
+    _pictures: BatchPictures,
+) -> Drawing:
+    """Return a figure of a step, drawn once for all browsers that look at it."""
+    if not _step.is_finite:
+        why = f"The losses of step {number} are not finite, so there is nothing to draw."
+        return empty(_figure.question, why)
+    return _figure.draw(_step, _pictures)

@@ -1,0 +1,179 @@
+"""The phases of one training step: what happens in each, its formula, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.figures import step as figures
+from app.figures.drawing import Drawing, Kind
+from app.figures.step import Extremes, Step
+from app.figures.step.influence import ANSWER_QUESTIONS, INFLUENCE_QUESTIONS, WINDOW_QUESTION
+from app.figures.step.losses import (
+    BATCH_QUESTION,
+    OUTER_LOSS_QUESTION,
+    OUTER_PULL_QUESTION,
+    PULL_QUESTION,
+)
+from app.figures.step.new_weights import NEW_WEIGHTS_QUESTIONS
+from app.lab.views.images.encoding import row_of_pictures
+
+_PICTURES_A_ROW = 12  # in the batch's figure
+
+BatchPictures = NDArray[np.uint8] | None  # [B, H, W, channels]; None: not on this machine
+
+
+class StepFigure(NamedTuple):
+    """One figure of a step."""
+
+    name: str  # of its element and of its export file
+    question: str
+    draw: Callable[[Step, BatchPictures], Drawing]
+    is_worth_drawing: Callable[[Step], bool] = lambda step: True
+
+
+class Phase(NamedTuple):
+    """One stop of the walk: what happens, its formula, and its figures, row by row."""
+
+    name: str
+    words: str
+    formula: str
+    rows: tuple[tuple[StepFigure, ...], ...]
+    shows_pictures: bool = False
+
+
+# Figures -----------------------------------------------------------------------------------------
+
+
+def _batch(step: Step, pictures: BatchPictures) -> Drawing:
+    if pictures is None:
+        return figures.batch(step)
+    rows = [row_of_pictures(pictures[band.members[:_PICTURES_A_ROW]]) for band in step.bands]
+    return figures.batch(step, rows)
+
+
+def _influence(step: Step, pictures: BatchPictures, kind: Kind) -> Drawing:
+    if pictures is None:
+        return figures.influence(step, kind)
+    order = figures.order_of(step, kind)
+    first, last = order[: figures.NUM_EXTREMES], order[-figures.NUM_EXTREMES :]
+    extremes = Extremes(row_of_pictures(pictures[first]), row_of_pictures(pictures[last]))
+    return figures.influence(step, kind, extremes)
+
+
+def _without_pictures(
+    draw: Callable[..., Drawing], step: Step, pictures: BatchPictures, **which: Kind
+) -> Drawing:
+    return draw(step, **which)
+
+
+BATCH = StepFigure("batch", BATCH_QUESTION, _batch)
+PULL = StepFigure("pull", PULL_QUESTION, partial(_without_pictures, figures.pull))
+OUTER_LOSS = StepFigure(
+    "outer_loss", OUTER_LOSS_QUESTION, partial(_without_pictures, figures.outer_loss)
+)
+OUTER_PULL = StepFigure(
+    "outer_pull", OUTER_PULL_QUESTION, partial(_without_pictures, figures.outer_pull)
+)
+INFLUENCE = tuple(
+    StepFigure(f"influence_{kind}", question, partial(_influence, kind=kind))
+    for kind, question in INFLUENCE_QUESTIONS.items()
+)
+WINDOW = StepFigure(
+    "window",
+    WINDOW_QUESTION,
+    partial(_without_pictures, figures.window),
+    lambda step: step.inner_steps > 1,  # a window of one is full at each step
+)
+ANSWER = tuple(
+    StepFigure(
+        f"answer_{kind}",
+        question,
+        partial(_without_pictures, figures.answer, kind=kind),
+        lambda step: step.window_closed,  # a net that has not moved has no answer to show
+    )
+    for kind, question in ANSWER_QUESTIONS.items()
+)
+NEW_WEIGHTS = tuple(
+    StepFigure(f"new_{kind}", question, partial(_without_pictures, figures.new_weights, kind=kind))
+    for kind, question in NEW_WEIGHTS_QUESTIONS.items()
+)
+
+# Phases ------------------------------------------------------------------------------------------
+
+#: For a method with a weight net. Source of the formulas: arXiv:2605.17839 and its published code.
+PHASES = (
+    Phase(
+        "Batch",
+        "The student θ meets a long-tailed batch. All that the weight net V sees of a picture are "
+        "two losses: the student's and the teacher's.",
+        r"w_i = V_\varphi\big(\mathrm{CE}(z_i, y_i),\ \mathrm{CE}(t_i, y_i)\big) \in (0, 1)^2",
+        ((BATCH,),),
+        shows_pictures=True,
+    ),
+    Phase(
+        "Virtual student",
+        "A copy of the student goes one plain step down the weighted loss. It is a trial: the "
+        "student itself does not move yet.",
+        r"\theta' = \theta - \eta \nabla_\theta L_{tr}, \quad L_{tr} = \tfrac{1}{B} \sum_i "
+        r"w_{hard,i} L_{hard,i} + w_{soft,i} L_{soft,i}",
+        ((PULL,),),
+    ),
+    Phase(
+        "D_val loss",
+        "The copy is judged on pictures of D_val, a small set in which all classes are equally "
+        "frequent.",
+        r"L_{val}(\theta') - L_{val}(\theta) \approx \tfrac{\eta}{B} \sum_i w_i \cdot "
+        r"\mathrm{influence}_i",
+        ((OUTER_LOSS, OUTER_PULL),),
+    ),
+    Phase(
+        "Influence",
+        "Had this picture had a little more weight, would D_val's loss be lower? Then its "
+        "influence is negative.",
+        r"\mathrm{influence}_i = \tfrac{B}{\eta}\, \partial L_{val} / \partial w_i = "
+        r"-\nabla L_{val} \cdot \nabla L_i",
+        (INFLUENCE,),
+        shows_pictures=True,
+    ),
+    Phase(
+        "Weight net",
+        "The pictures' wishes go back through the weight net; the average of k steps' wishes "
+        "moves it once.",
+        r"\varphi \leftarrow \mathrm{Adam}\Big(\tfrac{1}{k} \sum \sum_i "
+        r"\frac{\partial L_{val}}{\partial w_i} \frac{\partial w_i}{\partial \varphi}\Big)",
+        ((WINDOW,), ANSWER),
+    ),
+    Phase(
+        "New weights",
+        "The same batch gets the weights that the net gives now, and with these the real student "
+        "steps.",
+        r"\theta \leftarrow \mathrm{SGD}\big(\nabla_\theta \tfrac{1}{B} \sum_i w^{new}_{hard,i} "
+        r"L_{hard,i} + w^{new}_{soft,i} L_{soft,i}\big)",
+        (NEW_WEIGHTS,),
+    ),
+)
+_PLAIN_WORDS = (
+    "{method} has no weight net: so there is no virtual student, no look at D_val and no "
+    "influence. A step is a batch, then the real step."
+)
+#: For the other methods.
+PLAIN_PHASES = (
+    Phase(
+        "Batch",
+        _PLAIN_WORDS,
+        r"\mathrm{CE}(z_i, y_i) = -\log p_{y_i}(x_i)",
+        ((BATCH,),),
+        shows_pictures=True,
+    ),
+    Phase(
+        "Real step",
+        _PLAIN_WORDS,
+        r"\theta \leftarrow \mathrm{SGD}\big(\nabla_\theta \tfrac{1}{B} \sum_i L_i\big)",
+        ((PULL,),),
+    ),
+)

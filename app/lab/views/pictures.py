@@ -1,0 +1,117 @@
+"""The view "Pictures": training pictures by their weight, and one of them large."""
+
+from __future__ import annotations
+
+import streamlit as st
+from pydantic import Field
+
+from app.components import gallery
+from app.figures.drawing import Kind
+from app.lab.views.accuracy import CLASS_ACCURACY
+from app.lab.views.images import one_picture
+from app.lab.views.images.contents import Order, gallery_at
+from app.lab.views.images.selection import Selection, clear_selection, selected_in
+from app.lab.views.images.strip import PICTURES as NAME
+from app.lab.views.moment import Moment
+from app.lab.views.view import View, show_figure, show_value
+from app.lab.views.weights import W_HARD, W_SOFT
+from app.shared.link import Link
+from app.shared.session import session
+
+_KEY = "gallery_by"
+_BESIDE = {"hard": W_HARD, "soft": W_SOFT, "loss": CLASS_ACCURACY}  # the gallery, by its order
+
+
+class PicturesLink(Link):
+    """What the address holds of the view; which picture is large is the page's to say."""
+
+    order: Kind = Field("hard", description="hard or soft")
+
+
+class _Pictures(View):
+    def show(self, moment: Moment) -> None:
+        """Draw the gallery, and beside it the picture looked at or a figure to click on."""
+        selected = selected_in(moment.snapshot.run_id)
+        selection = selected.selection if selected else None
+        order = self._controls(selection, has_weights=moment.has_weights)
+        looked_at = session().picture
+        left, right = st.columns(one_picture.WIDTHS, gap="medium")
+        with left:
+            shown = gallery_at(moment, order, selection)
+            gallery(shown, key="gallery", selected=looked_at, on_pick=_look_at)
+        if looked_at is not None:
+            one_picture.show(moment, looked_at, right)
+            return
+        with right:
+            show_figure(_BESIDE[order], moment)
+
+    def show_pair(self, first: Moment, second: Moment) -> None:
+        """Draw the galleries of run A and run B by the same order; the open picture in both."""
+        selected = selected_in(first.snapshot.run_id)
+        order = self._controls(
+            selected.selection if selected else None,
+            has_weights=first.has_weights or second.has_weights,
+        )
+        looked_at = session().picture
+        columns = st.columns(2, gap="medium")
+        for side, moment, column in zip("AB", (first, second), columns, strict=True):
+            shown = gallery_at(moment, order if moment.has_weights else "loss", None)
+            with column:
+                gallery(
+                    shown._replace(title=f"{side} · {shown.title}"),
+                    key=f"gallery_{side}",
+                    selected=looked_at,
+                    on_pick=_look_at,
+                )
+                if looked_at is not None:
+                    one_picture.show_words(moment, looked_at, side)
+
+    def _controls(self, selection: Selection | None, *, has_weights: bool) -> Order:
+        """Draw what the gallery is ordered by, and what undoes a choice; always there."""
+        with st.container(
+            key="gallery_controls", horizontal=True, vertical_alignment="center", gap="small"
+        ):
+            if has_weights:
+                self._order()
+            st.button(
+                "Clear selection",
+                key="clear_selection",
+                icon=":material/filter_alt_off:",
+                disabled=selection is None,
+                on_click=clear_selection,
+            )
+            st.button(
+                "Close picture",
+                key="close_picture",
+                icon=":material/close:",
+                disabled=session().picture is None,
+                on_click=_look_at,
+                args=(None,),
+            )
+            st.caption(
+                selection.title
+                if selection
+                else "Click on a picture, or on a class or bin beside.",
+                width="content",
+            )
+        return self.choices(PicturesLink).order if has_weights else "loss"
+
+    def _order(self) -> None:
+        show_value(_KEY, self.choices(PicturesLink).order)
+        st.segmented_control(
+            "Ordered by",
+            ["hard", "soft"],
+            format_func="by w_{}".format,
+            key=_KEY,
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+            on_change=lambda: self.choose(PicturesLink(order=st.session_state[_KEY])),
+        )
+
+
+def _look_at(picture: int | None) -> None:
+    session().picture = picture
+
+
+PICTURES = _Pictures(NAME, "Which pictures get weight?", link=PicturesLink)

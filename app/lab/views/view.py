@@ -1,0 +1,159 @@
+"""What a view of a run is, and how its figures are drawn; a plain view is just rows of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import streamlit as st
+
+from app import figures
+from app.components import live_plot
+from app.figures.drawing import Drawing, empty
+from app.lab.views.images.selection import Point, Selection, select, selected_in
+from app.lab.views.images.strip import show_strip
+from app.lab.views.moment import LinkT, Moment
+from app.shared.link import Link
+from app.shared.session import session
+from bikd_core.runs import Snapshot
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure. Views that show the same figure share the object."""
+
+    name: str  # of its element and of its export file; no two figures have the same
+    question: str
+    draw: Callable[[Moment], Drawing]  # from a moment that has begun
+    select: Callable[[Moment, Point], Selection | None] | None = None  # by a click on it
+
+    def at(self, moment: Moment) -> Drawing:
+        """Return the drawing; before the first epoch an empty one, in the same place."""
+        if not moment.has_begun:
+            return empty(self.question, moment.why_nothing)
+        return _drawn(
+            moment.snapshot.run_id,
+            moment.snapshot.version,
+            moment.chosen,
+            moment.by_class,
+            repr(moment.link),
+            self.name,
+            _figure=self,
+            _moment=moment,
+        )
+
+
+@st.cache_resource(max_entries=500, show_spinner=False)
+def _drawn(
+    run_id: str,
+    version: int,
+    chosen: int,
+    by_class: bool,
+    choices: str,
+    name: str,
+    *,
+    _figure: Figure,
+    _moment: Moment,
+) -> Drawing:
+    """Return a figure, drawn once for all browsers that look at the same thing."""
+    return _figure.draw(_moment)
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to look at a run. A view with more than rows of figures is a subclass."""
+
+    name: str  # in the bar and in the address
+    question: str  # the one it answers, for screen readers
+    rows: tuple[tuple[Figure, ...], ...] = ()
+    link: type[Link] | None = None  # what the address holds of it: the viewer's choices
+
+    def widgets(self, snapshot: Snapshot) -> None:
+        """Draw the view's own widgets, beside the bar: outside of what is polled."""
+
+    def fit(self, snapshot: Snapshot) -> str:
+        """Replace choices that the opened run does not allow; return a sentence if there are any.
+
+        Nothing to do for most views.
+        """
+        return ""
+
+    def written(self, run_id: str) -> dict[str, str]:
+        """Return what the address has to say of the view's choices for a run."""
+        return {} if self.link is None else self.choices(self.link).write()
+
+    def show(self, moment: Moment) -> None:
+        """Draw the view; under the figures, the pictures of what was clicked on."""
+        row_of_strip = self._row_of_strip(moment.snapshot.run_id)
+        for number, row in enumerate(self.rows):
+            for figure, column in zip(row, st.columns(len(row), gap="medium"), strict=True):
+                with column:
+                    show_figure(figure, moment)
+            with st.container():  # always drawn: what comes after it keeps its place
+                if number == row_of_strip:
+                    show_strip(moment, self.name)
+
+    def show_pair(self, first: Moment, second: Moment) -> None:
+        """Draw the view of run A and of run B side by side, each figure on the same axes."""
+        for row in self.rows:
+            for figure in row:
+                drawings = figures.on_same_axes(figure.at(first), figure.at(second))
+                columns = st.columns(2, gap="medium")
+                for side, drawing, moment, column in zip(
+                    "AB", drawings, (first, second), columns, strict=True
+                ):
+                    with column:
+                        live_plot(
+                            drawing._replace(title=f"{side} · {drawing.title}"),
+                            key=f"figure_{figure.name}_{side}",
+                            keep_zoom_of=moment.snapshot.run_id,
+                        )
+
+    def choices(self, kind: type[LinkT]) -> LinkT:
+        """Return what the viewer chose, as the view's own type of link."""
+        held = session().view_links.get(self.name)
+        return held if isinstance(held, kind) else kind()
+
+    def choose(self, choices: Link) -> None:
+        """Remember what the viewer chose, also while another view is open."""
+        session().view_links[self.name] = choices
+
+    def _row_of_strip(self, run_id: str) -> int | None:
+        """Return the row below which the strip stands: that of the figure clicked on, if any.
+
+        None if no figure can be clicked on.
+        """
+        selected = selected_in(run_id)
+        possible = [n for n, row in enumerate(self.rows) if any(figure.select for figure in row)]
+        clicked = [
+            n for n in possible if selected and selected.figure in [f.name for f in self.rows[n]]
+        ]
+        return next(iter(clicked or possible), None)
+
+
+def show_figure(figure: Figure, moment: Moment) -> None:
+    """Draw one figure of a run; a click on it selects training images."""
+    live_plot(
+        figure.at(moment),
+        key=f"figure_{figure.name}",
+        keep_zoom_of=moment.snapshot.run_id,
+        on_point=None if figure.select is None else partial(_clicked, figure, moment),
+    )
+
+
+def _clicked(figure: Figure, moment: Moment, point: Point) -> None:
+    if figure.select is not None and moment.snapshot.resolved is not None:
+        select(moment.snapshot.run_id, figure.name, figure.select(moment, point))
+
+
+def show_value(key: str, value: str) -> None:
+    """Make a widget show a value that the session holds.
+
+    Call it before the widget is drawn. A value that it has already is not set again: the browser
+    would take that for an order, and could lose what its user has just chosen. Give the widget
+    `persist_state="session"`: only then does Streamlit (1.67) send the value to a browser that has
+    not drawn the widget yet, because a second script run overtook the first.
+    """
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value

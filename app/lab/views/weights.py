@@ -1,0 +1,153 @@
+"""The view "Weights": who gets how much weight, now and over time."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import streamlit as st
+from pydantic import Field
+
+from app import figures
+from app.figures import over_time
+from app.figures.drawing import Drawing, Kind, empty
+from app.figures.over_time import OVER_TIME_QUESTION
+from app.figures.weights import MEAN_WEIGHTS_QUESTION, WEIGHT_QUESTIONS
+from app.lab.views.images import selection
+from app.lab.views.images.selection import Point, Selection
+from app.lab.views.moment import Moment, no_weights
+from app.lab.views.view import Figure, View, show_value
+from app.lab.views.weight_history import history_of
+from app.shared.link import Link
+from bikd_core.data.sources import facts_of
+from bikd_core.evaluation import head_to_tail, shot_groups
+from bikd_core.runs import Snapshot, StoreError
+
+_GROUPS = ("few", "medium", "many")
+_KEY = "over_time_of"
+
+
+class WeightsLink(Link):
+    """What the address holds of the view."""
+
+    over: str = Field(
+        "few",
+        pattern=r"^(few|medium|many|[0-9]{1,9})$",
+        description="few, medium, many or the number of a class",
+    )
+
+
+def _distribution(moment: Moment, kind: Kind) -> Drawing:
+    question = WEIGHT_QUESTIONS[kind]
+    if not moment.has_weights_of(kind):
+        return empty(question, no_weights(moment.snapshot, kind))
+    try:
+        histograms = moment.snapshot.folder.frame(moment.chosen).histograms
+    except StoreError as error:
+        return empty(question, str(error))
+    if histograms is None:
+        return empty(question, "This run kept no weight histograms for this epoch.")
+    return figures.weight_distribution(
+        histograms, moment.epoch, moment.started, kind, by_class=moment.by_class
+    )
+
+
+def _select_bin(moment: Moment, point: Point, kind: Kind) -> Selection | None:
+    return selection.from_weights(point, moment.started, kind, by_class=moment.by_class)
+
+
+def _mean_weights(moment: Moment) -> Drawing:
+    if not moment.has_weights:
+        return empty(MEAN_WEIGHTS_QUESTION, no_weights(moment.snapshot))
+    return figures.mean_weights(
+        moment.snapshot.epochs, moment.started, moment.chosen, moment.planned
+    )
+
+
+def _over_time(moment: Moment) -> Drawing:
+    """Draw the histograms of all epochs so far, of the classes that the viewer chose."""
+    if not moment.has_weights:
+        return empty(OVER_TIME_QUESTION, no_weights(moment.snapshot), over_time.HEIGHT)
+    over = _over(moment)
+    groups = shot_groups(moment.started.class_counts)._asdict()
+    if over in groups:
+        labels, words = groups[over], f"{over}-class"
+    else:
+        labels, words = (int(over),), f"class {moment.started.class_names[int(over)]}"
+    counts = history_of(moment.snapshot).counts(moment.snapshot, labels)
+    return figures.weights_over_time(counts, words, moment.chosen, moment.planned)
+
+
+def _select_over_time(moment: Moment, point: Point) -> Selection | None:
+    done = len(moment.snapshot.epochs)
+    return selection.from_weights_over_time(point, moment.started, _over(moment), done)
+
+
+def _over(moment: Moment) -> str:
+    """Return whose weights are drawn over time; of two runs, the second may lack that class."""
+    over = moment.choices(WeightsLink).over
+    return over if _has(moment.snapshot, over) else "few"
+
+
+def _has(snapshot: Snapshot, over: str) -> bool:
+    return over in _GROUPS or int(over) < facts_of(snapshot.config.data.dataset).num_classes
+
+
+W_HARD, W_SOFT = (
+    Figure(
+        f"w_{kind}",
+        WEIGHT_QUESTIONS[kind],
+        partial(_distribution, kind=kind),
+        partial(_select_bin, kind=kind),
+    )
+    for kind in ("hard", "soft")
+)
+MEAN_WEIGHTS = Figure(
+    "mean_weights",
+    MEAN_WEIGHTS_QUESTION,
+    _mean_weights,
+    lambda moment, point: selection.from_line(point, moment.started),
+)
+OVER_TIME = Figure("over_time", OVER_TIME_QUESTION, _over_time, _select_over_time)
+
+
+class _Weights(View):
+    def widgets(self, snapshot: Snapshot) -> None:
+        words = _classes(snapshot)
+        over = self.choices(WeightsLink).over
+        show_value(_KEY, over if over in words else "few")
+        st.selectbox(
+            "Over time",
+            list(words),
+            format_func=words.__getitem__,
+            key=_KEY,
+            width=220,
+            label_visibility="collapsed",
+            persist_state="session",
+            on_change=lambda: self.choose(WeightsLink(over=st.session_state[_KEY])),
+        )
+
+    def fit(self, snapshot: Snapshot) -> str:
+        over = self.choices(WeightsLink).over
+        if _has(snapshot, over):
+            return ""
+        self.choose(WeightsLink())
+        last = facts_of(snapshot.config.data.dataset).num_classes - 1
+        return f"over = {over!r} is not possible: the run has the classes 0 to {last}. few is used."
+
+
+def _classes(snapshot: Snapshot) -> dict[str, str]:
+    """Return whose weights can be drawn over time, in words: groups, and classes by their label."""
+    words = {group: f"over time: {group} classes" for group in _GROUPS}
+    if (run := snapshot.resolved) is not None:
+        for label in head_to_tail(run.class_counts):
+            counted = f"{run.class_names[label]} · {run.class_counts[label]:,}"
+            words[str(label)] = f"over time: class {counted}"
+    return words
+
+
+WEIGHTS = _Weights(
+    "Weights",
+    "Who gets how much weight, and since when?",
+    ((W_HARD, W_SOFT), (OVER_TIME,), (MEAN_WEIGHTS,)),
+    WeightsLink,
+)

@@ -1,0 +1,95 @@
+"""The controls in a page's address, each by its own name; the same on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from bikd_core.config import (
+    ConfigError,
+    DataConfig,
+    RunConfig,
+    as_text,
+    choices,
+    fields,
+)
+from bikd_core.data.possible import check_possible
+
+
+def has_controls(parameters: Mapping[str, str]) -> bool:
+    """Return whether query parameters say anything about a control."""
+    return any(name in fields() for name in parameters)
+
+
+def read_controls(
+    parameters: Mapping[str, str], others: Collection[str] = ()
+) -> tuple[RunConfig, list[str]]:
+    """Return the config that query parameters ask for, and a sentence for each one refused.
+
+    What they leave out takes the default of their data set. Of controls that contradict each
+    other, as few as possible are refused.
+
+    Args:
+        parameters: The query parameters.
+        others: Names of parameters that are no controls.
+    """
+    given = {name: text for name, text in parameters.items() if name not in others}
+    complaints: list[str] = []
+    for name in [name for name in given if name not in fields()]:
+        complaints.append(str(_problem({name: given.pop(name)})))
+    while problem := _problem(given):
+        name = _to_drop(given, problem)
+        del given[name]
+        default = RunConfig.from_flat({"dataset": _dataset(given)}).flat()[name]
+        words = "none" if default is None else as_text(default)
+        complaints.append(f"{problem} The default of {name} is used: {words}.")
+    return RunConfig.from_flat(given), complaints
+
+
+def write_controls(controls: Mapping[str, Any]) -> dict[str, str]:
+    """Return the query parameters that `read_controls` needs: what differs from the defaults.
+
+    The defaults are those of the controls' data set.
+    """
+    dataset = controls["dataset"]
+    defaults = RunConfig.from_flat({"dataset": dataset}).flat()
+    changed = {
+        name: value
+        for name, value in controls.items()
+        if value is not None and value != defaults[name]
+    }
+    if dataset != choices("dataset")[0]:
+        changed["dataset"] = dataset
+    return {name: as_text(value) for name, value in changed.items()}
+
+
+def _problem(given: Mapping[str, str]) -> ConfigError | None:
+    """Return why there can be no run of these controls and defaults for all others; None: can."""
+    try:
+        check_possible(RunConfig.from_flat(given))
+    except ConfigError as error:
+        return error
+    return None
+
+
+def _to_drop(given: Mapping[str, str], problem: ConfigError) -> str:
+    """Return the control to drop: the one that is blamed, if that is enough."""
+    blamed = str(problem).split(" ", 1)[0]
+    if not given:  # the defaults are at fault: that is ours to say, not the address's
+        raise problem
+
+    def rank(name: str) -> tuple[bool, bool, bool]:
+        return name != blamed, name == "dataset", name not in DataConfig.model_fields
+
+    names = sorted(given, key=rank)
+    enough = [name for name in names if not _problem(_without(given, name))]
+    return (enough or names)[0]
+
+
+def _without(given: Mapping[str, str], name: str) -> dict[str, str]:
+    return {key: text for key, text in given.items() if key != name}
+
+
+def _dataset(given: Mapping[str, str]) -> str:
+    possible = choices("dataset")
+    return given["dataset"] if given.get("dataset") in possible else str(possible[0])

@@ -1,0 +1,49 @@
+"""A training that would take long is confirmed before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from app.shared import status
+from app.shared.session import PendingStart, session
+
+ASK_ABOVE_S = 30 * 60  # estimated seconds of training
+
+
+def start_or_ask(seconds: float | None, start: Callable[[], None]) -> None:
+    """Start, or ask first if it is estimated to take long.
+
+    Args:
+        seconds: The estimate; None: unknown, which does not hold it up.
+        start: Starts the training.
+    """
+    if seconds is not None and seconds > ASK_ABOVE_S:
+        session().pending_start = PendingStart(seconds, start)
+    else:
+        start()
+
+
+def confirm_long_start(title: str, *more: str) -> None:
+    """Draw the question, if one is due.
+
+    Args:
+        title: The question in short.
+        more: What else there is to know, after the time it takes.
+    """
+    pending, session().pending_start = session().pending_start, None
+    if pending is not None:
+        st.dialog(title)(_confirm)(pending, more)
+
+
+def _confirm(pending: PendingStart, more: tuple[str, ...]) -> None:
+    st.write(f"It is estimated to train for {status.duration(pending.seconds)} on this machine.")
+    for sentence in more:
+        st.write(sentence)
+    with st.container(horizontal=True):
+        is_started = st.button(
+            "Start it", key="confirm_start", type="primary", on_click=pending.start
+        )
+        if is_started or st.button("Not now", key="confirm_not"):
+            st.rerun()

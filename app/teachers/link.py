@@ -1,0 +1,38 @@
+"""The Teachers page's address: which stored teacher is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from app.shared.controls_link import write_controls
+from app.shared.link import Link
+from app.shared.session import session
+
+
+class TeachersLink(Link):
+    """What the page's address says apart from the controls."""
+
+    shown: str = Field("", description="the name of a stored teacher")  # "": the first one
+
+
+#: Names of parameters that are no controls.
+PARAMETERS = frozenset(TeachersLink.parameters())
+
+
+def take_link(parameters: Mapping[str, str]) -> None:
+    """Show what an address says; complain about what is not possible."""
+    link, complaints = TeachersLink.read(parameters)
+    session().set_link(link)
+    session().complaints += complaints
+
+
+def written_link() -> dict[str, str]:
+    """Return the parameters of the page as it stands."""
+    return write_controls(session().controls) | session().link(TeachersLink).write()
+
+
+def show_teacher(name: str) -> None:
+    """Show a teacher; "": the first one."""
+    session().set_link(TeachersLink(shown=name))
