@@ -1,8 +1,12 @@
 """Fixtures that several folders of tests share."""
 
 import importlib.util
+import os
 
 import pytest
+
+# The tests' networks are small: threads that wait for each other would cost more than they save.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def devices() -> list[str]:

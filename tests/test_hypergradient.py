@@ -132,7 +132,7 @@ def test_each_weight_net_parameter_agrees_with_brute_force_differences(device, e
 
 
 @pytest.mark.parametrize(("estimator", "limit"), [("forward", 1e-4), ("finite_difference", 1e-2)])
-@pytest.mark.parametrize("meta", ["hard", "mix"])
+@pytest.mark.parametrize("meta", ["hard", pytest.param("mix", marks=pytest.mark.slow)])
 def test_float32_on_a_small_resnet(device, estimator, limit, meta):
     net = build("resnet8", NUM_CLASSES, 3, 32, torch.Generator().manual_seed(0)).train()
     case = problem(net, (3, 32, 32), torch.float32, device, meta)
@@ -175,6 +175,7 @@ def test_finite_difference_is_zero_where_the_validation_loss_is_flat(device):
 BFLOAT16_LIMIT = 2e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("estimator", ["forward", "finite_difference", "unrolled"])
 def test_a_student_in_bfloat16_gives_nearly_the_same_float32_gradient(device, estimator, layout):

@@ -15,6 +15,7 @@ from bikd_core.training.record import EpochRecord
 LIMIT = 0.005  # relative error of ∂L_val/∂w; steps far too long or too short exceed it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("student", ["digits_cnn_s", "digits_mlp"])
 def test_finite_difference_is_within_half_a_percent_throughout_a_digits_run(places, student):
     config = RunConfig.from_flat({"imbalance_factor": 50, "student": student})

@@ -20,6 +20,7 @@ from bikd_core.training.val_roles import trained_counts, val_roles
 
 CPU = torch.device("cpu")
 TRAINED = ["mixed", "batch"]
+SLOW = pytest.mark.slow
 
 
 def make_loop(config, places, teacher=None):
@@ -213,19 +214,18 @@ def test_a_student_that_saw_d_val_cannot_become_a_teacher(digits, places, traine
 @pytest.mark.parametrize(
     "values",
     [
-        {"train_on_val": "batch", "cross_fit": True},
         {"train_on_val": "mixed", "cross_fit": True, "hold_out_half": True},
-        {"warm_up": 2, "drop_window": True, "inner_steps": 3},
+        pytest.param({"train_on_val": "batch", "cross_fit": True}, marks=SLOW),
+        pytest.param({"warm_up": 2, "drop_window": True, "inner_steps": 3}, marks=SLOW),
     ],
 )
-def test_a_resumed_run_equals_an_undisturbed_one(places, digits, quick_teacher, values):
+def test_a_resumed_run_equals_an_undisturbed_one(places, digits, stored_teacher, values):
     config = digits.changed(epochs=4, augmentation="crop", **values)
 
     def done(events):
         zeros = dict.fromkeys(EpochDone.WALL_CLOCK, 0.0)
         return [dataclasses.replace(e, **zeros) for e in events if isinstance(e, EpochDone)]
 
-    list(Training(config.changed(epochs=1), Control(), places))  # stores the teacher
     whole = done(Training(config, Control(), places))
     training = Training(config, Control(), places)
     next(event for event in training if isinstance(event, EpochDone))

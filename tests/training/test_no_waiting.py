@@ -17,13 +17,20 @@ from bikd_core.training.measure import random_split
 DEVICES = ["meta", *(["cuda"] if torch.cuda.is_available() else [])]
 OPTIONS = [
     {"estimator": "finite_difference"},
+    {"train_on_val": "batch", "cross_fit": True},
+    {"prior": "both", "inner_steps": 2, "warm_up": 1},
+]
+SLOW_OPTIONS = [
     {"estimator": "unrolled"},
     {"augmentation": "crop_flip", "meta_loss": "mix"},
-    {"prior": "both", "inner_steps": 2, "warm_up": 1},
-    {"train_on_val": "batch", "cross_fit": True},
     {"train_on_val": "mixed"},
     {"teacher_views": 3, "augmentation": "crop_flip"},
     {"dataset": "cifar10", "student": "resnet8", "precision": "float32"},
+]
+CONTROLS = [
+    *({"method": name} for name in METHODS),
+    *OPTIONS,
+    *(pytest.param(controls, marks=pytest.mark.slow) for controls in SLOW_OPTIONS),
 ]
 
 
@@ -41,7 +48,7 @@ def loop_on(name, controls):
     return loop
 
 
-def steps(loop, count=3):
+def steps(loop, count=2):
     record = loop.new_record()
     for positions in loop.feed.epoch_batches(0)[:count]:
         loop.step(positions, record, 1, under_lens=False)
@@ -49,7 +56,7 @@ def steps(loop, count=3):
 
 
 @pytest.mark.parametrize("name", DEVICES)
-@pytest.mark.parametrize("controls", [*({"method": name} for name in METHODS), *OPTIONS], ids=str)
+@pytest.mark.parametrize("controls", CONTROLS, ids=str)
 def test_no_step_reads_anything_back(name, controls):
     loop = loop_on(name, controls)
     if name == "cuda":
