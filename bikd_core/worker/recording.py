@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from bikd_core.config import RunConfig
 from bikd_core.control import Control
@@ -133,7 +132,7 @@ class _Recording:
         config = record.config
         if checkpoint is not None and record.resolved is not None:
             self._kept = checkpoint
-            self._data_fingerprint = record.resolved["data_fingerprint"]
+            self._data_fingerprint = record.resolved.data_fingerprint
             config, num_threads = _as_resolved(record.config, record.resolved)
         training = make_training(Order(config, self._control, places, checkpoint, num_threads))
         for item in training:
@@ -147,7 +146,7 @@ class _Recording:
         if isinstance(item, Panel | Frame | StepTrace):
             return
         if isinstance(item, RunStarted):
-            self._folder.write_resolved(dataclasses.asdict(item))
+            self._folder.write_resolved(item)
             self._set_state("running")
         elif isinstance(item, EpochDone):
             self.epoch = item.epoch
@@ -215,13 +214,17 @@ class _Recording:
         self._folder.save_student(student, metadata)
 
 
-def _as_resolved(config: RunConfig, resolved: dict[str, Any]) -> tuple[RunConfig, int]:
-    """Config and threads as they were at Start: elsewhere the numbers would come out different."""
-    names = ("device", "estimator", "precision")
-    given = {name: resolved[name] for name in names if resolved[name]}
-    given["memory_format"] = resolved.get("memory_format", "contiguous")  # what there was before
-    given["compile_teacher"] = resolved.get("is_compiled", False)
-    return config.changed(**given), resolved["num_threads"]
+def _as_resolved(config: RunConfig, resolved: RunStarted) -> tuple[RunConfig, int]:
+    """Return config and threads as they were at Start: with others the numbers would differ."""
+    values = {
+        "device": resolved.device,
+        "precision": resolved.precision,
+        "memory_format": resolved.memory_format,
+        "compile_teacher": resolved.is_compiled,
+    }
+    if resolved.estimator:
+        values["estimator"] = resolved.estimator
+    return config.changed(**values), resolved.num_threads
 
 
 def sentence(error: Exception) -> str:
