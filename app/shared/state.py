@@ -14,7 +14,7 @@ from bikd_core.config import ConfigError, RunConfig
 from bikd_core.config.presets import nearest
 from bikd_core.places import Places
 from bikd_core.runs import CorruptRunError, RunError, RunManager, Snapshot, StoreError, UnknownRun
-from bikd_core.runs.shelf import TeacherShelf
+from bikd_core.runs.shelf import StoredTeachers
 from bikd_core.teachers.card import TeacherError
 
 log = logging.getLogger(__name__)
@@ -32,14 +32,14 @@ def manager() -> RunManager:
     return manager
 
 
-def shelf() -> TeacherShelf:
+def shelf() -> StoredTeachers:
     """The stored teachers of this server."""
     return _shelf(str(manager().places.teachers), _manager=manager())
 
 
 @st.cache_resource(show_spinner=False)
-def _shelf(folder: str, *, _manager: RunManager) -> TeacherShelf:
-    return TeacherShelf(_manager)
+def _shelf(folder: str, *, _manager: RunManager) -> StoredTeachers:
+    return StoredTeachers(_manager)
 
 
 # A browser's session ---------------------------------------------------------------------------
