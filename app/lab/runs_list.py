@@ -8,9 +8,9 @@ import streamlit as st
 
 from app.figures.drawing import percent
 from app.lab.recorded import recorded
-from app.shared import state, status
+from app.shared import access, state, status
 from app.shared.state import attempt
-from bikd_core.runs import Snapshot
+from bikd_core.runs import BrokenRun, Snapshot
 
 SHOWN = 12  # runs at first
 FEW = 4  # runs that need no search
@@ -25,9 +25,12 @@ def welcome() -> None:
     )
     recorded("welcome")
     runs = attempt(lambda: state.manager().list()) or ()
-    if runs:
+    broken = attempt(lambda: state.manager().broken()) or ()
+    if runs or broken:
         st.markdown("##### Earlier runs")
+    if runs:
         _rows(runs, "welcome")
+    _broken_rows(broken, "welcome")
 
 
 @st.dialog("Earlier runs", width="large")
@@ -37,6 +40,7 @@ def dialog() -> None:
     if not runs:
         st.write("There are none yet: press Start to make the first.")
     _rows(runs, "dialog")
+    _broken_rows(attempt(lambda: state.manager().broken()) or (), "dialog")
     recorded("dialog")
 
 
@@ -70,6 +74,28 @@ def _rows(runs: tuple[Snapshot, ...], place: str) -> None:
             on_click=_show_more,
             args=(key, shown),
         )
+
+
+def _broken_rows(runs: tuple[BrokenRun, ...], place: str) -> None:
+    """A row for each run whose files cannot be read: why, and how to delete it."""
+    for run in runs:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            refusal = access.refusal(run.folder)
+            with st.popover("Delete", icon=":material/delete:", disabled=bool(refusal)):
+                st.button(
+                    "Delete this run from the disk",
+                    key=f"{place} delete {run.run_id}",
+                    on_click=_delete,
+                    args=(run.run_id,),
+                )
+            st.markdown(
+                f"**{_plain(run.run_id)}** cannot be read: {_plain(run.reason)}", width="stretch"
+            )
+
+
+def _delete(run_id: str) -> None:
+    state.forget_complaints()
+    attempt(lambda: access.delete(run_id))
 
 
 def _show_more(key: str, shown: int) -> None:
