@@ -82,7 +82,7 @@ class RunManager:
     # Starting -----------------------------------------------------------------------------------
 
     def start(self, config: RunConfig, name: str = "") -> str:
-        """Queue a new run, or train it at once if nothing trains; returns its id.
+        """Queue a new run, or train it at once if nothing trains; return its id.
 
         Raises:
             ConfigError: The data set cannot be cut as asked, or a model does not take its images.
@@ -144,7 +144,7 @@ class RunManager:
 
         Raises:
             UnknownRun: There is no such run.
-            RunError: Another process trains it. Both as in the other methods that steer; they do
+            RunError: Another process trains it. All methods that steer raise these two; they do
                 nothing to a run that has ended, since a click may come late.
         """
         self._send(run_id, pipe.Pause())
@@ -171,7 +171,7 @@ class RunManager:
         self._send(run_id, pipe.SetLearningRate(value=value))
 
     def set_speed(self, run_id: str, epochs_per_second: float | None) -> None:
-        """Let a run train no faster than this; None: as fast as it can.
+        """Limit the speed of a run; None removes the limit.
 
         Raises:
             ValueError: It is not a number from 0.01 to 100.

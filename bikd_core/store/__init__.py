@@ -1,4 +1,4 @@
-"""A run is a folder: write it, read it, follow it, go on from it. Imports no torch."""
+"""A run is a folder: write it, read it, follow it, resume it. Imports no torch."""
 
 from bikd_core.store.checkpoint import Checkpoint
 from bikd_core.store.files import CorruptRunError, StoreError

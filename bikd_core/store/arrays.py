@@ -41,7 +41,7 @@ _BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Ru
 
 
 class File(NamedTuple):
-    """What tells a file from the one that was there before: a resumed run rewrites epochs."""
+    """A file at one moment: an epoch that is trained again is another file."""
 
     path: str
     inode: int
@@ -177,7 +177,7 @@ def load_arrays(
 def _read(
     member: IO[bytes], name: str, layout: Layout, sizes: dict[str, int], most: int
 ) -> NDArray[Any]:
-    """Return a stored array once its header says that it has the layout: others may be huge.
+    """Return a stored array after its header is checked: one that is wrong may be huge.
 
     A letter that has no size yet, N of a panel or M of a trace, takes the array's, at most `most`.
 

@@ -145,14 +145,14 @@ class RunFolder:
         return _made(Frame, self.frame_arrays(epoch, *layouts(Frame)), epoch=epoch)
 
     def frame_arrays(self, epoch: int, *names: str) -> Arrays:
-        """Return some arrays of an epoch's frame by name, None for those it has not.
+        """Return some arrays of an epoch's frame by name, None for those that it lacks.
 
         Their shapes are those of `Frame`. Only these are read from the disk; raises as `panel`.
         """
         return read_arrays(self._frame_path(epoch), Frame, self._dimensions(), names)
 
     def _counts(self) -> tuple[int, ...]:
-        """Return the images of D_tr per class, [C], as the run's start tells them."""
+        """Return the images of D_tr per class, [C], as the log says."""
         if not self._class_counts:
             with contextlib.suppress(FileNotFoundError), self.log_path.open("rb") as file:
                 for number, line in enumerate(file, 1):
@@ -191,7 +191,7 @@ class RunFolder:
         return _made(StepTrace, found, epoch=int(path.stem.split("-")[0]), step=step)
 
     def verify(self) -> None:
-        """Read everything once, so that what comes from elsewhere is refused at the door.
+        """Read everything once, so that a broken run from elsewhere is refused.
 
         Raises:
             CorruptRunError: A file is broken; the message names it, and line, field or array.
