@@ -41,7 +41,7 @@ PerSecond = Annotated[float, Field(gt=0, le=1e12)]
 Fraction = Annotated[float, Field(ge=0, le=1 + 1e-6)]
 Cosine = Annotated[float, Field(ge=-1 - 1e-3, le=1 + 1e-3)]
 Magnitude = Annotated[float, Field(ge=0, le=_LARGEST)]
-#: A loss that was not finite is null in its line of JSON, and not a number again when read back.
+#: A training loss that was not finite is null in its line of JSON, and NaN again when read back.
 Loss = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST), WrapValidator(_nan_for_null)]
 
 
@@ -118,8 +118,8 @@ class EpochDone:
     train_hard_loss: Loss
     train_soft_loss: float | None  # None without a teacher
     train_weighted_loss: Loss
-    val_loss: Loss  # mean CE on D_val, or on its held-out half
-    test_loss: Loss  # mean CE
+    val_loss: Magnitude  # mean CE on D_val, or on its held-out half
+    test_loss: Magnitude  # mean CE
     accuracy: Fraction  # balanced: the mean of accuracy_per_class
     accuracy_many: Fraction
     accuracy_medium: Fraction
@@ -270,7 +270,7 @@ def arrays(item: Panel | Frame | StepTrace) -> dict[str, NDArray[Any]]:
 def to_json(event: Event) -> str:
     """Return the event as one line of strict JSON. Not-a-number and infinity become null.
 
-    Only a loss that ended the run can be non-finite, and its reason says so in words.
+    Only a training loss can be non-finite; losses on D_val and test that are end the run instead.
     """
     values = dataclasses.asdict(event)
     return json.dumps({key: _finite(value) for key, value in values.items()}, allow_nan=False)

@@ -99,9 +99,9 @@ def test_what_is_not_finite_becomes_null_in_json(value):
 
 
 def test_a_loss_that_was_not_finite_is_not_a_number_when_it_is_read_back():
-    line = to_json(dataclasses.replace(EPOCH, val_loss=math.inf, train_soft_loss=math.nan))
+    line = to_json(dataclasses.replace(EPOCH, train_hard_loss=math.inf, train_soft_loss=math.nan))
     again = from_json(line)
-    assert math.isnan(again.val_loss)
+    assert math.isnan(again.train_hard_loss)
     assert again.train_soft_loss is None
     step = StepDone(epoch=1, step=3, weighted_loss=math.nan, outer_loss=None, weight_step=False)
     assert math.isnan(from_json(to_json(step)).weighted_loss)
@@ -128,6 +128,8 @@ def test_fields_that_earlier_versions_did_not_write_take_their_defaults():
         (EPOCH, "accuracy_per_class", [0.5, None]),
         (EPOCH, "val_loss", math.inf),
         (EPOCH, "val_loss", 1e300),
+        (EPOCH, "val_loss", None),
+        (EPOCH, "train_hard_loss", "1"),
         (EPOCH, "seconds", 1e308),
         (EPOCH, "images_per_second", 0),
         (EPOCH, "epoch", "1"),
