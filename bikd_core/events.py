@@ -246,9 +246,7 @@ class Layout(NamedTuple):
     is_optional: bool
 
 
-@cache
-def layouts(kind: type[Panel | Frame | StepTrace]) -> dict[str, Layout]:
-    """Return the layout of each array of a panel, frame or trace, by name."""
+def _layouts(kind: type[Any]) -> dict[str, Layout]:
     found: dict[str, Layout] = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         if not hasattr(hint, "__metadata__"):
@@ -259,6 +257,14 @@ def layouts(kind: type[Panel | Frame | StepTrace]) -> dict[str, Layout]:
         dtype = getattr(scalar, "__origin__", scalar)
         found[name] = Layout(dtype, tuple(hint.__metadata__[0].split()), is_optional)
     return found
+
+
+_LAYOUTS = {kind: _layouts(kind) for kind in (Panel, Frame, StepTrace)}
+
+
+def layouts(kind: type[Panel | Frame | StepTrace]) -> dict[str, Layout]:
+    """Return the layout of each array of a panel, frame or trace, by name."""
+    return _LAYOUTS[kind]
 
 
 def arrays(item: Panel | Frame | StepTrace) -> dict[str, NDArray[Any]]:

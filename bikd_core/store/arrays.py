@@ -184,10 +184,10 @@ def _read(
     Raises:
         ValueError: It has another type or shape, or is damaged.
     """
-    version = np.lib.format.read_magic(member)  # type: ignore[no-untyped-call]
+    version = np.lib.format.read_magic(member)
     if version != (1, 0):
         raise ValueError(f"{name} has the format {version}; it must be (1, 0)")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(member)  # type: ignore[no-untyped-call]
+    shape, _, dtype = np.lib.format.read_array_header_1_0(member)
     if not np.issubdtype(dtype, layout.dtype):
         raise ValueError(f"{name} is of type {dtype}; it must be {layout.dtype.__name__}")
     if len(shape) == len(layout.shape):
@@ -198,7 +198,7 @@ def _read(
     if shape != right:
         raise ValueError(f"{name} has the shape {shape}; it must be {right}")
     member.seek(0)
-    array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)  # type: ignore[no-untyped-call]
+    array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     return array
 
 
