@@ -14,7 +14,7 @@ ASSETS = Path(__file__).parents[1] / "assets"
 
 @dataclass(frozen=True)
 class Places:
-    """Folders of one installation. They are made when something is first written."""
+    """The folders of one installation. They are made when something is first written."""
 
     runs: Path
     teachers: Path  # teachers trained here; those of the project itself are in `ASSETS`
@@ -22,11 +22,15 @@ class Places:
 
     @classmethod
     def at(cls, home: Path, data: Path | None = None) -> Places:
+        """Return the folders inside `home`, with the data sets elsewhere if `data` is given."""
         return cls(home / "runs", home / "teachers", data or home / "data")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Places:
-        """BIKD_HOME, else the user's data folder; BIKD_DATA where the data sets lie elsewhere."""
+        """Return the folders in BIKD_HOME, else in the user's data folder.
+
+        BIKD_DATA, where it is set, is where the data sets lie.
+        """
         home = environment.get("BIKD_HOME")
         data = environment.get("BIKD_DATA")
         return cls.at(
@@ -34,6 +38,10 @@ class Places:
             Path(data).expanduser() if data else None,
         )
 
+    def absolute(self) -> Places:
+        """Return the same folders for a process that may run elsewhere."""
+        return Places(self.runs.absolute(), self.teachers.absolute(), self.data.absolute())
+
     def teacher_folders(self) -> tuple[Path, ...]:
-        """Where to look for a teacher, in this order."""
+        """Return where to look for a teacher, in this order."""
         return (ASSETS / "teachers", self.teachers)
