@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
 from bikd_core.cli import compare as comparing
-from bikd_core.cli import recorded, study
+from bikd_core.cli import page, recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
 from bikd_core.cli.driver import Driven, drive
@@ -72,6 +72,7 @@ app = App(
     help_formatter=ControlsHelp(),
     result_action="return_value",
 )
+app.command(page.open_page, name="app")
 app.command(bench)
 app.command(recorded.export)
 app.command(recorded.replay)
