@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformdirs import user_data_path
 
-ASSETS = Path(__file__).parents[1] / "assets"
+_PACKAGE = Path(__file__).parent
+_BUNDLED = _PACKAGE / "_bundled"  # made when a wheel is built
+ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent  # holds app/ and assets/
+ASSETS = ROOT / "assets"
 
 
 @dataclass(frozen=True)
@@ -27,16 +30,17 @@ class Places:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Places:
-        """Return the folders in BIKD_HOME, else in the user's data folder.
+        """Return the folders below BIKD_HOME, or below the user's data folder if it is not set.
 
-        BIKD_DATA, where it is set, is where the data sets lie.
+        BIKD_RUNS and BIKD_DATA put the runs and the data sets elsewhere.
         """
-        home = environment.get("BIKD_HOME")
-        data = environment.get("BIKD_DATA")
-        return cls.at(
-            Path(home).expanduser() if home else user_data_path("bikd"),
-            Path(data).expanduser() if data else None,
-        )
+
+        def named(variable: str) -> Path | None:
+            value = environment.get(variable)
+            return Path(value).expanduser() if value else None
+
+        places = cls.at(named("BIKD_HOME") or user_data_path("bikd"), named("BIKD_DATA"))
+        return replace(places, runs=named("BIKD_RUNS") or places.runs)
 
     def absolute(self) -> Places:
         """Return the same folders for a process that may run elsewhere."""
