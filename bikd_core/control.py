@@ -27,15 +27,17 @@ class Control:
         self._is_paused = False
         self._is_stopped = False
         self._run_until: StepLevel | None = None
-        self._settings: dict[Setting, float | None] = {}  # those that are news
+        self._settings: dict[Setting, float | None] = {}  # those that have changed
 
     def pause(self) -> None:
+        """Pause after the current step."""
         with self._changed:
             self._is_paused = True
             self._run_until = None
             self._changed.notify_all()
 
     def resume(self) -> None:
+        """Go on after a pause."""
         with self._changed:
             self._is_paused = False
             self._run_until = None
@@ -62,20 +64,20 @@ class Control:
         """
         if not 0 < value <= 10:
             raise ValueError(
-                f"learning_rate = {value!r} is not possible: it is above 0, at most 10."
+                f"learning_rate = {value!r} is not possible: it must be above 0 and at most 10."
             )
         self._set("learning_rate", value)
 
     def set_speed(self, epochs_per_second: float | None) -> None:
-        """Let the training go no faster than this, for eyes to follow; None: as fast as it can.
+        """Limit the training to a speed that eyes can follow; None removes the limit.
 
         Raises:
             ValueError: It is not a number from 0.01 to 100.
         """
         if epochs_per_second is not None and not SLOWEST <= epochs_per_second <= FASTEST:
             raise ValueError(
-                f"speed = {epochs_per_second!r} is not possible: it is from {SLOWEST:g} to "
-                f"{FASTEST:g} epochs per second, or none."
+                f"speed = {epochs_per_second!r} is not possible: it must be from {SLOWEST:g} to "
+                f"{FASTEST:g} epochs per second, or None."
             )
         self._set("speed", epochs_per_second)
 
@@ -91,7 +93,7 @@ class Control:
 
     @property
     def is_stepping(self) -> bool:
-        """Somebody looks at single steps, so these are worth an event each."""
+        """Whether somebody looks at single steps, so that each is worth an event."""
         with self._changed:
             return self._run_until is not None
 
@@ -108,7 +110,7 @@ class Control:
         Args:
             epoch: The epoch that runs or has just ended, from 1.
             step: Student steps done since the run began.
-            ends: The levels that the step just done has ended.
+            ends: The levels that the last step has ended.
             not_before: When the next step is due, by `time.monotonic`; a change ends the wait.
         """
         with self._changed:

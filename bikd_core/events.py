@@ -1,8 +1,8 @@
-"""What flows out of training. Finished CPU values only; numpy and the standard library, no torch.
+"""What flows out of training: finished CPU values only, so numpy and pydantic but no torch.
 
 Per-class fields are in label order; only figures sort. Fractions are in [0, 1], losses in nats.
-An event goes to one line of JSON (`to_json`, `from_json`); a `Frame`, which holds the arrays of
-an epoch, goes to a file of its own.
+An event goes to one line of JSON (`to_json`) and is checked by type and range when it is read back
+(`from_json`); a `Frame`, which holds the arrays of an epoch, goes to a file of its own.
 """
 
 from __future__ import annotations
@@ -11,36 +11,59 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from functools import cache
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator
+from pydantic.functional_validators import ModelWrapValidatorHandler
 
-WEIGHT_BINS = 64  # of the weight histograms, fixed, over [0, 1]
+WEIGHT_BINS = 64  # bins of the weight histograms, fixed, over [0, 1]
 SURFACE_AXIS: NDArray[np.float64] = np.geomspace(1e-3, 16.0, 40)  # cross-entropies, nats
 TOP_BELIEFS = 3  # classes whose probabilities are kept for each image
 BELIEF_UNIT = 255  # a kept probability is a whole number of 1/255
 SATURATED_BELOW, SATURATED_ABOVE = 0.05, 0.95  # a weight beyond these counts as saturated
+
+# What a field may hold when an event is read back. Training itself checks nothing.
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+_LARGEST = 3.5e38  # no 32-bit float is larger
+
+
+def _nan_for_null(value: Any, validate: ModelWrapValidatorHandler[float]) -> float:
+    return math.nan if value is None else validate(value)
+
+
+Count = Annotated[int, Field(ge=0, le=10**12)]
+Number = Annotated[int, Field(ge=1, le=10**12)]  # counted from 1
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
+PerSecond = Annotated[float, Field(gt=0, le=1e12)]
+Fraction = Annotated[float, Field(ge=0, le=1 + 1e-6)]
+Cosine = Annotated[float, Field(ge=-1 - 1e-3, le=1 + 1e-3)]
+Magnitude = Annotated[float, Field(ge=0, le=_LARGEST)]
+#: A training loss that was not finite is null in its line of JSON, and NaN again when read back.
+Loss = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST), WrapValidator(_nan_for_null)]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted:
     """What was resolved once, at Start: a viewer needs no data set and no torch to draw the run."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["started"] = "started"
-    class_names: tuple[str, ...]
-    class_counts: tuple[int, ...]  # images of D_tr per class, the frames' rows
-    num_val: int
-    num_test: int
+    class_names: Annotated[tuple[str, ...], Field(min_length=2)]
+    class_counts: tuple[Number, ...]  # images of D_tr per class, the frames' rows
+    num_val: Count
+    num_test: Count
     data_fingerprint: str
     teacher: str  # its name, or "" for a method without one
-    teacher_accuracy_per_class: tuple[float, ...]  # on this run's test set; empty without a teacher
+    teacher_accuracy_per_class: tuple[Fraction, ...]  # on the test set; empty without a teacher
     device: str
     precision: str
     estimator: str  # "" for a method without a weight net
-    num_threads: int
+    num_threads: Number
     versions: dict[str, str]
-    memory_format: str = "contiguous"  # of images and parameters; earlier versions' only one
+    memory_format: str = "contiguous"  # of images and parameters; the only one once
     is_compiled: bool = False  # the teacher, by torch.compile
     warnings: tuple[str, ...] = ()
 
@@ -49,31 +72,35 @@ class RunStarted:
 class TeacherEpochDone:
     """One epoch of a teacher that is trained first because no stored one fits the split."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["teacher_epoch"] = "teacher_epoch"
-    epoch: int  # from 1
-    epochs: int
-    seconds: float
-    accuracy: float  # balanced, on the test set
+    epoch: Number
+    epochs: Number
+    seconds: Seconds
+    accuracy: Fraction  # balanced, on the test set
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TeacherViewsDone:
-    """So many of the fixed views of the training images have the teacher's logits by now."""
+    """How many of the fixed views of the training images have the teacher's logits by now."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["teacher_views"] = "teacher_views"
-    done: int
-    total: int
+    done: Count
+    total: Number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StepDone:
     """One student step; sent only while somebody steps, since reading it stalls the device."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["step"] = "step"
-    epoch: int
-    step: int  # from 1, over the whole run
-    weighted_loss: float  # batch mean of what the student descended
-    outer_loss: float | None  # of the virtual student on a D_val batch; None without a weight net
+    epoch: Number
+    step: Number  # over the whole run
+    weighted_loss: Loss  # batch mean of what the student descended
+    #: Loss of the virtual student on a D_val batch; None without a weight net, or not finite.
+    outer_loss: float | None
     weight_step: bool  # the weight net moved too
 
 
@@ -81,29 +108,32 @@ class StepDone:
 class EpochDone:
     """Summary of one epoch; test and D_val are measured in full, with the student in eval mode."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["epoch"] = "epoch"
-    epoch: int  # from 1
-    step: int  # student steps done since the run began
-    seconds: float  # wall time of this epoch, evaluation included
-    images_per_second: float  # training images over the time of the epoch's steps
-    learning_rate: float
-    train_hard_loss: float
+    epoch: Number
+    step: Count  # student steps done since the run began
+    seconds: Seconds  # wall time of this epoch, evaluation included
+    images_per_second: PerSecond  # training images over the time of the epoch's steps
+    learning_rate: Magnitude
+    train_hard_loss: Loss
     train_soft_loss: float | None  # None without a teacher
-    train_weighted_loss: float
-    val_loss: float  # mean CE on D_val, or on its held-out half
-    test_loss: float  # mean CE
-    accuracy: float  # balanced: the mean of accuracy_per_class
-    accuracy_many: float
-    accuracy_medium: float
-    accuracy_few: float
-    accuracy_per_class: tuple[float, ...]
-    calibration_error: float  # 15 equal bins of confidence
-    val_accuracy: float | None = None  # balanced, of the same images; None in earlier versions
-    w_hard_per_class: tuple[float, ...] | None = None  # None without a weight net, as all below
-    w_soft_per_class: tuple[float, ...] | None = None
-    hypergradient_norm: float | None = None  # of the window-averaged dL_val/dφ, mean of the epoch
-    hypergradient_cosine: float | None = None  # between successive windows, mean of the epoch
-    saturated_share: float | None = None
+    train_weighted_loss: Loss
+    val_loss: Magnitude  # mean CE on D_val, or on its held-out half
+    test_loss: Magnitude  # mean CE
+    accuracy: Fraction  # balanced: the mean of accuracy_per_class
+    accuracy_many: Fraction
+    accuracy_medium: Fraction
+    accuracy_few: Fraction
+    accuracy_per_class: tuple[Fraction, ...]
+    calibration_error: Fraction  # 15 equal bins of confidence
+    val_accuracy: Fraction | None = (
+        None  # balanced, same images as val_loss; None in earlier versions
+    )
+    w_hard_per_class: tuple[Magnitude, ...] | None = None  # None without a weight net, as all below
+    w_soft_per_class: tuple[Magnitude, ...] | None = None
+    hypergradient_norm: Magnitude | None = None  # of the window-averaged dL_val/dφ, epoch mean
+    hypergradient_cosine: Cosine | None = None  # between successive windows, epoch mean
+    saturated_share: Fraction | None = None
     warnings: tuple[str, ...] = ()
 
     WALL_CLOCK: ClassVar[tuple[str, ...]] = ("seconds", "images_per_second")
@@ -111,22 +141,24 @@ class EpochDone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ControlChanged:
-    """Somebody paused or resumed the run, or set something of it to `value`, after this step.
+    """Somebody paused or resumed the run, or set `control` to `value`, after this step.
 
-    Of the speed, the value is the most epochs per second, None for as fast as it goes.
+    The value of a speed is the most epochs per second; None is no limit.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["control"] = "control"
-    epoch: int
-    step: int
+    epoch: Number
+    step: Count
     control: Literal["paused", "resumed", "learning_rate", "speed"]
-    value: float | None = None
+    value: Annotated[float, Field(gt=0, le=1e3)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFailed:
     """The run ended early, and why, in one sentence."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["failed"] = "failed"
     reason: str
 
@@ -141,30 +173,23 @@ Event = (
     | ControlChanged
     | RunFailed
 )
-_TYPES: dict[str, type[Any]] = {
-    "started": RunStarted,
-    "teacher_epoch": TeacherEpochDone,
-    "teacher_views": TeacherViewsDone,
-    "step": StepDone,
-    "epoch": EpochDone,
-    "control": ControlChanged,
-    "failed": RunFailed,
-}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Panel:
     """Which training images the rows of every frame are: once a run, before the first frame."""
 
-    labels: NDArray[np.int16]  # [N]
-    original_indices: NDArray[np.int32]  # [N], as the data set's source numbers them
+    labels: Annotated[NDArray[np.int16], "N"]
+    original_indices: Annotated[NDArray[np.int32], "N"]  # as the data set's source numbers them
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Frame:
-    """The arrays of one epoch; N images of D_tr in the panel's order, C classes in label order.
+    """The arrays of one epoch, of N images of D_tr in the panel's order and C classes.
 
-    Images of D_val that are trained on too are no rows.
+    The letters beside each array are its shape: B is `WEIGHT_BINS`, S the length of
+    `SURFACE_AXIS`, T is `TOP_BELIEFS` or C if that is less. Images of D_val that are trained on
+    too have no rows.
 
     Each per-image value is taken at that image's own training step of the epoch. Arrays that a
     method does not have are None: weights, influence and surface need a weight net, the
@@ -175,72 +200,114 @@ class Frame:
     """
 
     epoch: int
-    ce_student: NDArray[np.float32]  # [N]
-    confusion: NDArray[np.int32]  # [C, C]: rows true, columns predicted, on the test set
-    ce_teacher: NDArray[np.float32] | None = None  # [N]
-    weights: NDArray[np.float16] | None = None  # [N, 2]: w_hard, w_soft
-    influence: NDArray[np.float32] | None = None  # [N, 2]
-    #: [N, 3], fewer columns if there are fewer classes: the most probable classes (uint8, or int16
-    #: beyond 256 classes) at temperature 1, and how probable each is, in 1/255 (uint8).
-    student_top: NDArray[np.integer[Any]] | None = None  # None in runs of earlier versions
-    student_belief: NDArray[np.uint8] | None = None
-    teacher_top: NDArray[np.integer[Any]] | None = None
-    teacher_belief: NDArray[np.uint8] | None = None
-    histograms: NDArray[np.int32] | None = None  # [2, C, WEIGHT_BINS]: counts of hard, of soft
-    surface: NDArray[np.float16] | None = None  # [2, S, S] over SURFACE_AXIS: [., teacher, student]
+    ce_student: Annotated[NDArray[np.float32], "N"]
+    confusion: Annotated[NDArray[np.int32], "C C"]  # rows true, columns predicted, test set
+    ce_teacher: Annotated[NDArray[np.float32] | None, "N"] = None
+    weights: Annotated[NDArray[np.float16] | None, "N 2"] = None  # w_hard, w_soft
+    influence: Annotated[NDArray[np.float32] | None, "N 2"] = None  # of w_hard, of w_soft
+    #: The most probable classes at temperature 1 (uint8, or int16 beyond 256 classes), and how
+    #: probable each is, in 1/255. None in runs of earlier versions.
+    student_top: Annotated[NDArray[np.integer[Any]] | None, "N T"] = None
+    student_belief: Annotated[NDArray[np.uint8] | None, "N T"] = None
+    teacher_top: Annotated[NDArray[np.integer[Any]] | None, "N T"] = None
+    teacher_belief: Annotated[NDArray[np.uint8] | None, "N T"] = None
+    histograms: Annotated[NDArray[np.int32] | None, "2 C B"] = None  # counts by w_hard, by w_soft
+    surface: Annotated[NDArray[np.float16] | None, "2 S S"] = (
+        None  # [hard or soft, teacher, student]
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepTrace:
-    """One student step under the lens; sent only while somebody steps. B images of the batch.
+    """One student step under the lens, of M images; sent only while somebody steps.
 
-    For a method without a weight net only rows, losses and weighted_loss are there.
+    Arrays that need a weight net or a teacher are None for methods without one.
     """
 
     epoch: int
     step: int  # student steps since the run began, this one counted
-    rows: NDArray[np.int32]  # [B], the images' rows in the panel
-    ce_student: NDArray[np.float32]  # [B], at θ
-    losses: NDArray[np.float32]  # [B], what the student descended
-    weights_before: NDArray[np.float32] | None = None  # [B, 2], of the virtual step
-    weights_after: NDArray[np.float32] | None = None  # [B, 2], of the real step
-    ce_teacher: NDArray[np.float32] | None = None  # [B]
-    soft: NDArray[np.float32] | None = None  # [B], the soft loss at θ
-    influence: NDArray[np.float32] | None = None  # [B, 2]
-    #: [2]: the meta loss on the D_val batch at θ, and at θ' after the virtual step
-    outer_losses: NDArray[np.float32] | None = None
+    rows: Annotated[NDArray[np.int32], "M"]  # the images' rows in the panel
+    ce_student: Annotated[NDArray[np.float32], "M"]  # at θ
+    losses: Annotated[NDArray[np.float32], "M"]  # what the student descended
+    weights_before: Annotated[NDArray[np.float32] | None, "M 2"] = None  # of the virtual step
+    weights_after: Annotated[NDArray[np.float32] | None, "M 2"] = None  # of the real step
+    ce_teacher: Annotated[NDArray[np.float32] | None, "M"] = None
+    soft: Annotated[NDArray[np.float32] | None, "M"] = None  # the soft loss at θ
+    influence: Annotated[NDArray[np.float32] | None, "M 2"] = None
+    #: The meta loss on the D_val batch: at θ, and at θ' after the virtual step.
+    outer_losses: Annotated[NDArray[np.float32] | None, "2"] = None
 
 
-def arrays(of: Panel | Frame | StepTrace) -> dict[str, NDArray[Any]]:
-    """The arrays that a panel or a frame has, by name: what its file holds."""
-    pairs = ((field.name, getattr(of, field.name)) for field in dataclasses.fields(of))
+class Layout(NamedTuple):
+    """What an array of a panel, frame or trace must be."""
+
+    dtype: type[np.generic]
+    shape: tuple[str, ...]  # letters or numbers, as in the docstring of its class
+    is_optional: bool
+
+
+def _layouts(kind: type[Any]) -> dict[str, Layout]:
+    found: dict[str, Layout] = {}
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        if not hasattr(hint, "__metadata__"):
+            continue
+        array, is_optional = get_args(hint)[0], type(None) in get_args(get_args(hint)[0])
+        array = get_args(array)[0] if is_optional else array
+        scalar = get_args(get_args(array)[1])[0]  # of ndarray[shape, dtype[scalar]]
+        dtype = getattr(scalar, "__origin__", scalar)
+        found[name] = Layout(dtype, tuple(hint.__metadata__[0].split()), is_optional)
+    return found
+
+
+_LAYOUTS = {kind: _layouts(kind) for kind in (Panel, Frame, StepTrace)}
+
+
+def layouts(kind: type[Panel | Frame | StepTrace]) -> dict[str, Layout]:
+    """Return the layout of each array of a panel, frame or trace, by name."""
+    return _LAYOUTS[kind]
+
+
+def arrays(item: Panel | Frame | StepTrace) -> dict[str, NDArray[Any]]:
+    """Return the arrays that a panel, frame or trace has, by name: what its file holds."""
+    pairs = ((field.name, getattr(item, field.name)) for field in dataclasses.fields(item))
     return {name: value for name, value in pairs if isinstance(value, np.ndarray)}
 
 
 def to_json(event: Event) -> str:
-    """The event as one line of strict JSON. Not-a-number and infinity become null.
+    """Return the event as one line of strict JSON. Not-a-number and infinity become null.
 
-    Only a loss that ended the run can be non-finite, and its reason says so in words.
+    Only a training loss can be non-finite; losses on D_val and test that are end the run instead.
     """
     values = dataclasses.asdict(event)
     return json.dumps({key: _finite(value) for key, value in values.items()}, allow_nan=False)
 
 
-def from_json(line: str) -> Event:
-    """The event of one line.
+def from_json(line: str | bytes) -> Event:
+    """Return the event of one line, each field checked by type and range.
 
     Raises:
-        ValueError: The line is not JSON, or is not an event.
+        ValueError: The line is not JSON, or not an event; the message names field and value.
     """
-    values = json.loads(line)
-    if not isinstance(values, dict) or str(values.get("kind")) not in _TYPES:
-        raise ValueError(f"not an event: {line[:80]!r}")
-    frozen = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     try:
-        event: Event = _TYPES[values["kind"]](**frozen)
-    except TypeError as error:
-        raise ValueError(f"not a {values['kind']} event: {error}") from error
-    return event
+        return _adapter().validate_json(line)
+    except ValidationError as error:
+        raise ValueError(_first_fault(error)) from error
+
+
+@cache
+def _adapter() -> TypeAdapter[Event]:
+    return TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+
+def _first_fault(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return f"not an event: {first['msg']}"
+    kind, *field = first["loc"]
+    place = ".".join(str(part) for part in field)
+    if first["type"] == "missing":
+        return f"not an event: {kind}: it has no {place}"
+    return f"not an event: {kind}: {place} = {first['input']!r:.80}: {first['msg']}"
 
 
 def _finite(value: Any) -> Any:

@@ -23,7 +23,7 @@ from bikd_core.events import (
 from bikd_core.speed import Speed, Speeds
 from bikd_core.store import Checkpoint
 from bikd_core.worker import process, recording
-from bikd_core.worker.recording import Order
+from bikd_core.worker.recording import Setup
 
 WORKER = (sys.executable, __file__)
 STEPS_PER_EPOCH = 4
@@ -47,32 +47,32 @@ def config(epochs: int = 3, seed: int = 0, **values) -> RunConfig:
 class FakeTraining:
     """Its student is one number, to which each step adds; so a resumed run can be compared."""
 
-    def __init__(self, order: Order, fingerprint: str = "f1") -> None:
-        self.order = order
+    def __init__(self, setup: Setup, fingerprint: str = "f1") -> None:
+        self.setup = setup
         self.fingerprint = fingerprint
         self.epoch, self.value = 0, np.zeros(1)
-        if order.checkpoint is not None:
-            self.epoch = order.checkpoint.values["epoch"]
-            self.value = order.checkpoint.tensors["student.weight"].copy()
+        if setup.checkpoint is not None:
+            self.epoch = setup.checkpoint.values["epoch"]
+            self.value = setup.checkpoint.tensors["student.weight"].copy()
 
     def state_arrays(self) -> Checkpoint:
         tensors = {"student.weight": self.value.copy(), "generator.order": np.arange(3)}
         return Checkpoint(tensors, {"epoch": self.epoch})
 
     def __iter__(self):
-        training = self.order.config.training
+        training = self.setup.config.training
         if training.seed == REFUSES:
             raise ValueError("teacher = 'nobody' is not possible: there is no such file.")
         if training.seed == TRAINS_A_TEACHER:
             for epoch in (1, 2):
                 yield TeacherEpochDone(epoch=epoch, epochs=2, seconds=0.1, accuracy=0.5)
-        yield started(self.fingerprint, num_threads=self.order.num_threads)
+        yield started(self.fingerprint, num_threads=self.setup.num_threads)
         yield Panel(labels=np.zeros(5, np.int16), original_indices=np.arange(5, dtype=np.int32))
-        while self.epoch < training.epochs and not self.order.control.is_stopped:
+        while self.epoch < training.epochs and not self.setup.control.is_stopped:
             yield from self._run_epoch(self.epoch + 1, training.seed)
 
     def _run_epoch(self, epoch, seed):
-        control = self.order.control
+        control = self.setup.control
         for number in range(1, STEPS_PER_EPOCH + 1):
             step = (epoch - 1) * STEPS_PER_EPOCH + number
             time.sleep(SECONDS_PER_STEP)
@@ -164,10 +164,10 @@ def trace(epoch: int, step: int) -> StepTrace:
 
 
 def until(predicate, timeout_s: float = 20.0):
-    """Wait for a condition; what it returned when it held."""
+    """Wait for a condition, and return what it returned when it held."""
     end = time.monotonic() + timeout_s
     while not (value := predicate()):
-        assert time.monotonic() < end, f"waited {timeout_s} s in vain"
+        assert time.monotonic() < end, f"nothing after {timeout_s} s"
         time.sleep(0.005)
     return value
 

@@ -110,7 +110,7 @@ def test_a_step_that_is_not_due_waits_but_a_change_cuts_the_wait_short():
 @pytest.mark.parametrize("value", [0, -1, 10.5, float("nan"), float("inf")])
 def test_an_impossible_learning_rate_is_refused_and_changes_nothing(value):
     control = Control()
-    with pytest.raises(ValueError, match=r"learning_rate = .* above 0, at most 10"):
+    with pytest.raises(ValueError, match=r"learning_rate = .* above 0 and at most 10"):
         control.set_learning_rate(value)
     assert changes(control) == []
 

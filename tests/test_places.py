@@ -33,3 +33,9 @@ def test_without_bikd_home_the_users_data_folder_is_used_and_nothing_is_made(mon
 def test_the_projects_own_teachers_come_before_those_trained_here():
     places = Places.at(Path("/somewhere"))
     assert places.teacher_folders() == (ASSETS / "teachers", Path("/somewhere/teachers"))
+
+
+def test_the_runs_may_lie_elsewhere():
+    places = Places.from_environment({"BIKD_HOME": "/somewhere", "BIKD_RUNS": "/disk/runs"})
+    assert places.runs == Path("/disk/runs")
+    assert places.teachers == Path("/somewhere/teachers")

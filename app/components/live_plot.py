@@ -81,13 +81,23 @@ def _click(point: object, on_point: Callable[[Mapping[str, Any]], None] | None) 
 def provide_plotly(folder: Path = STATIC) -> None:
     """Copy plotly.js out of the plotly package to where Streamlit serves it, unless it is there.
 
-    Several servers may start at once, so it is written under another name and renamed.
+    A wheel comes with a copy, which serves where this folder cannot be written. Several servers may
+    start at once, so the file is written under another name and renamed.
+
+    Raises:
+        PermissionError: There is no copy yet and the folder cannot be written.
     """
     source = Path(str(resources.files("plotly"))) / "package_data" / "plotly.min.js"
     target = folder / "plotly.min.js"
     if target.exists() and target.stat().st_size == source.stat().st_size:
         return
-    folder.mkdir(exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        if target.exists():
+            return
+        raise PermissionError(
+            f"{folder} cannot be written, and plotly.js has to be copied there once: "
+            "start the app once as a user who may write to it."
+        )
     handle, name = tempfile.mkstemp(dir=folder, suffix=".tmp")
     os.close(handle)
     try:

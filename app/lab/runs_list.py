@@ -8,10 +8,10 @@ import streamlit as st
 
 from app.figures.drawing import percent
 from app.lab.recorded import recorded
-from app.shared import engine, status
+from app.shared import access, engine, status
 from app.shared.engine import attempt
 from app.shared.session import session
-from bikd_core.runs import Snapshot
+from bikd_core.runs import BrokenRun, Snapshot
 
 SHOWN = 12  # runs at first
 FEW = 4  # runs that need no search
@@ -26,9 +26,12 @@ def welcome() -> None:
     )
     recorded("welcome")
     runs = attempt(lambda: engine.manager().list()) or ()
-    if runs:
+    broken = attempt(lambda: engine.manager().broken()) or ()
+    if runs or broken:
         st.markdown("##### Earlier runs")
+    if runs:
         _rows(runs, "welcome")
+    _broken_rows(broken, "welcome")
 
 
 @st.dialog("Earlier runs", width="large")
@@ -38,6 +41,7 @@ def dialog() -> None:
     if not runs:
         st.write("There are none yet: press Start to make the first.")
     _rows(runs, "dialog")
+    _broken_rows(attempt(lambda: engine.manager().broken()) or (), "dialog")
     recorded("dialog")
 
 
@@ -70,6 +74,28 @@ def _rows(runs: tuple[Snapshot, ...], place: str) -> None:
             on_click=_show_more,
             args=(place, shown),
         )
+
+
+def _broken_rows(runs: tuple[BrokenRun, ...], place: str) -> None:
+    """Draw a row for each run whose files cannot be read: the reason, and a button to delete it."""
+    for run in runs:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            refusal = access.refusal(run.folder)
+            with st.popover("Delete", icon=":material/delete:", disabled=bool(refusal)):
+                st.button(
+                    "Delete this run from the disk",
+                    key=f"{place} delete {run.run_id}",
+                    on_click=_delete,
+                    args=(run.run_id,),
+                )
+            st.markdown(
+                f"**{_plain(run.run_id)}** cannot be read: {_plain(run.reason)}", width="stretch"
+            )
+
+
+def _delete(run_id: str) -> None:
+    session().forget_complaints()
+    attempt(lambda: access.delete(run_id))
 
 
 def _show_more(place: str, shown: int) -> None:

@@ -13,7 +13,7 @@ from app.shared.session import session
 from bikd_core.config import ConfigError
 from bikd_core.places import Places
 from bikd_core.runs import CorruptRunError, RunError, RunManager, Snapshot, StoreError, UnknownRun
-from bikd_core.runs.shelf import TeacherShelf
+from bikd_core.runs.shelf import StoredTeachers
 from bikd_core.teachers.card import TeacherError
 
 log = logging.getLogger(__name__)
@@ -31,14 +31,14 @@ def manager() -> RunManager:
     return manager
 
 
-def shelf() -> TeacherShelf:
+def shelf() -> StoredTeachers:
     """Return the stored teachers of this server."""
     return _shelf(str(manager().places.teachers), _manager=manager())
 
 
 @st.cache_resource(show_spinner=False)
-def _shelf(folder: str, *, _manager: RunManager) -> TeacherShelf:
-    return TeacherShelf(_manager)
+def _shelf(folder: str, *, _manager: RunManager) -> StoredTeachers:
+    return StoredTeachers(_manager)
 
 
 def linked_snapshot(parameter: str, run_id: str) -> Snapshot:

@@ -15,10 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bikd_core.places import ROOT
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 60.0
 HEADLINE = ".st-key-headline"  # holds the state of the open run; lists of runs show states too
 

@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bikd_core.bench.browser import HEADLINE, ROOT, chromium, served_app
+from bikd_core.bench.browser import HEADLINE, chromium, served_app
 from bikd_core.bench.click import LOAD
 from bikd_core.bench.report import Row
 from bikd_core.bench.synthetic import Synthetic
+from bikd_core.places import ROOT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, WebSocket

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from bikd_core.bench.browser import ROOT, chromium, served_app
+from bikd_core.bench.browser import chromium, served_app
 from bikd_core.bench.report import Row
+from bikd_core.places import ROOT
 
 VIEWERS = (1, 10, 30)
 #: A digits run with a larger student, so that an epoch takes about as long as a poll.

@@ -16,7 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
-from bikd_core.cli import compare, recorded, study
+from bikd_core.cli import compare, page, recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
 from bikd_core.cli.driver import Driven, drive
@@ -71,6 +71,7 @@ app = App(
     help_formatter=ControlsHelp(),
     result_action="return_value",
 )
+app.command(page.open_page, name="app")
 app.command(bench)
 app.command(recorded.export)
 app.command(recorded.replay)

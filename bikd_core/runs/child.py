@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -12,16 +11,17 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+
+from bikd_core.worker.pipe import Command, Reply, read_reply, to_line
 
 ROOT = Path(__file__).parents[2]
 # -P: a folder in which somebody starts the app may hold files named like modules.
 WORKER = (sys.executable, "-P", "-m", "bikd_core.worker")
-_LAST_WORDS_BYTES = 4000
+_READ_AT_MOST_BYTES = 4000
 
 
 def environment() -> dict[str, str]:
-    """Of a child process, which finds this package wherever it is started."""
+    """Return the environment of a child process, in which it finds this package anywhere."""
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
@@ -33,7 +33,7 @@ class Child:
     """
 
     def __init__(self, command: Sequence[str] = WORKER) -> None:
-        # A file and not a pipe: nobody has to read it, and it is still there if the child is not.
+        # A file and not a pipe: nobody has to read it, and it outlives the child.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (`close` closes it)
         self._process = subprocess.Popen(
             command,
@@ -45,7 +45,7 @@ class Child:
         )
         self._sending = threading.Lock()
         self._was_ready = False
-        self.was_ended = False  # by `insist`
+        self.was_terminated = False  # by `end_within`
 
     @property
     def pid(self) -> int:
@@ -55,28 +55,28 @@ class Child:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def send(self, command: dict[str, Any]) -> None:
-        """Write a command; returns at once. A dead child's is lost: `messages` ends, too."""
+    def send(self, command: Command) -> None:
+        """Write a command and return at once. A dead child never gets it; `replies` ends then."""
         assert self._process.stdin is not None
         with self._sending:
             if self._process.stdin.closed:
                 return
             with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.write(json.dumps(command).encode() + b"\n")
+                self._process.stdin.write(to_line(command))
                 self._process.stdin.flush()
 
-    def messages(self) -> Iterator[dict[str, Any]]:
-        """What it says, until it ends. A line that its end cut off is none."""
+    def replies(self) -> Iterator[Reply]:
+        """Yield what the child says until it ends, without a last line that is cut off."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.endswith(b"\n"):
                 self._was_ready = True
-                yield json.loads(line)
+                yield read_reply(line)
 
     def close(self, grace_s: float) -> None:
-        """Close its input, which asks it to save and to end; insist after the grace. Waits."""
-        self.hang_up()
-        self.insist(grace_s)
+        """Close its input, which asks it to save and to end; then `end_within` the grace."""
+        self.close_input()
+        self.end_within(grace_s)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._errors.close()
@@ -85,25 +85,25 @@ class Child:
         """End it at once."""
         self._process.kill()
 
-    def hang_up(self) -> None:
-        """Close its input."""
+    def close_input(self) -> None:
+        """Ask it to save and to end."""
         assert self._process.stdin is not None
         with self._sending, contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
 
-    def insist(self, grace_s: float) -> None:
-        """Wait for its end; after the grace terminate it, and after one more kill it."""
-        for put_an_end in (self._process.terminate, self._process.kill):
+    def end_within(self, grace_s: float) -> None:
+        """Wait for its end; terminate it after the grace, and kill it after one more."""
+        for end in (self._process.terminate, self._process.kill):
             try:
                 self._process.wait(grace_s)
                 return
             except subprocess.TimeoutExpired:
-                self.was_ended = True
-                put_an_end()
+                self.was_terminated = True
+                end()
         self._process.wait()
 
-    def epitaph(self) -> str:
-        """Why it ended without saying so, as one sentence. Waits for its end."""
+    def failure_reason(self) -> str:
+        """Wait for its end, and return in one sentence why it ended without saying so."""
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return (
@@ -120,8 +120,8 @@ class Child:
         return f"The training process could not start: {self._last_line()}"
 
     def _last_line(self) -> str:
-        """The last line that it wrote before it was ready: why an import failed, say."""
+        """Return the last line that it wrote before it was ready, such as a failed import."""
         size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - _LAST_WORDS_BYTES))
+        self._errors.seek(max(0, size - _READ_AT_MOST_BYTES))
         lines = self._errors.read().decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing.")

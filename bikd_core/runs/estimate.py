@@ -1,4 +1,4 @@
-"""How long a run will take: at the speed of earlier ones, or of a few steps that were timed."""
+"""How long a run will take, judged by earlier runs or by a few steps that were timed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DECISIVE = (
 
 
 def decisive(config: RunConfig) -> tuple[object, ...]:
-    """Equal for configs of equal speed."""
+    """Return a key that is equal for configs of equal speed."""
     values = config.read_by_method()
     return tuple(values.get(name) for name in _DECISIVE)
 
@@ -31,32 +31,32 @@ def seconds_of_run(
     teachers: Sequence[Path],
     measured: Callable[[], Speeds | None],
 ) -> float | None:
-    """Of all epochs, and of its teacher's where one will be trained first.
+    """Return the seconds of all epochs, and of a teacher's where one will be trained first.
 
     Args:
-        config: Of a run that is not there yet.
-        runs: Earlier ones, newest first; those that came as a zip tell nothing of this machine.
+        config: The config of a run that has not started.
+        runs: Earlier runs, newest first; imported ones tell nothing about this machine.
         teachers: Folders of stored teachers.
-        measured: Asked where the earlier runs leave something open.
+        measured: Returns measured speeds; called where the earlier runs do not suffice.
 
     Returns:
         None if nothing is known yet.
     """
-    here = (run for run in runs if not run.is_imported)
-    like_it = [run for run in here if decisive(run.config) == decisive(config)]
-    of_run = next((_speed(run) for run in like_it if run.epochs and run.resolved), None)
-    of_teacher = next((_teacher_speed(run) for run in like_it if run.teacher_epochs), None)
+    local_runs = (run for run in runs if not run.is_imported)
+    matching_runs = [run for run in local_runs if decisive(run.config) == decisive(config)]
+    run_speed = next((_speed(run) for run in matching_runs if run.epochs and run.resolved), None)
+    teacher_speed = next((_teacher_speed(run) for run in matching_runs if run.teacher_epochs), None)
     lacks_teacher = not _has_teacher(config, teachers)
-    if of_run is None or (lacks_teacher and of_teacher is None):
+    if run_speed is None or (lacks_teacher and teacher_speed is None):
         speeds = measured()
         if speeds is None:
             return None
-        of_run, of_teacher = of_run or speeds.run, of_teacher or speeds.teacher
-    seconds = of_run.seconds(config.data, config.training.epochs)
-    if lacks_teacher and of_teacher is not None:
+        run_speed, teacher_speed = run_speed or speeds.run, teacher_speed or speeds.teacher
+    seconds = run_speed.seconds(config.data, config.training.epochs)
+    if lacks_teacher and teacher_speed is not None:
         # A teacher takes the data set's own defaults: see `training.teacher_config`.
         epochs = RunConfig.from_flat({"dataset": config.data.dataset}).training.epochs
-        seconds += of_teacher.seconds(config.data, epochs)
+        seconds += teacher_speed.seconds(config.data, epochs)
     return seconds
 
 
@@ -70,13 +70,13 @@ def _speed(run: Snapshot) -> Speed:
 
 
 def _teacher_speed(run: Snapshot) -> Speed:
-    """All of it told as training: a teacher's epochs do not say what part was evaluation."""
-    one = Speed(1.0, 0.0).seconds(run.config.data, epochs=1)
-    return Speed(median(epoch.seconds for epoch in run.teacher_epochs) / one, 0.0)
+    """Return a teacher's speed, all of it as training: its epochs do not tell evaluation apart."""
+    num_images = Speed(1.0, 0.0).seconds(run.config.data, epochs=1)
+    return Speed(median(epoch.seconds for epoch in run.teacher_epochs) / num_images, 0.0)
 
 
 def _has_teacher(config: RunConfig, teachers: Sequence[Path]) -> bool:
-    """Whether no teacher has to be trained, judged by the cards alone."""
+    """Return whether no teacher has to be trained, judged by the cards alone."""
     return config.models.teacher != "auto" or any(
         not card.is_uploaded
         and card.model == config.models.teacher_model

@@ -1,11 +1,13 @@
-"""All that is known of one run, for many readers. A live run and a recorded one are read alike."""
+"""What is known of each run, for many readers. Live and recorded runs are read alike."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from bikd_core.config import RunConfig
 from bikd_core.events import (
@@ -17,14 +19,23 @@ from bikd_core.events import (
     TeacherEpochDone,
     TeacherViewsDone,
 )
-from bikd_core.store import ENDED, CorruptRunError, LogReader, RunFolder, RunState
+from bikd_core.store import (
+    ENDED,
+    CorruptRunError,
+    LogReader,
+    RunFolder,
+    RunState,
+    UnknownRun,
+    open_run,
+    run_ids,
+)
 
-_EPOCHS_TO_JUDGE_BY = 5  # the time left is told from the speed of the last ones
+_EPOCHS_TO_JUDGE_BY = 5  # the time left follows from the speed of the last ones
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
-    """A run at one moment. Immutable: what is drawn from it is good for (run_id, version)."""
+    """A run at one moment. Immutable: (run_id, version) identifies all that it holds."""
 
     run_id: str
     name: str
@@ -38,7 +49,7 @@ class Snapshot:
     queue_position: int | None  # 1 is next; None unless it waits in this server's queue
     resolved: RunStarted | None  # None until the training proper begins
     teacher_epochs: tuple[TeacherEpochDone, ...]  # of a teacher that is trained first
-    teacher_views: TeacherViewsDone | None  # how far the kept views were at last, if there are any
+    teacher_views: TeacherViewsDone | None  # how far the kept views are, if there are any
     epochs: tuple[EpochDone, ...]
     controls: tuple[ControlChanged, ...]
     last_step: StepDone | None  # None unless somebody stepped
@@ -46,12 +57,12 @@ class Snapshot:
 
     @property
     def has_ended(self) -> bool:
-        """Nothing changes any more by itself, so there is nothing to poll for."""
+        """Whether nothing changes any more by itself, so that nobody need poll."""
         return self.state in ENDED
 
     @property
     def can_resume(self) -> bool:
-        """`RunManager.resume_from_checkpoint` has something left to train."""
+        """Whether `RunManager.resume_from_checkpoint` has something left to train."""
         return self.has_ended and self.state != "finished"
 
 
@@ -62,7 +73,7 @@ class History:
     """
 
     def __init__(self, folder: RunFolder, *, is_ours: bool = False) -> None:
-        """Read the folder; arguments and errors as `refresh`."""
+        """Read the folder; arguments and errors are those of `refresh`."""
         self.folder = folder
         self._lock = threading.Lock()  # guards all below
         self._log = LogReader(folder.log_path)
@@ -85,14 +96,14 @@ class History:
                 does, a run that did not end was interrupted.
 
         Raises:
-            CorruptRunError: `run.json` or `status.json` cannot be read.
+            CorruptRunError: `run.json` or `status.json` is broken.
         """
         with self._lock:
             signatures = tuple(_signature(path) for path in self._files())
             is_new = signatures != self._signatures
             if self._status.state in ENDED and not is_new:
                 return
-            # Looked at before the status is read: who lets go of a folder has written its end.
+            # Checked before the status is read: whoever releases a folder has written its end.
             is_held = is_ours or self.folder.is_held()
             if is_new:
                 self._read()
@@ -118,7 +129,7 @@ class History:
         self._events = new.events if new.is_rewritten else self._events + new.events
 
     def place(self, queue_position: int | None) -> None:
-        """Say where in this server's queue the run waits; None: it does not."""
+        """Set where in this server's queue the run waits; None if it does not."""
         with self._lock:
             if queue_position != self._queue_position:
                 self._queue_position = queue_position
@@ -135,7 +146,7 @@ class History:
         self._snapshot = None
 
     def snapshot(self) -> Snapshot:
-        """The run as last read; made once for each change."""
+        """Return the run as last read; made once for each change."""
         with self._lock:
             if self._snapshot is None:
                 self._snapshot = self._make_snapshot()
@@ -190,9 +201,69 @@ class History:
 
 
 def _signature(path: Path) -> tuple[int, ...]:
-    """Different after every write: files are appended to, or replaced by new ones."""
+    """Return what differs after every write: files are appended to, or replaced by new ones."""
     try:
         about = path.stat()
     except FileNotFoundError:
         return ()
     return (about.st_ino, about.st_size, about.st_mtime_ns)
+
+
+class BrokenRun(NamedTuple):
+    """A run whose files cannot be read. It can be deleted like any other."""
+
+    folder: RunFolder
+    reason: str  # one sentence: which file is broken, and how
+
+    @property
+    def run_id(self) -> str:
+        return self.folder.run_id
+
+
+class Histories:
+    """The histories of a folder of runs. Any thread may call any method.
+
+    Args:
+        runs_dir: The folder.
+        is_ours: Whether this server trains a run or has it queued, and so refreshes it itself.
+    """
+
+    def __init__(self, runs_dir: Path, is_ours: Callable[[str], bool]) -> None:
+        self._runs_dir = runs_dir
+        self._is_ours = is_ours
+        self._lock = threading.Lock()  # guards the next one
+        self._known: dict[str, History] = {}
+
+    def of(self, folder: RunFolder) -> History:
+        """Return the one history of a run; raises as `History`."""
+        with self._lock:
+            if folder.run_id not in self._known:
+                self._known[folder.run_id] = History(folder)
+            return self._known[folder.run_id]
+
+    def forget(self, run_id: str) -> None:
+        """Drop the history of a run that is deleted."""
+        with self._lock:
+            self._known.pop(run_id, None)
+
+    def snapshot(self, run_id: str) -> Snapshot:
+        """Return how a run stands now; errors as `RunManager.snapshot`."""
+        folder = open_run(self._runs_dir, run_id)
+        is_ours = self._is_ours(run_id)
+        history = self.of(folder)
+        if not is_ours:
+            history.refresh()
+        return history.snapshot()
+
+    def list(self) -> tuple[tuple[Snapshot, ...], tuple[BrokenRun, ...]]:
+        """Return the runs that can be read, newest first, and those that cannot, by id."""
+        snapshots, broken = [], []
+        for run_id in run_ids(self._runs_dir):
+            try:
+                snapshots.append(self.snapshot(run_id))
+            except CorruptRunError as error:
+                broken.append(BrokenRun(RunFolder(self._runs_dir / run_id), str(error)))
+            except UnknownRun:
+                pass  # deleted meanwhile
+        newest_first = sorted(snapshots, key=lambda run: (run.created, run.run_id), reverse=True)
+        return tuple(newest_first), tuple(sorted(broken, key=lambda run: run.run_id))

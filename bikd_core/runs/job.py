@@ -1,10 +1,9 @@
-"""A run that waits for its turn or trains, and the way from a click to its training."""
+"""A run that is queued or trains, and the way from a click to its training."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 from filelock import BaseFileLock
 
@@ -14,10 +13,11 @@ from bikd_core.places import Places
 from bikd_core.runs.child import Child
 from bikd_core.runs.history import History
 from bikd_core.store import RunFolder
-from bikd_core.worker.process import load_training, obey, start_command
+from bikd_core.worker import pipe
+from bikd_core.worker.process import load_training
 from bikd_core.worker.recording import Outcome, record, write_failure
 
-STOP_GRACE_S = 10.0  # for the step or the evaluation that goes on, and for the checkpoint
+STOP_GRACE_S = 10.0  # for the current step or evaluation, and for the checkpoint
 SHUTDOWN_GRACE_S = 3.0
 
 
@@ -32,12 +32,12 @@ class Job:
         self._folder_lock = lock  # held from the queue on, until the training takes it
         self._is_resumed = is_resumed
         self._guard = threading.Lock()  # guards all below
-        self._pending: list[dict[str, Any]] = []  # asked before there was a training to ask
-        self._deliver: Callable[[dict[str, Any]], None] | None = None
+        self._pending: list[pipe.Steering] = []  # sent before there was a training
+        self._deliver: Callable[[pipe.Steering], None] | None = None
         self._child: Child | None = None
         self._is_stopping = False
         self._is_abandoned = threading.Event()
-        self.is_over = threading.Event()  # its thread has let go of everything
+        self.is_over = threading.Event()  # its thread has released everything
 
     @property
     def run_id(self) -> str:
@@ -49,47 +49,47 @@ class Job:
         self.folder.write_status(*outcome, epoch=status.epoch, epochs=status.epochs)
         self.history.refresh(is_ours=True)
 
-    def let_go(self) -> None:
-        """Release the folder: somebody else may train it now."""
+    def release(self) -> None:
+        """Release the folder, so that somebody else may train it."""
         self._folder_lock.release()
 
     # Steering
 
-    def send(self, command: dict[str, Any]) -> None:
-        """Pass a command on, or keep it until the training is there. Returns at once."""
+    def send(self, command: pipe.Steering) -> None:
+        """Pass a command on, or keep it until the training has begun; return at once."""
         with self._guard:
             if self._deliver is None:
                 self._pending.append(command)
             else:
                 self._pass_on(command)
 
-    def _attach(self, deliver: Callable[[dict[str, Any]], None]) -> None:
+    def _attach(self, deliver: Callable[[pipe.Steering], None]) -> None:
         with self._guard:
             self._deliver = deliver
             for command in self._pending:
                 self._pass_on(command)
 
-    def _pass_on(self, command: dict[str, Any]) -> None:
+    def _pass_on(self, command: pipe.Steering) -> None:
         assert self._deliver is not None
         self._deliver(command)
-        if command["command"] == "stop" and not self._is_stopping:
+        if isinstance(command, pipe.Stop) and not self._is_stopping:
             self._is_stopping = True
-            self._insist_on_the_end(STOP_GRACE_S)
+            self._end_child_within(STOP_GRACE_S)
 
-    def _insist_on_the_end(self, grace_s: float) -> None:
+    def _end_child_within(self, grace_s: float) -> None:
         if self._child is not None:
-            threading.Thread(target=self._child.insist, args=(grace_s,), daemon=True).start()
+            threading.Thread(target=self._child.end_within, args=(grace_s,), daemon=True).start()
 
     def abandon(self) -> None:
-        """Ask the training to save and to end because the server ends. Returns at once."""
+        """Ask the training to save and to end because the server ends; return at once."""
         self._is_abandoned.set()
         with self._guard:
             child = self._child
             if child is not None:
-                child.hang_up()
-                self._insist_on_the_end(SHUTDOWN_GRACE_S)
+                child.close_input()
+                self._end_child_within(SHUTDOWN_GRACE_S)
         if child is None:
-            self.send({"command": "stop"})
+            self.send(pipe.Stop())
 
     # Training; called from the run's background thread
 
@@ -97,43 +97,48 @@ class Job:
         self, child: Child, places: Places, num_threads: int, on_epoch: Callable[[], None]
     ) -> Outcome:
         """Give the run to a child and follow it to its end."""
-        self.let_go()
+        self.release()
         with self._guard:
             if self._is_abandoned.is_set():
                 return Outcome("interrupted")
             self._child = child
         child.send(
-            start_command(self.folder, places, resume=self._is_resumed, num_threads=num_threads)
+            pipe.Start(
+                folder=self.folder.path.absolute(),
+                places=places.absolute(),
+                resume=self._is_resumed,
+                num_threads=num_threads,
+            )
         )
         self._attach(child.send)
-        for message in child.messages():
+        for reply in child.replies():
             self.history.refresh(is_ours=True)
-            if message["kind"] == "ended":
-                return Outcome(message["state"], message["reason"])
-            if message["kind"] == "epoch":
+            if isinstance(reply, pipe.Ended):
+                return Outcome(reply.state, reply.reason)
+            if isinstance(reply, pipe.Written) and reply.is_epoch:
                 on_epoch()
-        return self._outcome_of_silence(child)
+        return self._outcome_of_dead(child)
 
-    def _outcome_of_silence(self, child: Child) -> Outcome:
-        """The child has ended without a word on how its training ended."""
-        epitaph = child.epitaph()
+    def _outcome_of_dead(self, child: Child) -> Outcome:
+        """Write and return the outcome of a child that ended without telling one."""
+        reason = child.failure_reason()
         if self._is_abandoned.is_set():
             outcome = Outcome("interrupted", "The server ended while this run trained.")
             self.write_state(outcome)
-        elif self._is_stopping and child.was_ended:
+        elif self._is_stopping and child.was_terminated:
             outcome = Outcome("stopped", f"It did not end within {STOP_GRACE_S:g} s: terminated.")
             self.write_state(outcome)
         else:
-            outcome = Outcome("failed", epitaph)
+            outcome = Outcome("failed", reason)
             epoch = len(self.history.snapshot().epochs)
-            write_failure(self.folder, RunFailed(reason=epitaph), epoch, f"{epitaph}\n")
+            write_failure(self.folder, RunFailed(reason=reason), epoch, f"{reason}\n")
         return outcome
 
     def train_here(self, places: Places, num_threads: int) -> Outcome:
-        """Train in this very thread."""
-        self.let_go()
+        """Train in the calling thread."""
+        self.release()
         control = Control()
-        self._attach(lambda command: obey(control, command))
+        self._attach(lambda command: pipe.steer(control, command))
         return record(
             self.folder,
             places,

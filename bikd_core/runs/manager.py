@@ -1,4 +1,4 @@
-"""The runs of one server: a queue, a background thread for each active run, a warm spare."""
+"""The runs of one server: a queue, a background thread for each active run, a warm child."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import BinaryIO, get_args
 
 from bikd_core.config import RunConfig
 from bikd_core.control import Control, StepLevel
@@ -15,19 +15,12 @@ from bikd_core.data.possible import check_possible
 from bikd_core.places import Places
 from bikd_core.runs.child import WORKER, Child
 from bikd_core.runs.estimate import seconds_of_run
-from bikd_core.runs.history import History, Snapshot
+from bikd_core.runs.history import BrokenRun, Histories, Snapshot
 from bikd_core.runs.job import SHUTDOWN_GRACE_S, Job
 from bikd_core.runs.spare import Spare
-from bikd_core.store import (
-    CorruptRunError,
-    RunFolder,
-    StoreError,
-    UnknownRun,
-    create_run,
-    open_run,
-    run_ids,
-)
+from bikd_core.store import RunFolder, StoreError, create_run, open_run
 from bikd_core.store.archive import import_run
+from bikd_core.worker import pipe
 from bikd_core.worker.recording import Outcome
 
 log = logging.getLogger(__name__)
@@ -37,13 +30,13 @@ _SETTLE_TIMEOUT_S = 1.0
 
 
 class RunError(ValueError):
-    """A run cannot do what is asked of it now; the message is one sentence."""
+    """A run cannot do that now; the message is one sentence."""
 
 
 class RunManager:
     """Starts, steers and lists the runs of one machine. Any thread may call any public method.
 
-    Nothing here waits for a training: what is asked of a run shows in its next snapshots.
+    Nothing here waits for a training: the effect of a call shows in the run's next snapshots.
     """
 
     def __init__(
@@ -63,8 +56,8 @@ class RunManager:
             in_process: Train in the background thread itself instead of a child process: the
                 pages are slower, but a debugger can follow.
             worker: The command of the child process.
-            warm_up_delay_s: Until the first child warms up: to import torch takes seconds of a
-                core, which a page that is painted for the first time needs.
+            warm_up_delay_s: When to start the first child: importing torch takes seconds of a
+                core, which the first page needs.
         """
         if max_training < 1:
             raise ValueError(f"max_training = {max_training!r} is not possible: at least 1.")
@@ -73,10 +66,10 @@ class RunManager:
         self._in_process = in_process
         self._num_threads = max(1, (_cores() - 1) // max_training)  # one core is the page's
         self._spare = Spare(worker, self._num_threads)
+        self._histories = Histories(places.runs, self._is_ours)
         self._lock = threading.RLock()  # guards all below
         self._queue: list[Job] = []
         self._active: dict[str, Job] = {}
-        self._histories: dict[str, History] = {}
         self._threads: list[threading.Thread] = []
         self._is_shut_down = False
         if warm_up_delay_s:
@@ -89,7 +82,7 @@ class RunManager:
     # Starting -----------------------------------------------------------------------------------
 
     def start(self, config: RunConfig, name: str = "") -> str:
-        """Queue a new run, or train it at once if nothing trains; returns its id.
+        """Queue a new run, or train it at once if nothing trains; return its id.
 
         Raises:
             ConfigError: The data set cannot be cut as asked, or a model does not take its images.
@@ -108,7 +101,7 @@ class RunManager:
             RunError: It trains, waits or is finished.
             StoreError: Its folder cannot be read or written.
         """
-        self._let_it_settle(run_id)
+        self._wait_until_released(run_id)
         snapshot = self.snapshot(run_id)
         if not snapshot.can_resume:
             raise RunError(f"The run {snapshot.name!r} is {snapshot.state}: nothing to resume.")
@@ -122,7 +115,7 @@ class RunManager:
                 raise RunError(f"The run {folder.run_id} trains or waits already.")
             lock = folder.hold(_LOCK_TIMEOUT_S).lock
             try:
-                job = Job(folder, self._history_of(folder), lock, is_resumed=is_resumed)
+                job = Job(folder, self._histories.of(folder), lock, is_resumed=is_resumed)
                 job.write_state(Outcome("queued"))
             except StoreError:
                 lock.release()
@@ -151,14 +144,14 @@ class RunManager:
 
         Raises:
             UnknownRun: There is no such run.
-            RunError: Another process trains it. Both as in the other methods that steer; they do
+            RunError: Another process trains it. All methods that steer raise these two; they do
                 nothing to a run that has ended, since a click may come late.
         """
-        self._send(run_id, {"command": "pause"})
+        self._send(run_id, pipe.Pause())
 
     def resume(self, run_id: str) -> None:
         """Let a paused run go on."""
-        self._send(run_id, {"command": "resume"})
+        self._send(run_id, pipe.Resume())
 
     def step(self, run_id: str, level: StepLevel) -> None:
         """Train to the next end of a student step, a weight-net step or an epoch, then pause."""
@@ -166,7 +159,7 @@ class RunManager:
             raise ValueError(
                 f"level = {level!r} is not possible: one of {', '.join(get_args(StepLevel))}."
             )
-        self._send(run_id, {"command": "step", "level": level})
+        self._send(run_id, pipe.Step(level=level))
 
     def set_learning_rate(self, run_id: str, value: float) -> None:
         """Replace the base learning rate, before its decay, from the next step on.
@@ -175,16 +168,16 @@ class RunManager:
             ValueError: It is not a number above 0 and at most 10.
         """
         Control().set_learning_rate(value)  # refuses here what the child would have to refuse
-        self._send(run_id, {"command": "learning_rate", "value": value})
+        self._send(run_id, pipe.SetLearningRate(value=value))
 
     def set_speed(self, run_id: str, epochs_per_second: float | None) -> None:
-        """Let a run train no faster than this; None: as fast as it can.
+        """Limit the speed of a run; None removes the limit.
 
         Raises:
             ValueError: It is not a number from 0.01 to 100.
         """
         Control().set_speed(epochs_per_second)
-        self._send(run_id, {"command": "speed", "value": epochs_per_second})
+        self._send(run_id, pipe.SetSpeed(value=epochs_per_second))
 
     def stop(self, run_id: str) -> None:
         """End a run after its current step, with a checkpoint; take a queued one out."""
@@ -194,12 +187,12 @@ class RunManager:
                 self._queue.remove(job)
                 job.history.place(None)
                 job.write_state(Outcome("stopped"))
-                job.let_go()
+                job.release()
                 self._dispatch()
                 return
-        self._send(run_id, {"command": "stop"})
+        self._send(run_id, pipe.Stop())
 
-    def _send(self, run_id: str, command: dict[str, Any]) -> None:
+    def _send(self, run_id: str, command: pipe.Steering) -> None:
         with self._lock:
             waiting = {job.run_id: job for job in self._queue}
             job = (waiting | self._active).get(run_id)
@@ -211,36 +204,28 @@ class RunManager:
     # Following ----------------------------------------------------------------------------------
 
     def snapshot(self, run_id: str) -> Snapshot:
-        """How a run stands, and all that it has yielded. The id may be junk from a URL.
+        """Return how a run stands, and all that it has yielded. The id may be anything.
 
         Raises:
             UnknownRun: There is no such run.
-            CorruptRunError: What it was asked, or how it stands, cannot be read. A damaged log
-                is told in the snapshot's reason.
+            CorruptRunError: `run.json` or `status.json` is broken. If the log is, the snapshot's
+                reason says so.
         """
-        folder = open_run(self.places.runs, run_id)
-        with self._lock:
-            is_ours = run_id in self._job_ids()
-            history = self._history_of(folder)
-        if not is_ours:
-            history.refresh()
-        return history.snapshot()
+        return self._histories.snapshot(run_id)
 
     def list(self) -> tuple[Snapshot, ...]:
-        """All runs of the folder, newest first. Damaged ones are logged and left out."""
-        snapshots = []
-        for run_id in run_ids(self.places.runs):
-            try:
-                snapshots.append(self.snapshot(run_id))
-            except (CorruptRunError, UnknownRun) as error:
-                log.warning("left out of the list of runs: %s", error)
-        return tuple(sorted(snapshots, key=lambda run: (run.created, run.run_id), reverse=True))
+        """Return all runs of the folder that can be read, newest first."""
+        return self._histories.list()[0]
+
+    def broken(self) -> tuple[BrokenRun, ...]:
+        """Return the runs of the folder whose files cannot be read, and why."""
+        return self._histories.list()[1]
 
     def estimate(self, config: RunConfig) -> float | None:
-        """Seconds that a run would take, the training of a teacher that it lacks included.
+        """Return the seconds that a run would take, with the training of a teacher that it lacks.
 
-        Told from the last run like it, else from a few steps that the spare child times
-        meanwhile, unless something trains: then None for now, so ask again in a second or two.
+        They follow from the last run of its kind, else from a few steps that the spare child times
+        unless something trains. None while they are not known: ask again in a second or two.
 
         Raises:
             ConfigError: The data set cannot be cut as asked, or a model does not take its images.
@@ -248,28 +233,26 @@ class RunManager:
         check_possible(config)
         with self._lock:
             is_idle = not self._job_ids() and not self._in_process
-        ask = self._spare.measure if is_idle else self._spare.known_speeds
+        speeds_of = self._spare.measure if is_idle else self._spare.known_speeds
         folders = self.places.teacher_folders()
-        return seconds_of_run(config, self.list(), folders, lambda: ask(config))
-
-    def _history_of(self, folder: RunFolder) -> History:
-        with self._lock:
-            if folder.run_id not in self._histories:
-                self._histories[folder.run_id] = History(folder)
-            return self._histories[folder.run_id]
+        return seconds_of_run(config, self.list(), folders, lambda: speeds_of(config))
 
     def _job_ids(self) -> set[str]:
         return {*self._active, *(job.run_id for job in self._queue)}
 
-    def _let_it_settle(self, run_id: str) -> None:
-        """A run shows that it has ended a moment before its thread has let go of it."""
+    def _is_ours(self, run_id: str) -> bool:
+        with self._lock:
+            return run_id in self._job_ids()
+
+    def _wait_until_released(self, run_id: str) -> None:
+        """Wait for the moment between the end of a run and the end of its thread."""
         with self._lock:
             job = self._active.get(run_id)
         if job is not None and job.history.snapshot().has_ended:
             job.is_over.wait(_SETTLE_TIMEOUT_S)
 
     def open_recorded(self, source: Path | BinaryIO) -> str:
-        """Put an exported run among the others, unless it is there; returns its id.
+        """Put an exported run among the others, unless it is among them; return its id.
 
         Raises:
             CorruptRunError: The file is not the zip of a run.
@@ -277,7 +260,7 @@ class RunManager:
         """
         return import_run(source, self.places.runs).run_id
 
-    # Keeping house ------------------------------------------------------------------------------
+    # Renaming, deleting, ending -------------------------------------------------------------------
 
     def rename(self, run_id: str, name: str) -> None:
         """Give a run another name for people.
@@ -286,10 +269,9 @@ class RunManager:
             UnknownRun: There is no such run.
             StoreError: The name is longer than 200 characters, or cannot be written.
         """
-        open_run(self.places.runs, run_id).rename(name)
-        with self._lock:
-            is_ours = run_id in self._job_ids()
-        self._history_of(open_run(self.places.runs, run_id)).refresh(is_ours=is_ours)
+        folder = open_run(self.places.runs, run_id)
+        folder.rename(name)
+        self._histories.of(folder).refresh(is_ours=self._is_ours(run_id))
 
     def delete(self, run_id: str) -> None:
         """Remove a run from the disk.
@@ -300,12 +282,12 @@ class RunManager:
             StoreError: It cannot be removed.
         """
         folder = open_run(self.places.runs, run_id)
-        self._let_it_settle(run_id)
+        self._wait_until_released(run_id)
         with self._lock:
             if run_id in self._job_ids() or folder.is_held():
                 raise RunError(f"The run {run_id} trains or waits: stop it first.")
             folder.delete()
-            self._histories.pop(run_id, None)
+            self._histories.forget(run_id)
 
     def shutdown(self) -> None:
         """End all children, with checkpoints: their runs are interrupted. Takes a few seconds."""
@@ -316,7 +298,7 @@ class RunManager:
             threads = self._threads
         for job in waiting:
             job.history.place(None)
-            job.let_go()
+            job.release()
         for job in jobs:
             job.abandon()
         self._spare.shutdown()
@@ -339,11 +321,11 @@ class RunManager:
             job.history.refresh(is_ours=True)
             if job.folder.status().state != outcome.state:
                 job.history.override(*outcome)  # the folder could not be written
-        except Exception as error:  # a thread that dies unheard leaves its viewers waiting
+        except Exception as error:  # a thread that dies in silence leaves its viewers waiting
             log.exception("run %s failed", job.run_id)
             job.history.override("failed", str(error))
         finally:
-            job.let_go()
+            job.release()
             with self._lock:
                 del self._active[job.run_id]
             job.is_over.set()
@@ -355,9 +337,8 @@ class RunManager:
     def _warm_up(self) -> None:
         """Have a warm child wait for the next run.
 
-        Called when a run has reported its first epoch, and when it has ended: to import torch
-        takes two seconds of a core, which would delay that run's first chart; and to wait for
-        its end would make the next Start wait instead, after a Stop or in a queue.
+        Called after a run's first epoch, and when it has ended. Importing torch takes two seconds
+        of a core: earlier, it would delay that run's first chart; later, the next run's start.
         """
         if not self._in_process:
             self._spare.keep()
@@ -365,7 +346,7 @@ class RunManager:
     def _warm_up_if_idle(self) -> None:
         with self._lock:
             is_idle = not self._job_ids()
-        if is_idle:  # else the run that was started meanwhile does it after its first epoch
+        if is_idle:  # else a run was started meanwhile, and does it after its first epoch
             self._warm_up()
 
 

@@ -1,4 +1,4 @@
-"""Stored teachers as things to make, take in and delete; without torch, in other processes."""
+"""Making, uploading and deleting stored teachers. torch is imported in other processes only."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ log = logging.getLogger(__name__)
 
 SUFFIXES = (".safetensors", ".pth")
 _POLL_S = 0.3
-_LIMIT_S = 600.0  # of a data set that is downloaded, and a network that is measured
+_LIMIT_S = 600.0  # to download a data set and measure a network
 _COMMAND = (sys.executable, "-P", "-m", "bikd_core.teachers.creation")
 
 
 class Upload(NamedTuple):
-    """A file that somebody uploaded, and what it is said to be."""
+    """A file that somebody uploaded, and what they say it is."""
 
     content: bytes
     file_name: str
@@ -35,8 +35,8 @@ class Upload(NamedTuple):
     dataset: str
 
 
-class TeacherShelf:
-    """The teachers of one server. Any thread may call any method."""
+class StoredTeachers:
+    """The stored teachers of one server. Any thread may call any method."""
 
     def __init__(self, manager: RunManager) -> None:
         self._manager = manager
@@ -49,7 +49,7 @@ class TeacherShelf:
         return self._manager.places
 
     def is_taken(self, name: str) -> bool:
-        """Whether a teacher of that name is stored, or being made."""
+        """Return whether a teacher of that name is stored or being made."""
         with self._lock:
             in_making = name in self._in_making.values()
         folders = self.places.teacher_folders()
@@ -59,7 +59,7 @@ class TeacherShelf:
         """Refuse a name that a new teacher cannot have.
 
         Raises:
-            TeacherError: It is not a plain one, or taken.
+            TeacherError: The name is not a plain one, or is taken.
         """
         check_name(name)
         if self.is_taken(name):
@@ -68,10 +68,10 @@ class TeacherShelf:
     # Making -------------------------------------------------------------------------------------
 
     def train(self, config: RunConfig, model: ModelName, name: str) -> str:
-        """Queue the ordinary `ce` run of a teacher, stored when it is finished; returns its id.
+        """Queue a `ce` run whose student is stored when it has finished; return the run's id.
 
         Raises:
-            TeacherError: As `check_new`.
+            TeacherError: The name is not a plain one, or is taken.
             ConfigError: The split is not possible, or the model does not take its images.
             StoreError: The run's folder cannot be written.
         """
@@ -91,25 +91,25 @@ class TeacherShelf:
             while not (run := self._manager.snapshot(run_id)).has_ended:
                 time.sleep(_POLL_S)
             if run.state == "finished":
-                self._ask({"run": str(run.folder.path.absolute()), "name": name})
+                self._create({"run": str(run.folder.path.absolute()), "name": name})
                 is_stored = True
         except (TeacherError, UnknownRun, CorruptRunError) as error:
             log.warning("no teacher was made of run %s: %s", run_id, error)
             with self._lock:
                 self._failures[run_id] = str(error)
         finally:
-            if not is_stored:  # of a teacher that never came to be
+            if not is_stored:  # the teacher will never exist
                 self.key_of(name).unlink(missing_ok=True)
             with self._lock:
                 del self._in_making[run_id]
 
     def in_making(self) -> dict[str, str]:
-        """The names of the teachers whose runs train, wait or are being stored, by run id."""
+        """Return the names of teachers whose runs train, wait or are being stored, by run id."""
         with self._lock:
             return dict(self._in_making)
 
     def failures(self) -> dict[str, str]:
-        """Why runs that were to be teachers are none, by run id."""
+        """Return why runs that should have become teachers did not, by run id."""
         with self._lock:
             return dict(self._failures)
 
@@ -117,51 +117,61 @@ class TeacherShelf:
         """Store the student of a finished `ce` run. Waits a few seconds.
 
         Raises:
-            TeacherError: As `check_new`, or the run cannot be a teacher.
+            TeacherError: The name is not a plain one or is taken, or the run cannot be a teacher.
             UnknownRun: There is no such run.
         """
         self.check_new(name)
         folder = self._manager.snapshot(run_id).folder
-        self._ask({"run": str(folder.path.absolute()), "name": name})
+        self._create({"run": str(folder.path.absolute()), "name": name})
 
     def store_upload(self, upload: Upload, name: str) -> None:
-        """Verify a file of parameters in a process of its own, and store it. Waits for it.
+        """Verify a file of parameters in a process of its own, and store it. Waits for that.
 
         Raises:
-            TeacherError: As `check_new`, or the file is not one of that model and data set.
+            TeacherError: The name is not a plain one or is taken, or the file is not one of that
+                model and data set.
         """
         self.check_new(name)
         suffix = Path(upload.file_name).suffix.lower()
         if suffix not in SUFFIXES:
             right = " or ".join(SUFFIXES)
-            raise TeacherError(f"{upload.file_name} is no teacher: it must end in {right}.")
+            raise TeacherError(
+                f"{upload.file_name} is not a teacher: its name must end in {right}."
+            )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"upload{suffix}"
             path.write_bytes(upload.content)
-            about = {"model": upload.model, "dataset": upload.dataset, "told_as": upload.file_name}
-            self._ask({"file": str(path), "name": name, **about})
+            self._create(
+                {
+                    "file": str(path),
+                    "file_name": upload.file_name,
+                    "model": upload.model,
+                    "dataset": upload.dataset,
+                    "name": name,
+                }
+            )
 
-    def _ask(self, order: dict[str, Any]) -> None:
-        """Have another process make a teacher.
+    def _create(self, request: dict[str, Any]) -> None:
+        """Let another process create a teacher: see `bikd_core.teachers.creation`.
 
         Raises:
             TeacherError: It did not; the sentence is that process's.
         """
-        places = {
-            "data": str(self.places.data.absolute()),
-            "teachers": str(self.places.teachers.absolute()),
-        }
+        absolute = self.places.absolute()
+        places = {"data": str(absolute.data), "teachers": str(absolute.teachers)}
         try:
             done = subprocess.run(
                 _COMMAND,
-                input=json.dumps(order | places).encode(),
+                input=json.dumps(request | places).encode(),
                 capture_output=True,
                 timeout=_LIMIT_S,
                 env=environment(),
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise TeacherError(f"It took more than {_LIMIT_S:g} s and was given up.") from error
+            raise TeacherError(
+                f"Storing the teacher took more than {_LIMIT_S:g} s, so it was stopped."
+            ) from error
         if done.returncode != 0:
             log.error("no teacher was made: %s", done.stderr.decode(errors="replace"))
             raise TeacherError(
@@ -174,7 +184,7 @@ class TeacherShelf:
     # Deleting -----------------------------------------------------------------------------------
 
     def is_own(self, name: str) -> bool:
-        """Whether it was made or uploaded here, and did not come with the project."""
+        """Return whether a teacher was made or uploaded here, and did not come with the project."""
         shipped, own = self.places.teacher_folders()
         return (own / f"{name}.json").is_file() and not (shipped / f"{name}.json").is_file()
 
@@ -186,7 +196,9 @@ class TeacherShelf:
         """
         check_name(name)
         if not self.is_own(name):
-            raise TeacherError(f"Teacher {name!r} is not one that was made here: it stays.")
+            raise TeacherError(
+                f"Teacher {name!r} cannot be deleted: it was not made or uploaded here."
+            )
         for run in self._manager.list():
             if not run.has_ended and run.config.models.teacher == name:
                 raise TeacherError(f"The run {run.name!r} needs teacher {name!r}: stop it first.")
@@ -195,7 +207,7 @@ class TeacherShelf:
         self.key_of(name).unlink(missing_ok=True)
 
     def key_of(self, name: str) -> Path:
-        """The file of the key of who may delete a teacher, if it has one; goes with the teacher.
+        """Return the path of the key to a teacher: whoever has that key may delete it.
 
         Raises:
             TeacherError: The name is not a plain one.

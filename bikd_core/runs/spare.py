@@ -1,20 +1,20 @@
-"""The child that waits, warm, for the next run; while it waits it times steps for estimates."""
+"""The warm child that waits for the next run and meanwhile times steps for estimates."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 from bikd_core.config import RunConfig
 from bikd_core.runs.child import Child
 from bikd_core.runs.estimate import decisive
-from bikd_core.speed import Speed, Speeds
+from bikd_core.speed import Speeds
+from bikd_core.worker import pipe
 
 log = logging.getLogger(__name__)
 
-_NO_REPLY = {"run": None, "teacher": None, "reason": "the child died"}
+_NO_REPLY = pipe.Measured(speeds=None, reason="the child died")
 _CANCEL_TIMEOUT_S = 30.0
 _CLOSE_GRACE_S = 0.0  # a child without a run has nothing to save
 
@@ -39,14 +39,14 @@ class Spare:
                 self._child = Child(self._command)
 
     def take(self) -> Child:
-        """The waiting child, or a new one if none waits or it has died."""
+        """Return the waiting child, or a new one if none waits or it has died."""
         with self._lock:
             child, self._child = self._child, None
             measuring, self._wanted = self._measuring, None
         if child is None:
             return Child(self._command)
         if measuring is not None:
-            child.send({"command": "cancel"})
+            child.send(pipe.Cancel())
             measuring.join(_CANCEL_TIMEOUT_S)  # a step on a few images, as a rule
             if measuring.is_alive():
                 child.kill()
@@ -57,7 +57,7 @@ class Spare:
         return Child(self._command)
 
     def shutdown(self) -> None:
-        """End the waiting child, and wait for no other."""
+        """End the waiting child; `keep` starts no other."""
         with self._lock:
             self._is_shut_down = True
             child, self._child = self._child, None
@@ -70,12 +70,12 @@ class Spare:
             child.close(_CLOSE_GRACE_S)
 
     def known_speeds(self, config: RunConfig) -> Speeds | None:
-        """What was measured for configs of this speed."""
+        """Return what was measured for configs of this speed, None if nothing was."""
         with self._lock:
             return self._speeds.get(decisive(config))
 
     def measure(self, config: RunConfig) -> Speeds | None:
-        """As `known_speeds`; if it is not known yet, the child begins to measure it."""
+        """Return `known_speeds`; if nothing is known yet, let the child begin to measure."""
         with self._lock:
             if decisive(config) not in self._speeds and not self._is_shut_down:
                 self._wanted = config
@@ -93,21 +93,11 @@ class Spare:
                 if child is None or config is None:
                     self._measuring = None
                     return
-                child.send(
-                    {
-                        "command": "measure",
-                        "config": config.model_dump(mode="json"),
-                        "num_threads": self._num_threads,
-                    }
-                )
-            reply = next((m for m in child.messages() if m["kind"] == "speed"), _NO_REPLY)
-            if reply["reason"]:
-                log.info("no speed was measured: %s", reply["reason"])
+                child.send(pipe.Measure(config=config, num_threads=self._num_threads))
+            found = (reply for reply in child.replies() if isinstance(reply, pipe.Measured))
+            reply = next(found, _NO_REPLY)
+            if reply.reason:
+                log.info("no speed was measured: %s", reply.reason)
             with self._lock:
-                if reply["reason"] != "cancelled":
-                    self._speeds[decisive(config)] = _read(reply)
-
-
-def _read(reply: dict[str, Any]) -> Speeds | None:
-    run, teacher = reply["run"], reply["teacher"]
-    return Speeds(Speed(*run), Speed(*teacher) if teacher else None) if run else None
+                if reply.reason != pipe.CANCELLED:
+                    self._speeds[decisive(config)] = reply.speeds

@@ -1,6 +1,6 @@
-"""A run as one zip: what a recorded run is, and what a finished one exports to and opens from.
+"""A run as one zip: a recorded run, or one that was exported and can be opened elsewhere.
 
-The zip holds the folder's files but for the checkpoint, the locks and the process's own log. It
+The zip holds the folder's files except the checkpoint, the locks and the process's own log. It
 may come from anybody, so nothing in it is trusted: names, sizes and contents are checked before
 the run is in the list.
 """
@@ -8,9 +8,11 @@ the run is in the list.
 from __future__ import annotations
 
 import io
+import os
 import re
 import secrets
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,18 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from bikd_core.events import arrays
+from bikd_core.events import Frame, Panel, arrays, layouts
 from bikd_core.store.files import CorruptRunError, StoreError, remove_folder, replace_text, writing
-from bikd_core.store.folder import ENDED, RunFolder, RunRecord, is_id, new_id
+from bikd_core.store.folder import RunFolder
+from bikd_core.store.record import ENDED, RunRecord, is_id, new_id
 
 MAX_UNPACKED_BYTES = 2**30
+_NOT_A_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error)
 _MEMBER = re.compile(
     r"(run|status)\.json|events\.jsonl|panel\.npz|frames/\d{4,9}\.npz|"
     r"traces/\d{4,9}-\d{6,12}\.npz|student\.safetensors"
-)
-_PER_IMAGE = (
-    *("labels", "original_indices", "ce_student", "ce_teacher", "weights", "influence"),
-    *("student_top", "student_belief", "teacher_top", "teacher_belief"),
 )
 
 
@@ -38,9 +38,9 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
 
     Args:
         folder: The run.
-        target: The zip, replaced if it is there.
-        max_images: Keep the per-image arrays of a panel only: of that many images, drawn evenly
-            from each class, and of those in the batches under the lens. Leave the student out.
+        target: The zip; one that exists is replaced.
+        max_images: Keep the per-image values of so many images only, drawn evenly from the
+            classes, and of those in the batches under the lens. Leave the student out.
             Histograms stay those of all images. None keeps everything.
 
     Raises:
@@ -49,7 +49,7 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
     status = folder.status()
     if status.state not in ENDED:
         raise StoreError(
-            f"The run {folder.run_id} is {status.state}: it can be exported at its end."
+            f"The run {folder.run_id} is {status.state}: it can be exported when it has ended."
         )
     rows = None if max_images is None else _kept_rows(folder, max_images)
     with (
@@ -69,16 +69,17 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
 
 
 def _kept_rows(folder: RunFolder, max_images: int) -> NDArray[np.int64]:
-    """The rows of the panel that a thinned run keeps, rising."""
+    """Return the rows of the panel that a thinned run keeps, rising, [kept]."""
     rows = [panel_rows(folder.panel().labels, max_images)]
     rows += [folder.trace(step).rows.astype(np.int64) for step in folder.traces()]
     return np.unique(np.concatenate(rows))
 
 
 def panel_rows(labels: NDArray[Any], max_images: int) -> NDArray[np.int64]:
-    """The rows of a stratified panel: from each class the first ones, as equally many as it goes.
+    """Return the rows of a stratified panel, rising: [N] labels -> [kept].
 
-    A class with fewer images gives all it has, and the others share what that leaves.
+    Each class gives its first images, all classes equally many. A class with fewer images gives
+    all it has, and the others share what that leaves.
     """
     left = {label: np.flatnonzero(labels == label) for label in np.unique(labels)}
     chosen: list[NDArray[np.int64]] = []
@@ -91,21 +92,25 @@ def panel_rows(labels: NDArray[Any], max_images: int) -> NDArray[np.int64]:
 
 
 def _thinned(folder: RunFolder, name: str, rows: NDArray[np.int64]) -> bytes:
-    """The file of a panel, a frame or a trace, for these rows of the panel alone."""
+    """Return the file of a panel, frame or trace with these rows of the panel alone, [kept]."""
     if name.startswith("traces/"):
         kept = arrays(folder.trace(int(Path(name).stem.split("-")[1])))
         kept["rows"] = np.searchsorted(rows, kept["rows"]).astype(np.int32)
     else:
         is_panel = name == "panel.npz"
         whole = arrays(folder.panel() if is_panel else folder.frame(int(Path(name).stem)))
-        kept = {key: value[rows] if key in _PER_IMAGE else value for key, value in whole.items()}
+        layout = layouts(Panel if is_panel else Frame)
+        kept = {
+            key: value[rows] if layout[key].shape[0] == "N" else value
+            for key, value in whole.items()
+        }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **kept)
     return buffer.getvalue()
 
 
 def read_record(path: Path) -> RunRecord:
-    """What a run in a zip was asked, without unpacking it.
+    """Return the record of a run in a zip, without unpacking it.
 
     Raises:
         CorruptRunError: The file is not the zip of a run.
@@ -118,7 +123,7 @@ def read_record(path: Path) -> RunRecord:
 
 
 def import_run(source: Path | BinaryIO, runs_dir: Path) -> RunFolder:
-    """Put an exported run among the others; a run that is there already is returned as it is.
+    """Put an exported run among the others; if it is already among them, return it as it is.
 
     Raises:
         CorruptRunError: The file is not a run's zip; one sentence says what is wrong with it.
@@ -127,15 +132,15 @@ def import_run(source: Path | BinaryIO, runs_dir: Path) -> RunFolder:
     try:
         with zipfile.ZipFile(source) as archive:
             return _unpack(archive, runs_dir)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except _NOT_A_ZIP as error:
         raise CorruptRunError(f"The file is not the zip of a run: {error}.") from error
 
 
 def _unpack(archive: zipfile.ZipFile, runs_dir: Path) -> RunFolder:
     members = [member for member in archive.infolist() if not member.is_dir()]
-    strange = [member.filename for member in members if not _MEMBER.fullmatch(member.filename)]
-    if strange:
-        raise CorruptRunError(f"The zip is not that of a run: it holds {strange[0][:80]!r}.")
+    unknown = [member.filename for member in members if not _MEMBER.fullmatch(member.filename)]
+    if unknown:
+        raise CorruptRunError(f"The zip is not that of a run: it holds {unknown[0][:80]!r}.")
     if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
         raise CorruptRunError(f"The zip is larger than {MAX_UNPACKED_BYTES:,} bytes unpacked.")
     unpacked = RunFolder(runs_dir / f".import-{secrets.token_hex(8)}")
@@ -151,17 +156,21 @@ def _unpack(archive: zipfile.ZipFile, runs_dir: Path) -> RunFolder:
 
 def _adopt(unpacked: RunFolder, runs_dir: Path) -> RunFolder:
     """Check an unpacked run and rename it into its place."""
+    try:
+        unpacked.verify()
+    except CorruptRunError as error:
+        # The folder is gone when somebody reads this.
+        raise CorruptRunError(str(error).replace(f"{unpacked.path}{os.sep}", "")) from error
     record, status = unpacked.record(), unpacked.status()
-    unpacked.events()
     if status.state not in ENDED:
         raise CorruptRunError(
             f"The run of the zip is {status.state}; only one that has ended can be opened."
         )
     run_id = record.id if is_id(record.id) else new_id(record.config)
-    there = RunFolder(runs_dir / run_id)
-    if there.path.exists():
-        if there.log_path.read_bytes() == unpacked.log_path.read_bytes():
-            return there
+    existing = RunFolder(runs_dir / run_id)
+    if existing.path.exists():
+        if existing.log_path.read_bytes() == unpacked.log_path.read_bytes():
+            return existing
         run_id = new_id(record.config)
     renamed = record.model_copy(update={"id": run_id, "is_imported": True})
     replace_text(unpacked.path / "run.json", renamed.model_dump_json(indent=2))

@@ -1,4 +1,4 @@
-"""The checkpoint of a run: one folder, renamed into place. Tensors are numpy arrays here."""
+"""The checkpoint of a run: one folder, renamed into place. Tensors are numpy arrays, any shapes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bikd_core.store.files import (
 
 
 class Checkpoint(NamedTuple):
-    """A training's state as it lies on the disk; `values["epoch"]` is the epoch it belongs to."""
+    """A training's state as it is stored; `values["epoch"]` is the epoch it belongs to."""
 
     tensors: dict[str, NDArray[Any]]
     values: dict[str, Any]
@@ -49,7 +49,7 @@ def save(run: Path, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, An
 
 
 def load(run: Path) -> Checkpoint | None:
-    """A run's checkpoint, None if there is none.
+    """Return a run's checkpoint, None if there is none.
 
     Raises:
         CorruptRunError: It cannot be read.
@@ -66,7 +66,7 @@ def load(run: Path) -> Checkpoint | None:
 
 
 def epoch(run: Path) -> int:
-    """The epoch that a run would go on after; 0 without a checkpoint.
+    """Return the epoch after which a run would go on; 0 without a checkpoint.
 
     Raises:
         CorruptRunError: The checkpoint cannot be read.
@@ -76,7 +76,7 @@ def epoch(run: Path) -> int:
 
 
 def _find(run: Path) -> Path | None:
-    # A crash between the two renames of `save` leaves the former one under its other name.
+    # A crash between the two renames of `save` leaves the former one as checkpoint.old.
     candidates = (run / "checkpoint", run / "checkpoint.old")
     return next((path for path in candidates if path.exists()), None)
 

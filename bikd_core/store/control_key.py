@@ -1,7 +1,7 @@
-"""The secret of a run: who knows it may steer the run. Kept in its folder, never exported.
+"""The key of a run: whoever has it may steer the run. It is kept in the folder, never exported.
 
-A run without one (made by the command line, or imported there) belongs to whoever sits at the
-machine. To lose a key is no harm: the file can be read, or removed, by whoever owns the folder.
+A run without a key (made or imported by the command line) belongs to whoever sits at the machine.
+A lost key does no harm: whoever owns the folder can read the file, or remove it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ _NUM_BYTES = 16
 
 
 def make_key(folder: RunFolder | Path) -> str | None:
-    """Give a run a key, readable by this user only; None if it has one, which is not told.
+    """Give a run a key that only this user can read, and return it; None if it has one already.
 
-    What is no run has its key in a file of its own: its path stands for the folder, here and below.
+    For anything else, such as a teacher, pass the path of its key instead of a folder, here and
+    below.
 
     Raises:
-        StoreError: It cannot be written; the run has none then.
+        StoreError: The key cannot be written; the run has none then.
     """
     key, path = secrets.token_urlsafe(_NUM_BYTES), _path(folder)
     with writing(path):
-        try:  # of two who ask at once, one makes it
+        try:  # of two threads at once, one makes it
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             return None
@@ -42,12 +43,12 @@ def make_key(folder: RunFolder | Path) -> str | None:
 
 
 def has_key(folder: RunFolder | Path) -> bool:
-    """Whether somebody has control of the run."""
+    """Return whether the run has a key."""
     return _path(folder).is_file()
 
 
 def is_key(folder: RunFolder | Path, claimed: str) -> bool:
-    """Whether a text, which may be anything, is the run's key; false if it has none.
+    """Return whether a text, which may be anything, is the run's key; false if it has none.
 
     Raises:
         CorruptRunError: The key cannot be read.
@@ -58,7 +59,7 @@ def is_key(folder: RunFolder | Path, claimed: str) -> bool:
         return False
     except OSError as error:
         raise CorruptRunError(f"{_path(folder)}: {error.strerror}") from error
-    # An empty file is a key that is just being written: nobody has it yet.
+    # An empty file is a key that is being written: nobody has it yet.
     return bool(key) and hmac.compare_digest(key, claimed.encode("utf-8", "replace"))
 
 

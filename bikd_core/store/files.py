@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +15,7 @@ from filelock import Timeout
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
-from bikd_core.events import TOP_BELIEFS, Frame, Panel, StepTrace, arrays
-
 _Model = TypeVar("_Model", bound=BaseModel)
-_Arrays = TypeVar("_Arrays", Panel, Frame, StepTrace)
 
 
 class StoreError(Exception):
@@ -56,7 +52,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
-    """As `replace_text`."""
+    """Write a whole file of bytes under another name, then rename it into place."""
     new = path.with_name(f"{path.name}.new")
     new.write_bytes(content)
     os.replace(new, path)
@@ -78,7 +74,7 @@ def remove_folder(path: Path) -> None:
 
 
 def read_model(path: Path, model: type[_Model]) -> _Model:
-    """What a JSON file holds.
+    """Return what a JSON file holds.
 
     Raises:
         CorruptRunError: It cannot be read, or holds something else.
@@ -89,61 +85,15 @@ def read_model(path: Path, model: type[_Model]) -> _Model:
         raise CorruptRunError(f"{path}: {error.strerror}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise CorruptRunError(f"{path}: {place or 'JSON'}: {first['msg']}") from error
-
-
-def write_arrays(path: Path, of: Panel | Frame | StepTrace) -> None:
-    """Write the arrays of a panel, a frame or a trace to one .npz file, in one rename."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:  # packed it would be a sixth smaller, and take ten times as long
-        np.savez(file, allow_pickle=False, **arrays(of))
-    os.replace(new, path)
-
-
-def read_arrays(path: Path, kind: type[_Arrays], **values: Any) -> _Arrays:
-    """What `write_arrays` wrote; `values` are those of its fields that are no arrays.
-
-    Raises:
-        StoreError: There is no such file.
-        CorruptRunError: It is damaged.
-    """
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            return kind(**{name: file[name] for name in file.files}, **values)
-    except FileNotFoundError as error:
-        raise StoreError(f"The run has no {path.name} yet.") from error
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise CorruptRunError(f"{path}: {error}") from error
-
-
-def check_beliefs(frame: Frame, path: Path) -> None:
-    """Look whether beliefs are those of the frame's images and classes: a zip may hold anything.
-
-    Raises:
-        CorruptRunError: They are not; the message names the file.
-    """
-    num_classes = len(frame.confusion)
-    shape = (len(frame.ce_student), min(TOP_BELIEFS, num_classes))
-    pairs = {
-        "student": (frame.student_top, frame.student_belief),
-        "teacher": (frame.teacher_top, frame.teacher_belief),
-    }
-    for whose, pair in pairs.items():
-        fits = all(
-            part is None or (part.shape, part.dtype.kind in "iu") == (shape, True) for part in pair
-        )
-        top = pair[0]
-        if not fits or (top is not None and bool(((top < 0) | (top >= num_classes)).any())):
-            raise CorruptRunError(
-                f"{path}: the beliefs of the {whose} are not of this run's images."
-            )
+        place = ".".join(str(part) for part in first["loc"]) or "JSON"
+        fault = f"{place} = {first['input']!r:.80}: {first['msg']}"
+        raise CorruptRunError(f"{path}: {fault}") from error
 
 
 def tensor_bytes(
     tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str] | None = None
 ) -> bytes:
-    """The content of a .safetensors file."""
-    # It is taken from the arrays' memory as that lies there, so the rows have to lie in order.
+    """Return the content of a .safetensors file of these arrays, of any shapes."""
+    # safetensors copies the memory as it lies, so the rows have to lie in order.
     in_order = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     return safetensors.numpy.save(in_order, metadata)

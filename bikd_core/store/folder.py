@@ -1,12 +1,12 @@
-"""A run is a folder: what it was asked, how it stands, its events, its arrays, its checkpoint.
+"""A run is a folder: its config, how it stands, its events, its arrays, its checkpoint.
 
-    run.json          what was asked (`RunRecord`) and, from Start on, what it was resolved to
+    run.json          its config (`RunRecord`) and, from Start on, what was resolved then
     status.json       how the run stands (`Status`)
     events.jsonl      one event a line; the line of an `EpochDone` commits that epoch's frame
     panel.npz         which training images the rows of all frames are
     frames/0007.npz   the arrays of epoch 7
-    traces/0007-000031.npz   of a step under the lens: step 31, in epoch 7
-    checkpoint/       everything training needs to go on: tensors.safetensors and values.json
+    traces/0007-000031.npz   the arrays of a step under the lens: step 31, in epoch 7
+    checkpoint/       what training needs to go on: tensors.safetensors and values.json
     student.safetensors, worker.log, traceback.txt, lock, record.lock
 
 Whoever trains holds the folder's lock; anybody may read at any time. Files that are replaced are
@@ -18,87 +18,52 @@ and a power cut at most what came after the last checkpoint, from which the run 
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from filelock import AcquireReturnProxy, FileLock, Timeout
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 
-from bikd_core import __version__
-from bikd_core.config import RunConfig
-from bikd_core.events import EpochDone, Event, Frame, Panel, StepTrace, to_json
+from bikd_core.events import (
+    EpochDone,
+    Event,
+    Frame,
+    Panel,
+    RunStarted,
+    StepTrace,
+    from_json,
+    layouts,
+    to_json,
+)
 from bikd_core.store import checkpoint
+from bikd_core.store.arrays import Arrays, Dimensions, load_arrays, read_arrays, write_arrays
 from bikd_core.store.files import (
     CorruptRunError,
     StoreError,
-    check_beliefs,
     force_to_disk,
-    read_arrays,
     read_model,
-    remove_folder,
     replace_bytes,
     replace_text,
     tensor_bytes,
-    write_arrays,
     writing,
 )
 from bikd_core.store.log import LogReader
+from bikd_core.store.record import RunRecord, RunState, Status, checked_name
 
-log = logging.getLogger(__name__)
-
-RunState = Literal[
-    "queued", "starting", "running", "paused", "stopped", "finished", "failed", "interrupted"
-]
-ENDED: frozenset[RunState] = frozenset({"stopped", "finished", "failed", "interrupted"})
-MAX_NAME_LENGTH = 200
-_MAX_ID_LENGTH = 80
-_RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*")  # safe in a URL and as a folder's name
-
-
-class UnknownRun(LookupError):
-    """There is no run of this id."""
-
-
-class RunRecord(BaseModel):
-    """What `run.json` holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    id: str
-    name: str = Field(max_length=MAX_NAME_LENGTH)
-    schema_version: Literal[1] = 1
-    config: RunConfig
-    created: datetime
-    versions: dict[str, str]
-    resolved: dict[str, Any] | None = None  # the fields of `RunStarted`
-    is_imported: bool = False  # it came as a zip, perhaps from another machine
-
-
-class Status(BaseModel):
-    """What `status.json` holds; a run that is not ended but that nobody holds is interrupted."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    state: RunState
-    reason: str = ""  # one sentence where the state needs one
-    epoch: int = 0  # done so far
-    epochs: int
-    updated: datetime
+_Arrays = TypeVar("_Arrays", Panel, Frame, StepTrace)
 
 
 class RunFolder:
-    """One run on the disk. What writes is for the holder of `lock()` only, `rename` excepted."""
+    """One run on the disk. Only the holder of `lock()` may write; anybody may rename."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._class_counts: tuple[int, ...] = ()  # once they are known; they never change
 
     @property
     def run_id(self) -> str:
@@ -108,7 +73,7 @@ class RunFolder:
     def log_path(self) -> Path:
         return self.path / "events.jsonl"
 
-    # What was asked, and how it stands
+    # Its config, and how it stands
 
     def record(self) -> RunRecord:
         return read_model(self.path / "run.json", RunRecord)
@@ -119,11 +84,11 @@ class RunFolder:
         Raises:
             StoreError: The name is too long, or cannot be written.
         """
-        self._update_record(name=_checked(name) or self.run_id)
+        self._update_record(name=checked_name(name) or self.run_id)
 
-    def write_resolved(self, resolved: Mapping[str, Any]) -> None:
-        """Keep what Start resolved (the fields of `RunStarted`): a resumed run uses the same."""
-        self._update_record(resolved=dict(resolved))
+    def write_resolved(self, resolved: RunStarted) -> None:
+        """Keep what Start resolved: a resumed run uses the same."""
+        self._update_record(resolved=resolved)
 
     def _update_record(self, **changes: Any) -> None:
         # Somebody may rename a run at the moment when its training writes what it resolved.
@@ -157,50 +122,95 @@ class RunFolder:
                     file.write(to_json(item) + "\n")
 
     def events(self) -> list[Event]:
-        """All events in the order written; a cut-off last line (a killed writer) is skipped.
+        """Return all events in the order written; the cut-off last line of a killed writer is none.
 
         Raises:
-            CorruptRunError: Any other line is not an event; the message has path and line.
+            CorruptRunError: Another line is not an event; the message has path and line.
         """
         return LogReader(self.log_path).read_new().events
 
     def panel(self) -> Panel:
-        """Which images the rows of every frame are.
+        """Return which images the rows of every frame are, [N].
 
         Raises:
             StoreError: The run has not come that far.
-            CorruptRunError: The file is damaged.
+            CorruptRunError: The file is damaged, or not this run's.
         """
-        return read_arrays(self.path / "panel.npz", Panel)
+        counts = self._counts()
+        most = Dimensions(sum(counts), len(counts))
+        return _made(Panel, read_arrays(self.path / "panel.npz", Panel, most))
 
     def frame(self, epoch: int) -> Frame:
-        """The arrays of an epoch; raises as `panel`."""
-        path = self._frame_path(epoch)
-        frame = read_arrays(path, Frame, epoch=epoch)
-        check_beliefs(frame, path)
-        return frame
+        """Return the arrays of an epoch, shared by all who read it; raises as `panel`."""
+        return _made(Frame, self.frame_arrays(epoch, *layouts(Frame)), epoch=epoch)
+
+    def frame_arrays(self, epoch: int, *names: str) -> Arrays:
+        """Return some arrays of an epoch's frame by name, None for those that it lacks.
+
+        Their shapes are those of `Frame`. Only these are read from the disk; raises as `panel`.
+        """
+        return read_arrays(self._frame_path(epoch), Frame, self._dimensions(), names)
+
+    def _counts(self) -> tuple[int, ...]:
+        """Return the images of D_tr per class, [C], as the log says."""
+        if not self._class_counts:
+            with contextlib.suppress(FileNotFoundError), self.log_path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    try:
+                        event = from_json(line)
+                    except ValueError as error:
+                        raise CorruptRunError(f"{self.log_path}:{number}: {error}") from error
+                    if isinstance(event, RunStarted):
+                        self._class_counts = event.class_counts
+                        break
+        if not self._class_counts:
+            raise StoreError(f"The run {self.run_id} has not started yet.")
+        return self._class_counts
+
+    def _dimensions(self) -> Dimensions:
+        counts = self._counts()
+        has_panel = (self.path / "panel.npz").exists()  # else the frames have every image
+        return Dimensions(len(self.panel().labels) if has_panel else sum(counts), len(counts))
 
     @property
     def frames_available(self) -> tuple[int, ...]:
-        """Epochs with a frame, rising; one more than the log has for a moment as an epoch ends."""
+        """The epochs with a frame, rising; for a moment one more than the log has."""
         return tuple(sorted(int(path.stem) for path in self.path.glob("frames/*.npz")))
 
     def traces(self) -> dict[int, Path]:
-        """The files of the steps that were under the lens, by step, rising."""
+        """Return the files of the steps that were under the lens, by step, rising."""
         paths = sorted(self.path.glob("traces/*-*.npz"))
         return {int(path.stem.split("-")[1]): path for path in paths}
 
     def trace(self, step: int) -> StepTrace:
-        """The arrays of a step; raises as `panel`, also where that step was not watched."""
-        path = self.traces().get(step, self.path / "traces" / f"step {step}")
-        epoch = int(path.stem.split("-")[0]) if path.suffix else 0
-        return read_arrays(path, StepTrace, epoch=epoch, step=step)
+        """Return the arrays of a step; raises as `panel`, also where that step was not watched."""
+        path = self.traces().get(step)
+        if path is None:
+            raise StoreError(f"The run has no step {step} under the lens.")
+        found = read_arrays(path, StepTrace, self._dimensions())
+        return _made(StepTrace, found, epoch=int(path.stem.split("-")[0]), step=step)
+
+    def verify(self) -> None:
+        """Read everything once, so that a broken run from elsewhere is refused.
+
+        Raises:
+            CorruptRunError: A file is broken; the message names it, and line, field or array.
+        """
+        self.record()
+        self.status()
+        if not any(isinstance(event, RunStarted) for event in self.events()):
+            return
+        dimensions = self._dimensions()
+        for epoch in self.frames_available:
+            load_arrays(self._frame_path(epoch), Frame, dimensions, layouts(Frame))
+        for path in self.traces().values():
+            load_arrays(path, StepTrace, dimensions, layouts(StepTrace))
 
     def _frame_path(self, epoch: int) -> Path:
         return self.path / "frames" / f"{epoch:04d}.npz"
 
     def mend_log(self) -> None:
-        """Take a cut-off last line away, so that another can follow; for after a killed writer."""
+        """Remove the cut-off last line that a killed writer left, so that another can follow."""
         with writing(self.path), self.log_path.open("r+b") as file:
             file.truncate(file.read().rfind(b"\n") + 1)
 
@@ -218,8 +228,8 @@ class RunFolder:
         ]
         if len(ends) < epoch:
             raise CorruptRunError(
-                f"{self.log_path}: it ends after epoch {len(ends)}, before epoch {epoch}, to which "
-                "it was to be cut."
+                f"{self.log_path}: it ends after epoch {len(ends)}, before epoch {epoch} of the "
+                "checkpoint."
             )
         kept = events[: ends[-1]] if ends else []
         with writing(self.path):
@@ -240,7 +250,7 @@ class RunFolder:
         checkpoint.save(self.path, tensors, values)
 
     def load_checkpoint(self) -> checkpoint.Checkpoint | None:
-        """The last checkpoint; None if there is none.
+        """Return the last checkpoint; None if there is none.
 
         Raises:
             CorruptRunError: It cannot be read.
@@ -248,7 +258,7 @@ class RunFolder:
         return checkpoint.load(self.path)
 
     def checkpoint_epoch(self) -> int:
-        """The epoch after which a resumed run goes on; 0 without a checkpoint."""
+        """Return the epoch after which a resumed run goes on; 0 without a checkpoint."""
         return checkpoint.epoch(self.path)
 
     def save_student(self, tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
@@ -259,14 +269,14 @@ class RunFolder:
     # The folder as a whole
 
     def lock(self) -> FileLock:
-        """The lock of who trains the run or has it in a queue; not yet acquired."""
+        """Return the lock of whoever trains the run or has it queued; not yet acquired."""
         return FileLock(self.path / "lock", thread_local=False)
 
     def hold(self, timeout_s: float) -> AcquireReturnProxy[FileLock]:
         """Acquire the lock; `with` the result, or release its `lock`.
 
         Raises:
-            StoreError: Somebody else held it all the time, or it cannot be written.
+            StoreError: Somebody else holds it, or it cannot be written.
         """
         with writing(self.path):
             try:
@@ -275,7 +285,7 @@ class RunFolder:
                 raise StoreError(f"Another process trains the run {self.run_id}.") from error
 
     def is_held(self) -> bool:
-        """Somebody trains this run, or has it in a queue."""
+        """Return whether somebody trains this run or has it queued."""
         if not (self.path / "lock").exists():
             return False
         try:
@@ -287,9 +297,9 @@ class RunFolder:
             return False  # a folder that we cannot write to is a recorded run
 
     def size_bytes(self) -> int:
-        """What its files take on the disk. May be asked while a training replaces some of them."""
+        """Return what its files take on the disk, also while a training replaces some of them."""
         size = 0
-        for folder, _, names in os.walk(self.path):  # unlike rglob it bears that a folder goes
+        for folder, _, names in os.walk(self.path):  # unlike rglob it survives a folder's removal
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
                     size += os.stat(os.path.join(folder, name)).st_size
@@ -298,83 +308,11 @@ class RunFolder:
     def delete(self) -> None:
         """Remove the folder; it leaves the list of runs at once, then the disk file by file."""
         with writing(self.path):
-            gone = self.path.with_name(f".deleted-{self.run_id}-{secrets.token_hex(4)}")
-            self.path.rename(gone)
-            shutil.rmtree(gone)
+            deleted = self.path.with_name(f".deleted-{self.run_id}-{secrets.token_hex(4)}")
+            self.path.rename(deleted)
+            shutil.rmtree(deleted)
 
 
-def create_run(runs_dir: Path, config: RunConfig, name: str = "") -> RunFolder:
-    """A new run's folder, queued; its id is readable, unique and safe in a URL.
-
-    Raises:
-        StoreError: The name is too long, or the folder cannot be written; nothing is left of it.
-    """
-    run_id = new_id(config)
-    record = RunRecord(
-        id=run_id,
-        name=_checked(name) or run_id,
-        config=config,
-        created=datetime.now(UTC),
-        versions={"bikd": __version__},
-    )
-    unfinished = RunFolder(runs_dir / f".new-{run_id}")
-    with writing(runs_dir):
-        try:
-            (unfinished.path / "frames").mkdir(parents=True)
-            unfinished.log_path.touch()
-            replace_text(unfinished.path / "run.json", record.model_dump_json(indent=2))
-            unfinished.write_status("queued", epoch=0, epochs=config.training.epochs)
-            unfinished.path.rename(runs_dir / run_id)
-        except BaseException:
-            remove_folder(unfinished.path)
-            raise
-    return RunFolder(runs_dir / run_id)
-
-
-def _checked(name: str) -> str:
-    if len(name) > MAX_NAME_LENGTH:
-        raise StoreError(
-            f"A run's name has at most {MAX_NAME_LENGTH} characters; this one has {len(name)}."
-        )
-    return name.strip()
-
-
-def new_id(config: RunConfig) -> str:
-    """An id for a run of this config: readable, unique, safe in a URL and as a folder's name."""
-    factor = f"{config.data.imbalance_factor:g}".replace(".", "_")
-    alphabet = "23456789abcdefghjkmnpqrstvwxyz"  # without those that are taken for another
-    unique = "".join(secrets.choice(alphabet) for _ in range(5))
-    seed = f"s{config.training.seed}"
-    return "-".join((config.data.dataset, config.method.method, factor, seed, unique))
-
-
-def is_id(text: str) -> bool:
-    """Whether the text can be a run's id; it may be anything."""
-    return len(text) <= _MAX_ID_LENGTH and _RUN_ID.fullmatch(text) is not None
-
-
-def open_run(runs_dir: Path, run_id: str) -> RunFolder:
-    """The folder of an earlier run. The id may be anything: it comes from a URL.
-
-    Raises:
-        UnknownRun: There is no such run.
-    """
-    if not is_id(run_id) or not (runs_dir / run_id / "run.json").is_file():
-        raise UnknownRun(f"There is no run {run_id[:_MAX_ID_LENGTH]!r} in {runs_dir}.")
-    return RunFolder(runs_dir / run_id)
-
-
-def run_ids(runs_dir: Path) -> list[str]:
-    """All that can be opened, in no order."""
-    return [path.parent.name for path in runs_dir.glob("[a-z0-9_]*/run.json")]
-
-
-def list_runs(runs_dir: Path) -> list[RunFolder]:
-    """All runs of a folder, newest first. Damaged ones are logged and left out."""
-    found: list[tuple[datetime, str]] = []
-    for run_id in run_ids(runs_dir):
-        try:
-            found.append((RunFolder(runs_dir / run_id).record().created, run_id))
-        except CorruptRunError as error:
-            log.warning("left out of the list of runs: %s", error)
-    return [RunFolder(runs_dir / run_id) for _, run_id in sorted(found, reverse=True)]
+def _made(kind: type[_Arrays], found: Arrays, **numbers: int) -> _Arrays:
+    values: dict[str, Any] = {**found, **numbers}
+    return kind(**values)

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from bikd_core.events import Event, from_json
+from bikd_core.events import EpochDone, Event, RunStarted, from_json
 from bikd_core.store.files import CorruptRunError
 
 
 class NewEvents(NamedTuple):
-    """What a log has gained; `is_rewritten`: these events replace all that were read before."""
+    """What a log has gained; if `is_rewritten`, the events replace all that were read before."""
 
     events: list[Event]
     is_rewritten: bool
@@ -23,37 +23,74 @@ class LogReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._inode = -1
+        self._begin_again()
+
+    def _begin_again(self) -> None:
         self._offset = 0
         self._num_lines = 0
+        self._num_epochs = 0
+        self._num_classes = 0  # 0 until the run has started
 
     def read_new(self) -> NewEvents:
-        """The events since the last call. A cut-off last line waits for its rest.
+        """Return the events since the last call. A cut-off last line waits for its rest.
 
         Raises:
-            CorruptRunError: A line is not an event (path and line are in the message), or the
-                file cannot be read.
+            CorruptRunError: A line is not an event that can stand there (path and line are in the
+                message), or the file cannot be read.
         """
         try:
             with self._path.open("rb") as file:
                 about = os.fstat(file.fileno())
                 is_rewritten = about.st_ino != self._inode or about.st_size < self._offset
                 if is_rewritten:
-                    self._inode, self._offset, self._num_lines = about.st_ino, 0, 0
+                    self._inode = about.st_ino
+                    self._begin_again()
                 file.seek(self._offset)
                 text = file.read()
         except OSError as error:
             raise CorruptRunError(f"{self._path}: {error.strerror}") from error
         whole = text[: text.rfind(b"\n") + 1]
-        events = [
-            self._parse(line, number)
-            for number, line in enumerate(whole.split(b"\n")[:-1], self._num_lines + 1)
-        ]
+        events: list[Event] = []
+        try:
+            for line in whole.split(b"\n")[:-1]:
+                events.append(self._parse(line, self._num_lines + len(events) + 1))
+        except CorruptRunError:
+            self._inode = -1  # the next call reads all of it again
+            raise
         self._offset += len(whole)
         self._num_lines += len(events)
         return NewEvents(events, is_rewritten)
 
     def _parse(self, line: bytes, number: int) -> Event:
         try:
-            return from_json(line.decode())
+            event = from_json(line)
+            self._check(event)
         except ValueError as error:
             raise CorruptRunError(f"{self._path}:{number}: {error}") from error
+        return event
+
+    def _check(self, event: Event) -> None:
+        """Refuse an event that cannot follow those before it.
+
+        Raises:
+            ValueError: Epochs are not 1, 2, 3 and so on, or a list is not one value a class.
+        """
+        if isinstance(event, RunStarted):
+            self._num_classes = self._num_classes or len(event.class_names)
+            self._check_length(event, "class_names")
+            self._check_length(event, "class_counts")
+            if event.teacher_accuracy_per_class:
+                self._check_length(event, "teacher_accuracy_per_class")
+        elif isinstance(event, EpochDone):
+            self._num_epochs += 1
+            if not self._num_classes:
+                raise ValueError(f"epoch {event.epoch} stands before the start of the run")
+            if event.epoch != self._num_epochs:
+                raise ValueError(f"epoch = {event.epoch} where epoch {self._num_epochs} must be")
+            for name in ("accuracy_per_class", "w_hard_per_class", "w_soft_per_class"):
+                if getattr(event, name) is not None:
+                    self._check_length(event, name)
+
+    def _check_length(self, event: Event, name: str) -> None:
+        if (length := len(getattr(event, name))) != self._num_classes:
+            raise ValueError(f"{name} has {length} values for {self._num_classes} classes")

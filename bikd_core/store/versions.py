@@ -1,4 +1,4 @@
-"""The versions that decide a run's numbers. torch is asked only when its version is."""
+"""The versions that a run's numbers depend on. torch is imported only when they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known about a stored teacher: its card. Read without torch, so that a page can list them.
+"""A teacher's card: what is known about it. Read without torch, so that a page can list teachers.
 
 A teacher is two files of one name: `NAME.safetensors` holds its weights, `NAME.json` its card.
 The card is written last, so a card without its weights is not one of ours.
@@ -30,16 +30,16 @@ class TeacherError(ValueError):
 
 
 class TeacherCard(BaseModel):
-    """Who a teacher is, what it was trained on and how well it does."""
+    """What a teacher is, what it was trained on and how accurate it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     model: ModelName
     num_classes: int = Field(ge=2)
-    data: DataConfig  # of the run that trained it; of an uploaded one only its test set was used
-    training: TrainingConfig | None  # None, as the next two: it was uploaded, nobody knows
+    data: DataConfig  # as in the run that trained it; an upload used only the test set of it
+    training: TrainingConfig | None  # None, as the next two, for an upload: nobody knows
     seen: str | None  # the original indices of its training images, by `pack_indices`
-    train_fingerprint: str | None  # of those images, by `teacher.train_fingerprint`
+    train_fingerprint: str | None  # of those images, by `files.train_fingerprint`
     accuracy_per_class: tuple[float, ...]  # on the test set of `data`, label order
     made_by: str  # the command that made it, or the file that it came from
     versions: dict[str, str]
@@ -62,7 +62,7 @@ class TeacherCard(BaseModel):
 
     @property
     def accuracy(self) -> float:
-        """Balanced: the mean of `accuracy_per_class`, in [0, 1]."""
+        """The balanced accuracy: the mean of `accuracy_per_class`, in [0, 1]."""
         return float(np.mean(self.accuracy_per_class))
 
     @property
@@ -71,14 +71,14 @@ class TeacherCard(BaseModel):
         return self.seen is None
 
     def num_seen(self, original_indices: ArrayLike) -> int:
-        """How many of these images of its data set it is known to have been trained on."""
+        """Return on how many of these images, [n] of its data set, it is known to be trained."""
         if self.seen is None:
             return 0
         return int(np.isin(original_indices, unpack_indices(self.seen)).sum())
 
 
 def pack_indices(original_indices: ArrayLike) -> str:
-    """A set of indices as text: bit i of a bitmap is index i; compressed by zlib, in base64."""
+    """Return [n] indices as text: bit i of a bitmap is index i; compressed by zlib, in base64."""
     indices = np.asarray(original_indices, dtype=np.int64)
     if indices.size and not 0 <= indices.min() <= indices.max() <= MAX_INDEX:
         raise ValueError(
@@ -90,7 +90,7 @@ def pack_indices(original_indices: ArrayLike) -> str:
 
 
 def unpack_indices(text: str) -> NDArray[np.int64]:
-    """The sorted indices of `pack_indices`.
+    """Return the indices that `pack_indices` packed, sorted, [n].
 
     Raises:
         ValueError: The text is not such a bitmap.
@@ -107,10 +107,10 @@ def unpack_indices(text: str) -> NDArray[np.int64]:
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that a teacher cannot be stored under.
+    """Refuse a name under which a teacher cannot be stored.
 
     Raises:
-        TeacherError: It is not a plain one.
+        TeacherError: The name is not a plain one.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
         raise TeacherError(
@@ -119,7 +119,7 @@ def check_name(name: str) -> None:
 
 
 def read_card(path: Path) -> TeacherCard:
-    """The card in a file.
+    """Return the card in a file.
 
     Raises:
         TeacherError: The file cannot be read, or is not a card.
@@ -135,9 +135,9 @@ def read_card(path: Path) -> TeacherCard:
 
 
 def list_teachers(folders: Sequence[Path]) -> list[tuple[str, TeacherCard]]:
-    """Name and card of each stored teacher, by folder and name; the first folder with a name wins.
+    """Return name and card of each stored teacher; of equal names the first folder's wins.
 
-    One with a broken card is left out, with a warning in the log: it must not hide the others.
+    A teacher with a broken card is left out, with a warning in the log: it must not hide others.
     """
     found: dict[str, TeacherCard] = {}
     for folder in folders:

@@ -1,7 +1,9 @@
 """Makes a stored teacher of a run's student, or of a file that somebody uploaded.
 
-As a process of its own, `python -m bikd_core.teachers.creation`, it serves whoever must not import
-torch: one JSON object in, {"name": …} or {"error": …} out.
+`python -m bikd_core.teachers.creation` does it for a process that must not import torch. It reads
+one JSON object from standard input and writes {"name": …} or {"error": …}. The object has "name",
+"data" and "teachers" (folders), and either "run" (a folder) or "file" (a path), "file_name" (for
+people), "model" and "dataset".
 """
 
 from __future__ import annotations
@@ -35,14 +37,14 @@ _BATCH = 100
 def store_run(
     run: RunFolder, data_dir: Path, teachers: Path, name: str = "", command: str = ""
 ) -> Path:
-    """Store the student of a finished `ce` run as a teacher; returns the file of its weights.
+    """Store the student of a finished `ce` run as a teacher; return the file of its weights.
 
     Args:
         run: The run.
         data_dir: Where its data set lies.
         teachers: The folder to store it in.
-        name: Of the teacher; else made from its split.
-        command: What made it, for its card; else the run is named.
+        name: The teacher's name; "" makes one from its split.
+        command: The command that made it, for its card; "" names the run instead.
 
     Raises:
         TeacherError: The run has no student, or another method, or it cannot be stored so.
@@ -62,28 +64,28 @@ def store_run(
 
 def store_upload(
     file: Path,
-    told_as: str,
+    file_name: str,
     model_name: str,
     dataset: str,
     data_dir: Path,
     teachers: Path,
     name: str,
 ) -> Path:
-    """Verify a file of parameters, measure it, and store it; returns the file of its weights.
+    """Verify a file of parameters, measure it, and store it; return the file of its weights.
 
     What it was trained on is not known, and its card says so.
 
     Args:
-        file: .safetensors or .pth.
-        told_as: The file's name for people.
+        file: A .safetensors or .pth file.
+        file_name: The file's name for people.
         model_name: The architecture that it must have.
-        dataset: Whose classes it tells apart.
+        dataset: The data set whose classes it tells apart.
         data_dir: Where that data set lies.
         teachers: The folder to store it in.
-        name: Of the teacher.
+        name: The teacher's name.
 
     Raises:
-        TeacherError: The file holds no parameters, or others than those of that model.
+        TeacherError: The file does not hold the parameters of that model.
     """
     parameters = read_parameters(file)
     data = DataConfig.model_validate({"dataset": dataset, "imbalance_factor": 1.0})
@@ -100,7 +102,7 @@ def store_upload(
             "seen": None,
             "train_fingerprint": None,
             "accuracy_per_class": _accuracy(model, split),
-            "made_by": f"uploaded as {told_as}",
+            "made_by": f"uploaded as {file_name}",
             "versions": versions(),
         }
     )
@@ -120,24 +122,31 @@ def _accuracy(model: torch.nn.Module, split: LongTailSplit) -> tuple[float, ...]
     return evaluate(torch.cat(logits).numpy(), split.test.labels.numpy()).accuracy_per_class
 
 
-def serve(order: dict[str, Any]) -> dict[str, str]:
-    """The name of the teacher that an order makes, or one sentence that says why there is none."""
-    data_dir, teachers, name = Path(order["data"]), Path(order["teachers"]), order["name"]
+def serve(request: dict[str, Any]) -> dict[str, str]:
+    """Return the name of the teacher that a request makes, or one sentence why there is none."""
+    data_dir, teachers = Path(request["data"]), Path(request["teachers"])
     try:
-        if "run" in order:
-            return {"name": store_run(RunFolder(Path(order["run"])), data_dir, teachers, name).stem}
-        told_as, file = order["told_as"], Path(order["file"])
-        try:
-            of = (order["model"], order["dataset"])
-            return {"name": store_upload(file, told_as, *of, data_dir, teachers, name).stem}
-        except TeacherError as error:
-            return {"error": str(error).replace(str(file), told_as)}
+        if "run" in request:
+            run = RunFolder(Path(request["run"]))
+            stored = store_run(run, data_dir, teachers, request["name"])
+        else:
+            stored = _store_uploaded(request, data_dir, teachers)
     except (ValueError, StoreError) as error:
         return {"error": str(error)}
+    return {"name": stored.stem}
+
+
+def _store_uploaded(request: dict[str, Any], data_dir: Path, teachers: Path) -> Path:
+    file, file_name = Path(request["file"]), request["file_name"]
+    model, dataset, name = request["model"], request["dataset"], request["name"]
+    try:
+        return store_upload(file, file_name, model, dataset, data_dir, teachers, name)
+    except TeacherError as error:  # people know the file by its own name
+        raise TeacherError(str(error).replace(str(file), file_name)) from error
 
 
 def main() -> None:
-    """Serve one order from standard input; prints of libraries go where errors go."""
+    """Serve one request from standard input; what libraries print goes where errors go."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     json.dump(serve(json.load(sys.stdin)), answer)

@@ -1,6 +1,6 @@
-"""Teachers: stored with a card that says which images they saw, found, verified and loaded.
+"""Stores teachers beside the cards that say which images they saw; finds, verifies and loads them.
 
-Training one is an ordinary run of the method `ce`; `make_card` and `save_teacher` export it.
+A teacher is trained by an ordinary run of the method `ce`; `make_card` and `save_teacher` store it.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Teacher:
     name: str
     model: nn.Module  # on the CPU, in eval mode, without gradients
     card: TeacherCard | None  # None: which images it saw is unknown
-    caution: str = ""  # what somebody who uses it should know; "" if there is nothing
+    caution: str = ""  # what whoever uses it should know; "" if nothing
 
 
 def load_teacher(
     name_or_path: str, model_name: str, split: LongTailSplit, folders: Sequence[Path]
 ) -> Teacher:
-    """The teacher of that name in `folders`, or in that .safetensors or .pth file.
+    """Return the teacher of that name in `folders`, or in that .safetensors or .pth file.
 
     Args:
         name_or_path: A stored teacher's name, or a path; folders are searched in order.
@@ -88,12 +88,12 @@ def load_teacher(
 
 
 def find_teacher(split: LongTailSplit, model_name: str, folders: Sequence[Path]) -> Teacher | None:
-    """The first stored teacher of that architecture that saw exactly this split's training images.
+    """Return the first stored teacher of that architecture trained on exactly this split's images.
 
-    The first, not the best: its accuracy is that on the test set, which selects nothing.
+    The first, not the best: accuracies are on the test set, which must not select anything.
 
     Raises:
-        TeacherError: There is one, and it is damaged.
+        TeacherError: There is such a teacher, but it is damaged.
     """
     fingerprint = train_fingerprint(split)
     for name, card in list_teachers(folders):
@@ -103,12 +103,12 @@ def find_teacher(split: LongTailSplit, model_name: str, folders: Sequence[Path])
 
 
 def teacher_name(split: LongTailSplit, model_name: str) -> str:
-    """A readable name, one for each split's training images: digits-digits_cnn_l-3f2a9c."""
+    """Return a readable name for a split's training images, such as digits-digits_cnn_l-3f2a9c."""
     return f"{split.dataset}-{model_name}-{train_fingerprint(split)[:6]}"
 
 
 def train_fingerprint(split: LongTailSplit) -> str:
-    """16 hex digits, equal for equal training images: indices, labels and pixels."""
+    """Return 16 hex digits, equal for equal training images: indices, labels and pixels."""
     digest = hashlib.sha256()
     train = split.train  # sorted by original index
     for tensor in (train.original_indices, train.labels, train.images):
@@ -124,11 +124,11 @@ def make_card(
     made_by: str,
     versions: Mapping[str, str],
 ) -> TeacherCard:
-    """The card of the student that a run of the method `ce` trained, as a teacher.
+    """Return the card that makes a teacher of the student of a `ce` run.
 
     Raises:
-        TeacherError: The run had another method, or trained on D_val; one that learns from D_val,
-            or from a teacher, saw more images than its training set.
+        TeacherError: The run had another method or trained on D_val, so that its student learned
+            from more images than its training set.
     """
     if config.protocol.train_on_val != "no":
         raise TeacherError(
@@ -154,10 +154,10 @@ def make_card(
 
 
 def save_teacher(folder: Path, name: str, model: nn.Module, card: TeacherCard) -> Path:
-    """The file of the stored weights, `folder`/`name`.safetensors; the card lies beside it.
+    """Store a teacher; return the file of its weights, beside which its card lies.
 
-    Both are whole or absent. A teacher of the same name is replaced; its card goes first, so that
-    no card ever stands beside weights that it does not describe.
+    Both are whole or absent. A teacher of the same name is replaced; its card is removed first, so
+    that no card ever lies beside weights that it does not describe.
 
     Raises:
         TeacherError: The name is not a plain one, or the folder cannot be written.
@@ -178,7 +178,7 @@ def save_teacher(folder: Path, name: str, model: nn.Module, card: TeacherCard) -
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is whole as soon as it has its name."""
+    """Write a file under another name, flush it to the disk, and rename it into place."""
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("xb") as file:

@@ -1,7 +1,7 @@
 """A pool of fixed augmented views of each training image, whose teacher logits are kept.
 
-An approximation: without it every epoch draws new views, and asks the teacher anew.
-N training images, M views of each, C classes.
+An approximation: without it every epoch draws new views and runs the teacher on them.
+N training images, M views of each, B images of a batch, c channels, C classes.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from bikd_core.teachers.files import write_whole
 
 log = logging.getLogger(__name__)
 
-FILL_BATCH = 500  # views that go through the teacher at once
+FILL_BATCH = 500  # views that pass through the teacher at once
 
 
 class Filled(NamedTuple):
-    """How far a pool is."""
+    """How many views of a pool have logits."""
 
-    done: int  # views
+    done: int
     total: int
 
 
 class TeacherViews:
-    """The views of one training set, and the teacher's logits of them; on the set's device.
+    """The views of one training set, and the teacher's logits for them, on the set's device.
 
     Args:
         images: The training set, with its augmentation.
-        num_views: M; without augmentation there is but one.
-        generator: What the views are drawn from; the same one gives the same views.
+        num_views: M; without augmentation there is only one.
+        generator: Draws the views; the same generator gives the same views.
     """
 
     def __init__(self, images: DeviceSet, num_views: int, generator: torch.Generator) -> None:
@@ -57,7 +57,7 @@ class TeacherViews:
         self.logits = torch.empty(0)  # [N · M, C] once they are there
 
     def draw(self, indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """A view of each image at these positions, (B, c, H, W), and its logits (B, C)."""
+        """Return a view of each image at (B,) positions, (B, c, H, W), and its logits, (B, C)."""
         view = torch.randint(self.num_views, (len(indices),), generator=generator)
         rows = indices * self.num_views + to_device(view, indices.device)
         return self._pictures(rows), self.logits[rows]
@@ -67,7 +67,7 @@ class TeacherViews:
         return self.images.cropped(torch.div(rows, self.num_views, rounding_mode="floor"), crops)
 
     def fill(self, teacher: nn.Module) -> Iterator[Filled]:
-        """Ask the teacher, who is in eval mode, about every view; says how far it is."""
+        """Run the teacher, in eval mode, on every view; yield how far it is."""
         total = len(self.images) * self.num_views
         parts, done = [], 0
         for rows in torch.split(torch.arange(total, device=self.images.device), FILL_BATCH):
@@ -80,7 +80,7 @@ class TeacherViews:
     # On the disk --------------------------------------------------------------------------------
 
     def key(self, teacher: nn.Module) -> str:
-        """16 hex digits, other for other images, views, teachers or ways to compute."""
+        """Return 16 hex digits that differ for other images, views, teachers or precisions."""
         digest = hashlib.sha256(
             f"{self.num_views} {self.images.augmentation} "
             f"{precision_of(teacher)} {self.images.memory_format}".encode()
@@ -100,7 +100,7 @@ class TeacherViews:
         write_whole(path, safetensors.torch.save({"logits": logits}, {"sha256": _sha256(logits)}))
 
     def load(self, path: Path, num_classes: int) -> bool:
-        """Take the logits from a file; False if there is none, or a damaged one, which is named."""
+        """Read the logits from a file; return whether it exists and is whole, else log why not."""
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 expected, logits = (file.metadata() or {}).get("sha256"), file.get_tensor("logits")

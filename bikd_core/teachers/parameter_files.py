@@ -1,4 +1,4 @@
-"""A model's parameters from a file: .safetensors or a published .pth; never code from a file."""
+"""Reads a model's parameters from .safetensors or published .pth files; never runs code in them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NESTED_UNDER = ("net", "model", "state_dict")  # where published files keep the
 
 
 def read_parameters(path: Path) -> dict[str, Tensor]:
-    """Parameters and buffers by name, on the CPU.
+    """Return parameters and buffers by name, on the CPU, of any shapes.
 
     A .pth file may hold them bare or under 'net', 'model' or 'state_dict'; the prefix 'module.',
-    which data-parallel training leaves, is taken off.
+    which data-parallel training adds, is removed.
 
     Raises:
         TeacherError: The file is damaged, holds no parameters, or needs code to be read.
@@ -71,11 +71,11 @@ def load_parameters(
     """Put `parameters`, read from `path`, into a model of the architecture `name`.
 
     Raises:
-        TeacherError: They are another architecture's (the first name or shape that differs is
-            named), or tell another number of classes apart, or are not finite.
+        TeacherError: They are those of another architecture (the first name or shape that differs
+            is named), of another number of classes, or not finite.
     """
     expected: dict[str, Tensor] = model.state_dict()
-    # The oldest published files do not count batches, and nothing here reads the count.
+    # The oldest published files have no batch counts, and nothing here reads them.
     needed = [key for key in expected if not key.endswith("num_batches_tracked")]
     if missing := [key for key in needed if key not in parameters]:
         raise TeacherError(f"{path} is no {name}: it has no {missing[0]}.")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from bikd_core.config import RunConfig
 from bikd_core.control import Control
@@ -27,21 +26,21 @@ from bikd_core.store.files import replace_text, writing
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_EVERY_S = 10.0  # of training; besides at every pause and at the end
-LOCK_TIMEOUT_S = 2.0  # a server that hands a queued run over lets go of it just before
+CHECKPOINT_EVERY_S = 10.0  # of training; also at every pause and at the end
+LOCK_TIMEOUT_S = 2.0  # a server that hands over a queued run releases it just before
 
 
-class Trains(Protocol):
-    """What is recorded: a `bikd_core.training.Training` whose state is in numpy arrays."""
+class RecordableTraining(Protocol):
+    """A `bikd_core.training.Training` whose state is in numpy arrays."""
 
     def __iter__(self) -> Iterator[Event | Panel | Frame | StepTrace]: ...
 
     def state_arrays(self) -> Checkpoint:
-        """What a training goes on from, as of the `EpochDone` yielded last; not to be changed."""
+        """Return what a training goes on from, as of its last `EpochDone`; not to be changed."""
         ...
 
 
-class Order(NamedTuple):
+class Setup(NamedTuple):
     """What a training is made from."""
 
     config: RunConfig
@@ -51,11 +50,11 @@ class Order(NamedTuple):
     num_threads: int
 
 
-MakeTraining = Callable[[Order], Trains]
+MakeTraining = Callable[[Setup], RecordableTraining]
 
 
 class Outcome(NamedTuple):
-    """How a recorded training ended, as in the folder's status."""
+    """How a recorded training ended, as its folder's status says."""
 
     state: RunState
     reason: str = ""
@@ -73,21 +72,21 @@ def record(
     is_abandoned: Callable[[], bool] = lambda: False,
     refusals: tuple[type[Exception], ...] = (),
 ) -> Outcome:
-    """Train a run to its end, or until `control` stops it. Holds the folder's lock meanwhile.
+    """Train a run to its end, or until `control` stops it, and hold the folder's lock meanwhile.
 
     A training that raises is an outcome too: its reason goes to the status and the log, its
     traceback to `traceback.txt`.
 
     Args:
-        folder: Of a run that `create_run` made.
+        folder: The folder of a run, made by `create_run`.
         places: Where the training finds data sets and teachers.
         control: Steers the training, from other threads.
         make_training: `bikd_core.worker.process.load_training()`.
         num_threads: For a run that begins; a resumed one takes the number it began with.
         resume: Go on after the checkpoint; without one, begin again.
         emit: Called with each event once it is in the folder.
-        is_abandoned: A stop means that who wanted the run is gone: it counts as interrupted.
-        refusals: Errors that are raised, not recorded: the caller tells them, and keeps no run.
+        is_abandoned: Whether a stop means that the server is gone: the run is then interrupted.
+        refusals: Errors to raise instead of recording: the caller reports them and keeps no run.
 
     Raises:
         StoreError: Somebody else trains this run.
@@ -101,7 +100,7 @@ def record(
             raise
         except Exception as error:
             log.exception("run %s failed", folder.run_id)
-            failed = RunFailed(reason=sentence(error))
+            failed = RunFailed(reason=reason_for(error))
             write_failure(folder, failed, recording.epoch, traceback.format_exc())
             emit(failed)
             return Outcome("failed", failed.reason)
@@ -109,12 +108,12 @@ def record(
 
 class _Recording:
     def __init__(self, folder: RunFolder, control: Control, emit: Callable[[Event], None]) -> None:
-        self.epoch = 0  # the last one in the log
+        self.epoch = 0  # the last epoch in the log
         self._folder = folder
         self._control = control
         self._emit = emit
         self._epochs = 0  # planned
-        self._data_fingerprint = ""  # of the log that a resumed run goes on with
+        self._data_fingerprint = ""  # as the log of a resumed run has it
         self._state: RunState = "starting"
         self._kept: Checkpoint | None = None  # of the last whole epoch
         self._is_saved = True
@@ -133,36 +132,36 @@ class _Recording:
         config = record.config
         if checkpoint is not None and record.resolved is not None:
             self._kept = checkpoint
-            self._data_fingerprint = record.resolved["data_fingerprint"]
+            self._data_fingerprint = record.resolved.data_fingerprint
             config, num_threads = _as_resolved(record.config, record.resolved)
-        training = make_training(Order(config, self._control, places, checkpoint, num_threads))
+        training = make_training(Setup(config, self._control, places, checkpoint, num_threads))
         for item in training:
             self._take(item, training)
 
-    def _take(self, item: Event | Panel | Frame | StepTrace, training: Trains) -> None:
+    def _take(self, item: Event | Panel | Frame | StepTrace, training: RecordableTraining) -> None:
         if self._data_fingerprint and isinstance(item, RunStarted | Panel):
-            self._begin_again(item)
+            self._check_resumed(item)
             return
         self._folder.append(item)
         if isinstance(item, Panel | Frame | StepTrace):
             return
         if isinstance(item, RunStarted):
-            self._folder.write_resolved(dataclasses.asdict(item))
+            self._folder.write_resolved(item)
             self._set_state("running")
         elif isinstance(item, EpochDone):
             self.epoch = item.epoch
             self._set_state(self._state)
         elif isinstance(item, ControlChanged) and item.control in {"paused", "resumed"}:
             self._set_state("paused" if item.control == "paused" else "running")
-        self._emit(item)  # before the checkpoint: who looks on need not wait for it
+        self._emit(item)  # before the checkpoint, for which no viewer need wait
         if isinstance(item, EpochDone):
             self._kept, self._is_saved = training.state_arrays(), False
         is_due = time.monotonic() - self._saved_at >= CHECKPOINT_EVERY_S
         if is_due or self._state == "paused":
             self._save()
 
-    def _begin_again(self, item: RunStarted | Panel) -> None:
-        """A resumed run says again what its log has already: it must say the same."""
+    def _check_resumed(self, item: RunStarted | Panel) -> None:
+        """Check that a resumed run starts as its log says; neither is written again."""
         if isinstance(item, Panel):
             return
         if item.data_fingerprint != self._data_fingerprint:
@@ -175,7 +174,7 @@ class _Recording:
         self._emit(item)
 
     def end(self, *, is_abandoned: bool) -> Outcome:
-        """Save what is left to save, and say how it ended."""
+        """Save what is not saved yet, write how the training ended, and return that."""
         self._save()
         if self.epoch >= self._epochs:
             self._save_student()
@@ -192,7 +191,7 @@ class _Recording:
         self._folder.write_status(state, reason, epoch=self.epoch, epochs=self._epochs)
 
     def _save(self) -> None:
-        # An epoch that has begun cannot be saved: a stopped run goes on after its last whole one.
+        # Half an epoch cannot be saved: a stopped run goes on after its last whole one.
         if self._kept is not None and not self._is_saved:
             self._folder.save_checkpoint(*self._kept)
             self._is_saved = True
@@ -215,17 +214,21 @@ class _Recording:
         self._folder.save_student(student, metadata)
 
 
-def _as_resolved(config: RunConfig, resolved: dict[str, Any]) -> tuple[RunConfig, int]:
-    """Config and threads as they were at Start: elsewhere the numbers would come out different."""
-    names = ("device", "estimator", "precision")
-    given = {name: resolved[name] for name in names if resolved[name]}
-    given["memory_format"] = resolved.get("memory_format", "contiguous")  # what there was before
-    given["compile_teacher"] = resolved.get("is_compiled", False)
-    return config.changed(**given), resolved["num_threads"]
+def _as_resolved(config: RunConfig, resolved: RunStarted) -> tuple[RunConfig, int]:
+    """Return config and threads as they were at Start: with others the numbers would differ."""
+    values = {
+        "device": resolved.device,
+        "precision": resolved.precision,
+        "memory_format": resolved.memory_format,
+        "compile_teacher": resolved.is_compiled,
+    }
+    if resolved.estimator:
+        values["estimator"] = resolved.estimator
+    return config.changed(**values), resolved.num_threads
 
 
-def sentence(error: Exception) -> str:
-    """Why a training failed, for people."""
+def reason_for(error: Exception) -> str:
+    """Return why a training failed, in one sentence for people."""
     name, text = type(error).__name__, str(error)
     if isinstance(error, MemoryError) or name == "OutOfMemoryError" or "can't allocate" in text:
         return "There was not enough memory: a smaller batch_size or student is the usual cure."
@@ -236,9 +239,9 @@ def sentence(error: Exception) -> str:
 
 
 def write_failure(folder: RunFolder, failed: RunFailed, epoch: int, details: str) -> None:
-    """Write that a run failed, as far as the folder can still be written.
+    """Write that a run failed after `epoch`, as far as the folder can still be written.
 
-    `epoch` is the last one in the log; `details` goes to `traceback.txt`.
+    `details` goes to `traceback.txt`.
     """
 
     def write_log() -> None:

@@ -12,7 +12,7 @@ from bikd_core.evaluation import shot_groups
 from bikd_core.events import WEIGHT_BINS, EpochDone, Frame, RunStarted
 from bikd_core.places import Places
 from bikd_core.runs import RunFolder, Snapshot, UnknownRun
-from bikd_core.runs.history import History
+from bikd_core.runs.history import BrokenRun, Histories, History
 from bikd_core.store import create_run, list_runs, open_run
 
 
@@ -137,6 +137,12 @@ class FakeManager:
 
     def list(self) -> tuple[Snapshot, ...]:
         return tuple(self.snapshot(folder.run_id) for folder in list_runs(self.places.runs))
+
+    def broken(self) -> tuple[BrokenRun, ...]:
+        return Histories(self.places.runs, is_ours=lambda run_id: True).list()[1]
+
+    def delete(self, run_id: str) -> None:
+        self._note("delete", run_id)
 
     def estimate(self, config: RunConfig) -> float | None:
         return self.seconds

@@ -77,12 +77,21 @@ def earlier_run(places, asked, *items):
     return folder
 
 
-def test_the_estimate_comes_from_the_last_run_like_it(manager, places, stored_teachers):
+BEGUN = dataclasses.replace(
+    started(), class_names=tuple("0123456789"), class_counts=tuple(range(10, 20))
+)
+
+
+def first_epoch(seconds):
+    return dataclasses.replace(epoch_done(1, seconds=seconds), accuracy_per_class=(0.5,) * 10)
+
+
+def test_the_estimate_comes_from_the_last_run_of_its_kind(manager, places, stored_teachers):
     stored_teachers.append(TEACHER_OF_DIGITS)
     # 145 images at 5 a second take 29 s of the 31; evaluating 100 + 580 takes the other 2.
-    resolved = {"class_counts": tuple(range(10, 20)), "num_val": 100, "num_test": 580}
-    begun = dataclasses.replace(started(), **resolved)
-    earlier_run(places, DIGITS, begun, epoch_done(1, seconds=31.0))
+    resolved = {"num_val": 100, "num_test": 580}
+    begun = dataclasses.replace(BEGUN, **resolved)
+    earlier_run(places, DIGITS, begun, first_epoch(31.0))
     assert manager.estimate(DIGITS) == pytest.approx(10 * (NUM_IMAGES / 5 + 2))
     half = DIGITS.changed(test_per_class=24, epochs=5)  # 340 to evaluate, and more to train on
     num_images = sum(planned_counts(half.data))
@@ -92,8 +101,7 @@ def test_the_estimate_comes_from_the_last_run_like_it(manager, places, stored_te
 
 def test_a_run_that_came_as_a_zip_tells_nothing_of_this_machine(manager, places, stored_teachers):
     stored_teachers.append(TEACHER_OF_DIGITS)
-    begun = dataclasses.replace(started(), class_counts=tuple(range(10, 20)))
-    folder = earlier_run(places, DIGITS, begun, epoch_done(1, seconds=31.0))
+    folder = earlier_run(places, DIGITS, BEGUN, first_epoch(31.0))
     as_told_by_it = manager.estimate(DIGITS)
     path = folder.path / "run.json"
     path.write_text(path.read_text().replace('"is_imported": false', '"is_imported": true'))

@@ -1,7 +1,9 @@
 """Children, servers that die, and what is there afterwards."""
 
 import dataclasses
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -172,10 +174,38 @@ def test_a_damaged_log_is_told_in_the_reason(manager, places):
     assert "events.jsonl:2" in snapshot.reason
 
 
-def test_a_damaged_run_leaves_the_list_and_the_others_stay(manager, places):
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("status.json", {"state": "asleep"}),
+        ("status.json", {"epoch": -1}),
+        ("run.json", {"created": "2026-11-24T19:24:12"}),
+        ("run.json", {"created": "9999-12-31T23:59:59Z"}),
+        ("run.json", {"resolved": {"num_threads": "two"}}),
+        ("run.json", {"config": None}),
+    ],
+)
+def test_a_broken_run_is_told_apart_and_the_others_are_listed(manager, places, name, change):
     good, bad = create_run(places.runs, config()), create_run(places.runs, config())
-    (bad.path / "status.json").write_text("junk")
+    path = bad.path / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
     assert [snapshot.run_id for snapshot in manager.list()] == [good.run_id]
+    [broken] = manager.broken()
+    assert broken.run_id == bad.run_id
+    [field] = change
+    assert re.search(rf"{re.escape(name)}: {field}", broken.reason)
+    assert "\n" not in broken.reason
+    manager.delete(bad.run_id)
+    assert manager.broken() == ()
+    assert not bad.path.exists()
+
+
+def test_a_run_that_breaks_while_the_server_lives_is_broken(manager, places):
+    folder = create_run(places.runs, config())
+    assert [run.run_id for run in manager.list()] == [folder.run_id]
+    (folder.path / "run.json").write_text("junk")
+    assert manager.list() == ()
+    assert [run.run_id for run in manager.broken()] == [folder.run_id]
 
 
 def test_a_run_that_nobody_trains_is_interrupted(manager, places):

@@ -13,6 +13,7 @@ from bikd_core.config import ConfigError
 from bikd_core.events import EpochDone
 from bikd_core.runs import RunError, StoreError, UnknownRun, job
 from bikd_core.runs.child import Child
+from bikd_core.worker import pipe
 from tests import fake_training as fake
 from tests.fake_training import config, until
 from tests.runs.waiting import LONG, reached, trained
@@ -248,11 +249,11 @@ def test_a_child_that_cannot_import_fails_its_run_with_the_reason(new_manager):
         )
 
 
-def test_a_message_that_death_cut_off_is_none():
+def test_a_reply_that_the_end_of_the_child_cut_off_is_none():
     code = """print('{"kind": "ready"}\\n{"kind": "epo', end="")"""
     child = Child((sys.executable, "-c", code))
-    assert list(child.messages()) == [{"kind": "ready"}]
-    assert child.epitaph().startswith("The training process ended by itself (exit code 0)")
+    assert list(child.replies()) == [pipe.Ready()]
+    assert child.failure_reason().startswith("The training process ended by itself (exit code 0)")
     child.close(0)
 
 

@@ -11,7 +11,7 @@ from bikd_core.data.long_tail import load_split
 from bikd_core.models import build
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
-from bikd_core.runs.shelf import TeacherShelf, Upload
+from bikd_core.runs.shelf import StoredTeachers, Upload
 from bikd_core.store import control_key
 from bikd_core.teachers.card import TeacherError, read_card
 from bikd_core.teachers.creation import serve
@@ -24,10 +24,10 @@ def parameters(model="digits_cnn_l", num_classes=10):
     return build(model, num_classes, 1, 8, torch.Generator().manual_seed(0)).state_dict()
 
 
-def order(tmp_path, file, **changes):
+def request_for(tmp_path, file, **changes):
     return {
         "file": str(file),
-        "told_as": "mine.pth",
+        "file_name": "mine.pth",
         "model": "digits_cnn_l",
         "dataset": "digits",
         "data": str(tmp_path / "data"),
@@ -47,7 +47,7 @@ def saved(tmp_path, content, suffix=".pth"):
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
 def test_an_upload_is_measured_and_teaches_with_a_caution(tmp_path, suffix):
-    answer = serve(order(tmp_path, saved(tmp_path, parameters(), suffix)))
+    answer = serve(request_for(tmp_path, saved(tmp_path, parameters(), suffix)))
     assert answer == {"name": "mine"}
     card = read_card(tmp_path / "teachers" / "mine.json")
     assert card.is_uploaded
@@ -61,7 +61,7 @@ def test_an_upload_is_measured_and_teaches_with_a_caution(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "reason"),
     [
         ({"a": 1}, "holds no parameters by name"),
         (parameters("digits_cnn_s"), "mine.pth is no digits_cnn_l"),
@@ -70,9 +70,9 @@ def test_an_upload_is_measured_and_teaches_with_a_caution(tmp_path, suffix):
         ({"model": RunConfig()}, "holds more than parameters"),
     ],
 )
-def test_what_cannot_teach_gets_one_sentence_and_leaves_nothing(tmp_path, content, said):
-    answer = serve(order(tmp_path, saved(tmp_path, content)))
-    assert said in answer["error"]
+def test_what_cannot_teach_gets_one_sentence_and_leaves_nothing(tmp_path, content, reason):
+    answer = serve(request_for(tmp_path, saved(tmp_path, content)))
+    assert reason in answer["error"]
     assert str(tmp_path) not in answer["error"]
     assert not (tmp_path / "teachers").exists()
 
@@ -80,13 +80,13 @@ def test_what_cannot_teach_gets_one_sentence_and_leaves_nothing(tmp_path, conten
 def test_a_damaged_file_and_one_of_another_kind_are_told_apart(tmp_path):
     path = tmp_path / "upload.pth"
     path.write_bytes(b"no torch file")
-    assert "cut off or damaged" in serve(order(tmp_path, path))["error"]
+    assert "cut off or damaged" in serve(request_for(tmp_path, path))["error"]
 
 
 @pytest.fixture
 def shelf(tmp_path):
     manager = RunManager(Places.at(tmp_path))
-    yield TeacherShelf(manager), manager
+    yield StoredTeachers(manager), manager
     manager.shutdown()
 
 
@@ -120,7 +120,7 @@ def test_a_trained_teacher_is_stored_when_its_run_is_finished(shelf):
     ]
 
 
-def test_of_a_teacher_whose_training_is_stopped_nothing_is_left_behind(shelf):
+def test_a_teacher_whose_training_is_stopped_leaves_nothing_behind(shelf):
     made, manager = shelf
     run_id = made.train(CONFIG.changed(epochs=10_000), "digits_cnn_s", "small")
     made.key_of("small").parent.mkdir(parents=True)
@@ -132,7 +132,7 @@ def test_of_a_teacher_whose_training_is_stopped_nothing_is_left_behind(shelf):
 
 
 @pytest.mark.slow
-def test_an_upload_is_refused_across_the_process_s_border(shelf, tmp_path):
+def test_an_upload_that_is_refused_in_the_other_process_gives_its_reason(shelf, tmp_path):
     made, manager = shelf
     upload = Upload(b"nothing", "mine.safetensors", "digits_cnn_l", "digits")
     with pytest.raises(TeacherError, match=r"^mine\.safetensors is cut off or damaged"):
@@ -144,5 +144,5 @@ def test_an_upload_is_refused_across_the_process_s_border(shelf, tmp_path):
 
 def test_the_project_s_own_teacher_is_not_deleted(shelf):
     made, _ = shelf
-    with pytest.raises(TeacherError, match="it stays"):
+    with pytest.raises(TeacherError, match="was not made or uploaded here"):
         made.delete("digits-digits_cnn_l-803da1")

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import json
 import zipfile
 
 import numpy as np
@@ -7,21 +8,32 @@ import pytest
 
 from bikd_core.cli import main
 from bikd_core.evaluation import weight_histograms
-from bikd_core.events import Frame, Panel, StepTrace
-from bikd_core.places import Places
+from bikd_core.events import Frame, Panel, StepTrace, to_json
+from bikd_core.places import ASSETS, Places
 from bikd_core.runs import RunManager
 from bikd_core.store import CorruptRunError, StoreError, create_run
 from bikd_core.store.archive import export_run, import_run, panel_rows, read_record
-from tests.fake_training import config, epoch_done, started
+from tests import fake_training
+from tests.fake_training import config
 
-LABELS = np.repeat([0, 1, 2], [30, 8, 2])
+RECORDED = sorted((ASSETS / "runs").glob("*.zip"))
+COUNTS = (30, 8, 2)
+LABELS = np.repeat([0, 1, 2], COUNTS)
+STARTED = dataclasses.replace(
+    fake_training.started(), class_names=("a", "b", "c"), class_counts=COUNTS
+)
+
+
+def epoch_done(epoch):
+    made = fake_training.epoch_done(epoch)
+    return dataclasses.replace(made, accuracy_per_class=(0.25, 0.75, 0.5))
 
 
 @pytest.fixture
 def finished(tmp_path):
     draw = np.random.default_rng(0)
     folder = create_run(tmp_path / "runs", config(epochs=2), name="Ünïcode")
-    folder.append(started())
+    folder.append(STARTED)
     folder.append(
         Panel(labels=LABELS.astype(np.int16), original_indices=np.arange(40, dtype=np.int32))
     )
@@ -80,7 +92,7 @@ def test_a_run_that_is_there_already_is_returned(finished, tmp_path):
 
 def test_another_run_of_the_same_id_gets_an_id_of_its_own(finished, tmp_path):
     export_run(finished, tmp_path / "run.zip")
-    finished.append(epoch_done(2))
+    finished.append(epoch_done(3))
     again = import_run(tmp_path / "run.zip", tmp_path / "runs")
     assert again.run_id != finished.run_id
     assert again.record().id == again.run_id
@@ -173,6 +185,133 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     monkeypatch.setattr("bikd_core.store.archive.MAX_UNPACKED_BYTES", 100)
     with pytest.raises(CorruptRunError, match="larger than 100 bytes"):
         import_run(zipped(**{"panel.npz": b"0" * 1000}), tmp_path / "runs")
+
+
+def rezipped(finished, **members):
+    """The zip of the run, with some of its files replaced."""
+    buffer = io.BytesIO()
+    export_run(finished, buffer)
+    with zipfile.ZipFile(buffer) as archive:
+        whole = {name: archive.read(name) for name in archive.namelist()}
+    return zipped(**(whole | members))
+
+
+def npz(**arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def log_with(old, new):
+    lines = [to_json(event) for event in (STARTED, epoch_done(1), epoch_done(2))]
+    lines[2] = lines[2].replace(old, new)
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('"accuracy": 0.5', '"accuracy": "x"', "accuracy = 'x'"),
+        ('"accuracy": 0.5', '"accuracy": "0.5"', "accuracy = '0.5'"),
+        ('"accuracy": 0.5', '"accuracy": null', "accuracy = None"),
+        ('"accuracy": 0.5', '"accuracy": NaN', "accuracy = nan"),
+        ('"accuracy": 0.5', '"accuracy": 1.5', r"accuracy = 1\.5"),
+        ('"seconds": 2.0', '"seconds": 1e308', r"seconds = 1e\+308"),
+        ('"step": 8', '"step": -8', "step = -8"),
+        ('"step": 8', '"step": true', "step = True"),
+        ('"epoch": 2', '"epoch": 3', "epoch = 3 where epoch 2 must be"),
+        ("[0.25, 0.75, 0.5]", "[0.25, 0.75]", "accuracy_per_class has 2 values for 3 classes"),
+        ("[0.25, 0.75, 0.5]", "0.5", r"accuracy_per_class = 0\.5"),
+        ('"val_loss": 1.0', '"val_loss": 1e300', "val_loss"),
+    ],
+)
+def test_a_log_whose_values_cannot_be_is_refused_with_its_line(
+    finished, tmp_path, old, new, complaint
+):
+    upload = rezipped(finished, **{"events.jsonl": log_with(old, new)})
+    with pytest.raises(CorruptRunError, match=rf"^events\.jsonl:3: .*{complaint}"):
+        import_run(upload, tmp_path / "elsewhere")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+@pytest.mark.parametrize("created", ["2026-11-24T19:24:12", "0001-01-01T00:00:00Z", 3, None])
+def test_a_run_made_at_no_possible_time_is_refused(finished, tmp_path, created):
+    record = json.loads((finished.path / "run.json").read_text()) | {"created": created}
+    upload = rezipped(finished, **{"run.json": json.dumps(record)})
+    with pytest.raises(CorruptRunError, match=r"^run\.json: created = "):
+        import_run(upload, tmp_path / "elsewhere")
+
+
+def test_what_was_resolved_is_a_start_of_a_run(finished, tmp_path):
+    record = json.loads((finished.path / "run.json").read_text()) | {"resolved": {"device": 1}}
+    with pytest.raises(CorruptRunError, match=r"^run\.json: resolved\."):
+        import_run(rezipped(finished, **{"run.json": json.dumps(record)}), tmp_path / "elsewhere")
+
+
+CE, CONFUSION = np.ones(40, np.float32), np.eye(3, dtype=np.int32)
+WEIGHTS = np.ones((40, 2), np.float16)
+FITTING = {"ce_student": CE, "confusion": CONFUSION, "weights": WEIGHTS}
+
+
+@pytest.mark.parametrize(
+    ("changed", "complaint"),
+    [
+        ({"ce_student": CE[:39]}, r"ce_student has the shape \(39,\); it must be \(40,\)"),
+        ({"ce_student": CE.astype(np.float64)}, "ce_student is of type float64"),
+        ({"ce_student": CE.astype(object)}, "ce_student is of type object"),
+        ({"confusion": np.eye(4, dtype=np.int32)}, r"confusion has the shape \(4, 4\)"),
+        ({"confusion": -CONFUSION}, "confusion holds -1 to 0"),
+        ({"weights": WEIGHTS[:, 0]}, r"weights has the shape \(40,\)"),
+        ({"histograms": np.ones((2, 3, 63), np.int32)}, r"histograms has the shape \(2, 3, 63\)"),
+        ({"surface": np.ones((2, 4, 4), np.float16)}, r"surface has the shape \(2, 4, 4\)"),
+        ({"student_top": np.full((40, 3), 3, np.uint8)}, "student_top holds 3 to 3"),
+        ({"unheard_of": CE}, "unknown array 'unheard_of'"),
+    ],
+)
+def test_a_frame_that_is_not_of_this_run_is_refused_with_its_array(
+    finished, tmp_path, changed, complaint
+):
+    upload = rezipped(finished, **{"frames/0002.npz": npz(**(FITTING | changed))})
+    with pytest.raises(CorruptRunError, match=rf"^frames/0002\.npz: .*{complaint}"):
+        import_run(upload, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("labels", "indices", "complaint"),
+    [
+        (LABELS, np.arange(39), r"original_indices has the shape \(39,\); it must be \(40,\)"),
+        (LABELS + 1, np.arange(40), "labels holds 1 to 3; it must hold 0 to 2"),
+        (LABELS, np.arange(-1, 39), "original_indices holds -1"),
+        (np.zeros(41), np.arange(41), r"labels has the shape \(41,\); it must be \(40,\)"),
+    ],
+)
+def test_a_panel_that_is_not_of_this_run_is_refused(finished, tmp_path, labels, indices, complaint):
+    panel = npz(labels=labels.astype(np.int16), original_indices=indices.astype(np.int32))
+    with pytest.raises(CorruptRunError, match=rf"^panel\.npz: .*{complaint}"):
+        import_run(rezipped(finished, **{"panel.npz": panel}), tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("rows", [[0, 40], [-1, 0], [[0, 1]]])
+def test_a_trace_of_rows_that_are_not_there_is_refused(finished, tmp_path, rows):
+    losses = np.ones(2, np.float32)
+    trace = npz(rows=np.array(rows, np.int32), ce_student=losses, losses=losses)
+    upload = rezipped(finished, **{"traces/0002-000007.npz": trace})
+    with pytest.raises(CorruptRunError, match=r"^traces/0002-000007\.npz: rows"):
+        import_run(upload, tmp_path / "elsewhere")
+
+
+def test_an_array_that_claims_to_be_huge_is_refused_before_it_is_read(finished, tmp_path):
+    buffer = io.BytesIO()
+    header = {"descr": "<f4", "fortran_order": False, "shape": (10**13,)}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    bomb = zipped(**{"ce_student.npy": buffer.getvalue()}).getvalue()
+    with pytest.raises(CorruptRunError, match=r"ce_student has the shape \(10000000000000,\)"):
+        import_run(rezipped(finished, **{"frames/0002.npz": bomb}), tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_the_recorded_runs_of_the_project_open(path, tmp_path):
+    assert import_run(path, tmp_path).frames_available
 
 
 def test_export_and_replay_from_the_command_line(finished, tmp_path, capsys):

@@ -39,11 +39,11 @@ def with_log(folder, events):
 # The folder itself
 
 
-def test_a_new_run_reads_back_as_it_was_asked(tmp_path):
-    asked = RunConfig.from_flat({"dataset": "cifar10", "imbalance_factor": 12.5, "seed": 3})
-    folder = create_run(tmp_path, asked, " my first  ")
+def test_a_new_run_reads_back_as_it_was_made(tmp_path):
+    wanted = RunConfig.from_flat({"dataset": "cifar10", "imbalance_factor": 12.5, "seed": 3})
+    folder = create_run(tmp_path, wanted, " my first  ")
     again = open_run(tmp_path, folder.run_id)
-    assert again.record().config == asked
+    assert again.record().config == wanted
     assert again.record().name == "my first"
     assert again.record().resolved is None
     assert again.status().state == "queued"
@@ -102,8 +102,8 @@ def test_renaming_while_the_training_resolves_loses_neither(folder):
     with ThreadPoolExecutor(8) as pool:
         for number in range(20):
             pool.submit(folder.rename, f"name {number}")
-            pool.submit(folder.write_resolved, {"device": "cpu"})
-    assert folder.record().resolved == {"device": "cpu"}
+            pool.submit(folder.write_resolved, started())
+    assert folder.record().resolved == started()
     assert folder.record().name.startswith("name")
 
 
@@ -225,7 +225,7 @@ def test_a_reader_counts_lines_over_its_calls(folder):
 
 
 def test_a_frame_comes_back_with_what_it_has(folder):
-    folder.append(frame(7, 2.5))
+    with_log(folder, [started(), frame(7, 2.5)])
     again = folder.frame(7)
     assert again.epoch == 7
     assert again.ce_student.tolist() == [2.5] * 5
@@ -235,6 +235,9 @@ def test_a_frame_comes_back_with_what_it_has(folder):
 
 
 def test_frames_that_are_missing_or_damaged_are_told_apart(folder):
+    with pytest.raises(StoreError, match="has not started yet"):
+        folder.panel()
+    folder.append(started())
     with pytest.raises(StoreError, match=r"no 0003\.npz yet") as refusal:
         folder.frame(3)
     assert not isinstance(refusal.value, CorruptRunError)
@@ -255,14 +258,14 @@ def test_the_trace_of_a_step_comes_back_by_its_step(folder):
         ce_student=np.array([0.5, 1.5], dtype=np.float32),
         losses=np.array([0.5, 1.5], dtype=np.float32),
     )
-    folder.append(trace)
+    with_log(folder, [started(), trace])
     again = folder.trace(31)
     assert (again.epoch, again.step, again.rows.tolist()) == (2, 31, [4, 0])
     assert again.weights_before is None
     assert list(folder.traces()) == [31]
     with pytest.raises(StoreError, match="step 30"):
         folder.trace(30)
-    with_log(folder, [started(), epoch_done(1), epoch_done(2)])
+    with_log(folder, [epoch_done(1), epoch_done(2)])
     folder.truncate_to(1)  # epoch 2 will be trained again
     assert folder.traces() == {}
 

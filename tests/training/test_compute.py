@@ -1,5 +1,6 @@
 """Precision and memory format: resolved once, recorded, and the same in a resumed run."""
 
+import dataclasses
 import platform
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from bikd_core.events import EpochDone, RunStarted
 from bikd_core.models import build
 from bikd_core.training import Training, compute
 from bikd_core.worker.recording import _as_resolved
+from tests import fake_training
 
 IMAGE = torch.Size((3, 32, 32))
 
@@ -104,12 +106,12 @@ def test_a_resumed_bfloat16_run_equals_an_undisturbed_one(places, digits, quick_
 
 
 def test_a_resumed_run_takes_the_resolved_settings_not_auto(digits):
-    resolved = {"device": "cpu", "estimator": "forward", "num_threads": 1}
-    old, _ = _as_resolved(digits, resolved | {"precision": "float32"})
+    resolved = dataclasses.replace(fake_training.started(), estimator="forward")
+    old, _ = _as_resolved(digits, resolved)
     assert (old.training.precision, old.training.memory_format) == ("float32", "contiguous")
     config = digits.changed(precision="auto")
-    resolved |= {"precision": "bfloat16", "memory_format": "channels_last"}
-    new, _ = _as_resolved(config, resolved)
+    values = {"precision": "bfloat16", "memory_format": "channels_last"}
+    new, _ = _as_resolved(config, dataclasses.replace(resolved, **values))
     assert (new.training.precision, new.training.memory_format) == ("bfloat16", "channels_last")
 
 

@@ -10,13 +10,13 @@ from bikd_core.events import EpochDone, RunFailed, RunStarted
 from bikd_core.places import Places
 from bikd_core.store import StoreError, create_run
 from bikd_core.worker import recording
-from bikd_core.worker.recording import Outcome, record, sentence
+from bikd_core.worker.recording import Outcome, reason_for, record
 from tests import fake_training as fake
 from tests.fake_training import FakeTraining, config
 
 
 class Stopper:
-    """Collects the events, and stops the run at the first that is asked for."""
+    """Collects the events, and stops the run at the first one that `at` is true of."""
 
     def __init__(self, at=lambda event: False):
         self.control, self.events, self._at = Control(), [], at
@@ -61,8 +61,8 @@ def test_a_run_to_the_end_leaves_all_it_should(places, train):
     assert folder.checkpoint_epoch() == 3
     status = folder.status()
     assert (status.state, status.epoch, status.epochs) == ("finished", 3, 3)
-    assert folder.record().resolved["data_fingerprint"] == "f1"
-    assert folder.record().resolved["num_threads"] == 2
+    assert folder.record().resolved.data_fingerprint == "f1"
+    assert folder.record().resolved.num_threads == 2
     assert not folder.is_held()
 
 
@@ -122,15 +122,15 @@ def test_a_run_that_never_saved_begins_again(places, train):
 
 
 def test_a_resumed_run_takes_what_was_resolved_at_start(places, train):
-    folder, orders = new_run(places, epochs=4), []
+    folder, setups = new_run(places, epochs=4), []
 
-    def make(order):
-        orders.append(order)
-        return FakeTraining(order)
+    def make(setup):
+        setups.append(setup)
+        return FakeTraining(setup)
 
     train(folder, Stopper(at_epoch(1)), make, num_threads=5)
     train(folder, None, make, num_threads=1, resume=True)
-    first, second = orders
+    first, second = setups
     assert (first.config.training.device, first.num_threads) == ("auto", 5)
     assert (second.config.training.device, second.num_threads) == ("cpu", 5)
     assert first.checkpoint is None
@@ -230,7 +230,7 @@ class OutOfMemoryError(RuntimeError):
     ],
 )
 def test_the_reason_is_the_message_where_the_message_is_a_sentence(error, reason):
-    assert sentence(error) == reason
+    assert reason_for(error) == reason
 
 
 @pytest.mark.parametrize(
@@ -242,4 +242,4 @@ def test_the_reason_is_the_message_where_the_message_is_a_sentence(error, reason
     ],
 )
 def test_out_of_memory_has_a_hint(error):
-    assert "not enough memory: a smaller batch_size or student" in sentence(error)
+    assert "not enough memory: a smaller batch_size or student" in reason_for(error)

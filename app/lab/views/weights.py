@@ -16,7 +16,7 @@ from app.lab.views.images import selection
 from app.lab.views.images.selection import Point, Selection
 from app.lab.views.moment import Moment, no_weights
 from app.lab.views.view import Figure, View, show_value
-from app.lab.views.weight_history import history_of
+from app.lab.views.weight_history import weight_counts
 from app.shared.link import Link
 from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import head_to_tail, shot_groups
@@ -73,7 +73,7 @@ def _over_time(moment: Moment) -> Drawing:
         labels, words = groups[over], f"{over}-class"
     else:
         labels, words = (int(over),), f"class {moment.started.class_names[int(over)]}"
-    counts = history_of(moment.snapshot).counts(moment.snapshot, labels)
+    counts = weight_counts(moment.snapshot, labels)
     return figures.weights_over_time(counts, words, moment.chosen, moment.planned)
 
 

@@ -39,6 +39,19 @@ def test_runs_are_found_by_name_and_method(open_lab, many):
     assert any("No run matches" in caption.value for caption in lab.caption)
 
 
+def test_a_broken_run_is_one_sentence_in_its_row_and_the_others_are_listed(open_lab, manager):
+    make_run(manager.places.runs)
+    broken = make_run(manager.places.runs)
+    (broken.path / "run.json").write_text("{}")
+    lab = open_lab()
+    assert not lab.exception
+    assert len(lines(lab)) == 1
+    [row] = [line.value for line in lab.markdown if "cannot be read" in line.value]
+    assert "run\\.json" in row
+    lab.button(key=f"welcome delete {broken.run_id}").click().run()
+    assert ("delete", broken.run_id) in manager.asked
+
+
 def test_the_rest_is_one_click_away_and_counted(open_lab, many):
     lab = open_lab()
     more = lab.button(key="welcome more")

@@ -5,24 +5,29 @@ N training images in the panel's order.
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.classes import rows_of
-from bikd_core.events import BELIEF_UNIT, Frame, Panel, RunStarted
+from bikd_core.events import BELIEF_UNIT, Panel, RunStarted
 from bikd_core.runs import Snapshot
 
 MAX_POINTS = 400  # epochs of an image's history; of longer runs every n-th is read
-CACHE_BYTES = 96 * 2**20  # of values in memory
 #: The columns of `values_at`.
 COLUMNS = (
     *("w_hard", "w_soft", "ce_student", "ce_teacher", "influence_hard", "influence_soft"),
     "taken_for",  # the label of the student's most probable class
 )
+#: A frame's arrays by name, and the columns that their first columns fill.
+_STORED = {
+    "weights": (0, 1),
+    "ce_student": (2,),
+    "ce_teacher": (3,),
+    "influence": (4, 5),
+    "student_top": (6,),
+}
 _LARGEST = 60_000.0  # what half precision holds
 
 Values = NDArray[np.float16]  # [N, 7] or [epochs, 7], `COLUMNS`; NaN where the method has none
@@ -83,58 +88,24 @@ def images_at(snapshot: Snapshot, epoch: int) -> ImagesAt:
 # Values by epoch ---------------------------------------------------------------------------------
 
 
-class _Cache:
-    """The most recently used values of all runs, within `CACHE_BYTES`. Safe for all threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: OrderedDict[tuple[str, int, float], Values] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, key: tuple[str, int, float]) -> Values | None:
-        with self._lock:
-            if key in self._held:
-                self._held.move_to_end(key)
-            return self._held.get(key)
-
-    def put(self, key: tuple[str, int, float], values: Values) -> None:
-        with self._lock:
-            if key in self._held:
-                return
-            self._held[key] = values
-            self._bytes += values.nbytes
-            while self._bytes > CACHE_BYTES:
-                self._bytes -= self._held.popitem(last=False)[1].nbytes
-
-
-_cache = _Cache()
-
-
 def values_at(snapshot: Snapshot, epoch: int) -> Values:
     """Return what each image had at an epoch that is done: [N, 7] in half precision.
 
     Raises:
         StoreError: The epoch's frame is damaged (`CorruptRunError`) or gone.
     """
-    # A resumed run may train an epoch again; its seconds then differ.
-    key = (snapshot.run_id, epoch, snapshot.epochs[epoch - 1].seconds)
-    values = _cache.get(key)
-    if values is None:
-        values = _values_of(snapshot.folder.frame(epoch))
-        _cache.put(key, values)
-    return values
+    return _values(snapshot, epoch, slice(None))
 
 
-def _values_of(frame: Frame) -> Values:
-    values = np.full((len(frame.ce_student), len(COLUMNS)), np.nan, dtype=np.float16)
-    for start, pair in ((0, frame.weights), (4, frame.influence)):
-        if pair is not None:
-            values[:, start : start + 2] = np.clip(pair, -_LARGEST, _LARGEST)
-    values[:, 2] = np.minimum(frame.ce_student, _LARGEST)
-    if frame.ce_teacher is not None:
-        values[:, 3] = np.minimum(frame.ce_teacher, _LARGEST)
-    if frame.student_top is not None:
-        values[:, 6] = frame.student_top[:, 0]
+def _values(snapshot: Snapshot, epoch: int, rows: slice) -> Values:
+    """Return the values of these rows of the panel, [rows, 7]."""
+    stored = snapshot.folder.frame_arrays(epoch, *_STORED)
+    arrays = {name: array[rows] for name, array in stored.items() if array is not None}
+    values = np.full((len(arrays["ce_student"]), len(COLUMNS)), np.nan, dtype=np.float16)
+    for name, columns in _STORED.items():
+        if name in arrays:
+            array = arrays[name].reshape(len(values), -1)[:, : len(columns)]
+            values[:, columns] = np.clip(array, -_LARGEST, _LARGEST)
     return values
 
 
@@ -159,4 +130,6 @@ def history(snapshot: Snapshot, row: int) -> History:
     done = len(snapshot.epochs)
     every = -(-done // MAX_POINTS)
     epochs = range(1, done + 1, max(every, 1))
-    return History(every, np.stack([values_at(snapshot, epoch)[row] for epoch in epochs]))
+    return History(
+        every, np.concatenate([_values(snapshot, epoch, slice(row, row + 1)) for epoch in epochs])
+    )

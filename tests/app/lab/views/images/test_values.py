@@ -1,5 +1,6 @@
 """What each training image had at an epoch, and one of them over all epochs."""
 
+import numpy as np
 import pytest
 
 from app.lab.views.images import values as module
@@ -38,12 +39,7 @@ def test_a_method_without_weights_has_losses_only(manager):
     assert len(found.line("ce_student")) == 3
 
 
-def test_frames_are_read_once_and_the_oldest_are_forgotten(snapshot, monkeypatch):
-    monkeypatch.setattr(module, "_cache", module._Cache())
-    first = values_at(snapshot, 1)
-    assert values_at(snapshot, 1) is first
-    monkeypatch.setattr(module, "CACHE_BYTES", 2 * first.nbytes)
-    second = values_at(snapshot, 2)
-    values_at(snapshot, 3)
-    assert values_at(snapshot, 2) is second
-    assert values_at(snapshot, 1) is not first
+def test_a_history_has_the_values_of_each_epoch(snapshot):
+    found = history(snapshot, 42)
+    for epoch in (1, 2, 3):
+        np.testing.assert_array_equal(found.values[epoch - 1], values_at(snapshot, epoch)[42])

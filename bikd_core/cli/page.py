@@ -1,0 +1,49 @@
+"""`bikd app`: open the page in a browser, by Streamlit's own command line."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from bikd_core.cli.recorded import RunsDir
+from bikd_core.places import ROOT
+
+
+def open_page(
+    *,
+    port: Annotated[
+        int | None,
+        Parameter(validator=Number(gte=1, lte=65535), help="Port to serve it on; else 8501."),
+    ] = None,
+    address: Annotated[
+        str | None,
+        Parameter(help="Address to listen on; else all of this machine's. 127.0.0.1: only here."),
+    ] = None,
+    headless: Annotated[
+        bool, Parameter(negative=(), show_default=False, help="Do not open a browser.")
+    ] = False,
+    runs_dir: RunsDir = None,
+    data_dir: Annotated[
+        Path | None,
+        Parameter(help="Folder that holds, or receives, the data sets; else BIKD_DATA."),
+    ] = None,
+) -> None:
+    """Open the page: train runs, watch them, compare methods. Ctrl-C ends it.
+
+    Streamlit's other settings are read from its environment variables, such as
+    STREAMLIT_SERVER_BASE_URL_PATH.
+    """
+    for variable, folder in (("BIKD_RUNS", runs_dir), ("BIKD_DATA", data_dir)):
+        if folder is not None:
+            os.environ[variable] = str(folder.absolute())
+    options = {"server.port": port, "server.address": address, "server.headless": headless or None}
+    given = [f"--{name}={value}" for name, value in options.items() if value is not None]
+    sys.argv = ["streamlit", "run", str(ROOT / "app" / "main.py"), *given]
+    # In this process, so that signals and exit codes need no forwarding.
+    runpy.run_module("streamlit", run_name="__main__", alter_sys=True)

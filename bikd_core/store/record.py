@@ -1,0 +1,85 @@
+"""What `run.json` and `status.json` hold, and the ids of runs."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from bikd_core.config import RunConfig
+from bikd_core.events import Count, RunStarted
+from bikd_core.store.files import StoreError
+
+RunState = Literal[
+    "queued", "starting", "running", "paused", "stopped", "finished", "failed", "interrupted"
+]
+ENDED: frozenset[RunState] = frozenset({"stopped", "finished", "failed", "interrupted"})
+MAX_NAME_LENGTH = 200
+MAX_ID_LENGTH = 80
+_RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*")  # safe in a URL and as a folder's name
+
+
+def _in_our_time(moment: datetime) -> datetime:
+    if not 1971 <= moment.year < 3000:  # what every system can turn into its local time
+        raise ValueError(f"the year {moment.year} is not from 1971 to 2999")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
+
+
+class RunRecord(BaseModel):
+    """What `run.json` holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    name: str = Field(max_length=MAX_NAME_LENGTH)
+    schema_version: Literal[1] = 1
+    config: RunConfig
+    created: Moment
+    versions: dict[str, str]
+    resolved: RunStarted | None = None  # what Start resolved: a resumed run uses the same
+    is_imported: bool = False  # it came as a zip, perhaps from another machine
+
+
+class Status(BaseModel):
+    """What `status.json` holds; a run that has not ended but that nobody holds is interrupted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state: RunState
+    reason: str = ""  # one sentence where the state needs one
+    epoch: Count = 0  # done so far
+    epochs: Count
+    updated: Moment
+
+
+def checked_name(name: str) -> str:
+    """Return a name for a run, without spaces around it.
+
+    Raises:
+        StoreError: It is too long.
+    """
+    if len(name) > MAX_NAME_LENGTH:
+        raise StoreError(
+            f"A run's name has at most {MAX_NAME_LENGTH} characters; this one has {len(name)}."
+        )
+    return name.strip()
+
+
+def new_id(config: RunConfig) -> str:
+    """Return an id for a run of this config: readable, unique, safe in a URL and as a folder."""
+    factor = f"{config.data.imbalance_factor:g}".replace(".", "_")
+    alphabet = "23456789abcdefghjkmnpqrstvwxyz"  # no two that look alike
+    unique = "".join(secrets.choice(alphabet) for _ in range(5))
+    seed = f"s{config.training.seed}"
+    return "-".join((config.data.dataset, config.method.method, factor, seed, unique))
+
+
+def is_id(text: str) -> bool:
+    """Return whether a text, which may be anything, can be the id of a run."""
+    return len(text) <= MAX_ID_LENGTH and _RUN_ID.fullmatch(text) is not None
