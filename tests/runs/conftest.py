@@ -1,11 +1,11 @@
-"""Run managers whose children train with a stand-in."""
+"""Run managers that train with a stand-in, in a thread or in child processes."""
 
 import threading
 
 import pytest
 
 from bikd_core.places import Places
-from bikd_core.runs import RunManager, spare
+from bikd_core.runs import RunManager, job, spare
 from tests import fake_training as fake
 
 
@@ -16,7 +16,7 @@ def places(tmp_path) -> Places:
 
 @pytest.fixture
 def new_manager(places, monkeypatch):
-    """Makes managers whose children train with the fake; at the end none is left."""
+    """Makes managers that train with the fake; at the end no child is left."""
     managers, children = [], []
 
     class Counted(spare.Child):
@@ -25,6 +25,7 @@ def new_manager(places, monkeypatch):
             children.append(self)
 
     monkeypatch.setattr(spare, "Child", Counted)
+    monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
 
     def new_manager(*, keeps_spares=False, **values):
         manager = RunManager(places, **{"worker": fake.WORKER} | values)
@@ -41,6 +42,13 @@ def new_manager(places, monkeypatch):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("run ")]
 
 
+@pytest.fixture(params=["thread", pytest.param("child", marks=pytest.mark.slow)])
+def manager(new_manager, request) -> RunManager:
+    """A manager that trains in a thread; the slow tests do the same with child processes."""
+    return new_manager(in_process=request.param == "thread")
+
+
 @pytest.fixture
-def manager(new_manager) -> RunManager:
+def parent(new_manager) -> RunManager:
+    """A manager that trains in child processes."""
     return new_manager()

@@ -8,7 +8,7 @@ import pytest
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.data.counts import planned_counts
 from bikd_core.events import TeacherEpochDone
-from bikd_core.runs import estimate, job
+from bikd_core.runs import estimate
 from bikd_core.store import create_run
 from tests import fake_training as fake
 from tests.fake_training import config, epoch_done, started, until
@@ -17,8 +17,7 @@ from tests.runs.waiting import LONG, reached, trained
 # In the server's own process
 
 
-def test_training_in_the_thread_itself_leaves_the_same(new_manager, monkeypatch):
-    monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
+def test_training_in_the_thread_itself_leaves_the_same(new_manager):
     inside, outside = new_manager(in_process=True), new_manager()
     here = reached(inside, inside.start(config(epochs=4)), "finished")
     there = reached(outside, outside.start(config(epochs=4)), "finished")
@@ -27,8 +26,7 @@ def test_training_in_the_thread_itself_leaves_the_same(new_manager, monkeypatch)
     assert names[0] | {"worker.log"} == names[1]
 
 
-def test_a_run_in_the_thread_itself_is_steered_and_fails_alike(new_manager, monkeypatch):
-    monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
+def test_a_run_in_the_thread_itself_is_steered_and_fails_alike(new_manager):
     manager = new_manager(in_process=True)
     run_id = manager.start(config(epochs=LONG))
     trained(manager, run_id)
@@ -86,56 +84,56 @@ def first_epoch(seconds):
     return dataclasses.replace(epoch_done(1, seconds=seconds), accuracy_per_class=(0.5,) * 10)
 
 
-def test_the_estimate_comes_from_the_last_run_of_its_kind(manager, places, stored_teachers):
+def test_the_estimate_comes_from_the_last_run_of_its_kind(parent, places, stored_teachers):
     stored_teachers.append(TEACHER_OF_DIGITS)
     # 145 images at 5 a second take 29 s of the 31; evaluating 100 + 580 takes the other 2.
     resolved = {"num_val": 100, "num_test": 580}
     begun = dataclasses.replace(BEGUN, **resolved)
     earlier_run(places, DIGITS, begun, first_epoch(31.0))
-    assert manager.estimate(DIGITS) == pytest.approx(10 * (NUM_IMAGES / 5 + 2))
+    assert parent.estimate(DIGITS) == pytest.approx(10 * (NUM_IMAGES / 5 + 2))
     half = DIGITS.changed(test_per_class=24, epochs=5)  # 340 to evaluate, and more to train on
     num_images = sum(planned_counts(half.data))
     teacher = 60 * num_images * 0.2  # none is stored for that split, so it is measured
-    assert estimated(manager, half) == pytest.approx(5 * (num_images / 5 + 1) + teacher)
+    assert estimated(parent, half) == pytest.approx(5 * (num_images / 5 + 1) + teacher)
 
 
-def test_a_run_that_came_as_a_zip_tells_nothing_of_this_machine(manager, places, stored_teachers):
+def test_a_run_that_came_as_a_zip_tells_nothing_of_this_machine(parent, places, stored_teachers):
     stored_teachers.append(TEACHER_OF_DIGITS)
     folder = earlier_run(places, DIGITS, BEGUN, first_epoch(31.0))
-    as_told_by_it = manager.estimate(DIGITS)
+    as_told_by_it = parent.estimate(DIGITS)
     path = folder.path / "run.json"
     path.write_text(path.read_text().replace('"is_imported": false', '"is_imported": true'))
     assert as_told_by_it is not None
-    assert manager.estimate(DIGITS) is None  # steps have to be timed here
+    assert parent.estimate(DIGITS) is None  # steps have to be timed here
 
 
-def test_without_an_earlier_run_a_few_steps_are_timed(manager, stored_teachers):
+def test_without_an_earlier_run_a_few_steps_are_timed(parent, stored_teachers):
     stored_teachers.append(TEACHER_OF_DIGITS)
-    assert manager.estimate(DIGITS) is None
+    assert parent.estimate(DIGITS) is None
     seconds = 10 * (NUM_IMAGES * 0.1 + NUM_EVALUATED * 0.01)
-    assert estimated(manager, DIGITS) == pytest.approx(seconds)
-    assert manager.estimate(DIGITS.changed(epochs=20)) == pytest.approx(2 * seconds)
-    assert manager.estimate(DIGITS.changed(seed=9)) == pytest.approx(seconds)
+    assert estimated(parent, DIGITS) == pytest.approx(seconds)
+    assert parent.estimate(DIGITS.changed(epochs=20)) == pytest.approx(2 * seconds)
+    assert parent.estimate(DIGITS.changed(seed=9)) == pytest.approx(seconds)
 
 
-def test_a_teacher_that_will_be_trained_first_counts(manager, places):
+def test_a_teacher_that_will_be_trained_first_counts(parent, places):
     seconds = 10 * (NUM_IMAGES * 0.1 + NUM_EVALUATED * 0.01)
     teacher = 60 * NUM_IMAGES * 0.2
-    assert estimated(manager, DIGITS) == pytest.approx(seconds + teacher)
+    assert estimated(parent, DIGITS) == pytest.approx(seconds + teacher)
     named = DIGITS.changed(teacher="one-of-mine")
-    assert manager.estimate(named) == pytest.approx(seconds)
+    assert parent.estimate(named) == pytest.approx(seconds)
     epoch = TeacherEpochDone(epoch=1, epochs=60, seconds=4.0, accuracy=0.5)
     earlier_run(places, DIGITS, epoch)
-    assert manager.estimate(DIGITS) == pytest.approx(seconds + 60 * 4)
+    assert parent.estimate(DIGITS) == pytest.approx(seconds + 60 * 4)
 
 
-def test_what_cannot_be_measured_has_no_estimate_and_costs_no_child(manager):
+def test_what_cannot_be_measured_has_no_estimate_and_costs_no_child(parent):
     odd = DIGITS.changed(batch_size=2)
-    assert manager.estimate(odd) is None
-    assert estimated(manager, DIGITS)
-    assert manager.estimate(odd) is None
-    reached(manager, manager.start(config()), "finished")
-    assert len(manager.children) <= 3
+    assert parent.estimate(odd) is None
+    assert estimated(parent, DIGITS)
+    assert parent.estimate(odd) is None
+    reached(parent, parent.start(config()), "finished")
+    assert len(parent.children) <= 3
 
 
 def test_what_cannot_be_trained_is_refused_before_it_is_measured(manager):
@@ -143,6 +141,7 @@ def test_what_cannot_be_trained_is_refused_before_it_is_measured(manager):
         manager.estimate(config(val_per_class=1000))
 
 
+@pytest.mark.slow
 def test_start_does_not_wait_for_a_measurement(new_manager):
     manager = new_manager(keeps_spares=True)
     assert manager.estimate(DIGITS.changed(student="digits_mlp")) is None  # takes for ever

@@ -25,6 +25,7 @@ from tests.runs.waiting import LONG, reached, trained
 # Children
 
 
+@pytest.mark.slow
 def test_one_spare_waits_and_the_next_is_started_after_the_first_epoch(new_manager):
     manager = new_manager(keeps_spares=True)
     assert len(manager.children) == 1
@@ -93,6 +94,7 @@ def server(tmp_path):
         process.kill()
 
 
+@pytest.mark.slow
 def test_a_killed_server_leaves_no_process_and_its_runs_can_be_resumed(server, new_manager):
     first, second, *pids = server.stdout.readline().split()
     assert len(pids) == 2
@@ -107,6 +109,7 @@ def test_a_killed_server_leaves_no_process_and_its_runs_can_be_resumed(server, n
     trained(manager, first, len(interrupted.epochs) + 1)
 
 
+@pytest.mark.slow
 def test_another_servers_run_is_followed_but_not_steered(server, new_manager):
     first, second, *_ = server.stdout.readline().split()
     manager = new_manager()
@@ -129,6 +132,7 @@ def test_another_servers_run_is_followed_but_not_steered(server, new_manager):
 # Earlier runs
 
 
+@pytest.mark.slow
 def test_earlier_runs_are_there_after_a_restart_and_look_the_same(new_manager):
     one = new_manager()
     finished, stopped = one.start(config()), one.start(config(epochs=LONG))
@@ -145,20 +149,20 @@ def test_earlier_runs_are_there_after_a_restart_and_look_the_same(new_manager):
             assert getattr(before, field) == getattr(after, field)
 
 
-def test_a_killed_child_can_be_resumed_and_ends_as_if_undisturbed(manager, places):
-    whole = reached(manager, manager.start(config(epochs=40)), "finished")
-    run_id = manager.start(config(epochs=40))
-    manager.pause(run_id)
-    reached(manager, run_id, "paused")
-    manager.step(run_id, "epoch")
-    until(lambda: manager.snapshot(run_id).folder.checkpoint_epoch() == 1)
-    manager.resume(run_id)
-    trained(manager, run_id, 3)
-    [child] = [child for child in manager.children if child.pid == pid_of(manager, run_id)]
+def test_a_killed_child_can_be_resumed_and_ends_as_if_undisturbed(parent, places):
+    whole = reached(parent, parent.start(config(epochs=40)), "finished")
+    run_id = parent.start(config(epochs=40))
+    parent.pause(run_id)
+    reached(parent, run_id, "paused")
+    parent.step(run_id, "epoch")
+    until(lambda: parent.snapshot(run_id).folder.checkpoint_epoch() == 1)
+    parent.resume(run_id)
+    trained(parent, run_id, 3)
+    [child] = [child for child in parent.children if child.pid == pid_of(parent, run_id)]
     os.kill(child.pid, signal.SIGKILL)
-    assert len(reached(manager, run_id, "failed").epochs) >= 3
-    manager.resume_from_checkpoint(run_id)
-    assert reached(manager, run_id, "finished").epochs == whole.epochs
+    assert len(reached(parent, run_id, "failed").epochs) >= 3
+    parent.resume_from_checkpoint(run_id)
+    assert reached(parent, run_id, "finished").epochs == whole.epochs
 
 
 def pid_of(manager, run_id):

@@ -116,13 +116,13 @@ def test_a_stopped_run_goes_on_where_it_stopped(manager):
         manager.resume_from_checkpoint(run_id)
 
 
-def test_a_run_that_does_not_stop_is_ended(manager, monkeypatch):
+def test_a_run_that_does_not_stop_is_ended(parent, monkeypatch):
     monkeypatch.setattr(job, "STOP_GRACE_S", 0.3)
-    run_id = manager.start(config(seed=fake.IS_DEAF))
-    log = trained(manager, run_id, 2).folder.path / "worker.log"
+    run_id = parent.start(config(seed=fake.IS_DEAF))
+    log = trained(parent, run_id, 2).folder.path / "worker.log"
     until(lambda: "prints" in log.read_text())
-    manager.stop(run_id)
-    stopped = reached(manager, run_id, "stopped")
+    parent.stop(run_id)
+    stopped = reached(parent, run_id, "stopped")
     assert "did not end within 0.3 s" in stopped.reason
     assert stopped.folder.status().state == "stopped"
 
@@ -221,17 +221,18 @@ REASONS = {
 }
 
 
-def test_failing_runs_say_why_and_the_next_ones_train(manager):
-    runs = {trouble: manager.start(config(epochs=5, seed=trouble)) for trouble in REASONS}
-    last = manager.start(config())
+@pytest.mark.slow
+def test_failing_runs_say_why_and_the_next_ones_train(parent):
+    runs = {trouble: parent.start(config(epochs=5, seed=trouble)) for trouble in REASONS}
+    last = parent.start(config())
     for trouble, run_id in runs.items():
-        failed = reached(manager, run_id, "failed")
+        failed = reached(parent, run_id, "failed")
         assert re.search(REASONS[trouble], failed.reason)
         assert failed.folder.status().reason == failed.reason
         assert failed.folder.events()[-1].reason == failed.reason
         assert len(failed.epochs) == (0 if trouble == fake.REFUSES else 2)
         assert failed.can_resume
-    assert len(reached(manager, last, "finished").epochs) == 3
+    assert len(reached(parent, last, "finished").epochs) == 3
 
 
 def test_the_traceback_of_a_failure_is_in_the_folder(manager):
@@ -239,6 +240,7 @@ def test_the_traceback_of_a_failure_is_in_the_folder(manager):
     assert "go_wrong" in (failed.folder.path / "traceback.txt").read_text()
 
 
+@pytest.mark.slow
 def test_a_child_that_cannot_import_fails_its_run_with_the_reason(new_manager):
     manager = new_manager(worker=(*fake.WORKER, "fails-at-import"), keeps_spares=True)
     for _ in range(2):  # with the spare, dead or not, and with its successor
@@ -257,18 +259,20 @@ def test_a_reply_that_the_end_of_the_child_cut_off_is_none():
     child.close(0)
 
 
-def test_a_spare_that_died_is_replaced(manager):
-    spare = manager.children[0]
+@pytest.mark.slow
+def test_a_spare_that_died_is_replaced(parent):
+    spare = parent.children[0]
     os.kill(spare.pid, signal.SIGKILL)
     until(lambda: not spare.is_alive)
-    reached(manager, manager.start(config()), "finished")
+    reached(parent, parent.start(config()), "finished")
 
 
-def test_a_run_whose_folder_vanishes_fails_and_the_next_one_trains(manager, places):
-    run_id = manager.start(config(epochs=LONG))
-    trained(manager, run_id)
+@pytest.mark.slow
+def test_a_run_whose_folder_vanishes_fails_and_the_next_one_trains(parent, places):
+    run_id = parent.start(config(epochs=LONG))
+    trained(parent, run_id)
     (places.runs / run_id).rename(places.runs / "gone")
-    until(lambda: not manager.children[0].is_alive)
+    until(lambda: not parent.children[0].is_alive)
     with pytest.raises(UnknownRun):
-        manager.snapshot(run_id)
-    reached(manager, manager.start(config()), "finished")
+        parent.snapshot(run_id)
+    reached(parent, parent.start(config()), "finished")

@@ -7,7 +7,7 @@ import pytest
 
 from bikd_core.cli import compare, main, study
 from bikd_core.places import Places
-from bikd_core.runs import RunManager
+from bikd_core.runs import RunManager, job
 from bikd_core.runs.history import History
 from bikd_core.store import create_run
 from tests import fake_training as fake
@@ -15,8 +15,15 @@ from tests.app.samples import epoch_done
 
 
 @pytest.fixture
-def manager(tmp_path):
-    made = RunManager(Places.at(tmp_path), worker=fake.WORKER)
+def in_process(monkeypatch):
+    """Whether managers train their fake runs in a thread instead of child processes."""
+    monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
+    return True
+
+
+@pytest.fixture
+def manager(tmp_path, in_process):
+    made = RunManager(Places.at(tmp_path), worker=fake.WORKER, in_process=in_process)
     yield made
     made.shutdown()
 
@@ -43,7 +50,7 @@ def wait(manager, run_ids):
 
 
 @pytest.fixture
-def bikd(tmp_path, monkeypatch, capsys):
+def bikd(tmp_path, monkeypatch, capsys, in_process):
     """Run a command on fake runs of two epochs; return the exit code and what it printed."""
     monkeypatch.setenv("BIKD_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "300")
@@ -52,7 +59,7 @@ def bikd(tmp_path, monkeypatch, capsys):
             module,
             "RunManager",
             lambda places, max_training: RunManager(
-                places, max_training=max_training, worker=fake.WORKER
+                places, max_training=max_training, worker=fake.WORKER, in_process=in_process
             ),
         )
 

@@ -1,4 +1,4 @@
-"""Which runs a comparison queues, resumes and counts; the runs are fakes in real processes."""
+"""Which runs a comparison queues, resumes and counts; the runs are fakes."""
 
 import json
 import threading
@@ -10,6 +10,9 @@ from bikd_core.config import ConfigError, RunConfig
 from bikd_core.studies import Comparison, queue_missing
 from tests import fake_training as fake
 
+THREAD_OR_CHILD = pytest.mark.parametrize(
+    "in_process", [True, pytest.param(False, marks=pytest.mark.slow)]
+)
 BASE = RunConfig.from_flat({"epochs": 2})
 
 
@@ -28,6 +31,7 @@ def run_all(comparison, manager):
     return [(config.method.method, config.training.seed) for config, _ in started]
 
 
+@THREAD_OR_CHILD
 def test_every_method_runs_with_every_seed_and_nothing_twice(manager):
     assert run_all(compared(), manager) == [("ce", 0), ("kd", 0), ("ce", 1), ("kd", 1)]
     assert run_all(compared(), manager) == []
@@ -38,6 +42,7 @@ def test_every_method_runs_with_every_seed_and_nothing_twice(manager):
     assert lines["ce"].values["accuracy"].mean == pytest.approx(sum(last) / 4)
 
 
+@THREAD_OR_CHILD
 def test_a_run_that_dies_does_not_count_and_the_others_finish(manager):
     comparison = compared(methods=("kd",), seeds=(0, fake.DIVERGES))
     longer = Comparison(BASE.changed(epochs=4), comparison.methods, comparison.seeds, "kd")
@@ -47,6 +52,7 @@ def test_a_run_that_dies_does_not_count_and_the_others_finish(manager):
     assert run_all(longer, manager) == [("kd", fake.DIVERGES)]  # tried once more, nothing else
 
 
+@THREAD_OR_CHILD
 def test_a_stopped_run_is_resumed_where_it_was(manager):
     comparison = Comparison(BASE.changed(epochs=300), ("kd",), (0,), "kd")
     [run_id] = queue_missing(comparison.configs(), manager, lambda *_: None)
@@ -111,6 +117,7 @@ def test_a_table_names_the_methods_and_what_failed(bikd):
     assert f"KD, seed {fake.DIVERGES} does not count: failed: " in printed.err
 
 
+@THREAD_OR_CHILD
 def test_a_run_of_another_process_is_waited_for_and_resumed(bikd, manager):
     config = BASE.changed(epochs=40, method="kd", seed=0)
     elsewhere = manager.start(config)  # the command has its own manager and child processes

@@ -130,13 +130,14 @@ def test_a_measurement_is_answered_with_speeds_or_a_reason(worker):
     assert pipes.next() == pipe.Measured(speeds=None, reason=pipe.CANCELLED)
 
 
+@pytest.mark.slow
 def test_it_ends_when_nobody_gives_it_a_run(worker):
     pipes = worker()
     pipes.next()
     assert pipes.close_input() == 0
 
 
-@pytest.mark.parametrize("is_paused", [False, True])
+@pytest.mark.parametrize("is_paused", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_it_saves_and_ends_when_its_server_goes(worker, places, is_paused):
     folder, pipes = new_run(places, epochs=10_000), worker()
     pipes.start(folder, places)
@@ -151,6 +152,7 @@ def test_it_saves_and_ends_when_its_server_goes(worker, places, is_paused):
     assert not folder.is_held()
 
 
+@pytest.mark.slow
 def test_it_ends_in_the_middle_of_something_long_when_its_server_goes(worker, places):
     folder, pipes = new_run(places, seed=fake.IS_DEAF), worker()
     pipes.start(folder, places)
@@ -161,6 +163,7 @@ def test_it_ends_in_the_middle_of_something_long_when_its_server_goes(worker, pl
     assert not folder.is_held()
 
 
+@pytest.mark.slow
 def test_what_libraries_print_goes_to_the_runs_own_log(worker, places):
     folder, pipes = new_run(places, seed=fake.PRINTS), worker()
     pipes.start(folder, places)
@@ -169,6 +172,7 @@ def test_what_libraries_print_goes_to_the_runs_own_log(worker, places):
     assert "a library prints" in (folder.path / "worker.log").read_text()
 
 
+@pytest.mark.slow
 def test_a_second_worker_on_the_same_run_is_refused(worker, places):
     folder, first, second = new_run(places, epochs=10_000), worker(), worker()
     first.start(folder, places)
@@ -181,6 +185,7 @@ def test_a_second_worker_on_the_same_run_is_refused(worker, places):
     first.up_to(EPOCH)
 
 
+@pytest.mark.slow
 def test_what_was_written_survives_a_kill(worker, places):
     folder, pipes = new_run(places, epochs=10_000), worker()
     pipes.start(folder, places)
@@ -228,5 +233,6 @@ def test_the_real_worker_starts_and_ends(worker):
     assert pipes.close_input() == 0
 
 
+@pytest.mark.slow
 def test_it_ends_at_once_if_its_server_goes_while_it_imports(worker):
     assert worker(command=child.WORKER).close_input() == 0
