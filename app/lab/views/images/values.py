@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.classes import rows_of
-from bikd_core.events import BELIEF_UNIT, Panel, RunStarted
+from bikd_core.events import BELIEF_UNIT, Frame, Panel, RunStarted
 from bikd_core.runs import Snapshot
 
 MAX_POINTS = 400  # epochs of an image's history; of longer runs every n-th is read
@@ -40,6 +40,7 @@ class ImagesAt(NamedTuple):
     started: RunStarted
     epoch: int
     panel: Panel
+    frame: Frame
     values: Values
 
     @property
@@ -48,12 +49,8 @@ class ImagesAt(NamedTuple):
         return not np.isnan(self.values[:, COLUMNS.index("taken_for")]).all()
 
     def beliefs(self, row: int, whose: Literal["student", "teacher"]) -> list[tuple[int, float]]:
-        """Return the most probable classes of an image: (label, probability); [] if not kept.
-
-        Raises:
-            StoreError: The epoch's frame is damaged (`CorruptRunError`) or gone.
-        """
-        frame = self.snapshot.folder.frame(self.epoch)
+        """Return the most probable classes of an image: (label, probability); [] if not kept."""
+        frame = self.frame
         classes, beliefs = (
             (frame.student_top, frame.student_belief)
             if whose == "student"
@@ -81,8 +78,9 @@ def images_at(snapshot: Snapshot, epoch: int) -> ImagesAt:
         StoreError: The epoch's frame, or the panel, is damaged (`CorruptRunError`) or gone.
     """
     assert snapshot.resolved is not None  # no epoch is done before the run has begun
-    values = values_at(snapshot, epoch)
-    return ImagesAt(snapshot, snapshot.resolved, epoch, snapshot.folder.panel(), values)
+    folder = snapshot.folder
+    frame, panel = folder.frame(epoch), folder.panel()
+    return ImagesAt(snapshot, snapshot.resolved, epoch, panel, frame, values_at(snapshot, epoch))
 
 
 # Values by epoch ---------------------------------------------------------------------------------
