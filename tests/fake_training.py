@@ -11,19 +11,12 @@ import time
 import numpy as np
 
 from bikd_core.config import RunConfig
-from bikd_core.events import (
-    EpochDone,
-    Frame,
-    Panel,
-    RunStarted,
-    StepDone,
-    StepTrace,
-    TeacherEpochDone,
-)
+from bikd_core.events import StepDone, TeacherEpochDone
 from bikd_core.speed import Speed, Speeds
 from bikd_core.store import Checkpoint
 from bikd_core.worker import process, recording
 from bikd_core.worker.recording import Setup
+from tests.made_up import epoch_done, frame, panel, started, trace
 
 WORKER = (sys.executable, __file__)
 STEPS_PER_EPOCH = 4
@@ -66,8 +59,8 @@ class FakeTraining:
         if training.seed == TRAINS_A_TEACHER:
             for epoch in (1, 2):
                 yield TeacherEpochDone(epoch=epoch, epochs=2, seconds=0.1, accuracy=0.5)
-        yield started(self.fingerprint, num_threads=self.setup.num_threads)
-        yield Panel(labels=np.zeros(5, np.int16), original_indices=np.arange(5, dtype=np.int32))
+        yield started(data_fingerprint=self.fingerprint, num_threads=self.setup.num_threads)
+        yield panel()
         while self.epoch < training.epochs and not self.setup.control.is_stopped:
             yield from self._run_epoch(self.epoch + 1, training.seed)
 
@@ -78,7 +71,7 @@ class FakeTraining:
             time.sleep(SECONDS_PER_STEP)
             if epoch == 3:
                 go_wrong(seed)
-            self.value = self.value * 1.5 + step
+            self.value = 0.5 * self.value + step
             if control.is_stepping:
                 yield trace(epoch, step)
                 yield StepDone(
@@ -90,8 +83,9 @@ class FakeTraining:
             if control.is_stopped:
                 return
         self.epoch = epoch
-        yield frame(epoch, float(self.value[0]))
-        yield epoch_done(epoch, loss=float(self.value[0]))
+        loss = float(self.value[0])
+        yield frame(epoch, loss)
+        yield epoch_done(epoch, train_hard_loss=loss, train_weighted_loss=loss)
         ends = frozenset({"inner", "outer", "epoch"})
         yield from control.between_steps(epoch=epoch, step=step, ends=ends)
 
@@ -109,58 +103,6 @@ def go_wrong(seed: int) -> None:
         time.sleep(600)
     if seed == EXITS:
         os._exit(7)
-
-
-def started(fingerprint: str = "f1", num_threads: int = 1) -> RunStarted:
-    return RunStarted(
-        class_names=("a", "b"),
-        class_counts=(4, 1),
-        num_val=2,
-        num_test=4,
-        data_fingerprint=fingerprint,
-        teacher="",
-        teacher_accuracy_per_class=(),
-        device="cpu",
-        precision="float32",
-        estimator="",
-        num_threads=num_threads,
-        versions={"torch": "none"},
-    )
-
-
-def epoch_done(epoch: int, loss: float = 1.0, seconds: float = 2.0) -> EpochDone:
-    return EpochDone(
-        epoch=epoch,
-        step=epoch * STEPS_PER_EPOCH,
-        seconds=seconds,
-        images_per_second=5.0,
-        learning_rate=0.1,
-        train_hard_loss=loss,
-        train_soft_loss=None,
-        train_weighted_loss=loss,
-        val_loss=1.0,
-        test_loss=1.0,
-        accuracy=0.5,
-        accuracy_many=0.5,
-        accuracy_medium=0.5,
-        accuracy_few=0.5,
-        accuracy_per_class=(0.25, 0.75),
-        calibration_error=0.1,
-    )
-
-
-def frame(epoch: int, value: float = 0.0) -> Frame:
-    return Frame(
-        epoch=epoch,
-        ce_student=np.full(5, value, np.float32),
-        confusion=np.eye(2, dtype=np.int32),
-    )
-
-
-def trace(epoch: int, step: int) -> StepTrace:
-    losses = np.full(3, step, np.float32)
-    rows = np.arange(3, dtype=np.int32)
-    return StepTrace(epoch=epoch, step=step, rows=rows, ce_student=losses, losses=losses)
 
 
 def until(predicate, timeout_s: float = 20.0):

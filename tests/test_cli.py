@@ -20,7 +20,7 @@ from bikd_core.events import EpochDone, from_json
 from bikd_core.places import Places
 from bikd_core.store import list_runs
 from bikd_core.teachers.files import load_teacher
-from tests import fake_training
+from tests import fake_training, made_up
 from tests.other_values import other_value
 
 TIMEOUT_S = 120
@@ -41,9 +41,7 @@ def home(monkeypatch, tmp_path):
 @pytest.fixture
 def fake(monkeypatch):
     """Use the fake training, whose seed decides what goes wrong; every data set exists."""
-    two_classes = fake_training.started()
-    three = {"class_names": ("a", "b", "c"), "class_counts": (4, 2, 1)}
-    started = dataclasses.replace(two_classes, **three)
+    started = made_up.started(class_names=("a", "b", "c"), class_counts=(4, 2, 1))
     monkeypatch.setattr(fake_training, "started", lambda *_, **__: started)
     monkeypatch.setattr(driver, "load_training", lambda: fake_training.FakeTraining)
     monkeypatch.setattr(driver, "_fetch", lambda *_: None)
@@ -82,6 +80,7 @@ def test_help_lists_option_choices_range_and_defaults_of_each_control(capsys):
     assert "[default: 60; 20 for fashion_mnist, kmnist; 120 for svhn, cifar10, cifar100]" in text
 
 
+@pytest.mark.slow
 def test_help_imports_no_torch():
     check = (
         "import sys; from bikd_core.cli import main; main(['run', '--help']); "
@@ -307,7 +306,7 @@ def test_closing_the_output_pipe_stops_the_run(home):
 # Under the lens ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", ["bikd", "ce"])
+@pytest.mark.parametrize("method", [pytest.param("bikd", marks=pytest.mark.slow), "ce"])
 def test_steps_are_recorded_in_the_lens_epochs_and_change_nothing(home, method):
     given = ["run", *SMALL, "--method", method, "--epochs", "4", "--inner-steps", "2"]
     assert main(given) == 0

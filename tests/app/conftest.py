@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from app.shared import access, engine
-from tests.app.samples import FakeManager
+from tests.app.fake_manager import FakeManager
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
@@ -19,6 +20,12 @@ def only_our_components():
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(manifest_scanner, "scan_component_manifests", lambda *_: [])
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_usage_statistics():
+    """Let Streamlit measure none of its calls, as `.streamlit/config.toml` says."""
+    config.set_option("browser.gatherUsageStats", False)
 
 
 @pytest.fixture

@@ -4,13 +4,12 @@ import numpy as np
 
 from app.lab.views.images.values import COLUMNS
 from bikd_core.config import RunConfig
-from bikd_core.data.counts import planned_counts
-from bikd_core.events import Frame, Panel
-from tests.app.samples import epoch_done, histograms, make_run
+from bikd_core.events import Frame
+from tests import made_up
+from tests.made_up import epoch_done, labels_of, make_run
 
 CONFIG = RunConfig.from_flat({"epochs": 3})
-COUNTS = planned_counts(CONFIG.data)  # 106 to 2: 293 in all
-LABELS = np.repeat(np.arange(10, dtype=np.int16), COUNTS)
+LABELS = labels_of(CONFIG)  # 106 to 2 images of a class: 293 in all
 
 
 def weights_at(epoch: int) -> np.ndarray:
@@ -21,15 +20,16 @@ def weights_at(epoch: int) -> np.ndarray:
 
 def frame(epoch: int, *, has_weights: bool = True) -> Frame:
     rows = np.arange(len(LABELS), dtype=np.float32)
-    made = epoch_done(CONFIG, epoch)
-    return Frame(
-        epoch=epoch,
-        ce_student=rows / 100 / epoch,
-        confusion=np.eye(10, dtype=np.int32),
-        ce_teacher=rows / 200 if has_weights else None,
-        weights=weights_at(epoch) if has_weights else None,
-        influence=np.stack([-rows, rows], axis=1) * epoch if has_weights else None,
-        histograms=histograms(CONFIG, made) if has_weights else None,
+    losses = rows / 100 / epoch
+    if not has_weights:
+        return made_up.frame(epoch, losses, 10)
+    return made_up.frame_of(
+        CONFIG,
+        epoch_done(epoch, CONFIG),
+        ce_student=losses,
+        ce_teacher=rows / 200,
+        weights=weights_at(epoch),
+        influence=np.stack([-rows, rows], axis=1) * epoch,
     )
 
 
@@ -37,8 +37,7 @@ def make_pictured_run(runs, **controls):
     """A run whose frames know every image; the picture of row r is number 2r of the digits."""
     folder = make_run(runs, done=3, **controls)
     with folder.lock():
-        indices = 2 * np.arange(len(LABELS), dtype=np.int32)
-        folder.append(Panel(labels=LABELS, original_indices=indices))
+        folder.append(made_up.panel(LABELS, 2 * np.arange(len(LABELS))))
         for epoch in (1, 2, 3):
             folder.append(frame(epoch, has_weights=controls.get("method") != "ce"))
     return folder

@@ -1,7 +1,9 @@
 """What a page that was run without a browser has handed to the components."""
 
+import base64
 import json
 
+import numpy as np
 from streamlit.testing.v1 import AppTest
 
 
@@ -26,3 +28,9 @@ def words(lab) -> str:
     """All that the page says outside widgets and components."""
     kinds = (lab.markdown, lab.caption, lab.info, lab.warning, lab.error)
     return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def unpacked(z: dict[str, str]) -> np.ndarray:
+    """The matrix that a figure holds as bytes."""
+    values = np.frombuffer(base64.b64decode(z["bdata"]), np.dtype(z["dtype"]))
+    return values.reshape([int(size) for size in z["shape"].split(",")])

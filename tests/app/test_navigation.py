@@ -5,8 +5,8 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.util import calc_hash
 
-from tests.app.samples import make_run
 from tests.app.shown import words
+from tests.made_up import make_run
 
 
 def links_of(page) -> dict[str, dict[str, str]]:

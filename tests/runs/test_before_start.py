@@ -11,7 +11,8 @@ from bikd_core.events import TeacherEpochDone
 from bikd_core.runs import estimate
 from bikd_core.store import create_run
 from tests import fake_training as fake
-from tests.fake_training import config, epoch_done, started, until
+from tests.fake_training import config, until
+from tests.made_up import epoch_done, started
 from tests.runs.waiting import LONG, reached, trained
 
 # In the server's own process
@@ -75,13 +76,11 @@ def earlier_run(places, asked, *items):
     return folder
 
 
-BEGUN = dataclasses.replace(
-    started(), class_names=tuple("0123456789"), class_counts=tuple(range(10, 20))
-)
+BEGUN = started(class_names=tuple("0123456789"), class_counts=tuple(range(10, 20)))
 
 
 def first_epoch(seconds):
-    return dataclasses.replace(epoch_done(1, seconds=seconds), accuracy_per_class=(0.5,) * 10)
+    return epoch_done(1, seconds=seconds, accuracy_per_class=(0.5,) * 10)
 
 
 def test_the_estimate_comes_from_the_last_run_of_its_kind(parent, places, stored_teachers):

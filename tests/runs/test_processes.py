@@ -19,7 +19,8 @@ from bikd_core.runs import RunError, StoreError, UnknownRun
 from bikd_core.runs.child import WORKER
 from bikd_core.store import create_run
 from tests import fake_training as fake
-from tests.fake_training import config, epoch_done, frame, started, until
+from tests.fake_training import config, until
+from tests.made_up import epoch_done, frame, started
 from tests.runs.waiting import LONG, reached, trained
 
 # Children

@@ -120,6 +120,7 @@ def test_a_trained_teacher_is_stored_when_its_run_is_finished(shelf):
     ]
 
 
+@pytest.mark.slow
 def test_a_teacher_whose_training_is_stopped_leaves_nothing_behind(shelf):
     made, manager = shelf
     run_id = made.train(CONFIG.changed(epochs=10_000), "digits_cnn_s", "small")

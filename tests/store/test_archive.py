@@ -8,25 +8,22 @@ import pytest
 
 from bikd_core.cli import main
 from bikd_core.evaluation import weight_histograms
-from bikd_core.events import Frame, Panel, StepTrace, to_json
+from bikd_core.events import to_json
 from bikd_core.places import ASSETS, Places
 from bikd_core.runs import RunManager
 from bikd_core.store import CorruptRunError, StoreError, create_run
 from bikd_core.store.archive import export_run, import_run, panel_rows, read_record
-from tests import fake_training
+from tests import made_up
 from tests.fake_training import config
 
 RECORDED = sorted((ASSETS / "runs").glob("*.zip"))
 COUNTS = (30, 8, 2)
 LABELS = np.repeat([0, 1, 2], COUNTS)
-STARTED = dataclasses.replace(
-    fake_training.started(), class_names=("a", "b", "c"), class_counts=COUNTS
-)
+STARTED = made_up.started(class_names=("a", "b", "c"), class_counts=COUNTS)
 
 
 def epoch_done(epoch):
-    made = fake_training.epoch_done(epoch)
-    return dataclasses.replace(made, accuracy_per_class=(0.25, 0.75, 0.5))
+    return made_up.epoch_done(epoch, accuracy_per_class=(0.25, 0.75, 0.5))
 
 
 @pytest.fixture
@@ -34,16 +31,14 @@ def finished(tmp_path):
     draw = np.random.default_rng(0)
     folder = create_run(tmp_path / "runs", config(epochs=2), name="Ünïcode")
     folder.append(STARTED)
-    folder.append(
-        Panel(labels=LABELS.astype(np.int16), original_indices=np.arange(40, dtype=np.int32))
-    )
+    folder.append(made_up.panel(LABELS))
     for epoch in (1, 2):
         weights = draw.random((40, 2))
         folder.append(
-            Frame(
-                epoch=epoch,
-                ce_student=draw.random(40).astype(np.float32),
-                confusion=np.eye(3, dtype=np.int32),
+            made_up.frame(
+                epoch,
+                draw.random(40),
+                3,
                 weights=weights.astype(np.float16),
                 histograms=weight_histograms(weights, LABELS, 3),
             )
@@ -113,13 +108,7 @@ def test_a_recorded_run_keeps_the_steps_under_the_lens_and_all_images_of_their_b
 ):
     batch = np.array([38, 3, 29, 31], dtype=np.int32)
     finished.append(
-        StepTrace(
-            epoch=2,
-            step=7,
-            rows=batch,
-            ce_student=np.array([0.1, 0.2, 0.3, 0.4], dtype=np.float32),
-            losses=np.zeros(4, dtype=np.float32),
-        )
+        made_up.trace(2, 7, batch, ce_student=np.array([0.1, 0.2, 0.3, 0.4], dtype=np.float32))
     )
     export_run(finished, tmp_path / "run.zip", max_images=6)
     again = import_run(tmp_path / "run.zip", tmp_path / "elsewhere")

@@ -9,7 +9,8 @@ import pytest
 
 from bikd_core.store import RunFolder, StoreError, arrays, create_run
 from bikd_core.store.arrays import ArrayCache, File
-from tests.fake_training import config, frame, started
+from tests.fake_training import config
+from tests.made_up import frame, started
 
 
 @pytest.fixture

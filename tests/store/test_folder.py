@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bikd_core.config import RunConfig
-from bikd_core.events import ControlChanged, RunFailed, StepTrace
+from bikd_core.events import ControlChanged, RunFailed
 from bikd_core.store import (
     CorruptRunError,
     LogReader,
@@ -20,7 +20,9 @@ from bikd_core.store import (
     list_runs,
     open_run,
 )
-from tests.fake_training import config, epoch_done, frame, started
+from tests import made_up
+from tests.fake_training import config
+from tests.made_up import epoch_done, frame, started
 
 EVENTS = [started(), epoch_done(1), epoch_done(2), RunFailed(reason="é ∞\u2028 over")]
 
@@ -251,12 +253,8 @@ def test_frames_that_are_missing_or_damaged_are_told_apart(folder):
 
 
 def test_the_trace_of_a_step_comes_back_by_its_step(folder):
-    trace = StepTrace(
-        epoch=2,
-        step=31,
-        rows=np.array([4, 0], dtype=np.int32),
-        ce_student=np.array([0.5, 1.5], dtype=np.float32),
-        losses=np.array([0.5, 1.5], dtype=np.float32),
+    trace = made_up.trace(
+        2, 31, np.array([4, 0]), ce_student=np.array([0.5, 1.5], dtype=np.float32)
     )
     with_log(folder, [started(), trace])
     again = folder.trace(31)
@@ -327,6 +325,7 @@ def test_a_damaged_checkpoint_names_the_file(folder, name, content):
         folder.load_checkpoint()
 
 
+@pytest.mark.slow
 def test_replaying_a_run_needs_no_torch():
     code = "import bikd_core.runs, sys; assert not {'torch', 'sklearn', 'scipy'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -11,14 +11,19 @@ from bikd_core.runs import RunManager, job
 from bikd_core.runs.history import History
 from bikd_core.store import create_run
 from tests import fake_training as fake
-from tests.app.samples import epoch_done
+from tests.made_up import epoch_done, started
 
 
 @pytest.fixture
-def in_process(monkeypatch):
-    """Whether managers train their fake runs in a thread instead of child processes."""
-    monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
+def in_process():
+    """Whether managers train in a thread instead of child processes."""
     return True
+
+
+@pytest.fixture(autouse=True)
+def fake_runs(monkeypatch):
+    """Let what trains in a thread be a fake, as in the child processes."""
+    monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
 
 
 @pytest.fixture
@@ -34,8 +39,9 @@ def finished(tmp_path):
 
     def write(config, *epochs):
         folder = create_run(tmp_path / "made", config, "")
+        folder.append(started(config))
         for number, values in enumerate(epochs, 1):
-            sample = epoch_done(config, number)
+            sample = epoch_done(number, config)
             folder.append(dataclasses.replace(sample, **values))
         folder.write_status("finished", epoch=len(epochs), epochs=len(epochs))
         return History(folder).snapshot()

@@ -9,9 +9,9 @@ from scipy import stats
 from bikd_core.config import RunConfig
 from bikd_core.studies import answer
 from bikd_core.studies.answer import interval
-from tests.app.samples import epoch_done
+from tests.made_up import epoch_done
 
-EPOCH = epoch_done(RunConfig(), 1)
+EPOCH = epoch_done(1, RunConfig())
 KD, BIKD = (0.61, 0.64, 0.60, 0.66), (0.70, 0.69, 0.71, 0.69)
 
 

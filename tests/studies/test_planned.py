@@ -4,7 +4,8 @@ import pytest
 
 from bikd_core.config import RunConfig
 from bikd_core.studies import Comparison, planned_runs, seconds_to_go
-from tests.app.samples import FakeManager, make_run
+from tests.app.fake_manager import FakeManager
+from tests.made_up import make_run
 
 BASE = RunConfig.from_flat({"epochs": 4})
 COMPARISON = Comparison(BASE, ("ce", "kd"), (0, 1), "kd")

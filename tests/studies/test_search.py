@@ -104,7 +104,8 @@ def test_an_impossible_search_is_refused_by_name(values, said):
         search(**values)
 
 
-def test_more_trials_than_the_space_holds_are_refused():
+def test_more_trials_than_the_space_holds_are_refused(monkeypatch):
+    monkeypatch.setattr("bikd_core.studies.search._DRAWS_PER_TRIAL", 20)
     with pytest.raises(ConfigError, match="the space of balanced_softmax holds about 15 "):
         search(methods=("balanced_softmax",), num_trials=16).trials()
 

@@ -158,6 +158,7 @@ def test_a_broken_card_does_not_hide_the_others_and_is_logged(tmp_path, caplog):
     assert "bad.json is broken" in caplog.text
 
 
+@pytest.mark.slow
 def test_cards_are_listed_without_torch():
     code = "import sys, bikd_core.teachers.card; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

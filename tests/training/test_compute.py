@@ -16,7 +16,7 @@ from bikd_core.events import EpochDone, RunStarted
 from bikd_core.models import build
 from bikd_core.training import Training, compute
 from bikd_core.worker.recording import _as_resolved
-from tests import fake_training
+from tests import made_up
 
 IMAGE = torch.Size((3, 32, 32))
 
@@ -106,7 +106,7 @@ def test_a_resumed_bfloat16_run_equals_an_undisturbed_one(places, digits, quick_
 
 
 def test_a_resumed_run_takes_the_resolved_settings_not_auto(digits):
-    resolved = dataclasses.replace(fake_training.started(), estimator="forward")
+    resolved = made_up.started(estimator="forward")
     old, _ = _as_resolved(digits, resolved)
     assert (old.training.precision, old.training.memory_format) == ("float32", "contiguous")
     config = digits.changed(precision="auto")

@@ -3,8 +3,8 @@
 import pytest
 
 from bikd_core.store import control_key
-from tests.app.samples import make_run
 from tests.app.shown import drawings, words
+from tests.made_up import make_run
 
 TWO = {"methods": "kd,bikd", "seeds": "0,1", "epochs": "3"}
 

@@ -11,7 +11,7 @@ from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.studies.answer import answer
-from tests.app.samples import epoch_done
+from tests.made_up import epoch_done
 
 NAMES = {"kd": "KD", "bikd": "BiKD", "ce": "CE"}
 
@@ -19,7 +19,7 @@ NAMES = {"kd": "KD", "bikd": "BiKD", "ce": "CE"}
 def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_class=None, few=None):
     """Balanced accuracies by method and seed; what is not given is as the samples have it."""
     config = RunConfig.from_flat({"dataset": dataset, "epochs": 1})
-    made = epoch_done(config, 1)
+    made = epoch_done(1, config)
     epochs = {
         method: {
             seed: dataclasses.replace(

@@ -7,7 +7,8 @@ import pytest
 
 from app import figures
 from bikd_core.config import RunConfig
-from tests.app.samples import started, unpacked
+from tests.app.shown import unpacked
+from tests.made_up import started
 
 
 def matrix(num_classes, right=50, total=58):

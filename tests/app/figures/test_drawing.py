@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.figures.drawing import packed
-from tests.app.samples import unpacked
+from tests.app.shown import unpacked
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16])

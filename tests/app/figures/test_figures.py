@@ -11,12 +11,13 @@ from app.figures.drawing import GROUP_COLOURS, spread
 from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
 from bikd_core.events import ControlChanged
-from tests.app.samples import epoch_done, histograms, started, unpacked
+from tests.app.shown import unpacked
+from tests.made_up import epoch_done, histograms, started
 
 
 def run(num_epochs: int = 4, **controls):
     config = RunConfig.from_flat({"epochs": num_epochs} | controls)
-    epochs = [epoch_done(config, number) for number in range(1, num_epochs + 1)]
+    epochs = [epoch_done(number, config) for number in range(1, num_epochs + 1)]
     return config, started(config), epochs
 
 
@@ -121,7 +122,7 @@ def test_changes_of_a_control_are_marked_once_an_epoch():
 
 def test_long_runs_are_thinned_and_say_so():
     config = RunConfig.from_flat({"epochs": 2500})
-    epochs = [epoch_done(config, 1)] * 2500
+    epochs = [epoch_done(1, config)] * 2500
     drawing = figures.accuracy_over_epochs(epochs, [], chosen=2500, planned=2500)
     assert len(drawing.data[0]["y"]) == 834
     assert drawing.data[0]["dx"] == 3

@@ -8,7 +8,7 @@ import pytest
 from app import figures
 from bikd_core.config import RunConfig
 from bikd_core.events import ControlChanged
-from tests.app.samples import epoch_done
+from tests.made_up import epoch_done
 
 
 def epochs_with(**columns):
@@ -16,7 +16,7 @@ def epochs_with(**columns):
     config = RunConfig.from_flat({"epochs": 10})
     rows = zip(*columns.values(), strict=True)
     return [
-        dataclasses.replace(epoch_done(config, number), **dict(zip(columns, row, strict=True)))
+        dataclasses.replace(epoch_done(number, config), **dict(zip(columns, row, strict=True)))
         for number, row in enumerate(rows, 1)
     ]
 

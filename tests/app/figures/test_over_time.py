@@ -9,13 +9,14 @@ from app import figures
 from app.figures.over_time import MAX_COLUMNS
 from bikd_core.config import RunConfig
 from bikd_core.events import WEIGHT_BINS
-from tests.app.samples import epoch_done, histograms, unpacked
+from tests.app.shown import unpacked
+from tests.made_up import epoch_done, histograms
 
 
 def counts_of(num_epochs, labels=(7, 8, 9)):
     config = RunConfig.from_flat({"epochs": num_epochs})
     made = [
-        histograms(config, epoch_done(config, number))[:, list(labels)].sum(axis=1)
+        histograms(config, epoch_done(number, config))[:, list(labels)].sum(axis=1)
         for number in range(1, num_epochs + 1)
     ]
     return np.stack(made)

@@ -11,28 +11,20 @@ from app.figures.drawing import GROUP_COLOURS
 from app.figures.step import Extremes, Step
 from app.figures.step.losses import outer_parts
 from app.figures.step.new_weights import magnification
-from bikd_core.events import RunStarted, StepTrace
+from tests import made_up
 
 # Classes by rising label: c is the tail, a the head.
-STARTED = RunStarted(
+STARTED = made_up.started(
     class_names=("a", "b", "c"),
     class_counts=(100, 10, 1),
-    num_val=3,
-    num_test=3,
-    data_fingerprint="f",
     teacher="t",
     teacher_accuracy_per_class=(1.0, 1.0, 1.0),
-    device="cpu",
-    precision="float32",
-    estimator="forward",
-    num_threads=1,
-    versions={},
 )
 LABELS = np.array([0, 0, 0, 1, 1, 2])
-TRACE = StepTrace(
-    epoch=2,
-    step=7,
-    rows=np.arange(6, dtype=np.int32),
+TRACE = made_up.trace(
+    2,
+    7,
+    np.arange(6),
     ce_student=np.array([0.0, 0.1, 0.2, 1.0, 1.1, 3.0], np.float32),
     losses=np.array([0.3] * 6, np.float32),
     weights_before=np.array([[0.5, 0.4]] * 6, np.float32),
@@ -44,9 +36,7 @@ TRACE = StepTrace(
     ),
     outer_losses=np.array([2.0, 1.9], np.float32),
 )
-PLAIN = StepTrace(
-    epoch=1, step=1, rows=TRACE.rows, ce_student=TRACE.ce_student, losses=TRACE.ce_student
-)
+PLAIN = made_up.trace(1, 1, TRACE.rows, ce_student=TRACE.ce_student)
 
 
 def step_of(trace=TRACE, inner_steps=1, meta_loss="hard", **changes):

@@ -9,9 +9,9 @@ import pytest
 from app import figures
 from app.figures.surface import LOG_FROM, MAX_IMAGES, drawn_images, judge, surface_at
 from bikd_core.config import RunConfig
-from bikd_core.data.counts import planned_counts
-from bikd_core.events import SURFACE_AXIS, Frame, Panel
-from tests.app.samples import started
+from bikd_core.events import SURFACE_AXIS
+from tests import made_up
+from tests.made_up import started
 
 
 def slope(teacher, student):
@@ -20,20 +20,19 @@ def slope(teacher, student):
 
 
 def frame_of(config, surface=slope, seed=0):
-    labels = np.repeat(np.arange(len(planned_counts(config.data))), planned_counts(config.data))
+    labels = made_up.labels_of(config)
     generator = np.random.default_rng(seed)
     losses = np.exp(generator.uniform(np.log(1e-3), np.log(10), (2, len(labels))))
     teacher, student = np.meshgrid(SURFACE_AXIS, SURFACE_AXIS, indexing="ij")
     answers = np.broadcast_to(surface(teacher, student), teacher.shape)
-    frame = Frame(
-        epoch=7,
-        ce_student=losses[0].astype(np.float32),
+    frame = made_up.frame(
+        7,
+        losses[0],
+        10,
         ce_teacher=losses[1].astype(np.float32),
-        confusion=np.eye(10, dtype=np.int32),
         surface=np.stack([answers, 1 - answers]).astype(np.float16),
     )
-    originals = np.arange(len(labels), dtype=np.int32)
-    return frame, Panel(labels=labels.astype(np.int16), original_indices=originals)
+    return frame, made_up.panel(labels)
 
 
 def draw(kind="hard", axes="log", surface=slope, **controls):
@@ -181,8 +180,8 @@ def test_linear_axes_begin_at_0_and_end_above_all_losses():
 
 def test_a_method_without_a_surface_is_refused():
     config = RunConfig()
-    frame = Frame(epoch=1, ce_student=np.ones(3), confusion=np.eye(10, dtype=np.int32))
-    panel = Panel(labels=np.zeros(3, np.int16), original_indices=np.zeros(3, np.int32))
+    frame = made_up.frame(1, np.ones(3), 10)
+    panel = made_up.panel(np.zeros(3), np.zeros(3))
     with pytest.raises(ValueError, match="weight net"):
         figures.response_surface(frame, panel, started(config), "hard")
 

@@ -7,8 +7,11 @@ from app.shared.estimate import MAX_ASKED
 from bikd_core.config import ConfigError, RunConfig, fields
 from bikd_core.runs import StoreError
 from tests.app.conftest import MAIN
-from tests.app.samples import make_run
 from tests.app.shown import components, drawings, words
+from tests.made_up import make_run
+
+SLOW = pytest.mark.slow
+JUNK_FACTORS = ("1e9", "-1", "", "fifty")
 
 
 def factor_slider(lab) -> dict:
@@ -63,7 +66,23 @@ JUNK = {name: "\"><script>alert('x')</script>" for name in fields() if name != "
 }
 
 
-@pytest.mark.parametrize("name", JUNK)
+#: The controls whose junk the quick tests try: one of each kind. Those of the pages are all tried.
+TRIED = {
+    "dataset",
+    "imbalance_factor",
+    "shuffle_classes",
+    "method",
+    "epochs",
+    "seed",
+    "temperature",
+}
+JUNK_NAMES = [
+    pytest.param(name, marks=pytest.mark.slow if name in fields().keys() - TRIED else ())
+    for name in JUNK
+]
+
+
+@pytest.mark.parametrize("name", JUNK_NAMES)
 def test_junk_in_a_link_is_named_and_replaced(open_lab, name):
     lab = open_lab(**{name: JUNK[name]})
     assert not lab.exception
@@ -74,7 +93,9 @@ def test_junk_in_a_link_is_named_and_replaced(open_lab, name):
     assert not lab.button(key="start").disabled
 
 
-@pytest.mark.parametrize("factor", ["0", "nan", "1e9", "-1", "107", "", "fifty"])
+@pytest.mark.parametrize(
+    "factor", ["0", "nan", "107", *(pytest.param(junk, marks=SLOW) for junk in JUNK_FACTORS)]
+)
 def test_an_impossible_factor_falls_back_to_the_default(open_lab, factor):
     lab = open_lab(imbalance_factor=factor)
     [warning] = lab.warning
@@ -181,7 +202,9 @@ def test_the_page_is_painted_before_an_estimate_is_asked_for(open_lab, manager):
 
 def test_a_run_that_cannot_be_estimated_is_asked_for_a_while_only(open_lab):
     lab = open_lab()
-    for _ in range(MAX_ASKED):
+    assert "Estimating" in words(lab)
+    lab.session_state["session"].run_estimate.times_asked = MAX_ASKED - 2
+    for _ in range(2):
         lab.run()
     assert "No estimate now" in words(lab)
 
@@ -222,7 +245,9 @@ def test_the_figures_of_a_run_show_the_epoch_of_the_link(open_lab, manager):
     assert all(drawing["data"] and drawing["alt"] for drawing in newest.values())
 
 
-@pytest.mark.parametrize("epoch", ["0", "4", "-1", "2.5", "x" * 500, "٣"])
+@pytest.mark.parametrize(
+    "epoch", ["0", "4", "2.5", *(pytest.param(junk, marks=SLOW) for junk in ("-1", "x" * 500, "٣"))]
+)
 def test_an_epoch_that_the_run_has_not_is_refused(open_lab, manager, epoch):
     run = make_run(manager.places.runs, done=3)
     lab = open_lab(run=run.run_id, epoch=epoch)
@@ -313,12 +338,14 @@ def test_a_hundred_classes_are_grouped_first(open_lab, manager):
     assert [trace["name"] for trace in ridges if "name" in trace] == ["many", "medium", "few"]
 
 
+@pytest.mark.slow
 def test_the_server_process_never_imports_torch(tmp_path):
     program = f"""
 import sys
 from streamlit.testing.v1 import AppTest
 from app.shared import engine
-from tests.app.samples import FakeManager, make_run
+from tests.app.fake_manager import FakeManager
+from tests.made_up import make_run
 from pathlib import Path
 fake = FakeManager(Path({str(tmp_path)!r}))
 engine.manager = lambda: fake

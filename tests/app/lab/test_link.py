@@ -3,7 +3,7 @@
 import pytest
 
 from app.lab.link import LabLink, of_run
-from tests.app.samples import make_run
+from tests.made_up import make_run
 
 
 def test_what_is_written_is_read_again():

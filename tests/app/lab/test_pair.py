@@ -8,8 +8,8 @@ from app.lab.pair import gain_over_kd, in_words
 from app.lab.views import VIEWS
 from bikd_core.config import RunConfig
 from bikd_core.config.difference import differences
-from tests.app.samples import make_run
 from tests.app.shown import components, drawings, words
+from tests.made_up import make_run
 
 
 @pytest.fixture

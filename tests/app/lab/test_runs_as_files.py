@@ -15,7 +15,7 @@ from bikd_core.runs import RunManager
 from bikd_core.store import RunFolder
 from bikd_core.store.archive import read_record
 from tests.app.conftest import MAIN
-from tests.app.samples import make_run
+from tests.made_up import make_run
 
 RECORDED = sorted((ASSETS / "runs").glob("*.zip"))
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.lab.runs_list import SHOWN, matches
-from tests.app.samples import make_run
+from tests.made_up import make_run
 
 
 def lines(lab) -> list[str]:

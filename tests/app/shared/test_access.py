@@ -4,8 +4,8 @@ import pytest
 
 from app.shared import access
 from bikd_core.store import control_key
-from tests.app.samples import make_run
 from tests.app.shown import words
+from tests.made_up import make_run
 
 STEERED = ("pause", "stop")
 

@@ -4,7 +4,8 @@ import pytest
 
 from app.shared import status
 from bikd_core.events import StepDone, TeacherEpochDone
-from tests.app.samples import FakeManager, make_run
+from tests.app.fake_manager import FakeManager
+from tests.made_up import make_run
 
 
 def snapshot_of(tmp_path, **how):

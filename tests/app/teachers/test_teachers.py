@@ -3,8 +3,8 @@
 import shutil
 
 from bikd_core.places import ASSETS
-from tests.app.samples import make_run
 from tests.app.shown import drawings, words
+from tests.made_up import make_run
 
 SHIPPED = "digits-digits_cnn_l-803da1"
 

@@ -7,10 +7,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.lab.views.phases import PHASES, PLAIN_PHASES
-from bikd_core.data.counts import planned_counts
-from bikd_core.events import Panel, StepTrace
+from bikd_core.events import StepTrace
+from tests import made_up
 from tests.app import shown
-from tests.app.samples import make_run
+from tests.made_up import make_run
 
 NUM_PICTURES = 8
 
@@ -18,14 +18,8 @@ NUM_PICTURES = 8
 def with_steps(manager, *, steps=((2, 7), (3, 12)), **options):
     """A run in which these steps, as (epoch, step), were under the lens."""
     run = make_run(manager.places.runs, **{"state": "paused"} | options)
-    counts = planned_counts(run.record().config.data)
-    labels = np.repeat(np.arange(len(counts)), counts)
-    run.append(
-        Panel(
-            labels=labels.astype(np.int16),
-            original_indices=np.arange(len(labels), dtype=np.int32),
-        )
-    )
+    labels = made_up.labels_of(run.record().config)
+    run.append(made_up.panel(labels))
     rows = np.linspace(0, len(labels) - 1, NUM_PICTURES).astype(np.int32)
     for epoch, step in steps:
         run.append(trace(epoch, step, rows, options.get("method", "bikd") == "bikd"))
@@ -34,12 +28,14 @@ def with_steps(manager, *, steps=((2, 7), (3, 12)), **options):
 
 def trace(epoch: int, step: int, rows: np.ndarray, has_weights: bool) -> StepTrace:
     losses = np.linspace(0.1, 2, len(rows), dtype=np.float32)
-    plain = {"epoch": epoch, "step": step, "rows": rows, "ce_student": losses, "losses": losses}
     if not has_weights:
-        return StepTrace(**plain)
+        return made_up.trace(epoch, step, rows, ce_student=losses)
     weights = np.full((len(rows), 2), 0.5, np.float32)
-    return StepTrace(
-        **plain,
+    return made_up.trace(
+        epoch,
+        step,
+        rows,
+        ce_student=losses,
         weights_before=weights,
         weights_after=weights + np.float32(0.001 * step),
         ce_teacher=losses / 2,

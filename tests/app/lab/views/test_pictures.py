@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from app.lab.views.images.selection import Selected, Selection
-from bikd_core.events import Frame, Panel
+from tests import made_up
 from tests.app.pictured import frame, make_pictured_run
-from tests.app.samples import make_run
 from tests.app.shown import choose, components
+from tests.made_up import make_run
 
 
 def select(lab, run_id: str, selection: Selection) -> None:
@@ -146,20 +146,9 @@ def test_a_method_without_weights_is_ordered_by_the_students_loss(open_lab, mana
 def test_pictures_that_are_not_on_this_machine_are_told_how_to_get(open_lab, manager):
     folder = make_run(manager.places.runs, dataset="cifar10", done=1)
     with folder.lock():
-        folder.append(
-            Panel(
-                labels=np.array([0, 9], dtype=np.int16),
-                original_indices=np.array([4, 5], dtype=np.int32),
-            )
-        )
-        folder.append(
-            Frame(
-                epoch=1,
-                ce_student=np.ones(2, dtype=np.float32),
-                confusion=np.eye(10, dtype=np.int32),
-                weights=np.array([[0.2, 0.3], [0.4, 0.5]], dtype=np.float16),
-            )
-        )
+        folder.append(made_up.panel(np.array([0, 9]), np.array([4, 5])))
+        weights = np.array([[0.2, 0.3], [0.4, 0.5]], dtype=np.float16)
+        folder.append(made_up.frame(1, np.ones(2), 10, weights=weights))
     lab = open_lab(run=folder.run_id, view="Pictures")
     assert not lab.exception
     [shown] = galleries(lab)

@@ -3,8 +3,8 @@
 import pytest
 
 from app.lab.views import VIEWS
-from tests.app.samples import make_run
 from tests.app.shown import choose, drawings, words
+from tests.made_up import make_run
 
 
 def test_few_classes_are_drawn_over_time_until_others_are_chosen(open_lab, manager):

@@ -5,7 +5,7 @@ import pytest
 
 from app.lab.views.weight_history import weight_counts
 from bikd_core.config import RunConfig
-from tests.app.samples import epoch_done, histograms, make_run
+from tests.made_up import epoch_done, histograms, make_run
 
 CONFIG = RunConfig.from_flat({"epochs": 3})
 
@@ -18,7 +18,7 @@ def snapshot(manager):
 def test_the_counts_of_the_chosen_classes_are_added_up(snapshot):
     counts = weight_counts(snapshot, (7, 9))
     for number in (1, 2, 3):
-        stored = histograms(CONFIG, epoch_done(CONFIG, number))
+        stored = histograms(CONFIG, epoch_done(number, CONFIG))
         assert (counts[number - 1] == stored[:, 7] + stored[:, 9]).all()
 
 

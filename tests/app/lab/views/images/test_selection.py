@@ -9,9 +9,9 @@ from app.lab.views.images.selection import Selection
 from app.lab.views.images.values import values_at
 from bikd_core.config import RunConfig
 from bikd_core.evaluation import weight_histograms
-from bikd_core.events import Panel
+from tests import made_up
 from tests.app.pictured import CONFIG, LABELS, make_pictured_run, values, weights_at
-from tests.app.samples import epoch_done, histograms, started
+from tests.made_up import epoch_done, histograms, started
 
 
 def clicked(kind, by_class=True, **point):
@@ -27,7 +27,7 @@ def test_a_click_on_a_ridge_selects_its_class_and_the_bin():
 
 def test_every_point_of_a_figure_selects_the_class_that_it_belongs_to():
     config = RunConfig.from_flat({"shuffle_classes": True, "split_seed": 3, "epochs": 3})
-    begun, epoch = started(config), epoch_done(config, 3)
+    begun, epoch = started(config), epoch_done(3, config)
     drawing = figures.weight_distribution(histograms(config, epoch), epoch, begun, "hard")
     bars = figures.class_accuracy(epoch, begun)
     for trace in drawing.data:
@@ -76,7 +76,7 @@ def test_junk_for_a_bar_selects_nothing(y):
 
 
 def test_a_click_on_the_point_of_an_image_selects_that_image():
-    panel = Panel(labels=LABELS, original_indices=2 * np.arange(len(LABELS), dtype=np.int32))
+    panel = made_up.panel(LABELS, 2 * np.arange(len(LABELS)))
     found = selection.from_image({"customdata": 291}, started(CONFIG), panel)
     assert found.title == "digit 9, No. 582"
     assert np.flatnonzero(found.keeps(LABELS, values(w_hard=LABELS))).tolist() == [291]
@@ -133,7 +133,7 @@ def test_a_line_of_all_classes_selects_nothing(point):
 
 
 def test_every_line_of_a_third_can_be_clicked_on():
-    epochs = [epoch_done(CONFIG, number) for number in (1, 2)]
+    epochs = [epoch_done(number, CONFIG) for number in (1, 2)]
     begun = started(CONFIG)
     drawn = (
         figures.accuracy_over_epochs(epochs, [], 2, 3),

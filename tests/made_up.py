@@ -1,0 +1,174 @@
+"""Made-up runs: their events, arrays and folders. Without a config a run has two classes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bikd_core.config import RunConfig
+from bikd_core.data.counts import planned_counts
+from bikd_core.data.sources import facts_of
+from bikd_core.evaluation import shot_groups
+from bikd_core.events import WEIGHT_BINS, EpochDone, Frame, Panel, RunStarted, StepTrace
+from bikd_core.store import RunFolder, create_run
+
+NUM_IMAGES = 5  # of a run without a config
+
+
+def started(config: RunConfig | None = None, **changes: Any) -> RunStarted:
+    """Return the start of a run; a config gives it classes and a teacher."""
+    values = {
+        "class_names": ("a", "b"),
+        "class_counts": (4, 1),
+        "num_val": 2,
+        "num_test": 4,
+        "data_fingerprint": "f1",
+        "teacher": "",
+        "teacher_accuracy_per_class": (),
+        "device": "cpu",
+        "precision": "float32",
+        "estimator": "",
+        "num_threads": 1,
+        "versions": {"torch": "none"},
+    }
+    if config is not None:
+        facts, method = facts_of(config.data.dataset), config.method.method
+        values |= {
+            "class_names": facts.class_names,
+            "class_counts": planned_counts(config.data),
+            "num_val": 10 * facts.num_classes,
+            "num_test": 58 * facts.num_classes,
+            "estimator": "forward" if method == "bikd" else "",
+        }
+        if method != "ce":
+            values |= {
+                "teacher": "digits-large",
+                "teacher_accuracy_per_class": (0.9,) * facts.num_classes,
+            }
+    return RunStarted(**values | changes)
+
+
+def epoch_done(epoch: int, config: RunConfig | None = None, **changes: Any) -> EpochDone:
+    """Return an epoch; with a config, accuracy falls and weights rise from head to tail.
+
+    They do so more at later epochs.
+    """
+    values = {
+        "epoch": epoch,
+        "step": 4 * epoch,
+        "seconds": 2.0,
+        "images_per_second": 5.0,
+        "learning_rate": 0.1,
+        "train_hard_loss": 1.0,
+        "train_soft_loss": None,
+        "train_weighted_loss": 1.0,
+        "val_loss": 1.0,
+        "test_loss": 1.0,
+        "accuracy": 0.5,
+        "accuracy_many": 0.5,
+        "accuracy_medium": 0.5,
+        "accuracy_few": 0.5,
+        "accuracy_per_class": (0.25, 0.75),
+        "calibration_error": 0.1,
+    }
+    if config is not None:
+        values |= _head_to_tail(epoch, config)
+    return EpochDone(**values | changes)
+
+
+def _head_to_tail(epoch: int, config: RunConfig) -> dict[str, Any]:
+    counts = planned_counts(config.data)
+    rank = np.linspace(0, 1, len(counts))
+    share = epoch / config.training.epochs
+    accuracy = np.clip(0.3 + 0.6 * share - 0.3 * rank, 0, 1)
+    groups = shot_groups(counts)
+    values = {
+        "step": 5 * epoch,
+        "seconds": 0.1,
+        "images_per_second": 3000.0,
+        "learning_rate": 0.05,
+        "accuracy": float(accuracy.mean()),
+        "accuracy_many": float(accuracy[list(groups.many)].mean()),
+        "accuracy_medium": float(accuracy[list(groups.medium)].mean()),
+        "accuracy_few": float(accuracy[list(groups.few)].mean()),
+        "accuracy_per_class": tuple(accuracy.tolist()),
+    }
+    if config.method.method == "bikd":
+        values |= {
+            "w_hard_per_class": tuple((0.5 + 0.4 * share * rank).tolist()),
+            "w_soft_per_class": tuple((0.5 - 0.4 * share * (1 - rank)).tolist()),
+            "saturated_share": 0.0,
+        }
+    return values
+
+
+def labels_of(config: RunConfig) -> np.ndarray:
+    """Return the labels [N] of the training images, class by class."""
+    counts = planned_counts(config.data)
+    return np.repeat(np.arange(len(counts), dtype=np.int16), counts)
+
+
+def panel(labels: np.ndarray | None = None, original_indices: np.ndarray | None = None) -> Panel:
+    """Return a panel of images with these labels [N] and indices [N]; 0, 1, 2, … if none."""
+    labels = np.zeros(NUM_IMAGES) if labels is None else labels
+    indices = np.arange(len(labels)) if original_indices is None else original_indices
+    return Panel(labels=labels.astype(np.int16), original_indices=indices.astype(np.int32))
+
+
+def frame(epoch: int, loss: float | np.ndarray = 0.0, num_classes: int = 2, **arrays: Any) -> Frame:
+    """Return a frame; its images have one loss, or theirs [N], and each is classified correctly."""
+    losses = np.full(NUM_IMAGES, loss) if np.isscalar(loss) else loss
+    confusion = np.eye(num_classes, dtype=np.int32)
+    values = {"ce_student": losses.astype(np.float32), "confusion": confusion}
+    return Frame(epoch=epoch, **values | arrays)
+
+
+def histograms(config: RunConfig, epoch: EpochDone) -> np.ndarray:
+    """Return counts [2, C, 64]: a class lies in the bin of its mean weight and in the next one."""
+    counts = planned_counts(config.data)
+    made = np.zeros((2, len(counts), WEIGHT_BINS), dtype=np.int32)
+    for kind, means in enumerate((epoch.w_hard_per_class, epoch.w_soft_per_class)):
+        for label, (count, mean) in enumerate(zip(counts, means, strict=True)):
+            centre = min(int(mean * WEIGHT_BINS), WEIGHT_BINS - 2)
+            made[kind, label, centre] = count - count // 3
+            made[kind, label, centre + 1] = count // 3
+    return made
+
+
+def frame_of(config: RunConfig, epoch: EpochDone, **arrays: Any) -> Frame:
+    """Return the frame of an epoch, with its histograms if the method has weights."""
+    counts = planned_counts(config.data)
+    if epoch.w_hard_per_class is not None:
+        arrays = {"histograms": histograms(config, epoch)} | arrays
+    return frame(epoch.epoch, np.ones(sum(counts)), len(counts), **arrays)
+
+
+def trace(epoch: int, step: int, rows: np.ndarray | None = None, **arrays: Any) -> StepTrace:
+    """Return the trace of a step; each image of the batch has the number of the step as its loss.
+
+    Args:
+        epoch: The epoch of the step.
+        step: The number of the step.
+        rows: Rows [B] of the batch in the panel; the first three if none.
+        arrays: Other arrays of the trace.
+    """
+    rows = np.arange(3) if rows is None else rows
+    losses = arrays.get("ce_student", np.full(len(rows), step)).astype(np.float32)
+    values = {"rows": rows.astype(np.int32), "ce_student": losses, "losses": losses}
+    return StepTrace(epoch=epoch, step=step, **values | arrays)
+
+
+def make_run(
+    runs: Path, *, done: int = 3, state: str = "finished", reason: str = "", **controls: Any
+) -> RunFolder:
+    """Write a run that has done some epochs; return its folder."""
+    config = RunConfig.from_flat({"epochs": max(done, 1)} | controls)
+    folder = create_run(runs, config)
+    with folder.lock():
+        folder.append(started(config))
+        for number in range(1, done + 1):
+            epoch = epoch_done(number, config)
+            folder.append(frame_of(config, epoch))
+            folder.append(epoch)
+        folder.write_status(state, reason, epoch=done, epochs=config.training.epochs)
+    return folder
