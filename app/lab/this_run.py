@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -47,11 +46,10 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
                 icon=":material/download:",
                 help="Opens on any page like this one, with all its views.",
             )
-        student = folder.path / "student.safetensors"
-        if student.is_file():
+        if folder.student_path.is_file():
             st.download_button(
                 "Student (.safetensors)",
-                data=lambda: Path(student).read_bytes(),
+                data=folder.student_path.read_bytes,
                 file_name=f"{run_id}-student.safetensors",
                 icon=":material/download:",
                 help="Its metadata names the run, the architecture and the data set.",

@@ -132,7 +132,7 @@ def _from_run() -> None:
 
 
 def _can_teach(run: Snapshot) -> bool:
-    is_whole = (run.folder.path / "student.safetensors").is_file()
+    is_whole = run.folder.student_path.is_file()
     return run.state == "finished" and run.config.method.method == "ce" and is_whole
 
 

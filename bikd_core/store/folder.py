@@ -261,10 +261,15 @@ class RunFolder:
         """Return the epoch after which a resumed run goes on; 0 without a checkpoint."""
         return checkpoint.epoch(self.path)
 
+    @property
+    def student_path(self) -> Path:
+        """The file of the trained student; a run that has not finished has none."""
+        return self.path / "student.safetensors"
+
     def save_student(self, tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str]) -> None:
         """Export the trained student as `student.safetensors`."""
         with writing(self.path):
-            replace_bytes(self.path / "student.safetensors", tensor_bytes(tensors, metadata))
+            replace_bytes(self.student_path, tensor_bytes(tensors, metadata))
 
     # The folder as a whole
 

@@ -49,7 +49,7 @@ def store_run(
     Raises:
         TeacherError: The run has no student, or another method, or it cannot be stored so.
     """
-    student, config = run.path / "student.safetensors", run.record().config
+    student, config = run.student_path, run.record().config
     epochs = [event for event in run.events() if isinstance(event, EpochDone)]
     if not student.is_file() or not epochs:
         raise TeacherError(f"The run {run.run_id} is not finished: it has no student yet.")
