@@ -213,6 +213,7 @@ def run_in(package, code):
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_method_with_an_option_is_two_files_and_is_offered_everywhere(package):
     (package / "methods/sharp.py").write_text(SHARP)
     (package / "config/methods/sharp.py").write_text(SHARP_OPTIONS)

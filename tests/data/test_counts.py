@@ -146,6 +146,7 @@ def test_shuffling_permutes_the_counts_by_the_split_seed():
         assert sorted(counts, reverse=True) == list(plain)
 
 
+@pytest.mark.slow
 def test_facts_and_digits_pictures_need_neither_torch_nor_scikit_learn():
     code = (
         "import sys; from pathlib import Path; from bikd_core.data import pictures, possible;"

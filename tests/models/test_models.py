@@ -7,6 +7,7 @@ from torch.func import functional_call, jvp
 
 from bikd_core.config import ModelName
 from bikd_core.models import MODELS, build
+from tests.repeated import first_quick
 
 SMALL = ["digits_mlp", "digits_cnn_s", "digits_cnn_l", "grey_cnn_s", "grey_cnn_l"]
 
@@ -29,7 +30,7 @@ def test_the_registry_holds_the_names_of_the_config():
 
 
 @pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("num_classes", [2, 10, 100])
+@pytest.mark.parametrize("num_classes", first_quick([100, 2, 10]))
 def test_logits_have_one_column_per_class(name, num_classes):
     model = MODELS[name]
     with torch.device("meta"):  # shapes alone
@@ -47,7 +48,7 @@ def test_a_model_is_built_in_training_mode_and_its_forward_moves_the_statistics_
     assert set(counts) == {1}
 
 
-@pytest.mark.parametrize("name", [*SMALL, "resnet8", "resnet32x4"])
+@pytest.mark.parametrize("name", first_quick([*SMALL, "resnet8", "resnet32x4"], 6))
 def test_runs_on_each_device_and_gives_the_same_logits(name, device):
     model, batch = built(name).eval(), images(name, 4)
     expected = model(batch)
@@ -56,7 +57,7 @@ def test_runs_on_each_device_and_gives_the_same_logits(name, device):
     )
 
 
-@pytest.mark.parametrize("name", [*SMALL, "resnet8", "resnet8x4"])
+@pytest.mark.parametrize("name", first_quick([*SMALL, "resnet8", "resnet8x4"], 6))
 def test_forward_mode_derivative_equals_central_differences_in_training_mode(name, device):
     model = built(name).double().to(device)
     batch = images(name, 6, torch.float64).to(device)

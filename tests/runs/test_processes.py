@@ -150,6 +150,7 @@ def test_earlier_runs_are_there_after_a_restart_and_look_the_same(new_manager):
             assert getattr(before, field) == getattr(after, field)
 
 
+@pytest.mark.slow
 def test_a_killed_child_can_be_resumed_and_ends_as_if_undisturbed(parent, places):
     whole = reached(parent, parent.start(config(epochs=40)), "finished")
     run_id = parent.start(config(epochs=40))

@@ -199,7 +199,7 @@ def test_a_queued_run_can_be_asked_to_begin_paused(manager):
 
 
 def test_more_runs_train_at_once_where_that_is_set(new_manager):
-    manager = new_manager(max_training=2)
+    manager = new_manager(max_training=2, in_process=True)
     first, second, third = (manager.start(config(epochs=LONG)) for _ in range(3))
     trained(manager, first)
     trained(manager, second)

@@ -17,6 +17,7 @@ from bikd_core.teachers.files import TeacherError, make_card, train_fingerprint
 from bikd_core.training import Training
 from bikd_core.training.loop import Loop
 from bikd_core.training.val_roles import trained_counts, val_roles
+from tests.repeated import first_quick
 
 CPU = torch.device("cpu")
 TRAINED = ["mixed", "batch"]
@@ -147,7 +148,7 @@ def test_a_batch_of_equal_weight_is_the_sum_of_both_means(places, digits):
         torch.testing.assert_close(gradient, parameter.grad)
 
 
-@pytest.mark.parametrize("trained", TRAINED)
+@pytest.mark.parametrize("trained", first_quick(TRAINED))
 @pytest.mark.parametrize("method", sorted(METHOD_FACTS))
 def test_every_method_trains_on_d_val_too(places, digits, method, trained):
     config = digits.changed(method=method, train_on_val=trained, epochs=1)

@@ -4,6 +4,7 @@ import pytest
 
 from bikd_core.config import RunConfig
 from bikd_core.training.measure import measure
+from tests.repeated import first_quick
 
 
 @pytest.mark.parametrize("method", ["bikd", "kd"])
@@ -20,7 +21,7 @@ def test_a_method_without_a_teacher_has_none_to_time():
 
 
 @pytest.mark.parametrize(
-    ("dataset", "model"), [("fashion_mnist", "grey_cnn_s"), ("cifar100", "resnet8")]
+    ("dataset", "model"), first_quick([("fashion_mnist", "grey_cnn_s"), ("cifar100", "resnet8")])
 )
 def test_a_data_set_can_be_timed_without_its_files(dataset, model):
     controls = {"dataset": dataset, "student": model, "teacher_model": model}

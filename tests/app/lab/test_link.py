@@ -4,6 +4,7 @@ import pytest
 
 from app.lab.link import LabLink, of_run
 from tests.made_up import make_run
+from tests.repeated import first_quick
 
 
 def test_what_is_written_is_read_again():
@@ -30,7 +31,7 @@ def test_an_epoch_needs_a_run(open_lab):
     assert warning.value == "epoch = 3 needs a run to belong to: open one first."
 
 
-@pytest.mark.parametrize("picture", ["-1", "", "1e3", "0.5", "first", "9" * 20])
+@pytest.mark.parametrize("picture", first_quick(["-1", "", "1e3", "0.5", "first", "9" * 20]))
 def test_a_picture_that_is_no_index_is_named_and_none_is_shown(open_lab, manager, picture):
     run = make_run(manager.places.runs)
     lab = open_lab(run=run.run_id, picture=picture, view="Pictures")
