@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -290,3 +291,12 @@ def test_option_files_that_do_not_fit_are_named(package, method, options, said):
 
 def test_the_base_of_all_options_serves_a_method_without_any():
     assert set(METHOD_CONFIGS["ce"].model_fields) == set(MethodConfig.model_fields) == {"method"}
+
+
+@pytest.mark.parametrize("method", METHOD_FACTS)
+def test_a_config_goes_to_another_process_whole(method):
+    config = RunConfig.from_flat({"method": method, "kd_alpha": 0.25, "inner_steps": 3})
+    received = pickle.loads(pickle.dumps(config))
+    assert received == config
+    assert type(received.method) is type(config.method)
+    assert received.flat() == config.flat()

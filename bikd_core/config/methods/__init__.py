@@ -77,6 +77,8 @@ def _method_in(options: Any) -> str | None:
 
 #: By method, the model of its name and its own options.
 METHOD_CONFIGS = _configs_of(METHOD_FACTS)
+# A config goes to other processes by pickle, which looks for its classes by their names here.
+globals().update({model.__name__: model for model in METHOD_CONFIGS.values()})
 # A type checker cannot see models that are put together from files: to it they are their base.
 if TYPE_CHECKING:
     AllOptions: TypeAlias = MethodConfig
