@@ -76,7 +76,7 @@ def test_help_lists_option_choices_range_and_defaults_of_each_control(capsys):
         assert info.description in text
         if choices(name):
             assert f"[choices: {', '.join(map(str, choices(name)))}]" in text
-    assert "[range: 1 to 200] [default: 50.0]" in text
+    assert "[range: 1 to 200] [default: 50.0" in text
     assert "[range: 0 to below 1] [default: 0.9]" in text
     assert "[range: 1 and up]" in text
     [epochs] = re.findall(r"\[default: 60; (.*?)\]", text)
