@@ -1,1 +1,1 @@
-"""Benchmarks: the published numbers, one command each. No test asserts them."""
+"""The measurements whose results are in `benchmarks/`, one command each. No test asserts them."""

@@ -1,4 +1,4 @@
-"""`bikd bench …`: one command per published table."""
+"""`bikd bench …`: one command for each measurement in `benchmarks/`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 
 from bikd_core.places import Places
 
-app = App(name="bench", help="Measure the published numbers on this machine.")
+app = App(name="bench", help="Measure on this machine what benchmarks/ reports.")
 
 Json = Annotated[
     bool, Parameter(name="--json", negative=(), help="Print one JSON object instead of a table.")

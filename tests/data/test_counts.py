@@ -131,7 +131,7 @@ def test_a_config_that_was_not_validated_is_refused_too(factor):
 
 
 def test_an_unknown_data_set_is_refused_with_the_names():
-    with pytest.raises(ConfigError, match=r"dataset = 'mnist' .* digits, fashion_mnist, kmnist"):
+    with pytest.raises(ConfigError, match=f"dataset = 'mnist' .* {', '.join(SOURCE_FACTS)}"):
         facts_of("mnist")
 
 

@@ -24,7 +24,7 @@ def test_every_model_takes_the_images_of_some_data_set():
 
 
 def test_models_for_an_unknown_data_set_are_refused():
-    with pytest.raises(ConfigError, match=r"dataset = 'mnist' .* digits, fashion_mnist"):
+    with pytest.raises(ConfigError, match=f"dataset = 'mnist' .* {', '.join(SOURCE_FACTS)}"):
         models_for("mnist")
 
 

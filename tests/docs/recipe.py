@@ -36,7 +36,7 @@ def blocks(page: Path) -> list[Block]:
     found = []
     for head, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
         caption = _CAPTION.match(text)
-        path = caption[1] if caption else ""
+        path = caption[1].replace("\\_", "_") if caption else ""  # Markdown's escape
         found.append(Block(head.split()[-1], path, text[caption.end() :] if caption else text))
     return found
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tests.docs.recipe import DOCS, ROOT, blocks, run
+from tests.test_layers import ORDER, layer_of
 
 
 @pytest.mark.slow
@@ -20,14 +21,17 @@ def test_the_engine_is_used_from_python_as_the_page_shows(tmp_path):
     assert printed[7:] == ["the last epoch was 3", "earlier finished 2 epochs"]
 
 
-def test_the_map_of_rooms_names_every_package_and_no_other():
-    text = (DOCS / "rooms.md").read_text(encoding="utf-8")
-    engine, page = text.split("## The page")
-    for rooms, folder in ((engine, ROOT / "bikd_core"), (page, ROOT / "app")):
-        first_cells = re.findall(r"^\| (`.*?) \|", rooms, flags=re.MULTILINE)
-        named = {
-            name.removesuffix("/") for cell in first_cells for name in re.findall("`(.*?)`", cell)
-        }
-        modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
-        packages = {path.parent.name for path in folder.glob("*/__init__.py")}
-        assert {name.removesuffix(".py") for name in named} == modules | packages
+def test_the_map_of_rooms_has_the_layers_in_their_order():
+    engine, page = (DOCS / "rooms.md").read_text(encoding="utf-8").split("## The page")
+    rooms = []
+    for package, text in (("bikd_core", engine), ("app", page)):
+        for cell in re.findall(r"^\| (`.*?) \|", text, flags=re.MULTILINE):
+            rooms += [f"{package}/{name.rstrip('/')}" for name in re.findall("`(.*?)`", cell)]
+    assert rooms == ORDER
+
+
+def test_the_reference_names_modules_in_the_order_of_the_map():
+    text = (DOCS / "reference.md").read_text(encoding="utf-8")
+    modules = re.findall(r"automodule:: (\S+)", text)
+    places = [ORDER.index(layer_of(f"{module}.__init__")) for module in modules]
+    assert places == sorted(places)

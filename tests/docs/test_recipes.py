@@ -1,31 +1,76 @@
 """Each recipe of docs/ is followed literally, and what it makes is what it says."""
 
 import importlib.util
+import json
 
 import pytest
 import torch
 from torch.nn import functional as F
 
-from bikd_core.config import MethodConfig
+from bikd_core.config import METHOD_CONFIGS
 from bikd_core.config.method_facts import method_facts
 from bikd_core.methods import Batch, Setting
-from tests.docs.recipe import DOCS, blocks, change, copy_tree, follow
+from tests.docs.recipe import DOCS, blocks, change, copy_tree, follow, run
 
 RECIPES = sorted(DOCS.glob("add-a-*.md"))
+ON_THE_PAGE = """
+def test_the_control_of_the_link_is_on_the_page(open_lab):
+    lab = open_lab(dampening="0.25")
+    assert not lab.warning
+    assert lab.number_input(key="control_dampening").value == 0.25
+    assert lab.query_params["dampening"] == "0.25"
+"""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RECIPES, ids=lambda page: page.stem)
 def test_a_recipe_can_be_followed_literally(page, tmp_path):
-    tree = tmp_path / "tree"
+    tree, home = tmp_path / "tree", tmp_path / "home"
     copy_tree(tree)
-    follow(page, tree, tmp_path / "home")
+    follow(page, tree, home)
+    CHECKS[page.stem](tree, home)
+
+
+def check_method(tree, home):
+    config = newest_config(home)
+    assert config["method"] == {"method": "focal", "focal_gamma": 1.0}
+
+
+def check_control(tree, home):
+    assert newest_config(home)["training"]["dampening"] == 0.1
+    assert "--dampening" in run("bikd run --help", tree, home)
+    (tree / "tests/app/test_dampening.py").write_text(ON_THE_PAGE, encoding="utf-8")
+    run("pytest -q tests/app/test_dampening.py", tree, home)
+
+
+def check_data_source(tree, home):
+    assert newest_config(home)["data"]["dataset"] == "bars"
+
+
+def check_view(tree, home):
+    """Its own test opened the page."""
+    files = {block.path for block in blocks(DOCS / "add-a-view.md") if block.language == "python"}
+    assert files == {"app/lab/views/calibration.py", "tests/app/lab/views/test_calibration.py"}
+
+
+CHECKS = {
+    "add-a-control": check_control,
+    "add-a-data-source": check_data_source,
+    "add-a-method": check_method,
+    "add-a-view": check_view,
+}
+
+
+def newest_config(home):
+    """The config of the run that began last."""
+    path = max(home.rglob("run.json"), key=lambda path: path.stat().st_mtime)
+    return json.loads(path.read_text(encoding="utf-8"))["config"]
 
 
 @pytest.fixture
 def focal(tmp_path):
     """The folder that holds the recipe's method, in the file that it names."""
-    (block,) = (block for block in blocks(DOCS / "add-a-method.md") if block.path)
+    block = next(block for block in blocks(DOCS / "add-a-method.md") if block.path)
     assert block.path == "bikd_core/methods/focal.py"
     assert len([line for line in block.text.splitlines() if line.strip()]) <= 20
     (tmp_path / "focal.py").write_text(block.text, encoding="utf-8")
@@ -36,7 +81,7 @@ def test_the_recipes_method_says_what_it_is(focal):
     facts = method_facts(focal)["focal"]
     assert facts.title == "Focal loss"
     assert not facts.needs_teacher
-    assert facts.reads == ()
+    assert not facts.has_weight_net
 
 
 def test_the_recipes_method_is_the_focal_loss(focal):
@@ -45,11 +90,16 @@ def test_the_recipes_method_is_the_focal_loss(focal):
     spec.loader.exec_module(module)
     torch.manual_seed(0)
     student = torch.nn.Linear(3, 4).double()
-    method = module.FocalLoss(
-        Setting(MethodConfig(), student, lambda: None, (4, 3, 2, 1), torch.device("cpu"), None)
+    setting = Setting(
+        options=METHOD_CONFIGS["ce"](),  # no options, as the recipe's first file
+        student=student,
+        next_val_batch=lambda: None,
+        class_counts=(4, 3, 2, 1),
+        device=torch.device("cpu"),
+        generator=torch.Generator(),
     )
     images, labels = torch.randn(6, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 0, 1])
-    result = method.step(Batch(images, labels, None), 0.1)
+    result = module.FocalLoss(setting).step(Batch(images, labels, None), 0.1)
     p = F.softmax(student(images), dim=1)[torch.arange(6), labels].detach()
     torch.testing.assert_close(result.losses, -((1 - p) ** 2) * p.log())
     assert student.weight.grad.abs().sum() > 0
