@@ -14,6 +14,6 @@ def is_history_navigation() -> bool:
 
 
 def write_address(parameters: Mapping[str, str]) -> None:
-    """Set the query parameters of the browser's address, if they are others."""
+    """Set the query parameters of the browser's address, if they differ."""
     if parameters != dict(st.query_params):
         st.query_params.from_dict(parameters)

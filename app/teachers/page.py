@@ -18,7 +18,7 @@ POLL_S = 1.0
 def page() -> None:
     """Draw the whole page, from top to bottom."""
     with st.sidebar:
-        st.markdown("##### Of a new teacher")
+        st.markdown("##### New teacher")
         config = new_teacher.side_bar()
     access.exchange_keys()
     new_teacher.buttons(config)

@@ -1,4 +1,4 @@
-"""What the controls are: for widgets, command-line options and messages."""
+"""Descriptions of the controls, for widgets, command-line options and messages."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def explain(error: ValidationError) -> str:
         return no_control(name)
     if name not in fields():
         return f"{name}: {first['msg']}."
-    value = first.get("ctx", {}).get("tag", first["input"])  # the tag: a method of no known name
+    value = first.get("ctx", {}).get("tag", first["input"])  # the tag: an unknown method's name
     return f"{name} = {_shown(value)} is not possible: {allowed(name)}."
 
 
@@ -100,7 +100,7 @@ def allowed(name: str) -> str:
 
 
 def no_control(name: object) -> str:
-    """Return the sentence about a name that no control has."""
+    """Return the message for a name that no control has."""
     return f"There is no control {_shown(name)}; the controls are {', '.join(fields())}."
 
 

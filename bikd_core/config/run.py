@@ -155,7 +155,7 @@ def _without_unread(options: Any) -> Any:
 
 
 def _defaults_of_the_source(data: Any) -> dict[str, Any]:
-    """Return what a data part's source changes of the defaults; an invalid part changes nothing."""
+    """Return the defaults that a data part's source changes; none if the part is invalid."""
     dataset = data.get("dataset", DEFAULT_SOURCE) if isinstance(data, dict) else None
     facts = SOURCE_FACTS.get(str(dataset))
     return facts.defaults if facts else {}

@@ -42,8 +42,8 @@ def install(
         archives: What is published.
         files: The files to install, below `data_dir`.
         data_dir: Created if it does not exist.
-        expected_bytes: Of all archives.
-        on_progress: Is given the bytes done and in all.
+        expected_bytes: Size of all archives together.
+        on_progress: Called with the bytes done and in all.
 
     Raises:
         DatasetUnavailable: An archive is not the published one.

@@ -57,7 +57,7 @@ class StepResult(NamedTuple):
 class Method(Protocol):
     """A training objective, made once per run from its `Setting`.
 
-    Its class says as plain values what pages and command line read without importing it
+    Its class holds, as plain values, what pages and command line read without importing it
     (`bikd_core.config.method_facts`): `title`, `words`, `needs_teacher`, and `has_weight_net`
     where it is True.
     """
@@ -121,6 +121,7 @@ class PlainMethod:
         return StepResult(logits.detach(), losses.detach())
 
     def predict(self, logits: Tensor) -> Tensor:
+        """Return the logits themselves; (B, C) -> (B, C)."""
         return logits
 
     def end_epoch(self, decay: float) -> dict[str, Any]:

@@ -48,12 +48,12 @@ class Moment:
 
     @property
     def planned(self) -> int:
-        """Epochs that the run is to have."""
+        """Planned epochs of the run."""
         return self.snapshot.config.training.epochs
 
     @property
     def has_weights(self) -> bool:
-        """Whether the method has a weight net; no, as long as no epoch is done."""
+        """Whether the method has a weight net; False until an epoch is done."""
         epochs = self.snapshot.epochs
         return bool(epochs) and epochs[0].w_hard_per_class is not None
 

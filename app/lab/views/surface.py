@@ -24,7 +24,7 @@ _KEY = "surface_axes"
 
 
 class SurfaceLink(Link):
-    """What the address holds of the view."""
+    """The view's part of the address."""
 
     axes: Literal["log", "linear"] = Field("log", description="log or linear")
 

@@ -27,7 +27,7 @@ _KEY = "over_time_of"
 
 
 class WeightsLink(Link):
-    """What the address holds of the view."""
+    """The view's part of the address."""
 
     over: str = Field(
         "few",
