@@ -53,4 +53,4 @@ def _in_words(seconds: float | None, *, waits: bool) -> str:
         return f"About {status.duration(seconds)} of training on this machine."
     if waits:
         return "Estimating the time of training …"
-    return "No estimate: no similar run has been timed here."
+    return "No estimate now: no similar run has been timed here."

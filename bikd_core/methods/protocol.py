@@ -68,7 +68,7 @@ class Method(Protocol):
 
     @property
     def weight_net(self) -> nn.Module | None:
-        """Return the net that gives each image its weights; None for a method without one."""
+        """The net that gives each image its weights; None for a method without one."""
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         """Set `.grad` of every student parameter; the loop then lets its optimiser step.

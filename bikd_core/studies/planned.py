@@ -21,17 +21,17 @@ class PlannedRun(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """Return whether its run finished and counts."""
+        """Whether its run finished and counts."""
         return self.run is not None and is_comparable(self.run)
 
     @property
     def is_active(self) -> bool:
-        """Return whether its run trains or waits."""
+        """Whether its run trains or waits."""
         return self.run is not None and not self.run.has_ended
 
     @property
     def is_missing(self) -> bool:
-        """Return whether Start would queue it: it has no run, or its run failed or ended early."""
+        """Whether Start would queue it: it has no run, or its run failed or ended early."""
         return not self.is_done and not self.is_active
 
 

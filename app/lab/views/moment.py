@@ -58,7 +58,7 @@ class Moment:
         return bool(epochs) and epochs[0].w_hard_per_class is not None
 
     def has_weights_of(self, kind: Kind) -> bool:
-        """Whether the method weighs that loss."""
+        """Return whether the method weighs that loss."""
         means = self.epoch.w_hard_per_class if kind == "hard" else self.epoch.w_soft_per_class
         return means is not None
 
@@ -78,5 +78,5 @@ def no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
 
 
 def has_many_classes(dataset: str) -> bool:
-    """Whether a data set has too many classes for one row each."""
+    """Return whether a data set has too many classes for one row each."""
     return facts_of(dataset).num_classes > MAX_CLASSES_SHOWN
