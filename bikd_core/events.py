@@ -47,7 +47,7 @@ Loss = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST), WrapValidator(_nan_for
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted:
-    """What was resolved once, at Start: a viewer needs no data set and no torch to draw the run."""
+    """The facts resolved at Start: a viewer needs no data set and no torch to draw the run."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["started"] = "started"

@@ -24,7 +24,7 @@ _mount = st.components.v2.component(
 
 
 class Place(NamedTuple):
-    """Where the viewer stands."""
+    """The place where the viewer stands."""
 
     phase: int  # from 0
     step: int | None  # None: follow the newest

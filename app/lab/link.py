@@ -26,7 +26,7 @@ def _check_view(name: str) -> str:
 
 
 class LabLink(Link):
-    """What the Lab's address says apart from the controls and the views' own parameters."""
+    """The Lab's part of the address, without the controls and the views' own parameters."""
 
     run: str = Field("", description="the id of a run")
     key: str | None = Field(None, description="the control key of the run")  # is never written
@@ -51,8 +51,8 @@ PARAMETERS = frozenset(LabLink.parameters()).union(
 )
 
 
-def of_run(num_epochs: int) -> type[LabLink]:
-    """Return the link model for a run of so many epochs."""
+def link_to_run(num_epochs: int) -> type[LabLink]:
+    """Return the link model for a run with this many epochs."""
     words = f"a whole number from 1 to {num_epochs}"
     whole = Field(None, ge=1, le=num_epochs, title="the newest epoch", description=words)
     return create_model("LabLink", __base__=LabLink, epoch=(WholeNumber | None, whole))
@@ -63,7 +63,7 @@ def take_link(parameters: Mapping[str, str]) -> None:
     now = session()
     now.run, now.second_run = parameters.get("run", ""), parameters.get("with", "")
     snapshot = open_run()
-    model = LabLink if snapshot is None else of_run(snapshot.config.training.epochs)
+    model = LabLink if snapshot is None else link_to_run(snapshot.config.training.epochs)
     link, complaints = model.read(parameters)
     now.complaints += complaints + views.take_links(parameters)
     now.picture, now.linked_epoch = link.picture, link.epoch

@@ -1,4 +1,4 @@
-"""The browser's address: whether it was opened anew, and making it say what the page shows."""
+"""The browser's address: whether Back or Forward opened it, and writing what the page shows."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 
 class Tier(NamedTuple):
-    """How often each page polls while at most so many pages follow a run."""
+    """The interval at which each page polls while at most this many pages follow a run."""
 
     pages: float
     poll_s: float  # at most, and at least 85 % of it

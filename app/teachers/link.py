@@ -12,7 +12,7 @@ from app.shared.session import session
 
 
 class TeachersLink(Link):
-    """What the page's address says apart from the controls."""
+    """The page's part of the address, without the controls."""
 
     shown: str = Field("", description="the name of a stored teacher")  # "": the first one
 

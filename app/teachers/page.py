@@ -31,7 +31,7 @@ def page() -> None:
     if teachers:
         name = stored.shown_teacher(teachers)
         stored.table(teachers)
-        stored.one(name, teachers)
+        stored.show_card(name, teachers)
         write_address(written_link())
     else:
         st.info("No teacher is stored yet: train one, or upload one.", icon=":material/school:")

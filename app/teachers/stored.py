@@ -68,7 +68,7 @@ def shown_teacher(teachers: Mapping[str, TeacherCard]) -> str:
     return name or first
 
 
-def one(name: str, teachers: Mapping[str, TeacherCard]) -> None:
+def show_card(name: str, teachers: Mapping[str, TeacherCard]) -> None:
     """Draw a teacher's card, its figure, and what can be done with it."""
     card, names = teachers[name], list(teachers)
     # Each list of teachers has a widget of its own: what a browser still holds of the list before

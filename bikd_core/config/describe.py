@@ -71,7 +71,7 @@ def explain(error: ValidationError) -> str:
         return str(first["ctx"]["error"])  # controls that do not go together
     name = str(first["loc"][-1]) if first["loc"] else "config"
     if first["type"] == "extra_forbidden":
-        return no_control(name)
+        return unknown_control(name)
     if name not in fields():
         return f"{name}: {first['msg']}."
     value = first.get("ctx", {}).get("tag", first["input"])  # the tag: an unknown method's name
@@ -99,7 +99,7 @@ def allowed(name: str) -> str:
     return ", ".join(part for part in (f"it must be {kind}", limits, empty) if part)
 
 
-def no_control(name: object) -> str:
+def unknown_control(name: object) -> str:
     """Return the message for a name that no control has."""
     return f"There is no control {_shown(name)}; the controls are {', '.join(fields())}."
 

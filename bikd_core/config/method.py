@@ -16,7 +16,7 @@ Estimator = Literal["forward", "finite_difference", "unrolled"]
 
 
 class MethodConfig(Part):
-    """How the student learns: the method; the models that extend this one add its options."""
+    """The method by which the student learns; the models that extend this one add its options."""
 
     method: str = Field(
         "bikd", title="Method", description="Training objective: BiKD or one of its rivals."

@@ -14,8 +14,8 @@ from bikd_core.config.describe import (
     explain,
     fields,
     is_read_by,
-    no_control,
     part_of,
+    unknown_control,
 )
 from bikd_core.config.method import MethodConfig, WeightNetOptions
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions, AnyMethodConfig
@@ -116,7 +116,7 @@ class RunConfig(Part):
         parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
         for name, value in values.items():
             if name not in fields():
-                raise ConfigError(no_control(name))
+                raise ConfigError(unknown_control(name))
             parts[part_of(name)][name] = value
         try:
             config = cls.model_validate(parts)

@@ -17,7 +17,7 @@ DEFAULT_SOURCE = "digits"
 
 
 class SourceFacts(BaseModel):
-    """What is known about a data set before an image is read.
+    """The facts of a data set that are known before an image is read.
 
     The pool holds the images that D_val and the training set are taken from.
     """

@@ -36,7 +36,7 @@ def install(
 ) -> None:
     """Unpack a data set into its folder, from archives that lie there or are downloaded.
 
-    Everything is done in a temporary folder beside; only the files of a complete set leave it.
+    Everything is done in a temporary folder inside it; only the files of a complete set leave it.
 
     Args:
         archives: What is published.

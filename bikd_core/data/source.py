@@ -41,7 +41,7 @@ class Source(Protocol):
 
     @property
     def facts(self) -> SourceFacts:
-        """What is known about the data set before an image is read."""
+        """The facts of the data set that are known before an image is read."""
 
     def read(self, data_dir: Path) -> Parts:
         """Read the data set where it is installed.

@@ -86,7 +86,7 @@ class BilevelMethod(ABC):
         if is_warming_up:
             weights = self.warm_up_weights.to(weights).expand_as(weights)
         weights_before = weights.detach()
-        is_closing = not is_warming_up and self.window.lacks_one_of(self.options.inner_steps)
+        is_closing = not is_warming_up and self.window.is_one_short_of(self.options.inner_steps)
         # Where no second gradient is due, free the graph: the next forward pass needs its memory.
         gradient = self._student_gradient(logits, inner, weights_before, keep_graph=is_closing)
 
@@ -198,7 +198,7 @@ class _Window:
         self.norms: list[Tensor] = []
         self.cosines: list[Tensor] = []
 
-    def lacks_one_of(self, size: int) -> bool:
+    def is_one_short_of(self, size: int) -> bool:
         """Return whether one more gathered gradient makes the window full."""
         return self.num_gathered + 1 == size
 

@@ -52,7 +52,7 @@ class RunManager:
 
         Args:
             places: Where runs, teachers and data sets lie.
-            max_training: Runs that train at one time, at least 1; the others queue.
+            max_training: Runs that train at the same time, at least 1; the others queue.
             in_process: Train in the background thread itself instead of a child process: the
                 pages are slower, but a debugger can follow.
             worker: The command of the child process.

@@ -39,7 +39,7 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
     Args:
         folder: The run.
         target: The zip; one that exists is replaced.
-        max_images: Keep the per-image values of only so many images, drawn evenly from the
+        max_images: Keep the per-image values of only this many images, drawn evenly from the
             classes, and of those in the batches under the lens. Leave the student out.
             Histograms stay those of all images. None keeps everything.
 

@@ -30,7 +30,7 @@ class TeacherError(ValueError):
 
 
 class TeacherCard(BaseModel):
-    """What a teacher is, what it was trained on and how accurate it is."""
+    """The architecture of a teacher, its training images and its accuracy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 

@@ -86,7 +86,7 @@ class SetLearningRate(_Line):
 
 
 class SetSpeed(_Line):
-    """Train at most so many epochs per second; None is no limit."""
+    """Train at most this many epochs per second; None removes the limit."""
 
     command: Literal["speed"] = "speed"
     value: float | None
@@ -99,7 +99,7 @@ class Ready(_Line):
 
 
 class Measured(_Line):
-    """How fast a config trains, or why that is not known."""
+    """The speeds of a config, or why they are not known."""
 
     kind: Literal["measured"] = "measured"
     speeds: Speeds | None

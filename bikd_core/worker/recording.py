@@ -54,7 +54,7 @@ MakeTraining = Callable[[Setup], RecordableTraining]
 
 
 class Outcome(NamedTuple):
-    """How a recorded training ended, as its folder's status says."""
+    """The end of a recorded training, as its folder's status says."""
 
     state: RunState
     reason: str = ""

@@ -67,7 +67,7 @@ class Moment:
         return self.link if isinstance(self.link, kind) else kind()
 
 
-def no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
+def why_no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
     """Return why figures of the weights are empty."""
     method = status.method_of(snapshot)
     if kind == "soft" and METHOD_FACTS[snapshot.config.method.method].has_weight_net:

@@ -91,7 +91,7 @@ class _Pictures(View):
             st.caption(
                 selection.title
                 if selection
-                else "Click on a picture, or on a class or bin beside.",
+                else "Click on a picture, or on a class or bin beside it.",
                 width="content",
             )
         return self.choices(PicturesLink).order if has_weights else "loss"
