@@ -45,14 +45,16 @@ def test_every_module_has_a_docstring():
     assert not [name for name, tree in TREES.items() if tree.body and not ast.get_docstring(tree)]
 
 
-def test_no_docstring_is_a_fragment_that_begins_with_of():
+def test_no_docstring_is_a_fragment_that_leans_on_another_text():
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     assert not [
         f"{name}: {text[:60]}"
         for name, tree in TREES.items()
         for node in ast.walk(tree)
         if isinstance(node, documented)
-        and (text := ast.get_docstring(node) or "").startswith("Of ")
+        and (text := ast.get_docstring(node) or "").startswith(
+            ("Of ", "As ", "The same for ", "Likewise")
+        )
     ]
 
 
