@@ -262,7 +262,7 @@ def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
     if views is not None and views.images.augmentation != "none":
         found.append(
             f"An approximation: teacher_views = {views.num_views}, so the student sees only "
-            "that many fixed views of each training image."
+            "so many fixed views of each training image."
         )
     return tuple(found)
 
