@@ -1,4 +1,4 @@
-"""The app's entry: `streamlit run app/main.py`. What is the same for all pages."""
+"""The app's entry point, `streamlit run app/main.py`, with what all pages share."""
 
 from __future__ import annotations
 

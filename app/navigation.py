@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
     title: str
     draw: Callable[[], None]
-    parameters: frozenset[str]  # names of its query parameters that are no controls
+    parameters: frozenset[str]  # names of its query parameters that are not controls
     take_link: Callable[[Mapping[str, str]], None]  # shows what an address says
     written_link: Callable[[], dict[str, str]]  # the query parameters of the page as it stands
 

@@ -15,7 +15,7 @@ SLOWEST, FASTEST = 0.01, 100.0  # epochs per second that a speed may be limited 
 
 
 class Control:
-    """Any thread may call the public methods; `train` alone calls `between_steps`.
+    """Steers one training. Any thread may call it; only `train` calls `between_steps`.
 
     A step runs the training until the next student step ("inner"), the next weight-net step
     ("outer"; a student step for methods without one) or the end of the epoch ("epoch"), and
@@ -37,7 +37,7 @@ class Control:
             self._changed.notify_all()
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Continue after a pause."""
         with self._changed:
             self._is_paused = False
             self._run_until = None

@@ -45,7 +45,7 @@ def shot_groups(class_counts: tuple[float, ...]) -> ShotGroups:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well logits predict labels, on a class-balanced set."""
+    """The quality of logits as predictions of labels, on a class-balanced set."""
 
     loss: float  # mean cross-entropy, nats
     accuracy_per_class: tuple[float, ...]

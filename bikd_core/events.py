@@ -47,7 +47,7 @@ Loss = Annotated[float, Field(ge=-_LARGEST, le=_LARGEST), WrapValidator(_nan_for
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStarted:
-    """What was resolved once, at Start: a viewer needs no data set and no torch to draw the run."""
+    """The facts resolved at Start: a viewer needs no data set and no torch to draw the run."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["started"] = "started"
@@ -63,7 +63,7 @@ class RunStarted:
     estimator: str  # "" for a method without a weight net
     num_threads: Number
     versions: dict[str, str]
-    memory_format: str = "contiguous"  # of images and parameters; the only one once
+    memory_format: str = "contiguous"  # of images and parameters; earlier versions had no other
     is_compiled: bool = False  # the teacher, by torch.compile
     warnings: tuple[str, ...] = ()
 
@@ -82,7 +82,7 @@ class TeacherEpochDone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TeacherViewsDone:
-    """How many of the fixed views of the training images have the teacher's logits by now."""
+    """The number of fixed views of the training images that have the teacher's logits so far."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["teacher_views"] = "teacher_views"
@@ -156,7 +156,7 @@ class ControlChanged:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFailed:
-    """The run ended early, and why, in one sentence."""
+    """The early end of a run, with its reason in one sentence."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["failed"] = "failed"
@@ -177,7 +177,7 @@ Event = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Panel:
-    """Which training images the rows of every frame are: once a run, before the first frame."""
+    """The training images behind the rows of every frame; yielded once, before the first frame."""
 
     labels: Annotated[NDArray[np.int16], "N"]
     original_indices: Annotated[NDArray[np.int32], "N"]  # as the data set's source numbers them
@@ -239,7 +239,7 @@ class StepTrace:
 
 
 class Layout(NamedTuple):
-    """What an array of a panel, frame or trace must be."""
+    """The type and shape that an array of a panel, frame or trace must have."""
 
     dtype: type[np.generic]
     shape: tuple[str, ...]  # letters or numbers, as in the docstring of its class
@@ -276,7 +276,7 @@ def arrays(item: Panel | Frame | StepTrace) -> dict[str, NDArray[Any]]:
 def to_json(event: Event) -> str:
     """Return the event as one line of strict JSON. Not-a-number and infinity become null.
 
-    Only a training loss can be non-finite; losses on D_val and test that are end the run instead.
+    Only a training loss can be non-finite; a non-finite loss on D_val or test ends the run.
     """
     values = dataclasses.asdict(event)
     return json.dumps({key: _finite(value) for key, value in values.items()}, allow_nan=False)

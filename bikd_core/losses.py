@@ -96,8 +96,8 @@ def weight_net_inputs(
     """Return what the weight net sees: (B, C), (B, C), (B,) -> (B, 2), in nats.
 
     The columns are the cross-entropies of the student and of the teacher at temperature 1. They
-    are detached, so that the weight net is no way around the virtual step. The student's is the
-    hard loss that it trains on, so the same shift applies to it.
+    are detached, so that no gradient bypasses the virtual step. The student's is the hard loss
+    that it trains on, so the same shift applies to it.
     """
     student = _shifted(student_logits.detach(), shift.hard)
     pair = [hard_loss(logits, labels) for logits in (student, teacher_logits.detach())]

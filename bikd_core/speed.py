@@ -15,7 +15,7 @@ class Speed(NamedTuple):
     evaluation: float
 
     def seconds(self, data: DataConfig, epochs: int) -> float:
-        """Return how long so many epochs on a split take.
+        """Return the seconds that this many epochs on a split take.
 
         Raises:
             ConfigError: The split is not possible.

@@ -1,7 +1,7 @@
 """`python -m app.bench.figure_times RUNS RUN_ID`: how long the figures of a run's last epoch take.
 
-For the benchmark, which may not import the app. Prints one JSON object: seconds by view and figure,
-the first time (files are read) and the median of the next ones.
+For the benchmark, which may not import the app. Prints one JSON object: by view and figure, the
+seconds of the first drawing, which reads files, and the median of the next ones.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REPEATS = 9
 
 
 def seconds_of(figure: Figure, moment: Moment) -> list[float]:
-    """Return the times that drawing one figure takes, again and again."""
+    """Return the seconds that each repeated drawing of one figure takes."""
     taken = []
     for _ in range(REPEATS + 1):
         start = time.perf_counter()

@@ -25,15 +25,15 @@ MAX_MESSAGE = 64_000_000
 
 @dataclass
 class Viewer:
-    """One open page: how long its polls took, and how many bytes came."""
+    """One open page: how long its polls took, and how many bytes it received."""
 
     latencies: list[float] = field(default_factory=list)
     num_bytes: int = 0
-    interval: float = 0.0  # of the poll, seconds, as the page asked last
+    interval: float = 0.0  # seconds between polls, as the page last requested
 
 
 async def watch(url: str, run_id: str, number: int, seconds: float) -> list[Viewer]:
-    """Return what a number of viewers saw in some seconds, once their pages were open."""
+    """Return the measurements of `number` viewers over `seconds`, once their pages are open."""
     viewers = [Viewer() for _ in range(number)]
     tasks = [asyncio.create_task(_follow(url, f"run={run_id}", viewer)) for viewer in viewers]
     await asyncio.sleep(SETTLE_S + 0.3 * number)
@@ -99,7 +99,7 @@ async def _poll(
 
 
 def main(url: str, run_id: str, number: str, seconds: str) -> None:
-    """Print what the viewers saw, all together."""
+    """Print the measurements of all viewers together."""
     viewers = asyncio.run(watch(url, run_id, int(number), float(seconds)))
     seen = {
         "latencies": sorted(value for viewer in viewers for value in viewer.latencies),

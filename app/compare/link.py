@@ -31,7 +31,7 @@ def _faults(value: Any) -> Any:
 
 
 class CompareLink(Link):
-    """What is compared, as it is chosen on the page or in an address."""
+    """The comparison chosen on the page or in an address."""
 
     methods: Annotated[tuple[str, ...], BeforeValidator(_methods)] = Field(
         ("ce", "kd", "balanced_softmax", "bikd"), description="methods, separated by commas"
@@ -47,14 +47,14 @@ class CompareLink(Link):
 
     @property
     def effective_reference(self) -> str:
-        """The reference, or another method if that one is not compared any more."""
+        """The reference, or another method if the chosen one is no longer compared."""
         if self.reference in self.methods or not self.methods:
             return self.reference
         return DEFAULT_REFERENCE if DEFAULT_REFERENCE in self.methods else self.methods[0]
 
     @classmethod
     def read(cls, parameters: Mapping[str, str]) -> tuple[Self, list[str]]:
-        """As `Link.read`; but of several methods only those that are not possible are refused."""
+        """Read like `Link.read`, but refuse only those methods of the list that do not exist."""
         methods, complaints = _known_methods(parameters.get("methods", ""))
         given = {name: text for name, text in parameters.items() if name != "methods"}
         if methods:
@@ -66,25 +66,25 @@ class CompareLink(Link):
         return link, complaints + more
 
     def write(self) -> dict[str, str]:
-        """As `Link.write`; methods and seeds are always written, for whoever reads the address."""
+        """Write like `Link.write`, but always include methods and seeds, for people to read."""
         effective = self.model_copy(update={"reference": self.effective_reference})
         always = {"methods": ",".join(self.methods), "seeds": self.seeds}
         return always | super(CompareLink, effective).write()
 
 
-#: Names of parameters that are no controls.
+#: Names of parameters that are not controls.
 PARAMETERS = frozenset(CompareLink.parameters())
 
 
 def take_link(parameters: Mapping[str, str]) -> None:
-    """Choose what an address says; complain about what is not possible."""
+    """Choose the comparison that an address names; complain about impossible values."""
     link, complaints = CompareLink.read(parameters)
     session().set_link(link)
     session().complaints += complaints
 
 
 def written_link() -> dict[str, str]:
-    """Return the parameters of the page as it stands."""
+    """Return the query parameters of the page in its present state."""
     parameters = write_controls(session().controls)
     for name in OF_ONE_RUN:
         parameters.pop(name, None)
@@ -92,7 +92,7 @@ def written_link() -> dict[str, str]:
 
 
 def _known_methods(text: str) -> tuple[list[str], list[str]]:
-    """Return the methods of a list that exist, each once, and a sentence for each other one."""
+    """Return the known methods of a list, each once, and a complaint about each unknown one."""
     known: list[str] = []
     complaints: list[str] = []
     for entry in filter(None, split_entries(text)):

@@ -27,54 +27,54 @@ def page() -> None:
         teachers = dict(list_teachers(engine.manager().places.teacher_folders()))
         comparison = question.side_bar(teachers)
     access.exchange_keys()
-    places = _places(comparison)
-    queue.buttons(comparison, places)
+    planned = _planned(comparison)
+    queue.buttons(comparison, planned)
     show_complaints()
     is_hidden = page_is_hidden()
     write_address(written_link())
     if comparison is None:
         return
-    is_polled = not is_hidden and any(place.is_active for place in places)
+    is_polled = not is_hidden and any(each.is_active for each in planned)
     live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live_comparison")
-    live(comparison, _states(places))
+    live(comparison, _states(planned))
 
 
-def _places(comparison: Comparison | None) -> list[PlannedRun]:
+def _planned(comparison: Comparison | None) -> list[PlannedRun]:
     if comparison is None:
         return []
     return attempt(lambda: planned_runs(comparison, engine.manager().list())) or []
 
 
-def _states(places: Sequence[PlannedRun]) -> tuple[str, ...]:
+def _states(planned: Sequence[PlannedRun]) -> tuple[str, ...]:
     """Return what the buttons depend on."""
     return tuple(
-        "done" if place.is_done else "active" if place.is_active else "missing" for place in places
+        "done" if each.is_done else "active" if each.is_active else "missing" for each in planned
     )
 
 
 def _live(comparison: Comparison, drawn: tuple[str, ...]) -> None:
     """Draw all that changes while runs train; rerun the whole page if the buttons must change."""
-    places = _places(comparison)
-    states = _states(places)
+    planned = _planned(comparison)
+    states = _states(planned)
     if session().opens_lab:  # a click reruns only this part; another page opens from the top
         st.rerun()
     if states != drawn and ("active" not in states or "missing" in states):
         st.rerun()
-    has_begun = any(place.run is not None for place in places)
+    has_begun = any(each.run is not None for each in planned)
     if has_begun:
-        queue.progress(places)
+        queue.progress(planned)
     else:
         _welcome(comparison)
     with st.container(border=True, key="protocol"):
         st.markdown("  \n".join(f"**{name}:** {words}." for name, words in protocol(comparison)))
     if has_begun:
-        results.show(comparison, places)
+        results.show(comparison, planned)
 
 
 def _welcome(comparison: Comparison) -> None:
-    """Draw what to do next, and a comparison that takes one click."""
+    """Draw how to begin, and a button for a quick comparison."""
     st.info(
-        "None of these runs is there yet. Choose methods and seeds in the side bar and press "
+        "None of these runs exists yet. Choose methods and seeds in the side bar and press "
         "Start: the runs train one after the other in the background, and the figures fill in as "
         "they finish.",
         icon=":material/play_arrow:",
@@ -82,7 +82,7 @@ def _welcome(comparison: Comparison) -> None:
     quick = question.quick_comparison()
     names = ", ".join(question.title_of(method) for method in quick.methods)
     is_chosen = comparison.configs() == quick.configs()
-    time = queue.time_in_words() if is_chosen else ""  # else the estimate is of another one
+    time = queue.time_in_words() if is_chosen else ""  # else the estimate is for another comparison
     st.button(
         f"Quick comparison: digits, {names}, seeds 0–2{time and '; '}{time}",
         key="quick",

@@ -13,7 +13,7 @@ _AUGMENTATION = {"none": "none", "crop": "random crop", "crop_flip": "random cro
 
 
 def protocol(comparison: Comparison) -> list[tuple[str, str]]:
-    """Return lines of a name and a sentence, for a comparison whose split is possible."""
+    """Return the protocol as (name, sentence) lines; the comparison's split must be possible."""
     data, training, models = (
         comparison.base.data,
         comparison.base.training,

@@ -41,7 +41,7 @@ def choose_quick_comparison() -> Comparison:
 
 
 def side_bar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
-    """Draw all choices; return the comparison that they make, or None, with a sentence.
+    """Draw all choices; return their comparison, or draw why there is none and return None.
 
     Args:
         teachers: The stored teachers' cards by name.
@@ -73,7 +73,7 @@ def _methods_widget(chosen: CompareLink) -> None:
         args=("methods",),
         placeholder="at least one",
         accept_new_options=True,
-        help="One with options of its own is typed as bikd:prior=both,meta_loss=mix.",
+        help="Type a method with its own options as bikd:prior=both,meta_loss=mix.",
     )
 
 
@@ -86,7 +86,7 @@ def _seeds_widget(chosen: CompareLink) -> None:
         on_change=_take,
         args=("seeds",),
         help="Whole numbers, separated by commas, or a range as 0-9. Three are enough for a first "
-        "look; narrow intervals want ten.",
+        "look; narrow intervals need ten.",
     )
 
 
@@ -100,7 +100,7 @@ def _reference_widget(chosen: CompareLink) -> None:
         key=key_showing("reference", reference if options else None),
         on_change=_take,
         args=("reference",),
-        help="The method that the others' leads are over, seed by seed.",
+        help="The method that the others are compared with, seed by seed.",
     )
 
 
@@ -114,7 +114,7 @@ def _counts_widget(chosen: CompareLink) -> None:
         key=key_showing("counts", chosen.counts),
         on_change=_take,
         args=("counts",),
-        help="The last one, or that of the lowest loss on D_val: the test set never chooses.",
+        help="The last one, or the one with the lowest D_val loss: the test set never chooses.",
         width="stretch",
     )
 
@@ -128,8 +128,8 @@ def _faults_widget(chosen: CompareLink) -> None:
         key=key_showing("faults", list(chosen.faults)),
         on_change=_take,
         args=("faults",),
-        placeholder="none: it is fair",
-        help="What each of them is worth can be seen by choosing it.",
+        placeholder="none: a fair comparison",
+        help="Choose one to see how much it changes.",
     )
 
 
@@ -151,9 +151,9 @@ def _method_of(entry: str) -> str:
 
 
 def title_of(entry: str) -> str:
-    """Return a method's usual name, with the options that the entry has of its own.
+    """Return a method's usual name, with the entry's own options.
 
-    What was typed and is no method stays as it is: the sentence about it names it.
+    Text that names no method is returned unchanged: the complaint about it quotes it.
     """
     try:
         return label_of(entry)

@@ -21,10 +21,10 @@ from bikd_core.studies import Comparison, PlannedRun, queue_missing, seconds_to_
 _STARTING = threading.Lock()  # two browsers that start the same comparison start it once
 
 
-def buttons(comparison: Comparison | None, places: Sequence[PlannedRun]) -> None:
+def buttons(comparison: Comparison | None, planned: Sequence[PlannedRun]) -> None:
     """Draw Start and Stop, and how long it will take."""
-    missing = [place for place in places if place.is_missing]
-    active = [place for place in places if place.is_active]
+    missing = [each for each in planned if each.is_missing]
+    active = [each for each in planned if each.is_active]
     refusal = _refusal(active)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -34,8 +34,8 @@ def buttons(comparison: Comparison | None, places: Sequence[PlannedRun]) -> None
             icon=":material/play_arrow:",
             disabled=not missing,
             on_click=_start,
-            args=(comparison, places),
-            help="Trains what is missing: a run that is there already is not trained again.",
+            args=(comparison, planned),
+            help="Trains the missing runs; existing runs are not trained again.",
         )
         st.button(
             "Stop",
@@ -47,7 +47,7 @@ def buttons(comparison: Comparison | None, places: Sequence[PlannedRun]) -> None
             help=refusal or "Ends the runs of this comparison; Start goes on with them later.",
         )
         if comparison is not None and missing:
-            _estimate(places, is_idle=not active)
+            _estimate(planned, is_idle=not active)
     confirm_long_start(
         "Start such a long comparison?",
         "It can be stopped at any time, and goes on later: no finished run is repeated.",
@@ -62,38 +62,38 @@ def _start_label(comparison: Comparison | None, missing: Sequence[PlannedRun]) -
 
 def _refusal(active: Sequence[PlannedRun]) -> str:
     """Return why this browser may stop none of the runs; "" if it may stop one."""
-    refusals = [access.refusal(place.run.folder) for place in active if place.run]
+    refusals = [access.refusal(each.run.folder) for each in active if each.run]
     return refusals[0] if refusals and all(refusals) else ""
 
 
 # How long --------------------------------------------------------------------------------------
 
 
-def _estimate(places: Sequence[PlannedRun], *, is_idle: bool) -> None:
+def _estimate(planned: Sequence[PlannedRun], *, is_idle: bool) -> None:
     estimate = session().comparison_estimate
-    estimate.set_subject(tuple(place.config for place in places if not place.is_done))
+    estimate.set_subject(tuple(each.config for each in planned if not each.is_done))
 
     def ask() -> float | None:
-        return _seconds(places) if estimate.seconds is None else estimate.seconds
+        return _seconds(planned) if estimate.seconds is None else estimate.seconds
 
     show_estimate(
         estimate, ask, is_idle=is_idle, key="comparison_estimate", max_asked=2 * MAX_ASKED
     )
 
 
-def _seconds(places: Sequence[PlannedRun]) -> float | None:
-    """Return how long Start would train: what only others can resume begins from its start."""
+def _seconds(planned: Sequence[PlannedRun]) -> float | None:
+    """Return how long Start would train; runs that only others may resume begin anew."""
     as_started = [
-        place._replace(run=None)
-        if place.is_missing and place.run is not None and access.refusal(place.run.folder)
-        else place
-        for place in places
+        each._replace(run=None)
+        if each.is_missing and each.run is not None and access.refusal(each.run.folder)
+        else each
+        for each in planned
     ]
     return seconds_to_go(as_started, engine.manager())
 
 
 def time_in_words() -> str:
-    """Return how long the chosen comparison will train; "" while nobody knows."""
+    """Return how long the chosen comparison will train; "" while that is unknown."""
     seconds = session().comparison_estimate.seconds
     return (
         "" if seconds is None else f"about {status.duration(seconds)} of training on this machine"
@@ -103,15 +103,15 @@ def time_in_words() -> str:
 # Starting and stopping -------------------------------------------------------------------------
 
 
-def _start(comparison: Comparison, places: Sequence[PlannedRun]) -> None:
+def _start(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
     """Start what is missing, or ask first if it is going to take long."""
     session().forget_complaints()
-    seconds = attempt(lambda: _seconds(places))
+    seconds = attempt(lambda: _seconds(planned))
     start_or_ask(seconds, partial(start_now, comparison))
 
 
 def start_now(comparison: Comparison) -> None:
-    """Queue what is missing; the runs belong to this browser.
+    """Queue the missing runs, which then belong to this browser.
 
     A run that ended early and belongs to somebody else stays as it is: another one begins.
     """
@@ -140,7 +140,7 @@ def start_now(comparison: Comparison) -> None:
 def _stop(active: Sequence[PlannedRun]) -> None:
     """Stop the waiting runs first, or each would begin when the one before it has ended."""
     session().forget_complaints()
-    runs = [place.run for place in active if place.run is not None]
+    runs = [each.run for each in active if each.run is not None]
     for run in sorted(runs, key=lambda run: run.state != "queued"):
         attempt(partial(_stop_one, run.run_id))
 
@@ -152,26 +152,26 @@ def _stop_one(run_id: str) -> None:
 # Progress --------------------------------------------------------------------------------------
 
 
-def progress(places: Sequence[PlannedRun]) -> None:
+def progress(planned: Sequence[PlannedRun]) -> None:
     """Draw how many runs are done, which one trains now, and what failed for which reason."""
-    done = sum(place.is_done for place in places)
-    words = [f"{done} of {len(places)} runs"]
-    training = next((p for p in places if p.is_active and p.run and p.run.state != "queued"), None)
-    share = done / len(places)
+    done = sum(each.is_done for each in planned)
+    words = [f"{done} of {len(planned)} runs"]
+    training = next((p for p in planned if p.is_active and p.run and p.run.state != "queued"), None)
+    share = done / len(planned)
     if training is not None and training.run is not None:
         words.append(_progress_of(training, training.run))
-        share += len(training.run.epochs) / training.config.training.epochs / len(places)
-    elif any(place.is_active for place in places):
+        share += len(training.run.epochs) / training.config.training.epochs / len(planned)
+    elif any(each.is_active for each in planned):
         words.append("waiting for the runs before them")
     st.progress(min(1.0, share), text=" · ".join(words))
-    for place in places:
-        if place.run is not None and place.run.state == "failed":
+    for each in planned:
+        if each.run is not None and each.run.state == "failed":
             st.error(
-                f"{title_of(place.method)}, seed {place.seed}, failed and does not count: "
-                f"{place.run.reason}"
+                f"{title_of(each.method)}, seed {each.seed}, failed and does not count: "
+                f"{each.run.reason}"
             )
 
 
-def _progress_of(place: PlannedRun, run: Snapshot) -> str:
+def _progress_of(planned: PlannedRun, run: Snapshot) -> str:
     name, words = status.headline(run)
-    return f"{title_of(place.method)}, seed {place.seed}: {name} {words}"
+    return f"{title_of(planned.method)}, seed {planned.seed}: {name} {words}"

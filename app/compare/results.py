@@ -31,11 +31,11 @@ _DRAW = {
 }
 
 
-def show(comparison: Comparison, places: Sequence[PlannedRun]) -> None:
-    """Draw all that the finished runs say."""
-    done = tuple((place.run.run_id) for place in places if place.run and place.is_done)
+def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
+    """Draw the results of the finished runs."""
+    done = tuple((each.run.run_id) for each in planned if each.run and each.is_done)
     results, drawings = _evaluated(
-        _identity(comparison), done, _comparison=comparison, _places=places
+        _identity(comparison), done, _comparison=comparison, _planned=planned
     )
     for row in _ROWS:
         columns = st.columns(len(row), gap="medium")
@@ -48,8 +48,8 @@ def show(comparison: Comparison, places: Sequence[PlannedRun]) -> None:
                     on_point=_open_point if name == "who_wins" else None,
                 )
     _table(results)
-    _downloads(comparison, places, results)
-    _runs(places)
+    _downloads(comparison, planned, results)
+    _runs(planned)
 
 
 def _identity(comparison: Comparison) -> str:
@@ -63,18 +63,18 @@ def _evaluated(
     done: tuple[str, ...],
     *,
     _comparison: Comparison,
-    _places: Sequence[PlannedRun],
+    _planned: Sequence[PlannedRun],
 ) -> tuple[Results, Mapping[str, Drawing]]:
     """Return results and figures; made once for all browsers, whenever a run has finished."""
-    results = results_of(_comparison, _places)
+    results = results_of(_comparison, _planned)
     return results, {name: draw(results) for name, draw in _DRAW.items()}
 
 
-def results_of(comparison: Comparison, places: Sequence[PlannedRun]) -> Results:
-    """Return the answer of the finished runs, and what its figures need besides."""
-    done = [(place, place.run) for place in places if place.run is not None and place.is_done]
+def results_of(comparison: Comparison, planned: Sequence[PlannedRun]) -> Results:
+    """Return the answer of the finished runs, with what its figures need."""
+    done = [(each, each.run) for each in planned if each.run is not None and each.is_done]
     by_method = {
-        method: [(place, run) for place, run in done if place.method == method]
+        method: [(each, run) for each, run in done if each.method == method]
         for method in comparison.methods
     }
     data = comparison.base.data
@@ -83,11 +83,11 @@ def results_of(comparison: Comparison, places: Sequence[PlannedRun]) -> Results:
         reference=comparison.reference,
         reference_name=title_of(comparison.reference),
         epochs={
-            method: {place.seed: comparison.epoch_of(run) for place, run in runs_of}
+            method: {each.seed: comparison.epoch_of(run) for each, run in runs_of}
             for method, runs_of in by_method.items()
         },
         run_ids={
-            method: {place.seed: run.run_id for place, run in runs_of}
+            method: {each.seed: run.run_id for each, run in runs_of}
             for method, runs_of in by_method.items()
         },
         class_names=facts_of(data.dataset).class_names,
@@ -99,7 +99,7 @@ def results_of(comparison: Comparison, places: Sequence[PlannedRun]) -> Results:
 
 
 def _open_point(point: Mapping[str, Any]) -> None:
-    """Open the run of the seed's dot that was clicked, in the Lab, when the page is drawn next."""
+    """Open the run of the clicked dot in the Lab, when the page is next drawn."""
     run_id = point.get("customdata")
     if not isinstance(run_id, str):
         return
@@ -110,21 +110,21 @@ def _open_point(point: Mapping[str, Any]) -> None:
         session().opens_lab = True
 
 
-def _runs(places: Sequence[PlannedRun]) -> None:
+def _runs(planned: Sequence[PlannedRun]) -> None:
     """Draw each run with its state and a link; the failed ones are named elsewhere too."""
-    with st.expander(f"All {len(places)} runs, each with its link"):
+    with st.expander(f"All {len(planned)} runs, each with its link"):
         st.dataframe(
             [
                 {
-                    "method": title_of(place.method),
-                    "seed": place.seed,
-                    "state": place.run.state if place.run else "missing",
-                    "balanced": 100 * place.run.epochs[-1].accuracy
-                    if place.run and place.run.epochs
+                    "method": title_of(each.method),
+                    "seed": each.seed,
+                    "state": each.run.state if each.run else "missing",
+                    "balanced": 100 * each.run.epochs[-1].accuracy
+                    if each.run and each.run.epochs
                     else None,
-                    "run": _link(place.run.run_id) if place.run else None,
+                    "run": _link(each.run.run_id) if each.run else None,
                 }
-                for place in places
+                for each in planned
             ],
             column_config={
                 "method": st.column_config.TextColumn("Method"),
@@ -201,11 +201,11 @@ def _table(results: Results) -> None:
 _FILES = {"CSV": ".csv", "Parquet": ".parquet", "LaTeX": ".tex", "Markdown": ".md"}
 
 
-def _downloads(comparison: Comparison, places: Sequence[PlannedRun], results: Results) -> None:
+def _downloads(comparison: Comparison, planned: Sequence[PlannedRun], results: Results) -> None:
     """Draw buttons for the table as files, each with its protocol; made when asked for."""
     if not results.lines:
         return
-    runs = [place.run for place in places if place.run is not None]
+    runs = [each.run for each in planned if each.run is not None]
     with st.container(horizontal=True, gap="small", key="downloads"):
         for name, ending in _FILES.items():
             st.download_button(

@@ -23,12 +23,12 @@ def control_keys(
     lost: Sequence[str],
     on_keys: Callable[[object], None],
 ) -> None:
-    """Let the browser keep keys; draws nothing.
+    """Let the browser store keys; draw nothing.
 
     Args:
-        asks: The browser is to send all keys that it has, if it has any.
+        asks: Whether to ask the browser for its keys; it answers only if it has some.
         gained: Keys to keep from now on, by run id.
-        lost: Runs whose keys are of no use any more.
+        lost: Runs whose keys are no longer of use.
         on_keys: Called with what the browser sends, which may be anything, before the script runs
             again.
     """

@@ -59,7 +59,7 @@ function makeSection() {
   return { part, head, grid, blanks: [] };
 }
 
-// The children of an element become these, in this order; what stays is not touched.
+// Makes these the children of an element, in this order; children that stay are not touched.
 function arrange(parent, children) {
   children.forEach((child, at) => {
     if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null);

@@ -1,4 +1,4 @@
-"""Pictures as buttons: a gallery of them, or one of them large."""
+"""Pictures as buttons: a gallery, or a single large picture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _mount = st.components.v2.component(
 
 
 class Picture(TypedDict):
-    """One picture; text all through."""
+    """One picture and its words, as the browser needs them."""
 
     id: int  # its original index
     image: str  # a data URI; "" where there is none on this machine
@@ -32,12 +32,12 @@ class Picture(TypedDict):
 
 
 class Gallery(NamedTuple):
-    """What is shown; without pictures it takes the same place, and the sentence says why."""
+    """A gallery. Without pictures it takes the same space, and its sentence says why."""
 
     title: str  # the question it answers; "" for none
     sentence: str
     sections: Sequence[tuple[str, Sequence[Picture]]]  # a title and its pictures
-    places: int  # pictures that there is room for, whether they are there or not
+    places: int  # pictures to leave room for, even if there are fewer
     columns: int
 
 
@@ -48,8 +48,8 @@ def gallery(
 
     Args:
         shown: What to draw.
-        key: Of the element; the same from draw to draw.
-        selected: The picture that is looked at.
+        key: The element's key, the same in every draw.
+        selected: The id of the open picture.
         on_pick: Called before the script runs again.
     """
     _mount(

@@ -48,8 +48,8 @@ def live_plot(
     """Draw a figure with its question and its sentence.
 
     Args:
-        drawing: What to draw; an empty one takes the same place.
-        key: Of the element; the same from draw to draw.
+        drawing: What to draw; an empty one takes the same space.
+        key: The element's key, the same in every draw.
         keep_zoom_of: Zoom lasts as long as this text, the run's id for instance, is the same.
         is_small: Without mode bar and zoom, in small print: for the side bar.
         on_point: Called when somebody clicks on a point, before the script runs again, with the

@@ -1,4 +1,4 @@
-// A slider that tells its value while it is dragged, and once more, as settled, when it is let go.
+// A slider that tells its value while it is dragged, and once more, as settled, when it is released.
 
 const sliders = new WeakMap(); // parentElement -> state of one slider
 const SEND_EVERY = 120; // ms, while dragging

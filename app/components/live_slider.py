@@ -31,11 +31,11 @@ def live_slider(
     """Draw the slider; return True in the one script run after it was released.
 
     Args:
-        label: For those who cannot see it.
-        key: Of the element.
-        low: One end.
-        high: The other end, above `low`.
-        value: What it shows, in that range, unless a hand is on it.
+        label: The name that screen readers announce.
+        key: The element's key.
+        low: The lower end.
+        high: The upper end.
+        value: Its value, in that range, unless the user is dragging it.
         on_move: Called with the new value, in that range, before the script runs again.
     """
 
@@ -54,7 +54,7 @@ def live_slider(
 
 
 def _number(value: object) -> float | None:
-    """Return a browser's value, which may be anything, as a number; None if it is none."""
+    """Return a browser's value, which may be anything, as a number; None if it is not one."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if math.isfinite(value) else None

@@ -8,7 +8,7 @@ import streamlit as st
 
 
 def reported(key: str, name: str) -> Any:
-    """Return what the component with that key last reported under a name; None: nothing yet."""
+    """Return what the component with that key last reported under a name; None if nothing yet."""
     state: Any = st.session_state.get(key)
     return state.get(name) if state else None
 

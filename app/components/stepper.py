@@ -1,7 +1,7 @@
 """The walk through recorded steps: phases, Back and Next, a choice of steps, buttons for more.
 
-Not Streamlit's own widgets: these would have to live in the polled part of the page, as the
-list of steps grows there, and would lose what a hand does to them.
+Streamlit's own widgets would have to live in the polled part of the page, where the list of steps
+grows, and would lose what the user does to them meanwhile.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _mount = st.components.v2.component(
 
 
 class Place(NamedTuple):
-    """Where the viewer stands."""
+    """The place where the viewer stands."""
 
     phase: int  # from 0
     step: int | None  # None: follow the newest
@@ -43,12 +43,12 @@ def stepper(
     """Draw the bar; return where it stands.
 
     Args:
-        key: One for each run.
+        key: The element's key, one for each run.
         phases: Their names, in order.
         steps: The epoch of each recorded step, by step, rising.
         newest: The step that is shown to a viewer who follows the newest; 0: none is recorded.
         why_not: Why the run cannot be asked for another step; "" if it can.
-        start: Where to begin, if nobody has moved yet; what does not exist is left out.
+        start: Where to begin until somebody moves; a phase or step that does not exist is ignored.
         on_ask: Called when somebody asks for one, before the script runs again.
     """
     place = _existing(place_of(key, start), len(phases), steps)

@@ -1,4 +1,4 @@
-// The epoch slider. While a hand is on it, what the server says waits: the thumb never jumps.
+// The epoch slider. While it is dragged, the server's values wait: the thumb never jumps.
 // It also plays: one epoch after the other, each when the server has answered to the one before.
 
 const timelines = new WeakMap(); // parentElement -> state of one slider
@@ -124,7 +124,7 @@ function play(state) {
   playOn(state);
 }
 
-// Without settling: a hand on the slider does that itself when it lets go.
+// Does not settle: whoever drags the slider does that by releasing it.
 function pause(state) {
   clearTimeout(state.turn);
   state.turn = null;
@@ -208,10 +208,10 @@ function hearKey(state, event) {
   if (key === "ArrowRight" && shownEpoch(state) >= done) return; // goes on following
   if (state.isPlaying) pause(state);
   choose(state, key === "End" ? null : shownEpoch(state) + epochs[key]);
-  state.keyDown = key; // settled when it is let go
+  state.keyDown = key; // settled when it is released
 }
 
-function letKeyGo(state) {
+function releaseKey(state) {
   state.keyDown = null;
   settle(state);
 }
@@ -226,11 +226,11 @@ function hearPage(state) {
   };
   hear(document, "keydown", (event) => hearKey(state, event));
   hear(document, "keyup", ({ key }) => {
-    if (state.keyDown === key) letKeyGo(state);
+    if (state.keyDown === key) releaseKey(state);
   });
-  // Of a key that is let go elsewhere nobody hears.
+  // A key released elsewhere sends no event here.
   hear(window, "blur", () => {
-    if (state.keyDown) letKeyGo(state);
+    if (state.keyDown) releaseKey(state);
   });
   // Nothing is sent while nobody looks.
   hear(document, "visibilitychange", () => {
@@ -243,7 +243,7 @@ function hearHand(state) {
     if (state.isPlaying) pause(state);
     choose(state, Number(state.slider.value));
   });
-  state.slider.addEventListener("change", () => settle(state)); // let go
+  state.slider.addEventListener("change", () => settle(state)); // released
   state.back.addEventListener("click", () => jump(state, shownEpoch(state) - 1));
   state.forward.addEventListener("click", () => jump(state, shownEpoch(state) + 1));
   state.live.addEventListener("click", () => jump(state, null));

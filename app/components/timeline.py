@@ -1,7 +1,7 @@
-"""The one epoch slider: it goes back in time, or follows the training.
+"""The epoch slider, which goes back in time or follows the training.
 
-Not `st.slider`: that one would have to live in the polled part of the page to follow, where a
-new value from the server would take it out of the hand that drags it.
+`st.slider` would have to live in the polled part of the page to follow, where a new value from the
+server would interrupt whoever drags it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _mount = st.components.v2.component(
 
 
 class Choice(NamedTuple):
-    """Epochs; None is the newest, whichever that is."""
+    """The chosen epochs; None is the newest, whichever that is."""
 
-    epoch: int | None  # chosen now, perhaps on the way elsewhere
+    epoch: int | None  # chosen now, perhaps in the middle of a drag
     settled: int | None  # chosen when the slider was last released
 
 
@@ -33,9 +33,9 @@ def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | N
     """Draw the slider; return what is chosen.
 
     Args:
-        key: One for each run.
-        planned: Epochs that the run is to have: the slider's fixed end.
-        done: Epochs that can be looked at; the slider stops there.
+        key: The element's key, one for each run.
+        planned: Planned epochs of the run: the slider's fixed end.
+        done: Finished epochs; the slider stops there.
         is_live: Whether more will come.
         start: The epoch to begin at, if nothing was chosen yet.
     """
@@ -51,7 +51,7 @@ def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | N
 
 
 def _chosen_epoch(key: str, start: int | None) -> Any:
-    """Return what the slider says, before it is drawn; a browser sent it."""
+    """Return the slider's value before it is drawn, unchecked: a browser sent it."""
     return start if st.session_state.get(key) is None else reported(key, "epoch")
 
 

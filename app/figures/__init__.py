@@ -1,4 +1,4 @@
-"""Pure functions from what a run yields to figures, as plain Plotly dicts with their words.
+"""Pure functions from what a run yields to figures: plain Plotly dicts with title and texts.
 
 Fractions come in, percent is drawn. Classes are sorted head to tail here and nowhere else.
 """

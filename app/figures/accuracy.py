@@ -38,7 +38,7 @@ def accuracy_over_epochs(
         epochs: At least one, from epoch 1 on.
         controls: Changes made while it trained: marked as lines.
         chosen: The epoch looked at.
-        planned: Epochs that the run is to have.
+        planned: Planned epochs of the run.
     """
     values = {
         "balanced": [epoch.accuracy for epoch in epochs],
@@ -96,7 +96,7 @@ def line_over_epochs(
 
 
 def thinned(every: int) -> str:
-    """Return the words for a line of which not every epoch is drawn; "" if every one is."""
+    """Return the sentence about epochs that a line leaves out; "" if it draws every one."""
     return f" One epoch in {every} is drawn." if every > 1 else ""
 
 

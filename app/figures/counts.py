@@ -13,7 +13,7 @@ def class_counts(class_names: tuple[str, ...], counts: tuple[int, ...]) -> Drawi
 
     Args:
         class_names: In label order, at least three.
-        counts: Likewise.
+        counts: Training images of each class, in the same order.
     """
     rows = rows_of(class_names, counts)
     largest, smallest = rows.counts[0], rows.counts[-1]

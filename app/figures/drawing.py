@@ -1,4 +1,4 @@
-"""What every figure is: a question, a picture, a sentence that reads it; and its looks."""
+"""The form of every figure (a question, a plot, a sentence that answers it) and its style."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_CLASSES_SHOWN = 20  # beyond, classes are drawn as groups, or without their 
 
 
 class Drawing(NamedTuple):
-    """One figure, whole; JSON all through. Without traces it is empty, and says why."""
+    """One complete figure of plain JSON values. Without traces it is empty and says why."""
 
     title: str  # the question it answers
     sentence: str  # the answer, computed; for an empty one: why there is none
@@ -36,7 +36,7 @@ class Drawing(NamedTuple):
 
 
 def empty(title: str, why: str, height: int = HEIGHT) -> Drawing:
-    """Return a figure that cannot be drawn: it takes the same place and says why."""
+    """Return an empty figure that takes the same space and says why it cannot be drawn."""
     return Drawing(title, why, f"{title} {why}", [], {}, height)
 
 

@@ -42,7 +42,7 @@ def outer_losses(
         epochs: At least one, from epoch 1 on.
         controls: Changes made while it trained: marked as lines.
         chosen: The epoch looked at.
-        planned: Epochs that the run is to have.
+        planned: Planned epochs of the run.
     """
     every = math.ceil(len(epochs) / MAX_POINTS)
     lines = {

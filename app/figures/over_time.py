@@ -52,7 +52,7 @@ def weights_over_time(
         counts: [E, 2, 64] images by weight, of hard and of soft; 0 in epochs without histograms.
         whose: Which images these are, in words that come before "images".
         chosen: The epoch looked at.
-        planned: Epochs that the run is to have.
+        planned: Planned epochs of the run.
     """
     if not counts.any():
         return empty(OVER_TIME_QUESTION, "This run kept no weight histograms.", HEIGHT)

@@ -41,7 +41,7 @@ def picture_weights(
         what: The picture, as a sentence names it: "this digit 9".
         every: Epochs from one value to the next.
         chosen: The epoch looked at.
-        planned: Epochs that the run is to have.
+        planned: Planned epochs of the run.
     """
     at = (chosen - 1) // every
     sentence = (
@@ -65,7 +65,7 @@ def picture_losses(
 ) -> Drawing:
     """Return the student's and the teacher's cross-entropy on one picture, in nats.
 
-    Arguments as `picture_weights`; `teacher` is None for a method without one.
+    Arguments are those of `picture_weights`; `teacher` is None for a method without one.
     """
     now = student[(chosen - 1) // every]
     lines = {"student": (student, THEME_TEXT, "solid")}
@@ -96,7 +96,7 @@ def picture_influence(
 ) -> Drawing:
     """Return the pull of one picture's two losses on the validation loss: −v·∇L, v = ∇L_val(θ').
 
-    Negative: the validation set wants more of that loss. Arguments as `picture_weights`.
+    Negative: the validation set wants more of that loss. Arguments are those of `picture_weights`.
     """
     at = (chosen - 1) // every
     wants = [

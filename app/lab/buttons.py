@@ -27,7 +27,7 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
     """Draw all buttons, enabled as the open run's state allows.
 
     Args:
-        config: What the controls ask for; None: it is not possible.
+        config: The config of the controls; None if it is not possible.
         snapshot: The open run.
         second: The run beside it.
     """
@@ -75,7 +75,7 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
 
 
 def _pause_or_resume(snapshot: Snapshot | None, refusal: str) -> None:
-    """One button: Pause, Resume of a paused run, or Resume of one that ended early."""
+    """Draw one button: Pause, or Resume for a run that is paused or ended early."""
     if snapshot is not None and snapshot.can_resume:
         action, label, icon = "resume_from_checkpoint", "Resume", "resume"
     elif snapshot is not None and snapshot.state == "paused":

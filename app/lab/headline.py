@@ -40,7 +40,7 @@ def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") 
 
 
 def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> None:
-    """Draw both runs' lines side by side, and in what the runs differ."""
+    """Draw both runs' lines side by side, and how the runs differ."""
     columns = st.columns(2, gap="medium")
     for side, run, epoch, column in zip("AB", runs, epochs, columns, strict=True):
         with column:

@@ -26,7 +26,7 @@ def _check_view(name: str) -> str:
 
 
 class LabLink(Link):
-    """What the Lab's address says apart from the controls and the views' own parameters."""
+    """The Lab's part of the address, without the controls and the views' own parameters."""
 
     run: str = Field("", description="the id of a run")
     key: str | None = Field(None, description="the control key of the run")  # is never written
@@ -45,41 +45,41 @@ class LabLink(Link):
     by: Literal["groups", "classes"] = Field("groups", description="groups or classes")
 
 
-#: Names of parameters that are no controls.
+#: Names of parameters that are not controls.
 PARAMETERS = frozenset(LabLink.parameters()).union(
     *(view.link.parameters() for view in views.VIEWS if view.link is not None)
 )
 
 
-def of_run(num_epochs: int) -> type[LabLink]:
-    """Return the model of the links to a run of so many epochs."""
+def link_to_run(num_epochs: int) -> type[LabLink]:
+    """Return the link model for a run with this many epochs."""
     words = f"a whole number from 1 to {num_epochs}"
     whole = Field(None, ge=1, le=num_epochs, title="the newest epoch", description=words)
     return create_model("LabLink", __base__=LabLink, epoch=(WholeNumber | None, whole))
 
 
 def take_link(parameters: Mapping[str, str]) -> None:
-    """Show what an address says; complain about what is not possible."""
+    """Show the run and the view that an address names; complain about impossible values."""
     now = session()
     now.run, now.second_run = parameters.get("run", ""), parameters.get("with", "")
     snapshot = open_run()
-    model = LabLink if snapshot is None else of_run(snapshot.config.training.epochs)
+    model = LabLink if snapshot is None else link_to_run(snapshot.config.training.epochs)
     link, complaints = model.read(parameters)
     now.complaints += complaints + views.take_links(parameters)
     now.picture, now.linked_epoch = link.picture, link.epoch
     now.view, now.by = link.view, link.by
-    if link.key is not None:  # out of the address at once: what stands there is a viewer's link
+    if link.key is not None:  # taken out of the address at once, which stays a viewer's link
         now.keys.linked = (link.run, link.key)
         del st.query_params["key"]
     if snapshot is not None and not has_controls(parameters):
-        now.set_controls(snapshot.config)  # a bare link to a run shows what the run was asked
+        now.set_controls(snapshot.config)  # a bare link to a run shows the run's controls
     if snapshot is None and link.epoch is not None:
         now.complain(f"epoch = {link.epoch} needs a run to belong to: open one first.")
         now.linked_epoch = None
 
 
 def written_link() -> dict[str, str]:
-    """Return the Lab's parameters as far as they do not depend on how the run is drawn."""
+    """Return those of the Lab's query parameters that do not depend on how the run is drawn."""
     now = session()
     parameters = write_controls(now.controls)
     if now.run:

@@ -47,7 +47,7 @@ def page() -> None:
 
 
 def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> None:
-    """Draw the choice of a view, then all that is shown of the run, again while it trains."""
+    """Draw the choice of a view, then the run in that view, repeatedly while it trains."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _choose_view(runs[0].config.data.dataset)
         view = views.open_view()
@@ -60,7 +60,7 @@ def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> N
 
 
 def _choose_view(dataset: str) -> None:
-    """Draw the bar of the views; and groups or classes, if these are too many for a row each."""
+    """Draw the bar of views, and the choice of groups or classes where there are many classes."""
     views.show_value("view", views.open_view().name)
     st.segmented_control(
         "View",
@@ -97,14 +97,14 @@ def _live(
     kd: Snapshot | None,
     poll_s: float | None,
 ) -> None:
-    """Everything that changes while a run trains; a full rerun where the buttons must change.
+    """Draw all that changes while a run trains; rerun the whole page if the buttons must change.
 
     Args:
         drawn: Id and state of the opened run, and of the one beside it, as the buttons show it.
         view: The view that is open.
         start: The epoch that the link names.
         kd: The run that the opened one's accuracy is compared with.
-        poll_s: How often this is drawn; None: once.
+        poll_s: Seconds between two draws; None to draw once.
     """
     if poll_s is not None and poll_s != audience.poll_s(drawn[0][0]):
         st.rerun()  # an interval cannot be changed from here

@@ -24,7 +24,7 @@ _SHOWN_DIFFERENCES = 4
 def in_words(found: Sequence[Difference]) -> str:
     """Return how run B differs from run A: "B differs only in method: kd instead of bikd"."""
     if not found:
-        return "B was asked the same as A: what differs is chance."
+        return "B has the same controls as A: any difference is chance."
     if len(found) == 1:
         return f"B differs only in {_one_in_words(found[0])}."
     listed = "; ".join(_one_in_words(difference) for difference in found[:_SHOWN_DIFFERENCES])
@@ -152,7 +152,7 @@ def _put_beside(key: str) -> None:
 
 
 def _other_method(snapshot: Snapshot) -> None:
-    """Draw the way to the same run by another method: it is shown if it exists, else started."""
+    """Draw the choice of another method, which shows the same run by it, or starts one."""
     others = [name for name in METHOD_FACTS if name != snapshot.config.method.method]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         method = st.selectbox(

@@ -24,11 +24,11 @@ from bikd_core.teachers.card import TeacherCard
 
 
 def side_bar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig | None:
-    """Draw all controls; return the config that they make, or None, with a sentence.
+    """Draw all controls; return their config, or draw why there is none and return None.
 
     Args:
         teachers: The stored teachers' cards by name.
-        is_idle: The open run, if any, has ended: there is time to estimate the next one.
+        is_idle: Whether no open run trains, so that there is time to estimate the next one.
     """
     _presets()
     config = data_controls()
@@ -46,7 +46,7 @@ def side_bar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig
 
 
 def _presets() -> None:
-    """Draw what to begin from, and the way back to it."""
+    """Draw the choice of a preset, and the button that resets to it."""
     values, made_from = session().controls, session().preset
     preset = PRESETS[made_from]
     wanted = preset.config.flat()

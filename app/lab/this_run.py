@@ -20,7 +20,7 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
 
     Args:
         snapshot: The run.
-        refusal: Why it may only be looked at; "" if it may be changed.
+        refusal: Why this browser may not change the run; "" if it may.
     """
     with st.popover("This run", icon=":material/folder:"):
         folder, run_id = snapshot.folder, snapshot.run_id
@@ -92,13 +92,13 @@ def student_card(snapshot: Snapshot) -> dict[str, Any]:
 
 def _links(run_id: str) -> None:
     """Draw the links to share; the control link only for a browser that has control."""
-    st.caption("Viewer's link: who opens it follows the run, and cannot steer it.")
+    st.caption("Viewer's link: whoever opens it can follow the run, but not steer it.")
     st.code(access.viewers_link(run_id), language=None)
     if link := access.control_link(run_id):
-        st.caption("Control link: who opens it can pause, stop, rename and delete the run too.")
+        st.caption("Control link: whoever opens it can also pause, stop, rename and delete it.")
         st.code(link, language=None)
     if access.is_opened_as_localhost():
-        st.caption("For others, put this machine's name or address in the place of localhost.")
+        st.caption("For others, replace localhost by this machine's name or address.")
 
 
 def _rename(run_id: str) -> None:

@@ -18,7 +18,7 @@ def tuning(snapshot: Snapshot, refusal: str) -> None:
 
     Args:
         snapshot: The run.
-        refusal: Why it may only be looked at; "" if it may be changed.
+        refusal: Why this browser may not change the run; "" if it may.
     """
     run_id = snapshot.run_id
     with st.popover("Tune", icon=":material/tune:", disabled=snapshot.has_ended):
@@ -36,7 +36,7 @@ def tuning(snapshot: Snapshot, refusal: str) -> None:
             disabled=bool(refusal),
             on_change=_set_learning_rate,
             args=(run_id,),
-            help="Of the student's SGD. It falls to a tenth at 2/3 and at 5/6 of the epochs.",
+            help="For the student's SGD. It falls to a tenth at 2/3 and at 5/6 of the epochs.",
         )
         current = _current(snapshot, "speed", None)
         st.select_slider(
@@ -48,7 +48,7 @@ def tuning(snapshot: Snapshot, refusal: str) -> None:
             disabled=bool(refusal),
             on_change=_set_speed,
             args=(run_id,),
-            help="Slower than it could, for a class to follow; the numbers stay the same.",
+            help="Slows the training so that a class can follow; the numbers stay the same.",
         )
 
 

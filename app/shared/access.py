@@ -96,7 +96,7 @@ def claim_teacher(name: str) -> None:
     """Give a teacher that is new or still trains to this browser alone.
 
     Raises:
-        TeacherError: The name is not a plain one.
+        TeacherError: The name is not valid.
         StoreError: Its key cannot be written.
     """
     path = engine.shelf().key_of(name)
@@ -154,7 +154,7 @@ def _take_linked_key(run_id: str, key: str) -> None:
 
 
 def viewers_link(run_id: str) -> str:
-    """Return the link for everybody: who opens it follows the run."""
+    """Return the link for everybody: whoever opens it can follow the run."""
     return f"{_page()}?{urlencode({'run': run_id})}"
 
 
@@ -165,7 +165,7 @@ def control_link(run_id: str) -> str:
 
 
 def is_opened_as_localhost() -> bool:
-    """Return whether the page's address is one by which a machine calls only itself."""
+    """Return whether the page was opened at a loopback address, such as localhost."""
     host = urlsplit(_page()).hostname or ""
     return host in {"", "localhost"} or _is_loopback(host)
 
@@ -181,7 +181,7 @@ def _folder(run_id: str) -> RunFolder:
 def is_on_this_machine() -> bool:
     """Return whether the browser runs on the server's machine.
 
-    Behind a proxy it never counts as such, whatever the proxy says of it.
+    Behind a proxy it never counts as local, whatever the proxy says.
     """
     if any(name in st.context.headers for name in _FORWARDED) or not is_opened_as_localhost():
         return False
@@ -220,7 +220,7 @@ def _receive(sent: object) -> None:
 
 
 def read_keys(sent: object) -> dict[str, str]:
-    """Return what can be keys, by run id, of what a browser sent, which may be anything."""
+    """Return the possible keys, by run id, in what a browser sent, which may be anything."""
     pairs: list[tuple[Any, Any]] = list(sent.items()) if isinstance(sent, Mapping) else []
     return {
         name: key

@@ -1,4 +1,4 @@
-"""The browser's address: whether it was opened anew, and making it say what the page shows."""
+"""The browser's address: whether Back or Forward opened it, and writing what the page shows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ def is_history_navigation() -> bool:
 
 
 def write_address(parameters: Mapping[str, str]) -> None:
-    """Set the query parameters of the browser's address, if they are others."""
+    """Set the query parameters of the browser's address, if they differ."""
     if parameters != dict(st.query_params):
         st.query_params.from_dict(parameters)

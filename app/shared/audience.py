@@ -12,7 +12,7 @@ import streamlit as st
 
 
 class Tier(NamedTuple):
-    """How often each page polls, as long as there are no more than so many pages."""
+    """The interval at which each page polls while at most this many pages follow a run."""
 
     pages: float
     poll_s: float  # at most, and at least 85 % of it

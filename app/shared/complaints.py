@@ -1,4 +1,4 @@
-"""The sentences about what was refused, on the page."""
+"""The complaints on the page: sentences about refused input."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from app.shared.session import session
 
 
 def place_for_complaints() -> DeltaGenerator:
-    """Return where they are drawn: always there, so that what comes after it keeps its place."""
+    """Return the place for complaints, drawn even if empty, so that what follows does not move."""
     return st.container(key="complaints")
 
 
 def show_complaints(place: DeltaGenerator | None = None) -> None:
-    """Draw the sentences, here or in their place."""
+    """Draw the complaints, here or in their place."""
     with place or place_for_complaints():
         for sentence in session().complaints:
             st.warning(sentence)

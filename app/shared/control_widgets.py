@@ -67,7 +67,7 @@ def _choice(
     *,
     is_short: bool = True,
 ) -> None:
-    """A row of buttons for a few short options, else a list."""
+    """Draw a row of buttons for a few short options, else a list."""
     labels = LABELS.get(name, {})
     is_short = is_short and len(options) <= 3 and not labels
     common |= {
@@ -148,7 +148,7 @@ def _step_of(value: float) -> float:
 
 
 def _index(options: Sequence[Any], value: Any) -> int | None:
-    """Return a value's position; None for one that is not possible, which a sentence names."""
+    """Return a value's position; None for an impossible one, which a complaint names."""
     return options.index(value) if value in options else None
 
 

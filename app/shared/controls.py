@@ -32,7 +32,7 @@ OF_ONE_RUN = ("method", "seed")
 
 
 def data_controls() -> RunConfig | None:
-    """Draw what is trained on; return the config of all controls, or None, with a sentence."""
+    """Draw the data controls; return the config of all, or draw why there is none."""
     values = session().controls
     widget("dataset", values)
     widget("imbalance", values)
@@ -77,7 +77,7 @@ def advanced_controls(
 
 
 def all_but(shown: Collection[str]) -> list[str]:
-    """Return the flat names of all controls but some."""
+    """Return the flat names of all controls except those shown."""
     return [name for name in fields() if name not in shown]
 
 

@@ -31,7 +31,7 @@ def read_controls(
 
     Args:
         parameters: The query parameters.
-        others: Names of parameters that are no controls.
+        others: Names of parameters that are not controls.
     """
     given = {name: text for name, text in parameters.items() if name not in others}
     complaints: list[str] = []
@@ -64,7 +64,7 @@ def write_controls(controls: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _problem(given: Mapping[str, str]) -> ConfigError | None:
-    """Return why there can be no run of these controls and defaults for all others; None: can."""
+    """Return why these controls, with defaults for the others, make no run; None if they do."""
     try:
         check_possible(RunConfig.from_flat(given))
     except ConfigError as error:

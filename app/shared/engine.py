@@ -18,7 +18,7 @@ from bikd_core.teachers.card import TeacherError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-# These come with a sentence for people.
+# The message of each of these is a sentence for people.
 _REFUSALS = (ConfigError, StoreError, RunError, TeacherError, UnknownRun, CorruptRunError)
 FIRST_PAINT_S = 2.5  # a page is painted in about that time; until then both cores are its own
 

@@ -39,7 +39,7 @@ def show_estimate(
 def _draw(
     estimate: Estimate, ask: Callable[[], float | None], *, waits: bool, max_asked: int
 ) -> None:
-    """Draw it. The first time only promises: the page is to be painted before steps are timed."""
+    """Draw the estimate; at first only announce it: the page is painted before steps are timed."""
     estimate.times_asked += 1
     if estimate.times_asked > 1 or not waits:
         estimate.seconds = attempt(ask)
@@ -53,4 +53,4 @@ def _in_words(seconds: float | None, *, waits: bool) -> str:
         return f"About {status.duration(seconds)} of training on this machine."
     if waits:
         return "Estimating the time of training …"
-    return "No estimate now: nothing like it has been timed here."
+    return "No estimate now: no similar run has been timed here."

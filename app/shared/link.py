@@ -31,7 +31,7 @@ WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 
 
 class Link(BaseModel):
-    """Base of the links. A field is a query parameter of its name; its default is unwritten.
+    """The base of all links: each field is a query parameter, written unless it has its default.
 
     A subclass gives each field a type, a default, and a `description` that says in words what the
     parameter can be ("a whole number from 1 on"): the sentence about a bad value is made from it.
@@ -64,7 +64,7 @@ class Link(BaseModel):
 
     @classmethod
     def refusal(cls, name: str, text: str, reason: str = "") -> str:
-        """Return what is said about a parameter that is not possible.
+        """Return the complaint about an impossible parameter.
 
         Args:
             name: The parameter.

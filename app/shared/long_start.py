@@ -30,7 +30,7 @@ def confirm_long_start(title: str, *more: str) -> None:
 
     Args:
         title: The question in short.
-        more: What else there is to know, after the time it takes.
+        more: Further sentences, shown after the estimated time.
     """
     pending, session().pending_start = session().pending_start, None
     if pending is not None:

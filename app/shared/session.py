@@ -22,7 +22,7 @@ L = TypeVar("L", bound=Link)
 
 @dataclass
 class ControlKeys:
-    """The control keys of this browser, by run id or "teacher NAME", and what it has yet to hear.
+    """The control keys of this browser, by run id or "teacher NAME", and its news for the browser.
 
     Some may be junk, since a browser sent them.
     """
@@ -120,7 +120,7 @@ class Session:
 
 
 def session() -> Session:
-    """Return this browser's session; made when it is first asked for."""
+    """Return this browser's session, created at its first use."""
     if _KEY not in st.session_state:
         st.session_state[_KEY] = Session()
     held: Session = st.session_state[_KEY]

@@ -25,7 +25,7 @@ def colour_of(snapshot: Snapshot) -> str:
 
 
 def headline(snapshot: Snapshot) -> tuple[str, str]:
-    """Return a run's state and what there is to say: ("training", "7 of 60 · 0.1 s/epoch")."""
+    """Return a run's state and details: ("training", "7 of 60 · 0.1 s/epoch")."""
     planned, done = snapshot.config.training.epochs, len(snapshot.epochs)
     so_far = f"after epoch {done} of {planned}"
     match snapshot.state:
@@ -118,7 +118,7 @@ def duration(seconds: float) -> str:
 
 
 def summary(snapshot: Snapshot) -> str:
-    """Return what a run was asked to do, in one line."""
+    """Return a run's main controls in one line."""
     flat, resolved = snapshot.config.flat(), snapshot.resolved
     words = [f"{flat['dataset']} ×{flat['imbalance_factor']:g}"]
     if flat["imbalance"] != "exponential":

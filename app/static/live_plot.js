@@ -31,8 +31,8 @@ function themeOf(element) {
   };
 }
 
-// Of an exported file. The page's own font is not in it, and what stands in for it may be wider:
-// a font that is found everywhere, and some room around.
+// For exported files, which cannot hold the page's own font: a font that every machine has, and
+// some room around the figure, since that font may be wider.
 const PAPER = { text: "#222222", background: "#ffffff", grid: "#dddddd", font: "Arial, Helvetica, sans-serif" };
 const PAPER_ADDS = { l: 16, r: 26, t: 36, b: 0 }; // px to the margins; above, the title
 const PAPER_WIDTH = 600; // px at least: a title takes that
@@ -51,11 +51,11 @@ function templateOf(theme) {
     layout: {
       font: { color: theme.text, family: theme.font },
       paper_bgcolor: "rgba(0,0,0,0)",
-      plot_bgcolor: theme.background, // plotly.js picks by it what stands out: a transparent one is white to it
+      plot_bgcolor: theme.background, // plotly.js chooses contrasting colours by it, and takes a transparent one for white
       xaxis: axis,
       yaxis: axis,
       hoverlabel: {
-        bgcolor: theme.background, // else words of a hover box lie on the lines under it
+        bgcolor: theme.background, // otherwise the lines show through a hover box
         bordercolor: theme.text,
         font: { size: 14, family: theme.font, color: theme.text },
       },
@@ -172,8 +172,8 @@ function configOf(Plotly, shown) {
   };
 }
 
-// Of what lies upon each other, a point is meant, not the surface under it; of several lines whose
-// hover text is one, the nearest.
+// Where marks overlap, a click means a point rather than the surface under it; where several lines
+// share a hover text, it means the nearest line.
 function meant(shown, points, event) {
   const scattered = points.filter(({ fullData }) => fullData.type === "scatter");
   if (scattered.length < 2 || !event) return scattered[0] ?? points[0];

@@ -12,24 +12,24 @@ from app.shared.session import session
 
 
 class TeachersLink(Link):
-    """What the page's address says apart from the controls."""
+    """The page's part of the address, without the controls."""
 
     shown: str = Field("", description="the name of a stored teacher")  # "": the first one
 
 
-#: Names of parameters that are no controls.
+#: Names of parameters that are not controls.
 PARAMETERS = frozenset(TeachersLink.parameters())
 
 
 def take_link(parameters: Mapping[str, str]) -> None:
-    """Show what an address says; complain about what is not possible."""
+    """Show the teacher that an address names; complain about impossible values."""
     link, complaints = TeachersLink.read(parameters)
     session().set_link(link)
     session().complaints += complaints
 
 
 def written_link() -> dict[str, str]:
-    """Return the parameters of the page as it stands."""
+    """Return the query parameters of the page in its present state."""
     return write_controls(session().controls) | session().link(TeachersLink).write()
 
 

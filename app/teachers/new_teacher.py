@@ -25,7 +25,7 @@ def side_bar() -> RunConfig | None:
     """Draw the controls of a teacher's training: its data, its architecture, its optimiser.
 
     Returns:
-        The config of all controls; None, with a sentence, if it is not possible.
+        The config of all controls; None, with the reason on the page, if it is not possible.
     """
     config = data_controls()
     named_controls(["teacher_model", "epochs"])

@@ -18,7 +18,7 @@ POLL_S = 1.0
 def page() -> None:
     """Draw the whole page, from top to bottom."""
     with st.sidebar:
-        st.markdown("##### Of a new teacher")
+        st.markdown("##### New teacher")
         config = new_teacher.side_bar()
     access.exchange_keys()
     new_teacher.buttons(config)
@@ -31,7 +31,7 @@ def page() -> None:
     if teachers:
         name = stored.shown_teacher(teachers)
         stored.table(teachers)
-        stored.one(name, teachers)
+        stored.show_card(name, teachers)
         write_address(written_link())
     else:
         st.info("No teacher is stored yet: train one, or upload one.", icon=":material/school:")

@@ -61,14 +61,14 @@ def shown_teacher(teachers: Mapping[str, TeacherCard]) -> str:
     """
     name, first = session().link(TeachersLink).shown, next(iter(teachers))
     if name and name not in teachers:
-        session().complain(f"shown = {name[:80]!r} is no stored teacher. {first} is shown.")
+        session().complain(f"shown = {name[:80]!r} is not a stored teacher. {first} is shown.")
         name = ""
     if name in ("", first):
         show_teacher("")
     return name or first
 
 
-def one(name: str, teachers: Mapping[str, TeacherCard]) -> None:
+def show_card(name: str, teachers: Mapping[str, TeacherCard]) -> None:
     """Draw a teacher's card, its figure, and what can be done with it."""
     card, names = teachers[name], list(teachers)
     # Each list of teachers has a widget of its own: what a browser still holds of the list before
@@ -106,7 +106,7 @@ def _take(widget: str) -> None:
 
 
 def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
-    """Return what a card says, as lines of a name and words."""
+    """Return a card's content as (name, words) lines."""
     facts, data = facts_of(card.dataset), card.data
     lines = [
         ("Architecture", card.model),

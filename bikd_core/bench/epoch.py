@@ -51,7 +51,7 @@ CIFAR_WAYS = DIGITS_WAYS | {
 
 
 class Timing(NamedTuple):
-    """How much was trained, and how long it took."""
+    """The amount of training, and the seconds that it took."""
 
     epochs: int
     steps: int

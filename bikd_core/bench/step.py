@@ -60,12 +60,12 @@ class Variant(NamedTuple):
 
     @property
     def is_kd(self) -> bool:
-        """Return whether this is plain KD."""
+        """Whether this is plain KD."""
         return self.name == KD
 
     @property
     def has_hypergradient(self) -> bool:
-        """Return whether the variant computes a hypergradient."""
+        """Whether the variant computes a hypergradient."""
         return "estimator" in self.controls
 
 

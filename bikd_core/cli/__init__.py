@@ -19,7 +19,7 @@ from bikd_core import __version__
 from bikd_core.cli import compare, page, recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
-from bikd_core.cli.driver import Driven, drive
+from bikd_core.cli.driver import EndedRun, drive
 from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
     DataConfig,
@@ -93,8 +93,8 @@ def run(
     """
     config, places = controls.config(), _places(runs_dir, data_dir)
     lens = frozenset(lens_epochs)
-    driven = drive(config, places, name, as_json=as_json, lens_epochs=lens)
-    return _conclude(driven, as_json=as_json)
+    ended = drive(config, places, name, as_json=as_json, lens_epochs=lens)
+    return _conclude(ended, as_json=as_json)
 
 
 @app.command
@@ -118,14 +118,14 @@ def teacher(
     config = RunConfig(data=data, training=training)
     model = teacher_model or config.models.teacher_model
     config = config.changed(student=model, teacher_model=model, method="ce")
-    driven = drive(config, places, name, as_json=False)
-    code = _conclude(driven, as_json=False)
+    ended = drive(config, places, name, as_json=False)
+    code = _conclude(ended, as_json=False)
     if code == FINISHED:
         given = _options(data) + _options(training)
         command = " ".join(["bikd teacher", f"--teacher-model={model}", *given])
         from bikd_core.teachers.creation import store_run
 
-        path = store_run(driven.folder, places.data, output or places.teachers, name, command)
+        path = store_run(ended.folder, places.data, output or places.teachers, name, command)
         print(f"Teacher {path.stem}: {path}")
     return code
 
@@ -194,9 +194,9 @@ def _places(runs_dir: Path | None, data_dir: Path | None) -> Places:
     return dataclasses.replace(places, runs=runs_dir or places.runs, data=data_dir or places.data)
 
 
-def _conclude(driven: Driven, *, as_json: bool) -> int:
+def _conclude(ended: EndedRun, *, as_json: bool) -> int:
     """Print how a run ended and return the exit code."""
-    folder, (state, reason), last = driven
+    folder, (state, reason), last = ended
     if state == "failed":
         _complain(reason)
         _complain(f"Details: {folder.path / 'traceback.txt'}")

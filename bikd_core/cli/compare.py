@@ -160,7 +160,7 @@ def train_missing(configs: Iterable[RunConfig], manager: RunManager, activity: s
     unfinished is resumed here.
 
     Raises:
-        ConfigError: The data set cannot be cut like this, or a model does not take its images.
+        ConfigError: The split is impossible, or a model does not take the data set's images.
         StoreError: A run's folder cannot be written.
     """
     missing = list(configs)

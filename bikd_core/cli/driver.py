@@ -27,7 +27,7 @@ from bikd_core.worker.recording import Outcome, record
 _REFUSALS = (ConfigError, DatasetUnavailable, TeacherError)
 
 
-class Driven(NamedTuple):
+class EndedRun(NamedTuple):
     """A run that has ended."""
 
     folder: RunFolder
@@ -42,7 +42,7 @@ def drive(
     *,
     as_json: bool,
     lens_epochs: frozenset[int] = frozenset(),
-) -> Driven:
+) -> EndedRun:
     """Train a new run and show its progress on the screen.
 
     Args:
@@ -70,7 +70,7 @@ def drive(
         except _REFUSALS:
             folder.delete()
             raise
-    return Driven(folder, outcome, reporter.last)
+    return EndedRun(folder, outcome, reporter.last)
 
 
 def _check_lens(epochs: frozenset[int], planned: int) -> None:

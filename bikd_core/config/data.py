@@ -18,7 +18,7 @@ MAX_SEED = 2**31 - 1
 
 
 class DataConfig(Part):
-    """Which pictures, and how long the tail is."""
+    """The pictures that a run trains on, and the length of their tail."""
 
     dataset: Dataset = Field(
         DEFAULT_SOURCE, title="Data set", description="Where the pictures come from."

@@ -1,4 +1,4 @@
-"""What the controls are: for widgets, command-line options and messages."""
+"""Descriptions of the controls, for widgets, command-line options and messages."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def explain(error: ValidationError) -> str:
         return str(first["ctx"]["error"])  # controls that do not go together
     name = str(first["loc"][-1]) if first["loc"] else "config"
     if first["type"] == "extra_forbidden":
-        return no_control(name)
+        return unknown_control(name)
     if name not in fields():
         return f"{name}: {first['msg']}."
-    value = first.get("ctx", {}).get("tag", first["input"])  # the tag: a method of no known name
+    value = first.get("ctx", {}).get("tag", first["input"])  # the tag: an unknown method's name
     return f"{name} = {_shown(value)} is not possible: {allowed(name)}."
 
 
@@ -99,8 +99,8 @@ def allowed(name: str) -> str:
     return ", ".join(part for part in (f"it must be {kind}", limits, empty) if part)
 
 
-def no_control(name: object) -> str:
-    """Return the sentence about a name that no control has."""
+def unknown_control(name: object) -> str:
+    """Return the message for a name that no control has."""
     return f"There is no control {_shown(name)}; the controls are {', '.join(fields())}."
 
 

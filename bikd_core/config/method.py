@@ -16,7 +16,7 @@ Estimator = Literal["forward", "finite_difference", "unrolled"]
 
 
 class MethodConfig(Part):
-    """How the student learns: the method, and in the models that extend this one its options."""
+    """The method by which the student learns; the models that extend this one add its options."""
 
     method: str = Field(
         "bikd", title="Method", description="Training objective: BiKD or one of its rivals."
@@ -24,7 +24,7 @@ class MethodConfig(Part):
 
 
 class TeacherOptions(MethodConfig):
-    """What every method with a teacher reads."""
+    """The options of every method with a teacher."""
 
     temperature: float = Field(
         4.0,
@@ -36,7 +36,7 @@ class TeacherOptions(MethodConfig):
 
 
 class WeightNetOptions(MethodConfig):
-    """What every method with a weight net reads."""
+    """The options of every method with a weight net."""
 
     inner_steps: int = Field(
         1,
@@ -77,7 +77,7 @@ class WeightNetOptions(MethodConfig):
 
 
 class TeacherAndWeightNetOptions(TeacherOptions, WeightNetOptions):
-    """What every method with both reads."""
+    """The options of every method with a teacher and a weight net."""
 
     meta_loss: Literal["hard", "soft", "mix"] = Field(
         "hard",

@@ -1,4 +1,4 @@
-"""What a method says about itself, read from its file without importing it: the file needs torch.
+"""The facts of each method, read from its file without importing it, since the file needs torch.
 
 A new method is one file in `bikd_core/methods`, and a second one in `bikd_core/config/methods` if
 it has options of its own. Its name is the file's; the command line, the page and comparisons find

@@ -23,7 +23,7 @@ else:
 
 
 class ModelConfig(Part):
-    """Who teaches and who learns."""
+    """The teacher and the student, with their architectures."""
 
     teacher: Annotated[str, OnlyWith("needs_teacher")] = Field(
         "auto",

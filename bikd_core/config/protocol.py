@@ -10,7 +10,7 @@ from bikd_core.config.part import OnlyWith, Part
 
 
 class ProtocolConfig(Part):
-    """What D_val is used for besides the weight net, and which published faults are restored."""
+    """The uses of D_val besides the weight net, and the published faults that are restored."""
 
     train_on_val: Literal["no", "mixed", "batch"] = Field(
         "no",

@@ -14,8 +14,8 @@ from bikd_core.config.describe import (
     explain,
     fields,
     is_read_by,
-    no_control,
     part_of,
+    unknown_control,
 )
 from bikd_core.config.method import MethodConfig, WeightNetOptions
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions, AnyMethodConfig
@@ -116,7 +116,7 @@ class RunConfig(Part):
         parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
         for name, value in values.items():
             if name not in fields():
-                raise ConfigError(no_control(name))
+                raise ConfigError(unknown_control(name))
             parts[part_of(name)][name] = value
         try:
             config = cls.model_validate(parts)
@@ -155,7 +155,7 @@ def _without_unread(options: Any) -> Any:
 
 
 def _defaults_of_the_source(data: Any) -> dict[str, Any]:
-    """Return what a data part's source changes of the defaults; an invalid part changes nothing."""
+    """Return the defaults that a data part's source changes; none if the part is invalid."""
     dataset = data.get("dataset", DEFAULT_SOURCE) if isinstance(data, dict) else None
     facts = SOURCE_FACTS.get(str(dataset))
     return facts.defaults if facts else {}

@@ -1,4 +1,4 @@
-"""What a data source says of itself, read from its file without importing the file.
+"""The facts of each data source, read from its file without importing the file.
 
 One file in `bikd_core/data/sources` is all that a new source takes. Its name is the file's; the
 command line, the page and the defaults of a run find the rest in the file's `FACTS`.
@@ -17,7 +17,7 @@ DEFAULT_SOURCE = "digits"
 
 
 class SourceFacts(BaseModel):
-    """What is known of a data set before one of its images is read.
+    """The facts of a data set that are known before an image is read.
 
     The pool holds the images that D_val and the training set are taken from.
     """

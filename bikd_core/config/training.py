@@ -14,7 +14,7 @@ MemoryFormat = Literal["contiguous", "channels_last"]
 
 
 class TrainingConfig(Part):
-    """How long a run trains, in which steps, from which seed and on which device."""
+    """The length of a run, its steps, its seed and its device."""
 
     epochs: int = Field(
         60, ge=1, le=10_000, title="Epochs", description="Passes over the training set."

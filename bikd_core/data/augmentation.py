@@ -17,7 +17,7 @@ Augmentation = Literal["none", "crop", "crop_flip"]
 
 
 class Crops(NamedTuple):
-    """How each of B images is cropped."""
+    """The crops of B images."""
 
     offsets: Tensor  # int64 (B, 2): rows, then columns
     is_flipped: Tensor  # bool (B, 1): mirrored left to right

@@ -36,14 +36,14 @@ def install(
 ) -> None:
     """Unpack a data set into its folder, from archives that lie there or are downloaded.
 
-    Everything is done in a temporary folder beside; only the files of a complete set leave it.
+    Everything is done in a temporary folder inside it; only the files of a complete set leave it.
 
     Args:
         archives: What is published.
         files: The files to install, below `data_dir`.
         data_dir: Created if it does not exist.
-        expected_bytes: Of all archives.
-        on_progress: Is given the bytes done and in all.
+        expected_bytes: Size of all archives together.
+        on_progress: Called with the bytes done and in all.
 
     Raises:
         DatasetUnavailable: An archive is not the published one.

@@ -26,7 +26,7 @@ def idx_images(files: Sequence[bytes]) -> Labelled:
 def _idx_array(content: bytes) -> NDArray[np.uint8]:
     """Return an array of any shape: the file states its type, its dimensions and its sizes."""
     if content[:3] != b"\x00\x00\x08":
-        raise ValueError("it is no IDX file of bytes")
+        raise ValueError("it is not an IDX file of bytes")
     start = 4 + 4 * content[3]
     shape = np.frombuffer(content[4:start], dtype=">i4")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)

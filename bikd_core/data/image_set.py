@@ -52,7 +52,7 @@ def load_source(
     Args:
         dataset: Its name.
         data_dir: Holds the data sets in torchvision's layout; created for a download.
-        on_progress: Is given the bytes done and in all while a download runs. If it raises, the
+        on_progress: Called with the bytes done and in all during a download. If it raises, the
             download ends and nothing of it is kept.
 
     Raises:
@@ -70,7 +70,7 @@ def load_source(
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return the tensor on the device; the CPU does not wait for a CUDA device."""
+    """Return the tensor on the device, (N, …) -> (N, …); the CPU does not wait for CUDA."""
     if device.type == "cuda" and tensor.device.type == "cpu":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor.to(device)

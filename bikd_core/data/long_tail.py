@@ -28,7 +28,7 @@ from bikd_core.data.sources import Progress
 
 @dataclass(frozen=True, eq=False)
 class LongTailSplit:
-    """What one run trains, validates and tests on: disjoint sets of C classes, on the CPU."""
+    """The images of a run: disjoint sets to train, validate and test on, C classes, on the CPU."""
 
     dataset: str
     class_names: tuple[str, ...]  # [C]

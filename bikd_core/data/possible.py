@@ -8,7 +8,7 @@ from bikd_core.data.sources import facts_of
 
 
 def check_possible(config: RunConfig) -> None:
-    """Refuse a config whose data set cannot be split so, or whose models do not take its images.
+    """Refuse a config whose split is impossible or whose models do not take its images.
 
     Raises:
         ConfigError: One sentence that names the control, its value and what would be right.

@@ -65,7 +65,7 @@ class PublishedSource:
 
         Args:
             data_dir: Holds data sets in torchvision's layout; created for a download.
-            on_progress: Is given the bytes done and in all while a download runs. If it raises,
+            on_progress: Called with the bytes done and in all during a download. If it raises,
                 the download ends and nothing of it is kept.
 
         Raises:
@@ -101,7 +101,7 @@ class PublishedSource:
 
 
 def archives_of(kind: Any) -> tuple[Archive, ...]:
-    """Return what is downloaded for one of torchvision's classes, which say it in three ways."""
+    """Return the archives of one of torchvision's classes, which declare them in three ways."""
     if hasattr(kind, "split_list"):  # SVHN
         return tuple(Archive(*kind.split_list[part]) for part in ("train", "test"))
     if hasattr(kind, "tgz_md5"):  # CIFAR

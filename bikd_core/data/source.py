@@ -1,4 +1,4 @@
-"""What a data source is: the facts of a data set, and one reader of its images. Numpy only."""
+"""The interface of a data source: a data set's facts, and a reader of its images. Numpy only."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Source(Protocol):
 
     @property
     def facts(self) -> SourceFacts:
-        """What is known of the data set before an image is read."""
+        """The facts of the data set that are known before an image is read."""
 
     def read(self, data_dir: Path) -> Parts:
         """Read the data set where it is installed.
@@ -56,7 +56,7 @@ class Source(Protocol):
 
         Args:
             data_dir: Holds the data sets in torchvision's layout; created for a download.
-            on_progress: Is given the bytes done and in all while a download runs. If it raises,
+            on_progress: Called with the bytes done and in all during a download. If it raises,
                 the download ends and nothing of it is kept.
 
         Raises:

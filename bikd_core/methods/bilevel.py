@@ -30,16 +30,16 @@ from bikd_core.models.weight_net import WeightNet
 class BilevelMethod(ABC):
     """One student step, and a weight-net step once every `inner_steps` of them.
 
-    1. Weights w of the batch from the weight net; the student's gradient with them.
-    2. A virtual student one SGD step along it, judged on a D_val batch; ∂L_val/∂w from there.
-    3. Back through the weight net alone. k such gradients are averaged, then Adam steps: an
-       average along the student's path, not a k-step unroll.
-    4. The student's real gradient, same batch, weights as the net now gives them.
+    1. The weight net gives the batch its weights w, and these give the student's gradient.
+    2. A virtual student takes one SGD step along it; its loss on a D_val batch gives ∂L_val/∂w.
+    3. That goes back through the weight net alone. k such gradients are averaged, then Adam steps:
+       an average along the student's path, not a k-step unroll.
+    4. The student takes its real gradient on the same batch, with the net's new weights.
 
-    The forward pass of 1 serves 4 as well. Where the weight net has not moved, the gradient of 1
-    is that of 4. A window that an epoch leaves unfinished goes on in the next.
+    The forward pass of 1 serves 4 as well, and so does its gradient if the weight net has not
+    moved. A window that an epoch leaves unfinished continues in the next.
 
-    Subclasses say which weight net, from what inputs, for which losses, judged by what on D_val.
+    Subclasses choose the weight net, its inputs, the losses that it weights and the loss on D_val.
     """
 
     needs_teacher: ClassVar[bool]
@@ -86,7 +86,7 @@ class BilevelMethod(ABC):
         if is_warming_up:
             weights = self.warm_up_weights.to(weights).expand_as(weights)
         weights_before = weights.detach()
-        is_closing = not is_warming_up and self.window.lacks_one_of(self.options.inner_steps)
+        is_closing = not is_warming_up and self.window.is_one_short_of(self.options.inner_steps)
         # Where no second gradient is due, free the graph: the next forward pass needs its memory.
         gradient = self._student_gradient(logits, inner, weights_before, keep_graph=is_closing)
 
@@ -126,7 +126,7 @@ class BilevelMethod(ABC):
         return logits
 
     def _step_weight_net(self) -> None:
-        """Let Adam step with the gradient of the window that is now full."""
+        """Take one step of Adam with the gradient of the full window."""
         self.window.close()
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -189,7 +189,7 @@ def _influence(hypergradient: Tensor, inner: InnerBatch, learning_rate: float) -
 
 
 class _Window:
-    """The hypergradients gathered since the weight net's last step, and measures of full ones."""
+    """The hypergradients since the weight net's last step, and measures of full windows."""
 
     def __init__(self, weight_net: nn.Module) -> None:
         self.weight_net = weight_net
@@ -198,7 +198,7 @@ class _Window:
         self.norms: list[Tensor] = []
         self.cosines: list[Tensor] = []
 
-    def lacks_one_of(self, size: int) -> bool:
+    def is_one_short_of(self, size: int) -> bool:
         """Return whether one more gathered gradient makes the window full."""
         return self.num_gathered + 1 == size
 

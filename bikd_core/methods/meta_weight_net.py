@@ -20,7 +20,7 @@ TEMPERATURE = 4.0  # of the soft loss, which has weight 0
 class MetaWeightNet(BilevelMethod):
     """w_i·CE(z_i, y_i), w_i = V_φ(CE(z_i, y_i)), φ by the same bilevel step as BiKD.
 
-    What BiKD is without a teacher: the weight net has one input and one output, the meta loss is
+    This is BiKD without a teacher: the weight net has one input and one output, the meta loss is
     the mean cross-entropy on D_val.
 
     Source: Shu et al., "Meta-Weight-Net: Learning an Explicit Mapping For Sample Weighting",

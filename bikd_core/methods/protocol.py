@@ -57,7 +57,7 @@ class StepResult(NamedTuple):
 class Method(Protocol):
     """A training objective, made once per run from its `Setting`.
 
-    Its class says as plain values what pages and command line read without importing it
+    Its class holds, as plain values, what pages and command line read without importing it
     (`bikd_core.config.method_facts`): `title`, `words`, `needs_teacher`, and `has_weight_net`
     where it is True.
     """
@@ -68,7 +68,7 @@ class Method(Protocol):
 
     @property
     def weight_net(self) -> nn.Module | None:
-        """Return the net that gives each image its weights; None for a method without one."""
+        """The net that gives each image its weights; None for a method without one."""
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         """Set `.grad` of every student parameter; the loop then lets its optimiser step.
@@ -121,6 +121,7 @@ class PlainMethod:
         return StepResult(logits.detach(), losses.detach())
 
     def predict(self, logits: Tensor) -> Tensor:
+        """Return the logits themselves; (B, C) -> (B, C)."""
         return logits
 
     def end_epoch(self, decay: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bikd_core.config import MODEL_IMAGES
-from bikd_core.models.initialisation import drawn
+from bikd_core.models.initialisation import initialised
 from bikd_core.models.resnet import RESNETS, ResNet
 from bikd_core.models.small import SmallCNN, SmallMLP
 from bikd_core.models.weight_net import WeightNet
@@ -18,7 +18,7 @@ __all__ = ["MODELS", "Architecture", "WeightNet", "build"]
 
 
 class Architecture(NamedTuple):
-    """Which images a model takes, and how it is made for a number of classes."""
+    """The images that a model takes, and the function that makes it for a number of classes."""
 
     channels: int
     size: int  # height and width in pixels
@@ -69,4 +69,4 @@ def build(
         )
     if num_classes < 2:
         raise ValueError(f"num_classes = {num_classes} is not possible: it must be at least 2.")
-    return drawn(lambda: model.make(num_classes), generator)
+    return initialised(lambda: model.make(num_classes), generator)

@@ -12,7 +12,7 @@ from torch import nn
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def drawn(make: Callable[[], Network], generator: torch.Generator) -> Network:
+def initialised(make: Callable[[], Network], generator: torch.Generator) -> Network:
     """Return the network that `make` constructs, on the CPU, initialised from `generator` alone.
 
     PyTorch's layers draw from the global generator as they are constructed, except on the meta

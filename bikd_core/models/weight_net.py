@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from bikd_core.models.initialisation import drawn
+from bikd_core.models.initialisation import initialised
 
 Form = Literal["free", "scale", "convex", "hard"]
 
@@ -36,7 +36,7 @@ class WeightNet(nn.Module):
             )
         self.form = form
         sizes = (1 if form == "hard" else 2, *[hidden] * num_layers, 2 if form == "free" else 1)
-        self.layers = drawn(lambda: _layers(sizes), generator)
+        self.layers = initialised(lambda: _layers(sizes), generator)
 
     def forward(self, losses: Tensor) -> Tensor:
         """Return (w_hard, w_soft) in [0, 1] for (CE_student, CE_teacher); (B, 2) -> (B, 2)."""

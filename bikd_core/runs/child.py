@@ -45,7 +45,7 @@ class Child:
         )
         self._sending = threading.Lock()
         self._was_ready = False
-        self.was_terminated = False  # by `end_within`
+        self.was_terminated = False  # by us, in `end_within`
 
     @property
     def pid(self) -> int:
@@ -66,7 +66,7 @@ class Child:
                 self._process.stdin.flush()
 
     def replies(self) -> Iterator[Reply]:
-        """Yield what the child says until it ends, without a last line that is cut off."""
+        """Yield the child's replies until it ends, without a last line that is cut off."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.endswith(b"\n"):
@@ -74,7 +74,7 @@ class Child:
                 yield read_reply(line)
 
     def close(self, grace_s: float) -> None:
-        """Close its input, which asks it to save and to end; then `end_within` the grace."""
+        """Ask the process to save and end, by closing its input; then call `end_within`."""
         self.close_input()
         self.end_within(grace_s)
         assert self._process.stdout is not None
@@ -82,17 +82,17 @@ class Child:
         self._errors.close()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill the process at once."""
         self._process.kill()
 
     def close_input(self) -> None:
-        """Ask it to save and to end."""
+        """Ask the process to save and end, by closing its input."""
         assert self._process.stdin is not None
         with self._sending, contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
 
     def end_within(self, grace_s: float) -> None:
-        """Wait for its end; terminate it after the grace, and kill it after one more."""
+        """Wait for the process to end; terminate it after the grace, kill it after another."""
         for end in (self._process.terminate, self._process.kill):
             try:
                 self._process.wait(grace_s)
@@ -103,7 +103,7 @@ class Child:
         self._process.wait()
 
     def failure_reason(self) -> str:
-        """Wait for its end, and return in one sentence why it ended without saying so."""
+        """Wait for the process to end; return in one sentence why it ended unexpectedly."""
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return (
@@ -120,8 +120,8 @@ class Child:
         return f"The training process could not start: {self._last_line()}"
 
     def _last_line(self) -> str:
-        """Return the last line that it wrote before it was ready, such as a failed import."""
+        """Return the last line of its errors, such as that of a failed import."""
         size = self._errors.seek(0, os.SEEK_END)
         self._errors.seek(max(0, size - _READ_AT_MOST_BYTES))
         lines = self._errors.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing.")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing.")

@@ -19,7 +19,7 @@ _DECISIVE = (
 ).split()
 
 
-def decisive(config: RunConfig) -> tuple[object, ...]:
+def speed_key(config: RunConfig) -> tuple[object, ...]:
     """Return a key that is equal for configs of equal speed."""
     values = config.read_by_method()
     return tuple(values.get(name) for name in _DECISIVE)
@@ -43,7 +43,7 @@ def seconds_of_run(
         None if nothing is known yet.
     """
     local_runs = (run for run in runs if not run.is_imported)
-    matching_runs = [run for run in local_runs if decisive(run.config) == decisive(config)]
+    matching_runs = [run for run in local_runs if speed_key(run.config) == speed_key(config)]
     run_speed = next((_speed(run) for run in matching_runs if run.epochs and run.resolved), None)
     teacher_speed = next((_teacher_speed(run) for run in matching_runs if run.teacher_epochs), None)
     lacks_teacher = not _has_teacher(config, teachers)

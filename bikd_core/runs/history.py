@@ -1,4 +1,4 @@
-"""What is known of each run, for many readers. Live and recorded runs are read alike."""
+"""What is known about each run, for many readers. Live and recorded runs are read alike."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Snapshot:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing changes any more by itself, so that nobody need poll."""
+        """Whether the run no longer changes by itself, so that nobody needs to poll."""
         return self.state in ENDED
 
     @property
@@ -128,7 +128,7 @@ class History:
             return
         self._events = new.events if new.is_rewritten else self._events + new.events
 
-    def place(self, queue_position: int | None) -> None:
+    def set_queue_position(self, queue_position: int | None) -> None:
         """Set where in this server's queue the run waits; None if it does not."""
         with self._lock:
             if queue_position != self._queue_position:
@@ -201,7 +201,7 @@ class History:
 
 
 def _signature(path: Path) -> tuple[int, ...]:
-    """Return what differs after every write: files are appended to, or replaced by new ones."""
+    """Return a value that changes with every write: a file grows, or a new one replaces it."""
     try:
         about = path.stat()
     except FileNotFoundError:

@@ -126,7 +126,8 @@ class Job:
             outcome = Outcome("interrupted", "The server ended while this run trained.")
             self.write_state(outcome)
         elif self._is_stopping and child.was_terminated:
-            outcome = Outcome("stopped", f"It did not end within {STOP_GRACE_S:g} s: terminated.")
+            reason = f"It did not end within {STOP_GRACE_S:g} s and was terminated."
+            outcome = Outcome("stopped", reason)
             self.write_state(outcome)
         else:
             outcome = Outcome("failed", reason)

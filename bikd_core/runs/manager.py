@@ -25,7 +25,7 @@ from bikd_core.worker.recording import Outcome
 
 log = logging.getLogger(__name__)
 
-_LOCK_TIMEOUT_S = 0.2  # somebody may be looking whether the folder is held
+_LOCK_TIMEOUT_S = 0.2  # another process may be testing whether the folder is held
 _SETTLE_TIMEOUT_S = 1.0
 
 
@@ -52,7 +52,7 @@ class RunManager:
 
         Args:
             places: Where runs, teachers and data sets lie.
-            max_training: Runs that train at one time, at least 1; the others queue.
+            max_training: Runs that train at the same time, at least 1; the others queue.
             in_process: Train in the background thread itself instead of a child process: the
                 pages are slower, but a debugger can follow.
             worker: The command of the child process.
@@ -60,7 +60,9 @@ class RunManager:
                 core, which the first page needs.
         """
         if max_training < 1:
-            raise ValueError(f"max_training = {max_training!r} is not possible: at least 1.")
+            raise ValueError(
+                f"max_training = {max_training!r} is not possible: it must be at least 1."
+            )
         self.places = places
         self._max_training = max_training
         self._in_process = in_process
@@ -85,7 +87,7 @@ class RunManager:
         """Queue a new run, or train it at once if nothing trains; return its id.
 
         Raises:
-            ConfigError: The data set cannot be cut as asked, or a model does not take its images.
+            ConfigError: The split is impossible, or a model does not take the data set's images.
             StoreError: The run's folder cannot be written.
         """
         check_possible(config)
@@ -127,7 +129,7 @@ class RunManager:
         with self._lock:
             while self._queue and len(self._active) < self._max_training:
                 job = self._queue.pop(0)
-                job.history.place(None)
+                job.history.set_queue_position(None)
                 self._active[job.run_id] = job
                 thread = threading.Thread(
                     target=self._drive, args=(job,), name=f"run {job.run_id}", daemon=True
@@ -135,7 +137,7 @@ class RunManager:
                 self._threads = [old for old in self._threads if old.is_alive()] + [thread]
                 thread.start()
             for position, job in enumerate(self._queue, 1):
-                job.history.place(position)
+                job.history.set_queue_position(position)
 
     # Steering -----------------------------------------------------------------------------------
 
@@ -150,15 +152,14 @@ class RunManager:
         self._send(run_id, pipe.Pause())
 
     def resume(self, run_id: str) -> None:
-        """Let a paused run go on."""
+        """Resume a paused run."""
         self._send(run_id, pipe.Resume())
 
     def step(self, run_id: str, level: StepLevel) -> None:
         """Train to the next end of a student step, a weight-net step or an epoch, then pause."""
         if level not in get_args(StepLevel):
-            raise ValueError(
-                f"level = {level!r} is not possible: one of {', '.join(get_args(StepLevel))}."
-            )
+            levels = ", ".join(get_args(StepLevel))
+            raise ValueError(f"level = {level!r} is not possible: it must be one of {levels}.")
         self._send(run_id, pipe.Step(level=level))
 
     def set_learning_rate(self, run_id: str, value: float) -> None:
@@ -185,7 +186,7 @@ class RunManager:
             job = next((job for job in self._queue if job.run_id == run_id), None)
             if job is not None:
                 self._queue.remove(job)
-                job.history.place(None)
+                job.history.set_queue_position(None)
                 job.write_state(Outcome("stopped"))
                 job.release()
                 self._dispatch()
@@ -204,7 +205,7 @@ class RunManager:
     # Following ----------------------------------------------------------------------------------
 
     def snapshot(self, run_id: str) -> Snapshot:
-        """Return how a run stands, and all that it has yielded. The id may be anything.
+        """Return a run's present state, and all that it has yielded. The id may be anything.
 
         Raises:
             UnknownRun: There is no such run.
@@ -222,13 +223,13 @@ class RunManager:
         return self._histories.list()[1]
 
     def estimate(self, config: RunConfig) -> float | None:
-        """Return the seconds that a run would take, with the training of a teacher that it lacks.
+        """Return the seconds that a run would take, including the training of a missing teacher.
 
         They follow from the last run of its kind, else from a few steps that the spare child times
         unless something trains. None while they are not known: ask again in a second or two.
 
         Raises:
-            ConfigError: The data set cannot be cut as asked, or a model does not take its images.
+            ConfigError: The split is impossible, or a model does not take the data set's images.
         """
         check_possible(config)
         with self._lock:
@@ -245,14 +246,14 @@ class RunManager:
             return run_id in self._job_ids()
 
     def _wait_until_released(self, run_id: str) -> None:
-        """Wait for the moment between the end of a run and the end of its thread."""
+        """Wait out the moment between the end of a run and the end of its thread."""
         with self._lock:
             job = self._active.get(run_id)
         if job is not None and job.history.snapshot().has_ended:
             job.is_over.wait(_SETTLE_TIMEOUT_S)
 
     def open_recorded(self, source: Path | BinaryIO) -> str:
-        """Put an exported run among the others, unless it is among them; return its id.
+        """Import an exported run, unless it is in the list already; return its id.
 
         Raises:
             CorruptRunError: The file is not the zip of a run.
@@ -263,7 +264,7 @@ class RunManager:
     # Renaming, deleting, ending -------------------------------------------------------------------
 
     def rename(self, run_id: str, name: str) -> None:
-        """Give a run another name for people.
+        """Change the name under which people see a run.
 
         Raises:
             UnknownRun: There is no such run.
@@ -297,7 +298,7 @@ class RunManager:
             self._queue = []
             threads = self._threads
         for job in waiting:
-            job.history.place(None)
+            job.history.set_queue_position(None)
             job.release()
         for job in jobs:
             job.abandon()
@@ -335,7 +336,7 @@ class RunManager:
                 child.close(SHUTDOWN_GRACE_S)
 
     def _warm_up(self) -> None:
-        """Have a warm child wait for the next run.
+        """Keep a warm child ready for the next run.
 
         Called after a run's first epoch, and when it has ended. Importing torch takes two seconds
         of a core: earlier, it would delay that run's first chart; later, the next run's start.
@@ -351,5 +352,5 @@ class RunManager:
 
 
 def _cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

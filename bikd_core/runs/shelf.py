@@ -27,7 +27,7 @@ _COMMAND = (sys.executable, "-P", "-m", "bikd_core.teachers.creation")
 
 
 class Upload(NamedTuple):
-    """A file that somebody uploaded, and what they say it is."""
+    """An uploaded file, with the model and the data set that its uploader names."""
 
     content: bytes
     file_name: str
@@ -59,7 +59,7 @@ class StoredTeachers:
         """Refuse a name that a new teacher cannot have.
 
         Raises:
-            TeacherError: The name is not a plain one, or is taken.
+            TeacherError: The name is not valid, or is taken.
         """
         check_name(name)
         if self.is_taken(name):
@@ -71,7 +71,7 @@ class StoredTeachers:
         """Queue a `ce` run whose student is stored when it has finished; return the run's id.
 
         Raises:
-            TeacherError: The name is not a plain one, or is taken.
+            TeacherError: The name is not valid, or is taken.
             ConfigError: The split is not possible, or the model does not take its images.
             StoreError: The run's folder cannot be written.
         """
@@ -117,7 +117,7 @@ class StoredTeachers:
         """Store the student of a finished `ce` run. Waits a few seconds.
 
         Raises:
-            TeacherError: The name is not a plain one or is taken, or the run cannot be a teacher.
+            TeacherError: The name is not valid or is taken, or the run cannot be a teacher.
             UnknownRun: There is no such run.
         """
         self.check_new(name)
@@ -128,7 +128,7 @@ class StoredTeachers:
         """Verify a file of parameters in a process of its own, and store it. Waits for that.
 
         Raises:
-            TeacherError: The name is not a plain one or is taken, or the file is not one of that
+            TeacherError: The name is not valid or is taken, or the file is not one of that
                 model and data set.
         """
         self.check_new(name)
@@ -155,7 +155,7 @@ class StoredTeachers:
         """Let another process create a teacher: see `bikd_core.teachers.creation`.
 
         Raises:
-            TeacherError: It did not; the sentence is that process's.
+            TeacherError: None was created; the message is that process's sentence.
         """
         absolute = self.places.absolute()
         places = {"data": str(absolute.data), "teachers": str(absolute.teachers)}
@@ -210,7 +210,7 @@ class StoredTeachers:
         """Return the path of the key to a teacher: whoever has that key may delete it.
 
         Raises:
-            TeacherError: The name is not a plain one.
+            TeacherError: The name is not valid.
         """
         check_name(name)
         return self.places.teachers / f"{name}.key"

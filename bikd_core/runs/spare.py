@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from bikd_core.config import RunConfig
 from bikd_core.runs.child import Child
-from bikd_core.runs.estimate import decisive
+from bikd_core.runs.estimate import speed_key
 from bikd_core.speed import Speeds
 from bikd_core.worker import pipe
 
@@ -72,19 +72,19 @@ class Spare:
     def known_speeds(self, config: RunConfig) -> Speeds | None:
         """Return what was measured for configs of this speed, None if nothing was."""
         with self._lock:
-            return self._speeds.get(decisive(config))
+            return self._speeds.get(speed_key(config))
 
     def measure(self, config: RunConfig) -> Speeds | None:
         """Return `known_speeds`; if nothing is known yet, let the child begin to measure."""
         with self._lock:
-            if decisive(config) not in self._speeds and not self._is_shut_down:
+            if speed_key(config) not in self._speeds and not self._is_shut_down:
                 self._wanted = config
                 if self._measuring is None:
                     self._measuring = threading.Thread(
                         target=self._measure, name="measure", daemon=True
                     )
                     self._measuring.start()
-            return self._speeds.get(decisive(config))
+            return self._speeds.get(speed_key(config))
 
     def _measure(self) -> None:
         while True:
@@ -100,4 +100,4 @@ class Spare:
                 log.info("no speed was measured: %s", reply.reason)
             with self._lock:
                 if reply.reason != pipe.CANCELLED:
-                    self._speeds[decisive(config)] = reply.speeds
+                    self._speeds[speed_key(config)] = reply.speeds

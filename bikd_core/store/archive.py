@@ -39,7 +39,7 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
     Args:
         folder: The run.
         target: The zip; one that exists is replaced.
-        max_images: Keep the per-image values of so many images only, drawn evenly from the
+        max_images: Keep the per-image values of only this many images, drawn evenly from the
             classes, and of those in the batches under the lens. Leave the student out.
             Histograms stay those of all images. None keeps everything.
 
@@ -78,7 +78,7 @@ def _kept_rows(folder: RunFolder, max_images: int) -> NDArray[np.int64]:
 def panel_rows(labels: NDArray[Any], max_images: int) -> NDArray[np.int64]:
     """Return the rows of a stratified panel, rising: [N] labels -> [kept].
 
-    Each class gives its first images, all classes equally many. A class with fewer images gives
+    Each class gives its first images, the same number for all. A class with fewer images gives
     all it has, and the others share what that leaves.
     """
     left = {label: np.flatnonzero(labels == label) for label in np.unique(labels)}
@@ -123,7 +123,7 @@ def read_record(path: Path) -> RunRecord:
 
 
 def import_run(source: Path | BinaryIO, runs_dir: Path) -> RunFolder:
-    """Put an exported run among the others; if it is already among them, return it as it is.
+    """Import an exported run into a folder of runs; if it is already there, return that one.
 
     Raises:
         CorruptRunError: The file is not a run's zip; one sentence says what is wrong with it.

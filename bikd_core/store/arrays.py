@@ -60,7 +60,7 @@ class ArrayCache:
 
     @property
     def num_bytes(self) -> int:
-        """What the arrays take in memory."""
+        """The size of the arrays in memory."""
         with self._lock:
             return self._num_bytes
 

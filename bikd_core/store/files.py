@@ -23,7 +23,7 @@ class StoreError(Exception):
 
 
 class CorruptRunError(StoreError):
-    """A file of a run holds what it cannot hold; the message has its path, and line if it has."""
+    """A file of a run is damaged or not valid; the message names its path, and the line if any."""
 
 
 @contextmanager

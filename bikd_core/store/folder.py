@@ -1,7 +1,7 @@
-"""A run is a folder: its config, how it stands, its events, its arrays, its checkpoint.
+"""A run is a folder: its config, its state, its events, its arrays, its checkpoint.
 
     run.json          its config (`RunRecord`) and, from Start on, what was resolved then
-    status.json       how the run stands (`Status`)
+    status.json       the run's present state (`Status`)
     events.jsonl      one event a line; the line of an `EpochDone` commits that epoch's frame
     panel.npz         which training images the rows of all frames are
     frames/0007.npz   the arrays of epoch 7
@@ -73,13 +73,13 @@ class RunFolder:
     def log_path(self) -> Path:
         return self.path / "events.jsonl"
 
-    # Its config, and how it stands
+    # Its config and its state
 
     def record(self) -> RunRecord:
         return read_model(self.path / "run.json", RunRecord)
 
     def rename(self, name: str) -> None:
-        """Give the run another name for people; its id and folder stay.
+        """Change the name under which people see the run; its id and folder stay.
 
         Raises:
             StoreError: The name is too long, or cannot be written.
@@ -105,7 +105,7 @@ class RunFolder:
         with writing(self.path):
             replace_text(self.path / "status.json", status.model_dump_json())
 
-    # What flowed out of training
+    # What training has yielded
 
     def append(self, item: Event | Panel | Frame | StepTrace) -> None:
         """Write what training yielded: events to the log, arrays to files of their own."""
@@ -122,7 +122,7 @@ class RunFolder:
                     file.write(to_json(item) + "\n")
 
     def events(self) -> list[Event]:
-        """Return all events in the order written; the cut-off last line of a killed writer is none.
+        """Return all events in the order written; a killed writer's cut-off last line is left out.
 
         Raises:
             CorruptRunError: Another line is not an event; the message has path and line.

@@ -11,7 +11,7 @@ from bikd_core.store.files import CorruptRunError
 
 
 class NewEvents(NamedTuple):
-    """What a log has gained; if `is_rewritten`, the events replace all that were read before."""
+    """The events that a log has gained; if `is_rewritten`, they replace all that came before."""
 
     events: list[Event]
     is_rewritten: bool

@@ -32,7 +32,7 @@ Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
 
 
 class RunRecord(BaseModel):
-    """What `run.json` holds."""
+    """The content of `run.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,7 +47,7 @@ class RunRecord(BaseModel):
 
 
 class Status(BaseModel):
-    """What `status.json` holds; a run that has not ended but that nobody holds is interrupted."""
+    """The content of `status.json`; a run not ended that nobody holds is interrupted."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

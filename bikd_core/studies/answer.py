@@ -29,7 +29,7 @@ class Interval(NamedTuple):
 
     @property
     def excludes_zero(self) -> bool:
-        """Return whether the interval excludes 0, so that a difference may be claimed."""
+        """Whether the interval excludes 0, so that a difference may be claimed."""
         return self.low is not None and self.high is not None and self.low * self.high > 0
 
 

@@ -159,7 +159,7 @@ def queue_missing(
         may_resume: Whether a run that ended early may be resumed; if not, a new one is queued.
 
     Raises:
-        ConfigError: The data set cannot be cut like this, or a model does not take its images.
+        ConfigError: The split is impossible, or a model does not take the data set's images.
         StoreError: A run's folder cannot be written.
     """
     existing = manager.list()

@@ -25,7 +25,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """Return the entry in words, such as "BiKD (class prior both, meta loss hard)"."""
+        """The entry in words, such as "BiKD (class prior both, meta loss hard)"."""
         title = METHOD_FACTS[self.method].title
         words = ", ".join(_words(name, value) for name, value in self.options)
         return f"{title} ({words})" if words else title

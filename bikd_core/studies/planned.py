@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bikd_core.config import RunConfig, is_read_by
 from bikd_core.runs import RunManager, Snapshot
-from bikd_core.runs.estimate import decisive
+from bikd_core.runs.estimate import speed_key
 from bikd_core.studies.comparison import Comparison, is_comparable
 
 
@@ -21,17 +21,17 @@ class PlannedRun(NamedTuple):
 
     @property
     def is_done(self) -> bool:
-        """Return whether its run finished and counts."""
+        """Whether its run finished and counts."""
         return self.run is not None and is_comparable(self.run)
 
     @property
     def is_active(self) -> bool:
-        """Return whether its run trains or waits."""
+        """Whether its run trains or waits."""
         return self.run is not None and not self.run.has_ended
 
     @property
     def is_missing(self) -> bool:
-        """Return whether Start would queue it: it has no run, or its run failed or ended early."""
+        """Whether Start would queue it: it has no run, or its run failed or ended early."""
         return not self.is_done and not self.is_active
 
 
@@ -70,7 +70,7 @@ def seconds_to_go(planned: Iterable[PlannedRun], manager: RunManager) -> float |
         None while the time is not known yet: ask again in a second or two.
 
     Raises:
-        ConfigError: The data set cannot be cut like this, or a model does not take its images.
+        ConfigError: The split is impossible, or a model does not take the data set's images.
     """
     to_do = [one for one in planned if not one.is_done]
     if not to_do:
@@ -78,7 +78,7 @@ def seconds_to_go(planned: Iterable[PlannedRun], manager: RunManager) -> float |
     known: dict[tuple[object, ...], float] = {}
     total = 0.0
     for one in to_do:
-        key = (*decisive(one.config), one.config.training.epochs)
+        key = (*speed_key(one.config), one.config.training.epochs)
         if key not in known:
             # With a teacher's name the estimate leaves its training out.
             seconds = manager.estimate(one.config.changed(teacher="stored"))

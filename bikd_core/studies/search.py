@@ -59,7 +59,7 @@ class TrialResult(NamedTuple):
 
     @property
     def entry(self) -> str:
-        """Return the configuration as text for `bikd compare --methods` and `bikd duel`."""
+        """The configuration as text for `bikd compare --methods` and `bikd duel`."""
         return self.trial.entry.text
 
 
@@ -106,7 +106,7 @@ class Search:
 
     @property
     def judged_base(self) -> RunConfig:
-        """Return the base of the trials: half of D_val is held out if D_val is trained on."""
+        """The base of the trials: half of D_val is held out if D_val is trained on."""
         trains_on_val = self.base.protocol.train_on_val != "no"
         return self.base.changed(hold_out_half=True) if trains_on_val else self.base
 

@@ -30,7 +30,7 @@ class TeacherError(ValueError):
 
 
 class TeacherCard(BaseModel):
-    """What a teacher is, what it was trained on and how accurate it is."""
+    """The architecture of a teacher, its training images and its accuracy."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -71,7 +71,7 @@ class TeacherCard(BaseModel):
         return self.seen is None
 
     def num_seen(self, original_indices: ArrayLike) -> int:
-        """Return on how many of these images, [n] of its data set, it is known to be trained."""
+        """Return how many of these images, [n] of its data set, it is known to have seen."""
         if self.seen is None:
             return 0
         return int(np.isin(original_indices, unpack_indices(self.seen)).sum())
@@ -110,7 +110,7 @@ def check_name(name: str) -> None:
     """Refuse a name under which a teacher cannot be stored.
 
     Raises:
-        TeacherError: The name is not a plain one.
+        TeacherError: The name is not valid.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
         raise TeacherError(

@@ -47,7 +47,7 @@ def store_run(
         command: The command that made it, for its card; "" names the run instead.
 
     Raises:
-        TeacherError: The run has no student, or another method, or it cannot be stored so.
+        TeacherError: The run has no student, or another method, or it cannot be stored.
     """
     student, config = run.student_path, run.record().config
     epochs = [event for event in run.events() if isinstance(event, EpochDone)]

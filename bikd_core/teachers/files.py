@@ -50,7 +50,7 @@ class Teacher:
     name: str
     model: nn.Module  # on the CPU, in eval mode, without gradients
     card: TeacherCard | None  # None: which images it saw is unknown
-    caution: str = ""  # what whoever uses it should know; "" if nothing
+    caution: str = ""  # a warning to its users; "" if there is none
 
 
 def load_teacher(
@@ -82,7 +82,7 @@ def load_teacher(
     if card is None or card.is_uploaded:
         caution = (
             f"What teacher {path.stem!r} was trained on is unknown: it may have seen images of "
-            "D_val or of the test."
+            "D_val or of the test set."
         )
     return Teacher(path.stem, model, card, caution)
 
@@ -160,7 +160,7 @@ def save_teacher(folder: Path, name: str, model: nn.Module, card: TeacherCard) -
     that no card ever lies beside weights that it does not describe.
 
     Raises:
-        TeacherError: The name is not a plain one, or the folder cannot be written.
+        TeacherError: The name is not valid, or the folder cannot be written.
     """
     check_name(name)
     tensors = {key: value.cpu().contiguous() for key, value in model.state_dict().items()}

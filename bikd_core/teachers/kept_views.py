@@ -29,7 +29,7 @@ FILL_BATCH = 500  # views that pass through the teacher at once
 
 
 class Filled(NamedTuple):
-    """How many views of a pool have logits."""
+    """The number of a pool's views that have logits."""
 
     done: int
     total: int

@@ -40,7 +40,7 @@ class Compute(NamedTuple):
 
     @property
     def layout(self) -> torch.memory_format:
-        """Return the memory format as torch names it."""
+        """The memory format as torch names it."""
         return _FORMATS[self.memory_format]
 
 

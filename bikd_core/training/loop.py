@@ -53,7 +53,7 @@ class State(NamedTuple):
 
 
 class StepOutcome(NamedTuple):
-    """What one step gave. Rows are the images of D_tr, as in the frames."""
+    """The result of one step. Rows are the images of D_tr, as in the frames."""
 
     rows: Tensor  # (B,), on the device
     result: StepResult  # for the rows only
@@ -88,7 +88,7 @@ class Loop:
             weight_decay=training.weight_decay,
         )
         self.base_learning_rate = training.learning_rate
-        self.speed: float | None = None  # at most so many epochs per second
+        self.speed: float | None = None  # at most this many epochs per second
         self.epoch = 0  # finished epochs
         self.num_steps = 0  # finished steps
         self._seconds = 0.0  # of work in this epoch, without pauses and slow readers

@@ -44,7 +44,7 @@ class Cancel(_Line):
 
 
 class Start(_Line):
-    """Train the one run that the process is for."""
+    """Train the one run of this process."""
 
     command: Literal["start"] = "start"
     folder: Path
@@ -60,7 +60,7 @@ class Pause(_Line):
 
 
 class Resume(_Line):
-    """Go on after a pause."""
+    """Continue after a pause."""
 
     command: Literal["resume"] = "resume"
 
@@ -86,7 +86,7 @@ class SetLearningRate(_Line):
 
 
 class SetSpeed(_Line):
-    """Train at most so many epochs per second; None is no limit."""
+    """Train at most this many epochs per second; None removes the limit."""
 
     command: Literal["speed"] = "speed"
     value: float | None
@@ -99,7 +99,7 @@ class Ready(_Line):
 
 
 class Measured(_Line):
-    """How fast a config trains, or why that is not known."""
+    """The speeds of a config, or why they are not known."""
 
     kind: Literal["measured"] = "measured"
     speeds: Speeds | None
@@ -114,14 +114,14 @@ class Written(_Line):
 
 
 class Ended(_Line):
-    """The run has ended, and how; the process ends, too."""
+    """The run has ended in this state, and the process ends, too."""
 
     kind: Literal["ended"] = "ended"
     state: RunState
     reason: str
 
 
-CANCELLED = "cancelled"  # the reason of a measurement that made way for what came next
+CANCELLED = "cancelled"  # the reason of a measurement that a newer command interrupted
 
 Steering = Pause | Resume | Stop | Step | SetLearningRate | SetSpeed
 Command = Measure | Cancel | Start | Steering
@@ -137,7 +137,7 @@ def read_command(line: bytes) -> Command:
     """Return the command of one line.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The line is not a command.
     """
     return _commands().validate_json(line)
 
@@ -146,7 +146,7 @@ def read_reply(line: bytes) -> Reply:
     """Return the reply of one line.
 
     Raises:
-        ValueError: It is none.
+        ValueError: The line is not a reply.
     """
     return _replies().validate_json(line)
 

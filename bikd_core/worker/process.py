@@ -72,7 +72,7 @@ Measure = Callable[[RunConfig, int, Callable[[], bool]], Speeds | None]
 def measure_here(
     config: RunConfig, num_threads: int, is_cancelled: Callable[[], bool]
 ) -> Speeds | None:
-    """Return the speeds of a config on so many threads, None if it was cancelled."""
+    """Return the speeds of a config on this many threads; None if cancelled."""
     import torch
 
     from bikd_core.training.measure import measure

@@ -36,12 +36,12 @@ class RecordableTraining(Protocol):
     def __iter__(self) -> Iterator[Event | Panel | Frame | StepTrace]: ...
 
     def state_arrays(self) -> Checkpoint:
-        """Return what a training goes on from, as of its last `EpochDone`; not to be changed."""
+        """Return the state after the last `EpochDone`, to go on from. Do not change its arrays."""
         ...
 
 
 class Setup(NamedTuple):
-    """What a training is made from."""
+    """The arguments of `make_training`: what a training is made from."""
 
     config: RunConfig
     control: Control
@@ -54,7 +54,7 @@ MakeTraining = Callable[[Setup], RecordableTraining]
 
 
 class Outcome(NamedTuple):
-    """How a recorded training ended, as its folder's status says."""
+    """The end of a recorded training, as its folder's status says."""
 
     state: RunState
     reason: str = ""

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from bikd_core.models import MODELS, WeightNet, build
-from bikd_core.models.initialisation import drawn
+from bikd_core.models.initialisation import initialised
 
 SEEDS = (0, 7)
 NAMES = ["digits_mlp", "digits_cnn_s", "grey_cnn_l", "resnet20", "resnet8x4"]
@@ -60,7 +60,7 @@ def test_every_value_is_set_and_a_fresh_batch_norm_has_no_memory(name):
 
 @pytest.mark.parametrize(("width_in", "width"), [(64, 128), (32, 64)])
 def test_convolutions_have_the_spread_of_he(width_in, width):
-    conv = drawn(lambda: nn.Conv2d(width_in, width, 3, bias=False), generator())
+    conv = initialised(lambda: nn.Conv2d(width_in, width, 3, bias=False), generator())
     # Fan-out is width * 9; n values give a standard error of std / sqrt(2n).
     std = math.sqrt(2 / (width * 9))
     error = std / math.sqrt(2 * conv.weight.numel())
@@ -70,7 +70,7 @@ def test_convolutions_have_the_spread_of_he(width_in, width):
 
 @pytest.mark.parametrize("num_inputs", [2, 100])
 def test_linear_layers_fill_the_interval_of_pytorchs_default(num_inputs):
-    linear = drawn(lambda: nn.Linear(num_inputs, 2000), generator())
+    linear = initialised(lambda: nn.Linear(num_inputs, 2000), generator())
     bound = 1 / math.sqrt(num_inputs)
     for drawn_values in (linear.weight, linear.bias):
         assert bound * 0.98 < drawn_values.max().item() <= bound
@@ -79,4 +79,4 @@ def test_linear_layers_fill_the_interval_of_pytorchs_default(num_inputs):
 
 def test_a_layer_that_has_no_rule_is_not_left_empty():
     with pytest.raises(AssertionError, match="Embedding"):
-        drawn(lambda: nn.Embedding(3, 2), generator())
+        initialised(lambda: nn.Embedding(3, 2), generator())

@@ -97,7 +97,7 @@ def test_the_learning_rate_changes_while_it_trains(manager):
     assert (change.control, change.value) == ("learning_rate", 0.125)
     with pytest.raises(ValueError, match=r"learning_rate = 11 .* at most 10"):
         manager.set_learning_rate(run_id, 11)
-    with pytest.raises(ValueError, match="level = 'leap' is not possible: one of inner, outer"):
+    with pytest.raises(ValueError, match="level = 'leap' is not possible: it must be one of inner"):
         manager.step(run_id, "leap")
 
 

@@ -54,7 +54,7 @@ def test_a_run_that_dies_does_not_count_and_the_others_finish(manager):
 
 @THREAD_OR_CHILD
 def test_a_stopped_run_is_resumed_where_it_was(manager):
-    comparison = Comparison(BASE.changed(epochs=300), ("kd",), (0,), "kd")
+    comparison = Comparison(BASE.changed(epochs=80), ("kd",), (0,), "kd")
     [run_id] = queue_missing(comparison.configs(), manager, lambda *_: None)
     while len(manager.snapshot(run_id).epochs) < 2:
         time.sleep(0.02)

@@ -18,7 +18,7 @@ BETTER, WORSE = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion
 
 @dataclass(frozen=True)
 class Results:
-    """A comparison as far as its runs are finished."""
+    """The results of a comparison's finished runs."""
 
     lines: tuple[Line, ...]  # best first
     reference: str

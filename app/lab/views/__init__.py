@@ -43,7 +43,7 @@ def open_view() -> View:
 
 
 def take_links(parameters: Mapping[str, str]) -> list[str]:
-    """Take what an address says of every view into the session; return what is not possible."""
+    """Take the views' parameters from an address into the session; return the complaints."""
     complaints = []
     for view in VIEWS:
         if view.link is not None:
@@ -53,12 +53,12 @@ def take_links(parameters: Mapping[str, str]) -> list[str]:
 
 
 def fit_links(snapshot: Snapshot) -> list[str]:
-    """Replace what the session's links ask for and the opened run does not have; say so."""
+    """Replace choices that the opened run does not have; return a sentence about each."""
     return [complaint for view in VIEWS if (complaint := view.fit(snapshot))]
 
 
 def written_links(run_id: str) -> dict[str, str]:
-    """Return what the address has to say of all views for the opened run."""
+    """Return the query parameters of all views for the opened run."""
     written: dict[str, str] = {}
     for view in VIEWS:
         written |= view.written(run_id)

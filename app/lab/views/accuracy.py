@@ -29,12 +29,12 @@ def _confusion(moment: Moment) -> Drawing:
 
 
 def _difference(first: Moment, second: Moment) -> Drawing:
-    """Return run B's confusion matrix less run A's."""
+    """Return run B's confusion matrix minus run A's."""
     if not (first.has_begun and second.has_begun):
         return empty(DIFFERENCE_QUESTION, "Here as soon as both runs have an epoch.")
     a, b = first.started, second.started
     if (a.class_names, a.class_counts) != (b.class_names, b.class_counts):
-        why = "The two runs have other classes, or other counts of them."
+        why = "The two runs differ in their classes or class counts."
         return empty(DIFFERENCE_QUESTION, why)
     try:
         counts = (

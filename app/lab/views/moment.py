@@ -48,17 +48,17 @@ class Moment:
 
     @property
     def planned(self) -> int:
-        """Epochs that the run is to have."""
+        """Planned epochs of the run."""
         return self.snapshot.config.training.epochs
 
     @property
     def has_weights(self) -> bool:
-        """Whether the method has a weight net; no, as long as no epoch is done."""
+        """Whether the method has a weight net; False until an epoch is done."""
         epochs = self.snapshot.epochs
         return bool(epochs) and epochs[0].w_hard_per_class is not None
 
     def has_weights_of(self, kind: Kind) -> bool:
-        """Whether the method weighs that loss."""
+        """Return whether the method weighs that loss."""
         means = self.epoch.w_hard_per_class if kind == "hard" else self.epoch.w_soft_per_class
         return means is not None
 
@@ -67,7 +67,7 @@ class Moment:
         return self.link if isinstance(self.link, kind) else kind()
 
 
-def no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
+def why_no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
     """Return why figures of the weights are empty."""
     method = status.method_of(snapshot)
     if kind == "soft" and METHOD_FACTS[snapshot.config.method.method].has_weight_net:
@@ -78,5 +78,5 @@ def no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
 
 
 def has_many_classes(dataset: str) -> bool:
-    """Whether a data set has too many classes for one row each."""
+    """Return whether a data set has too many classes for one row each."""
     return facts_of(dataset).num_classes > MAX_CLASSES_SHOWN

@@ -43,20 +43,20 @@ Count = Annotated[int, BeforeValidator(_in_plain_digits), Field(ge=1)]
 
 
 class OneStepLink(Link):
-    """What the address holds of the view: where the walk stands."""
+    """The view's part of the address: where the walk stands."""
 
     phase: Count = Field(1, description="a whole number from 1 on")
     step: Count | None = Field(None, description="a whole number from 1 on")
 
     @property
     def place(self) -> Place:
-        """The same as the bar counts it: phases from 0."""
+        """The same place as the bar counts it: phases from 0."""
         return Place(self.phase - 1, self.step)
 
 
 class _OneStep(View):
     def written(self, run_id: str) -> dict[str, str]:
-        """Return where a run's walk stands: the bar knows it, from the browser."""
+        """Return where a run's walk stands, as the browser last reported."""
         place = place_of(_key(run_id), self.choices(OneStepLink).place)
         given = {"phase": str(place.phase + 1), "step": str(place.step)}
         link, _ = OneStepLink.read(given)  # values that are not possible are left out
@@ -89,7 +89,7 @@ def _key(run_id: str) -> str:
 def _walk(moment: Moment, start: Place, side: str) -> None:
     """Draw the bar of the walk, and the phase where it stands.
 
-    Who follows sees the newest step, or the last one recorded until the epoch looked at.
+    A viewer who follows sees the newest step, or the last one recorded up to the epoch looked at.
     """
     snapshot = moment.snapshot
     files = snapshot.folder.traces()
@@ -130,13 +130,13 @@ def _ask(run_id: str, level: Literal["inner", "outer"]) -> None:
 
 
 def _has_weight_net(snapshot: Snapshot) -> bool:
-    if snapshot.resolved is None:  # not begun: as it will be
+    if snapshot.resolved is None:  # not begun yet: what its method will have
         return METHOD_FACTS[snapshot.config.method.method].has_weight_net
     return snapshot.resolved.estimator != ""
 
 
 def _newest(steps: dict[int, int], chosen: int, *, done: int) -> int:
-    """Return the step that who follows sees; 0 if none is recorded."""
+    """Return the step that a following viewer sees; 0 if none is recorded."""
     if not steps:
         return 0
     until = [number for number, epoch in steps.items() if epoch <= chosen or chosen >= done]
@@ -183,7 +183,7 @@ def _how_to(snapshot: Snapshot) -> str:
     """Return how a step gets recorded, as long as there is none."""
     if snapshot.state in _CAN_STEP:
         if access.refusal(snapshot.folder):
-            return "No step of this run is under the lens yet; who steers the run can step."
+            return "No step of this run is under the lens yet; whoever steers the run can step."
         return (
             "No step of this run is under the lens yet. Press “+ one inner step” above (or Pause, "
             "then Step → one inner step): the run trains for one step, and it is drawn here."
@@ -199,7 +199,7 @@ def _how_to(snapshot: Snapshot) -> str:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Step:
-    """Return a step, whole; `changed` tells apart a step that a resumed run did again.
+    """Return a complete step; `changed` distinguishes a step that a resumed run repeated.
 
     Raises:
         StoreError: The step or the run's panel is damaged (`CorruptRunError`) or gone.

@@ -14,7 +14,7 @@ from app.figures.outer_loop import (
     OUTER_LOSSES_QUESTION,
     SATURATED_QUESTION,
 )
-from app.lab.views.moment import Moment, no_weights
+from app.lab.views.moment import Moment, why_no_weights
 from app.lab.views.view import Figure, View
 from bikd_core.events import EpochDone
 
@@ -29,7 +29,7 @@ def _with_weight_net(
 ) -> Drawing:
     """Draw a figure over the epochs that only a method with a weight net has."""
     if not moment.has_weights:
-        return empty(question, no_weights(moment.snapshot), HEIGHT)
+        return empty(question, why_no_weights(moment.snapshot), HEIGHT)
     return draw(moment.snapshot.epochs, moment.chosen, moment.planned)
 
 

@@ -158,7 +158,7 @@ PHASES = (
     ),
 )
 _PLAIN_WORDS = (
-    "{method} has no weight net: so there is no virtual student, no look at D_val and no "
+    "{method} has no weight net, so there is no virtual student, no look at D_val and no "
     "influence. A step is a batch, then the real step."
 )
 #: For the other methods.

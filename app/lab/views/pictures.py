@@ -23,7 +23,7 @@ _BESIDE = {"hard": W_HARD, "soft": W_SOFT, "loss": CLASS_ACCURACY}  # the galler
 
 
 class PicturesLink(Link):
-    """What the address holds of the view; which picture is large is the page's to say."""
+    """The view's part of the address; the page's own part names the open picture."""
 
     order: Kind = Field("hard", description="hard or soft")
 
@@ -67,7 +67,7 @@ class _Pictures(View):
                     one_picture.show_words(moment, looked_at, side)
 
     def _controls(self, selection: Selection | None, *, has_weights: bool) -> Order:
-        """Draw what the gallery is ordered by, and what undoes a choice; always there."""
+        """Draw the choice of the order, and the buttons that undo a selection; return the order."""
         with st.container(
             key="gallery_controls", horizontal=True, vertical_alignment="center", gap="small"
         ):
@@ -91,7 +91,7 @@ class _Pictures(View):
             st.caption(
                 selection.title
                 if selection
-                else "Click on a picture, or on a class or bin beside.",
+                else "Click on a picture, or on a class or bin beside it.",
                 width="content",
             )
         return self.choices(PicturesLink).order if has_weights else "loss"

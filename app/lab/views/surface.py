@@ -14,7 +14,7 @@ from app.figures.drawing import Drawing, Kind, empty
 from app.figures.surface import SURFACE_QUESTIONS
 from app.lab.views.images import selection
 from app.lab.views.images.selection import Point, Selection
-from app.lab.views.moment import Moment, no_weights
+from app.lab.views.moment import Moment, why_no_weights
 from app.lab.views.view import Figure, View, show_value
 from app.shared.engine import attempt
 from app.shared.link import Link
@@ -24,7 +24,7 @@ _KEY = "surface_axes"
 
 
 class SurfaceLink(Link):
-    """What the address holds of the view."""
+    """The view's part of the address."""
 
     axes: Literal["log", "linear"] = Field("log", description="log or linear")
 
@@ -32,7 +32,7 @@ class SurfaceLink(Link):
 def _surface(moment: Moment, kind: Kind) -> Drawing:
     question = SURFACE_QUESTIONS[kind]
     if not moment.has_weights_of(kind):
-        return empty(question, no_weights(moment.snapshot, kind), surface.HEIGHT)
+        return empty(question, why_no_weights(moment.snapshot, kind), surface.HEIGHT)
     folder = moment.snapshot.folder
     try:
         frame, panel = folder.frame(moment.chosen), folder.panel()

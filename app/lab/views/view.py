@@ -67,7 +67,7 @@ class View:
     name: str  # in the bar and in the address
     question: str  # the one it answers, for screen readers
     rows: tuple[tuple[Figure, ...], ...] = ()
-    link: type[Link] | None = None  # what the address holds of it: the viewer's choices
+    link: type[Link] | None = None  # its part of the address: the viewer's choices
 
     def widgets(self, snapshot: Snapshot) -> None:
         """Draw the view's own widgets, beside the bar: outside of what is polled."""
@@ -80,7 +80,7 @@ class View:
         return ""
 
     def written(self, run_id: str) -> dict[str, str]:
-        """Return what the address has to say of the view's choices for a run."""
+        """Return the query parameters of the view's choices for a run."""
         return {} if self.link is None else self.choices(self.link).write()
 
     def show(self, moment: Moment) -> None:

@@ -14,7 +14,7 @@ from app.figures.over_time import OVER_TIME_QUESTION
 from app.figures.weights import MEAN_WEIGHTS_QUESTION, WEIGHT_QUESTIONS
 from app.lab.views.images import selection
 from app.lab.views.images.selection import Point, Selection
-from app.lab.views.moment import Moment, no_weights
+from app.lab.views.moment import Moment, why_no_weights
 from app.lab.views.view import Figure, View, show_value
 from app.lab.views.weight_history import weight_counts
 from app.shared.link import Link
@@ -27,7 +27,7 @@ _KEY = "over_time_of"
 
 
 class WeightsLink(Link):
-    """What the address holds of the view."""
+    """The view's part of the address."""
 
     over: str = Field(
         "few",
@@ -39,7 +39,7 @@ class WeightsLink(Link):
 def _distribution(moment: Moment, kind: Kind) -> Drawing:
     question = WEIGHT_QUESTIONS[kind]
     if not moment.has_weights_of(kind):
-        return empty(question, no_weights(moment.snapshot, kind))
+        return empty(question, why_no_weights(moment.snapshot, kind))
     try:
         histograms = moment.snapshot.folder.frame(moment.chosen).histograms
     except StoreError as error:
@@ -57,7 +57,7 @@ def _select_bin(moment: Moment, point: Point, kind: Kind) -> Selection | None:
 
 def _mean_weights(moment: Moment) -> Drawing:
     if not moment.has_weights:
-        return empty(MEAN_WEIGHTS_QUESTION, no_weights(moment.snapshot))
+        return empty(MEAN_WEIGHTS_QUESTION, why_no_weights(moment.snapshot))
     return figures.mean_weights(
         moment.snapshot.epochs, moment.started, moment.chosen, moment.planned
     )
@@ -66,7 +66,7 @@ def _mean_weights(moment: Moment) -> Drawing:
 def _over_time(moment: Moment) -> Drawing:
     """Draw the histograms of all epochs so far, of the classes that the viewer chose."""
     if not moment.has_weights:
-        return empty(OVER_TIME_QUESTION, no_weights(moment.snapshot), over_time.HEIGHT)
+        return empty(OVER_TIME_QUESTION, why_no_weights(moment.snapshot), over_time.HEIGHT)
     over = _over(moment)
     groups = shot_groups(moment.started.class_counts)._asdict()
     if over in groups:

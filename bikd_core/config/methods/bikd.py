@@ -10,7 +10,7 @@ from bikd_core.config.method import TeacherAndWeightNetOptions
 
 
 class Options(TeacherAndWeightNetOptions):
-    """Which weights an image has, and where the class prior is."""
+    """BiKD's options: the form of an image's weights, and which losses have the class prior."""
 
     weight_form: Literal["free", "scale", "convex"] = Field(
         "free",

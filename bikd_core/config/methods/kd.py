@@ -8,7 +8,7 @@ from bikd_core.config.method import TeacherOptions
 
 
 class Options(TeacherOptions):
-    """One weight for all images."""
+    """KD's options: one weight for all images."""
 
     kd_alpha: float = Field(
         0.5,

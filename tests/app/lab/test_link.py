@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.lab.link import LabLink, of_run
+from app.lab.link import LabLink, link_to_run
 from tests.made_up import make_run
 from tests.repeated import first_quick
 
@@ -15,13 +15,13 @@ def test_what_is_written_is_read_again():
 
 @pytest.mark.parametrize(("epoch", "expected"), [("1", 1), ("60", 60)])
 def test_an_epoch_of_the_run_is_read(epoch, expected):
-    link, complaints = of_run(60).read({"epoch": epoch})
+    link, complaints = link_to_run(60).read({"epoch": epoch})
     assert (link.epoch, complaints) == (expected, [])
 
 
 @pytest.mark.parametrize("epoch", ["0", "61", "-1", "", "1.5", "last", "1" * 400])
 def test_another_epoch_is_refused_with_those_that_the_run_has(epoch):
-    link, [complaint] = of_run(60).read({"epoch": epoch})
+    link, [complaint] = link_to_run(60).read({"epoch": epoch})
     assert link.epoch is None
     assert "from 1 to 60. The newest epoch is shown." in complaint
 

@@ -87,7 +87,7 @@ def test_the_next_run_after_a_clone_stands_beside_the_old_one(open_lab, manager,
 
 def test_differences_in_words():
     first = RunConfig()
-    assert "what differs is chance" in in_words(differences(first, first))
+    assert "any difference is chance" in in_words(differences(first, first))
     many = first.changed(inner_steps=5, seed=1, epochs=9, batch_size=32, momentum=0.5)
     said = in_words(differences(first, many))
     assert said.startswith("B differs in 5 controls: inner steps: 5 instead of 1; ")

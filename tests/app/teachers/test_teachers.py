@@ -96,7 +96,7 @@ def shown_in(page):
 
 def test_an_unknown_teacher_in_the_link_is_named(open_page):
     page = open_page("teachers", shown="<b>nobody")
-    assert "shown = '<b>nobody' is no stored teacher" in page.warning[0].value
+    assert "shown = '<b>nobody' is not a stored teacher" in page.warning[0].value
     assert shown_in(page).value == SHIPPED
 
 

@@ -1,1 +1,1 @@
-"""Single training images of a run: what each had at an epoch, and what a click selects of them."""
+"""Single training images of a run: their values at an epoch, and those that a click selects."""

@@ -49,7 +49,7 @@ def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Sec
     Equal values are in the panel's order. No image is in both sections.
 
     Args:
-        values: [N, 7] what the images have.
+        values: [N, 7] values of the images.
         kept: [N] which of them may be shown.
         order: What they are ordered by.
     """
@@ -67,7 +67,7 @@ def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Sec
 
 
 def gallery_at(moment: Moment, order: Order, selection: Selection | None) -> Gallery:
-    """Return the gallery of what is selected of a run's images at an epoch, or of all of them."""
+    """Return the gallery of a run's selected images at an epoch, or of all of them."""
     snapshot = moment.snapshot
     return _gallery(
         snapshot.run_id, snapshot.version, moment.chosen, order, selection, _moment=moment

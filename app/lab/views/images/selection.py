@@ -1,4 +1,4 @@
-"""Some of the training images: what a click on a figure selects of them.
+"""The training images that a click on a figure selects.
 
 N training images in the panel's order. Points come from the browser: they may be anything.
 """
@@ -30,13 +30,13 @@ class Selection:
     labels: tuple[int, ...]
     kind: Kind | None = None
     bin: int | None = None  # of the 64 of w_hard or w_soft, as `kind` says
-    row: int | None = None  # of the panel: that image alone
+    row: int | None = None  # its row in the panel: that image alone
     taken_for: tuple[int, ...] | None = None  # labels, one of which the student finds most likely
-    epoch: int | None = None  # when that holds; None: at the epoch looked at
+    epoch: int | None = None  # at which that holds; None: the epoch looked at
 
     @property
     def title(self) -> str:
-        """The words, with the weights of the bin, and the epoch if it is a certain one."""
+        """The words, with the weights of the bin, and the epoch if it is fixed."""
         if self.kind is None or self.bin is None:
             return self.words
         low, high = self.bin / WEIGHT_BINS, (self.bin + 1) / WEIGHT_BINS

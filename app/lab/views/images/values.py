@@ -1,4 +1,4 @@
-"""What each training image had at an epoch, and one image over all epochs.
+"""The values of each training image at an epoch, and of one image over all epochs.
 
 N training images in the panel's order.
 """
@@ -87,7 +87,7 @@ def images_at(snapshot: Snapshot, epoch: int) -> ImagesAt:
 
 
 def values_at(snapshot: Snapshot, epoch: int) -> Values:
-    """Return what each image had at an epoch that is done: [N, 7] in half precision.
+    """Return the values of each image at an epoch that is done: [N, 7] in half precision.
 
     Raises:
         StoreError: The epoch's frame is damaged (`CorruptRunError`) or gone.
