@@ -1,16 +1,10 @@
-"""The views of a run, in the order of the bar. A new view is a file here and a line in `VIEWS`."""
+"""The views of a run. A new one is a file here, which defines `VIEW`, and a line in `_IN_ORDER`."""
 
 from collections.abc import Mapping
+from importlib import import_module
 
-from app.lab.views.accuracy import ACCURACY
 from app.lab.views.moment import Moment, has_many_classes
-from app.lab.views.one_step import ONE_STEP
-from app.lab.views.outer_loop import OUTER_LOOP
-from app.lab.views.overview import OVERVIEW
-from app.lab.views.pictures import PICTURES
-from app.lab.views.surface import SURFACE
 from app.lab.views.view import View, show_value
-from app.lab.views.weights import WEIGHTS
 from app.shared.session import session
 from bikd_core.runs import Snapshot
 
@@ -26,15 +20,17 @@ __all__ = [
     "written_links",
 ]
 
-VIEWS: tuple[View, ...] = (
-    OVERVIEW,
-    WEIGHTS,
-    PICTURES,
-    SURFACE,
-    ACCURACY,
-    OUTER_LOOP,
-    ONE_STEP,
+#: The files of the views in the order of the bar.
+_IN_ORDER = (
+    "overview",
+    "weights",
+    "pictures",
+    "surface",
+    "accuracy",
+    "outer_loop",
+    "one_step",
 )
+VIEWS: tuple[View, ...] = tuple(import_module(f"{__name__}.{name}").VIEW for name in _IN_ORDER)
 
 
 def open_view() -> View:

@@ -77,7 +77,7 @@ class _Accuracy(View):
         )
 
 
-ACCURACY = _Accuracy(
+VIEW = _Accuracy(
     "Accuracy",
     "How good is the student, and for whom?",
     ((ACCURACY_OVER_EPOCHS, CLASS_ACCURACY), (CONFUSION,)),

@@ -76,7 +76,7 @@ class _OneStep(View):
             _walk(moment, self.choices(OneStepLink).place, side)
 
 
-ONE_STEP = _OneStep("One step", "What happens in one step of training?", link=OneStepLink)
+VIEW = _OneStep("One step", "What happens in one step of training?", link=OneStepLink)
 
 
 # The walk ----------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ NORM = _figure("hypergradient_norm", NORM_QUESTION, figures.hypergradient_norm)
 COSINE = _figure("hypergradient_cosine", COSINE_QUESTION, figures.hypergradient_cosine)
 SATURATED = _figure("saturated_share", SATURATED_QUESTION, figures.saturated_share)
 
-OUTER_LOOP = View(
+VIEW = View(
     "Outer loop",
     "Does the outer loop stay healthy?",
     ((OUTER_LOSSES, NORM), (COSINE, SATURATED)),

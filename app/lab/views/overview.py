@@ -4,7 +4,7 @@ from app.lab.views.accuracy import ACCURACY_OVER_EPOCHS, CLASS_ACCURACY
 from app.lab.views.view import View
 from app.lab.views.weights import MEAN_WEIGHTS, W_HARD, W_SOFT
 
-OVERVIEW = View(
+VIEW = View(
     "Overview",
     "Who gets weight, and does it help?",
     ((W_HARD, W_SOFT), (ACCURACY_OVER_EPOCHS, MEAN_WEIGHTS), (CLASS_ACCURACY,)),

@@ -114,4 +114,4 @@ def _look_at(picture: int | None) -> None:
     session().picture = picture
 
 
-PICTURES = _Pictures(NAME, "Which pictures get weight?", link=PicturesLink)
+VIEW = _Pictures(NAME, "Which pictures get weight?", link=PicturesLink)

@@ -70,7 +70,7 @@ class _Surface(View):
         )
 
 
-SURFACE = _Surface(
+VIEW = _Surface(
     "Surface",
     "What did the weight net learn?",
     ((SURFACE_HARD, SURFACE_SOFT),),

@@ -145,7 +145,7 @@ def _classes(snapshot: Snapshot) -> dict[str, str]:
     return words
 
 
-WEIGHTS = _Weights(
+VIEW = _Weights(
     "Weights",
     "Who gets how much weight, and since when?",
     ((W_HARD, W_SOFT), (OVER_TIME,), (MEAN_WEIGHTS,)),
