@@ -2,7 +2,6 @@
 
 import csv
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -10,12 +9,12 @@ import sysconfig
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from bikd_core.bench.browser import HEADLINE, chromium
+from bikd_core.bench.browser import HEADLINE
 from bikd_core.events import EpochDone
 from bikd_core.store import list_runs
 
@@ -119,13 +118,12 @@ def test_a_checkouts_page_opens_from_any_folder(elsewhere, tmp_path):
 
 
 @pytest.mark.browser
-def test_a_recorded_run_opens_and_a_new_one_trains(installed, elsewhere, tmp_path):
-    pytest.importorskip("playwright", reason="no playwright: the wheel's page was not looked at")
-    if not (shutil.which("chromium") or shutil.which("google-chrome")):
-        pytest.skip("no chromium on this machine: the wheel's page was not looked at")
+def test_a_recorded_run_opens_and_a_new_one_trains(installed, elsewhere, tmp_path, browser):
     _, scripts = installed
-    with opened([scripts / "bikd", "app"], elsewhere, tmp_path) as url, chromium() as browser:
-        page = browser.new_page(color_scheme="dark")
+    with (
+        opened([scripts / "bikd", "app"], elsewhere, tmp_path) as url,
+        closing(browser.new_page(color_scheme="dark")) as page,
+    ):
         page.set_default_timeout(60_000)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))

@@ -1,11 +1,10 @@
 """A real server with its own empty home, and a real browser."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from bikd_core.bench.browser import chromium, served_app
+from bikd_core.bench.browser import served_app
 
 
 def pytest_collection_modifyitems(items):
@@ -19,15 +18,6 @@ def server_url(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     with served_app(home, home / "server.log") as url:
         yield url
-
-
-@pytest.fixture(scope="session")
-def browser():
-    pytest.importorskip("playwright", reason="no playwright: no page was tested in a browser")
-    if not (shutil.which("chromium") or shutil.which("google-chrome")):
-        pytest.skip("no chromium on this machine: no page was tested in a browser")
-    with chromium() as launched:
-        yield launched
 
 
 @pytest.fixture

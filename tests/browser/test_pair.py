@@ -32,7 +32,9 @@ def test_two_runs_go_through_time_together_and_come_back_from_the_link(server_ur
         caption = page.locator(f".st-key-figure_accuracy_{side} figcaption")
         caption.filter(has_text="At epoch 59 of 60").wait_for()
     page.locator(".st-key-figure_confusion_difference .nsewdrag").wait_for()
-    assert re.search(r"At epoch 59, compared with A, B gets .* points", sentence(page, "confusion_difference"))
+    assert re.search(
+        r"At epoch 59, compared with A, B gets .* points", sentence(page, "confusion_difference")
+    )
     page.wait_for_url("**epoch=59*")
 
     second = new_page(page.url)
