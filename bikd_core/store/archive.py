@@ -12,7 +12,6 @@ import os
 import re
 import secrets
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,12 +20,18 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from bikd_core.events import Frame, Panel, arrays, layouts
-from bikd_core.store.files import CorruptRunError, StoreError, remove_folder, replace_text, writing
+from bikd_core.store.files import (
+    BROKEN_ZIP,
+    CorruptRunError,
+    StoreError,
+    remove_folder,
+    replace_text,
+    writing,
+)
 from bikd_core.store.folder import RunFolder
 from bikd_core.store.record import ENDED, RunRecord, is_id, new_id
 
 MAX_UNPACKED_BYTES = 2**30
-_NOT_A_ZIP = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error)
 _MEMBER = re.compile(
     r"(run|status)\.json|events\.jsonl|panel\.npz|frames/\d{4,9}\.npz|"
     r"traces/\d{4,9}-\d{6,12}\.npz|student\.safetensors"
@@ -132,7 +137,7 @@ def import_run(source: Path | BinaryIO, runs_dir: Path) -> RunFolder:
     try:
         with zipfile.ZipFile(source) as archive:
             return _unpack(archive, runs_dir)
-    except _NOT_A_ZIP as error:
+    except BROKEN_ZIP as error:
         raise CorruptRunError(f"The file is not the zip of a run: {error}.") from error
 
 

@@ -9,7 +9,6 @@ import contextlib
 import os
 import threading
 import zipfile
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
@@ -29,7 +28,7 @@ from bikd_core.events import (
     arrays,
     layouts,
 )
-from bikd_core.store.files import CorruptRunError, StoreError
+from bikd_core.store.files import BROKEN_ZIP, CorruptRunError, StoreError
 
 CACHE_BYTES = 192 * 2**20
 _ENTRY_BYTES = 500  # what an entry takes besides its array
@@ -37,7 +36,6 @@ _ENTRY_BYTES = 500  # what an entry takes besides its array
 Kind = type[Panel] | type[Frame] | type[StepTrace]
 Arrays = dict[str, NDArray[Any] | None]  # None: the file has no such array
 _COUNTS = {"original_indices", "confusion", "histograms"}
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 class File(NamedTuple):
@@ -169,7 +167,7 @@ def load_arrays(
                     raise ValueError(f"it has no array {name}")
     except FileNotFoundError as error:
         raise StoreError(f"The run has no {path.name} yet.") from error
-    except (OSError, ValueError, *_BROKEN_ZIP) as error:
+    except (OSError, ValueError, *BROKEN_ZIP) as error:
         raise CorruptRunError(f"{path}: {error}") from error
     return file, found
 

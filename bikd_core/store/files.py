@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 _Model = TypeVar("_Model", bound=BaseModel)
+
+#: What Python's zip reader raises for a file that is no zip, or a damaged one.
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 class StoreError(Exception):
