@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bikd_core.config import WeightScale
 from bikd_core.events import SATURATED_ABOVE, SATURATED_BELOW, WEIGHT_BINS
 
 OUTER_SHARE = 0.33  # the share of classes in "many" and in "few"; the others are "medium"
 CALIBRATION_BINS = 15
+ONE_BIN, LARGEST_BIN = 32, 20.0  # of relative weights: where weight 1 falls, the last bin's weight
 
 
 class ShotGroups(NamedTuple):
@@ -94,14 +96,38 @@ def calibration_error(confidence: NDArray[Any], is_correct: NDArray[Any]) -> flo
     return float(np.abs(gap).sum() / len(confidence))
 
 
-def weight_histograms(
-    weights: NDArray[Any], labels: NDArray[Any], num_classes: int
-) -> NDArray[np.int32]:
-    """Count w_hard and w_soft of each class in `WEIGHT_BINS` equal bins over [0, 1].
+def bin_of(weights: NDArray[Any], scale: WeightScale) -> NDArray[np.int64]:
+    """Return the histogram bin of each weight, 0 to `WEIGHT_BINS` - 1; any shape, the same shape.
 
-    [N, 2], [N] -> [2, C, WEIGHT_BINS]. A weight of exactly 1 falls into the last bin.
+    "sigmoid": equal bins over [0, 1]. "relative": bins on a log axis, bin k centred at
+    20^((k - 32)/31), so that 1/20 is bin 1, 1 is bin 32 and 20 is bin 63; the first and the last
+    also hold what lies beyond.
     """
-    bins = np.minimum((weights.astype(np.float64) * WEIGHT_BINS).astype(int), WEIGHT_BINS - 1)
+    wide = weights.astype(np.float64)
+    if scale == "sigmoid":
+        position = wide * WEIGHT_BINS
+    else:
+        with np.errstate(divide="ignore"):  # a weight of 0 falls into the first bin
+            position = ONE_BIN + (ONE_BIN - 1) * np.log(wide) / np.log(LARGEST_BIN) + 0.5
+    return np.floor(np.clip(position, 0, WEIGHT_BINS - 1)).astype(np.int64)
+
+
+def bin_centres(scale: WeightScale) -> NDArray[np.float64]:
+    """Return the weight at the centre of each bin; [WEIGHT_BINS]."""
+    numbers = np.arange(WEIGHT_BINS)
+    if scale == "sigmoid":
+        return (numbers + 0.5) / WEIGHT_BINS
+    return LARGEST_BIN ** ((numbers - ONE_BIN) / (ONE_BIN - 1))
+
+
+def weight_histograms(
+    weights: NDArray[Any], labels: NDArray[Any], num_classes: int, scale: WeightScale = "sigmoid"
+) -> NDArray[np.int32]:
+    """Count w_hard and w_soft of each class in the bins of `bin_of`.
+
+    [N, 2], [N] -> [2, C, WEIGHT_BINS].
+    """
+    bins = bin_of(weights, scale)
     size = num_classes * WEIGHT_BINS
     counts = [np.bincount(labels * WEIGHT_BINS + bins[:, j], minlength=size) for j in (0, 1)]
     return np.stack(counts).reshape(2, num_classes, WEIGHT_BINS).astype(np.int32)
@@ -116,5 +142,16 @@ def mean_per_class(
 
 
 def saturated_share(weights: NDArray[Any]) -> float:
-    """Return the share of weights [N, 2] beyond the limits of saturation."""
+    """Return the share of weights in (0, 1) [N, K] beyond the limits of saturation."""
     return float(((weights < SATURATED_BELOW) | (weights > SATURATED_ABOVE)).mean())
+
+
+def half_weight_share(weights: NDArray[Any]) -> float:
+    """Return the smallest share of N images that carries half of all weight; [N], at least 0.
+
+    It is 1/2 for equal weights. No weight at all counts as equal weights.
+    """
+    carried = np.sort(weights.astype(np.float64))[::-1].cumsum()
+    if carried[-1] <= 0:
+        return 0.5
+    return float(np.searchsorted(carried, carried[-1] / 2) + 1) / len(carried)

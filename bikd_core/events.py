@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 
-WEIGHT_BINS = 64  # bins of the weight histograms, fixed, over [0, 1]
+WEIGHT_BINS = 64  # bins of the weight histograms, fixed: see `bikd_core.evaluation.bin_of`
 SURFACE_AXIS: NDArray[np.float64] = np.geomspace(1e-3, 16.0, 40)  # cross-entropies, nats
 TOP_BELIEFS = 3  # classes whose probabilities are kept for each image
 BELIEF_UNIT = 255  # a kept probability is a whole number of 1/255
@@ -134,6 +134,18 @@ class EpochDone:
     hypergradient_norm: Magnitude | None = None  # of the window-averaged dL_val/dφ, epoch mean
     hypergradient_cosine: Cosine | None = None  # between successive windows, epoch mean
     saturated_share: Fraction | None = None
+    #: The smallest share of the images that carries half of a column's weight, by column.
+    half_weight_share: tuple[Fraction, ...] | None = None
+    #: L_val's mean gradient on each class's logit over the epoch's steps, by its two parts: of the
+    #: hard one mean predicted probability minus share of the labels. None in earlier versions.
+    pull_hard_per_class: tuple[float, ...] | None = None
+    pull_soft_per_class: tuple[float, ...] | None = None
+    #: Mean influence of each class's images that have one; None for a class without.
+    influence_hard_per_class: tuple[float | None, ...] | None = None
+    influence_soft_per_class: tuple[float | None, ...] | None = None
+    #: What is added to the student's logits inside each loss, where it is learned, in nats.
+    shift_hard_per_class: tuple[float, ...] | None = None
+    shift_soft_per_class: tuple[float, ...] | None = None
     warnings: tuple[str, ...] = ()
 
     WALL_CLOCK: ClassVar[tuple[str, ...]] = ("seconds", "images_per_second")
@@ -195,8 +207,12 @@ class Frame:
     method does not have are None: weights, influence and surface need a weight net, the
     teacher's loss needs a teacher.
 
+    Relative weights are multiples of the objective's own weight: the mean over a batch is 1. Their
+    surface is the weight net's output over `raw_mean`. A method with one loss has 0 in the second
+    column.
+
     `influence` is (B/η)·∂L_val/∂w: negative where the validation set wants more of that picture's
-    loss. It does not fall with the learning rate.
+    loss. It does not fall with the learning rate. It is NaN for images whose step had none.
     """
 
     epoch: int
@@ -205,6 +221,8 @@ class Frame:
     ce_teacher: Annotated[NDArray[np.float32] | None, "N"] = None
     weights: Annotated[NDArray[np.float16] | None, "N 2"] = None  # w_hard, w_soft
     influence: Annotated[NDArray[np.float32] | None, "N 2"] = None  # of w_hard, of w_soft
+    #: Mean weight of the epoch before it is normalised; None where weights are not relative.
+    raw_mean: Annotated[NDArray[np.float32] | None, "2"] = None
     #: The most probable classes at temperature 1 (uint8, or int16 beyond 256 classes), and how
     #: probable each is, in 1/255. None in runs of earlier versions.
     student_top: Annotated[NDArray[np.integer[Any]] | None, "N T"] = None

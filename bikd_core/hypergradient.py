@@ -1,17 +1,23 @@
-"""Gradient of the validation loss with respect to the loss weights, through one virtual step.
+"""Gradient of the validation loss with respect to what is inside the inner loss.
 
-With weights w of shape (B, 2) and losses l of the same shape, the virtual student is
+With weights w and losses l of shape (B, J), J = 1 or 2, the virtual student is
 
-    θ'(w) = θ - η ∇_θ ( 1/B · Σ_ij w_ij · l_ij(θ) ),
+    θ'(w) = θ - f·η ∇_θ ( 1/B · Σ_ij w_ij · l_ij(θ) ),
 
-and since w enters linearly, with v = ∇L_val(θ'),
+f = 1 as published. Since w enters linearly, with v = ∇L_val(θ') at f = 1,
 
     ∂L_val/∂w_ij = -η/B · v·∇_θ l_ij(θ) = -η/B · ⟨ ∂l_ij/∂z_i , ż_i ⟩,    ż = J_θ z · v.
 
-If the images do not all count the same in the inner loss, each image's share replaces 1/B. All 2B
-inner products need only one directional derivative of the logits z. `forward` gets it by
-forward-mode differentiation, `finite_difference` by one more forward pass; `unrolled`
-differentiates the definition, as the published code does, and stays as the slow reference.
+f moves only the point at which v is taken; the result is the same inner product at every f. For
+anything ψ inside the losses, such as class shifts, with ż held fixed,
+
+    ∂L_val/∂ψ = -η · ∂/∂ψ ⟨ ∂L_tr/∂z , ż ⟩,
+
+which for w is the line above. If the images do not all count the same in the inner loss, each
+image's share replaces 1/B. All this needs only one directional derivative of the logits z.
+`forward` gets it by forward-mode differentiation, `finite_difference` by one more forward pass;
+`unrolled` differentiates the definition, as the published code does, and stays as the slow
+reference.
 
 B batch, C classes. BatchNorm is in training mode throughout, and its running statistics do not
 change.
@@ -19,11 +25,13 @@ change.
 Source: "Balancing Knowledge Distillation for Imbalance Learning with Bilevel Optimization",
     arXiv:2605.17839, for the bilevel problem; the linear form is that of Ren et al., "Learning
     to Reweight Examples for Robust Deep Learning", ICML 2018, arXiv:1803.09050, section 3.3.
+    Learned class shifts after Li et al., "AutoBalance", NeurIPS 2021, arXiv:2201.01212.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -47,24 +55,25 @@ FINITE_STEP = 2e-5
 
 
 class InnerBatch(NamedTuple):
-    """A training batch and the settings of its losses.
+    """A training batch with the losses that the weights are for.
 
-    Images are (B, …), labels (B,), teacher logits (B, C). Each image counts 1/B in the inner loss,
-    or its entry of `shares` (B,) if they are given.
+    Images are (B, …). Each image counts 1/B in the inner loss, or its entry of `shares` (B,).
     """
 
     images: Tensor
-    labels: Tensor
-    teacher_logits: Tensor
-    temperature: float
-    shift: Shift = NO_SHIFT
+    #: Logits (B, C), and class shifts (1 or J, C) or None, to the losses (B, J), in nats.
+    losses: Callable[[Tensor, Tensor | None], Tensor]
     shares: Tensor | None = None
+    #: Logits (B, C) to the derivatives of the losses with respect to them, (B, J, C), without class
+    #: shifts; None: by differentiation.
+    slopes: Callable[[Tensor], Tensor] | None = None
 
 
 class OuterBatch(NamedTuple):
     """A batch of D_val and the loss on it: images (B, …), labels (B,), teacher logits (B, C).
 
-    The teacher's logits may be None if the loss does not need them.
+    The teacher's logits may be None if the loss does not need them. `predict` maps the student's
+    logits to those that it predicts from, (B, C) -> (B, C).
     """
 
     images: Tensor
@@ -72,6 +81,21 @@ class OuterBatch(NamedTuple):
     teacher_logits: Tensor | None
     temperature: float
     meta_loss: str
+    predict: Callable[[Tensor], Tensor] | None = None
+
+
+class Inside(NamedTuple):
+    """What the inner loss holds besides θ: weights (B, J), and class shifts (1 or J, C) or None.
+
+    Class shifts are added to the student's logits inside each loss; one row serves all losses.
+    """
+
+    weights: Tensor
+    class_shifts: Tensor | None = None
+
+    def detached(self) -> Inside:
+        """Return the same values outside any graph."""
+        return Inside(*(None if part is None else part.detach() for part in self))
 
 
 class InnerGradient(NamedTuple):
@@ -82,10 +106,11 @@ class InnerGradient(NamedTuple):
 
 
 class Hypergradient(NamedTuple):
-    """The gradient ∂L_val/∂w (B, 2), and the validation loss () at θ', in nats."""
+    """The gradient of L_val with respect to each part, and what D_val gives at θ'."""
 
-    weights: Tensor
-    outer_loss: Tensor
+    inside: Inside  # gradients, in the shapes of the parts
+    outer_loss: Tensor  # (), nats
+    outer_logits: Tensor  # (B, C), those that are predicted from
 
 
 def parameters(student: nn.Module) -> Params:
@@ -104,72 +129,113 @@ def logits_at(student: nn.Module, params: Params, images: Tensor) -> Tensor:
     return logits
 
 
-def inner_loss(logits: Tensor, batch: InnerBatch, weights: Tensor) -> Tensor:
-    """Return the weighted inner loss; logits (B, C), weights (B, 2) -> (), in nats.
+def pair_of(
+    images: Tensor,
+    labels: Tensor,
+    teacher_logits: Tensor,
+    temperature: float,
+    shift: Shift = NO_SHIFT,
+) -> InnerBatch:
+    """Return a batch with the plain hard and soft loss; (B, …), (B,), (B, C).
 
-    It is 1/B · Σ w_hard·L_hard + w_soft·L_soft, with the batch's shares in place of 1/B if given.
+    These are the two losses that published BiKD weights, with constants added to the logits.
     """
-    weighted = weights * losses_of(logits, batch)
+
+    def losses(logits: Tensor, class_shifts: Tensor | None) -> Tensor:
+        moved = shift.moved(class_shifts)
+        return student_losses(logits, teacher_logits, labels, temperature, moved)
+
+    def slopes(logits: Tensor) -> Tensor:
+        return loss_gradients(logits, teacher_logits, labels, temperature, shift)
+
+    return InnerBatch(images, losses, slopes=slopes)
+
+
+def inner_loss(logits: Tensor, batch: InnerBatch, inside: Inside) -> Tensor:
+    """Return the weighted inner loss; logits (B, C) -> (), in nats.
+
+    It is 1/B · Σ_ij w_ij·l_ij, with the batch's shares in place of 1/B if given.
+    """
+    weighted = inside.weights * batch.losses(logits, inside.class_shifts)
     if batch.shares is None:
-        return weighted.sum() / len(weights)
+        return weighted.sum() / len(weighted)
     return (batch.shares * weighted.sum(dim=1)).sum()
 
 
-def losses_of(logits: Tensor, batch: InnerBatch) -> Tensor:
-    """Return the hard and the soft loss of each image; logits (B, C) -> (B, 2), in nats."""
-    return student_losses(
-        logits, batch.teacher_logits, batch.labels, batch.temperature, batch.shift
-    )
-
-
-def inner_gradient(student: nn.Module, batch: InnerBatch, weights: Tensor) -> InnerGradient:
-    """Return logits (B, C) and ∇_θ of the inner loss at the current parameters; weights (B, 2)."""
+def inner_gradient(student: nn.Module, batch: InnerBatch, inside: Inside) -> InnerGradient:
+    """Return logits (B, C) and ∇_θ of the inner loss at the current parameters."""
     params = {name: value.requires_grad_() for name, value in parameters(student).items()}
     logits = logits_at(student, params, batch.images)
-    gradients = torch.autograd.grad(
-        inner_loss(logits, batch, weights.detach()), list(params.values())
-    )
+    loss = inner_loss(logits, batch, inside.detached())
+    gradients = torch.autograd.grad(loss, list(params.values()))
     return InnerGradient(logits.detach(), dict(zip(params, gradients, strict=True)))
 
 
-def weight_hypergradient(
+def hypergradient(
     estimator: Estimator,
     student: nn.Module,
     inner: InnerBatch,
     outer: OuterBatch,
-    weights: Tensor,
+    inside: Inside,
     learning_rate: float,
+    *,
+    virtual_step: float = 1.0,
     known: InnerGradient | None = None,
 ) -> Hypergradient:
-    """Return ∂L_val(θ'(w))/∂w at the weights; (B, 2) -> (B, 2).
+    """Return the gradient of L_val(θ') with respect to each part of the inner loss.
 
     Args:
         estimator: "forward", "finite_difference" or "unrolled".
         student: In training mode; its parameters and buffers do not change.
         inner: The training batch of the virtual step.
         outer: The D_val batch on which the virtual student is judged.
-        weights: (B, 2); detached here.
+        inside: Detached here.
         learning_rate: η of the virtual step, which is plain SGD without momentum or weight decay.
-        known: `inner_gradient(student, inner, weights)`, if the caller already has it;
+        virtual_step: f, at least 0: v is taken at θ - f·η∇L_tr; 0: at θ itself.
+        known: `inner_gradient(student, inner, inside)`, if the caller already has it;
             `unrolled` computes its own, with the graph.
 
     Raises:
         ValueError: `estimator` is none of the three.
     """
+    inside = inside.detached()
     if estimator == "unrolled":
-        return _unrolled(student, inner, outer, weights, learning_rate)
-    known = known or inner_gradient(student, inner, weights)
-    change, outer_loss = _change_of_logits(
-        estimator, student, inner.images, outer, learning_rate, known
+        return _unrolled(student, inner, outer, inside, learning_rate, virtual_step)
+    known = known or inner_gradient(student, inner, inside)
+    change, outer_loss, outer_logits = _change_of_logits(
+        estimator, student, inner.images, outer, virtual_step * learning_rate, known
     )
-    slopes = loss_gradients(
-        known.logits, inner.teacher_logits, inner.labels, inner.temperature, inner.shift
-    )
-    alignment = torch.einsum("bjc,bc->bj", slopes, change)
-    scale: Tensor | float = learning_rate / len(weights)
-    if inner.shares is not None:
-        scale = learning_rate * inner.shares[:, None]
-    return Hypergradient(-scale * alignment, outer_loss)
+    if inner.slopes is not None and inside.class_shifts is None:
+        alignment = torch.einsum("bjc,bc->bj", inner.slopes(known.logits), change)
+        scale: Tensor | float = learning_rate / len(alignment)
+        if inner.shares is not None:
+            scale = learning_rate * inner.shares[:, None]
+        found = Inside(-scale * alignment)
+    else:
+        found = _scaled(_along(inner, inside, known.logits, change), -learning_rate)
+    return Hypergradient(found, outer_loss, outer_logits)
+
+
+def _along(inner: InnerBatch, inside: Inside, logits: Tensor, change: Tensor) -> Inside:
+    """Return the gradients of ⟨∂L_tr/∂z, ż⟩ for logits z and their change ż, (B, C) each."""
+    point, free = logits.detach().requires_grad_(), _leaves(inside)
+    loss = inner_loss(point, inner, free)
+    (slope,) = torch.autograd.grad(loss, point, create_graph=True)
+    return _gradients((slope * change).sum(), free)
+
+
+def _leaves(inside: Inside) -> Inside:
+    return Inside(*(None if part is None else part.detach().requires_grad_() for part in inside))
+
+
+def _gradients(value: Tensor, free: Inside) -> Inside:
+    parts = [part for part in free if part is not None]
+    found = iter(torch.autograd.grad(value, parts))
+    return Inside(*(None if part is None else next(found) for part in free))
+
+
+def _scaled(inside: Inside, factor: float) -> Inside:
+    return Inside(*(None if part is None else factor * part for part in inside))
 
 
 def _change_of_logits(
@@ -177,10 +243,13 @@ def _change_of_logits(
     student: nn.Module,
     images: Tensor,
     outer: OuterBatch,
-    learning_rate: float,
+    rate: float,
     known: InnerGradient,
-) -> tuple[Tensor, Tensor]:
-    """Return ż = J_θ z · v, (B, C), on these images, and the validation loss () at θ'."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ż = J_θ z · v, (B, C), on these images; the loss () and logits (B, C) of D_val at θ'.
+
+    The virtual step is of length `rate`.
+    """
     if estimator not in ("forward", "finite_difference"):
         raise ValueError(
             f"estimator = {estimator!r} is not possible: "
@@ -188,20 +257,24 @@ def _change_of_logits(
         )
     theta = parameters(student)
     virtual = {
-        name: (value - learning_rate * known.gradient[name]).requires_grad_()
+        name: (value - rate * known.gradient[name]).requires_grad_()
         for name, value in theta.items()
     }
-    outer_loss = outer_loss_at(student, virtual, outer)
+    outer_loss, outer_logits = outer_loss_at(student, virtual, outer)
     gradients = torch.autograd.grad(outer_loss, list(virtual.values()))
     direction = dict(zip(virtual, gradients, strict=True))
     derive = _forward_mode if estimator == "forward" else _finite_difference
-    return derive(student, theta, direction, images, known.logits), outer_loss.detach()
+    change = derive(student, theta, direction, images, known.logits)
+    return change, outer_loss.detach(), outer_logits.detach()
 
 
-def outer_loss_at(student: nn.Module, params: Params, outer: OuterBatch) -> Tensor:
-    """Return the meta loss () of a D_val batch at `params`, in nats."""
+def outer_loss_at(student: nn.Module, params: Params, outer: OuterBatch) -> tuple[Tensor, Tensor]:
+    """Return the meta loss () of a D_val batch at `params`, in nats, and its logits (B, C)."""
     logits = logits_at(student, params, outer.images)
-    return meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, outer.temperature)
+    if outer.predict is not None:
+        logits = outer.predict(logits)
+    loss = meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, outer.temperature)
+    return loss, logits
 
 
 def _forward_mode(
@@ -243,15 +316,26 @@ def _finite_difference(
 
 
 def _unrolled(
-    student: nn.Module, inner: InnerBatch, outer: OuterBatch, weights: Tensor, learning_rate: float
+    student: nn.Module,
+    inner: InnerBatch,
+    outer: OuterBatch,
+    inside: Inside,
+    learning_rate: float,
+    virtual_step: float,
 ) -> Hypergradient:
     theta = {name: value.requires_grad_() for name, value in parameters(student).items()}
-    free = weights.detach().requires_grad_()
+    free, rate = _leaves(inside), virtual_step * learning_rate
     loss = inner_loss(logits_at(student, theta, inner.images), inner, free)
     gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
     virtual = {
-        name: theta[name] - learning_rate * gradient
-        for name, gradient in zip(theta, gradients, strict=True)
+        name: theta[name] - rate * gradient for name, gradient in zip(theta, gradients, strict=True)
     }
-    outer_loss = outer_loss_at(student, virtual, outer)
-    return Hypergradient(torch.autograd.grad(outer_loss, free)[0], outer_loss.detach())
+    outer_loss, outer_logits = outer_loss_at(student, virtual, outer)
+    if virtual_step:
+        found = _scaled(_gradients(outer_loss, free), 1 / virtual_step)
+    else:  # θ' does not depend on what is inside: only the inner product itself is left
+        direction = torch.autograd.grad(outer_loss, list(theta.values()))
+        product = sum((v * g).sum() for v, g in zip(direction, gradients, strict=True))
+        assert isinstance(product, Tensor)  # a network has parameters
+        found = _scaled(_gradients(product, free), -learning_rate)
+    return Hypergradient(found, outer_loss.detach(), outer_logits.detach())

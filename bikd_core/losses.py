@@ -26,6 +26,12 @@ class Shift(NamedTuple):
     hard: Tensor | None = None
     soft: Tensor | None = None
 
+    def moved(self, class_shifts: Tensor | None) -> Shift:
+        """Return the shift plus learned ones: (1, C) for both losses or (2, C); None changes nothing."""
+        if class_shifts is None:
+            return self
+        return Shift(*(_sum(own, row) for own, row in zip(self, _rows(class_shifts), strict=True)))
+
 
 NO_SHIFT = Shift()
 

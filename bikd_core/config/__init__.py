@@ -23,7 +23,6 @@ from bikd_core.config.describe import (
     choices,
     explain,
     fields,
-    is_read_by,
     part_of,
 )
 from bikd_core.config.method import (
@@ -32,12 +31,14 @@ from bikd_core.config.method import (
     TeacherAndWeightNetOptions,
     TeacherOptions,
     WeightNetOptions,
+    WeightScale,
 )
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
 from bikd_core.config.models import MODEL_IMAGES, ModelConfig, ModelName
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
+from bikd_core.config.reading import facts_of_method, is_read_by
 from bikd_core.config.run import RunConfig
 from bikd_core.config.source_facts import SOURCE_FACTS, SourceFacts
 from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
@@ -67,11 +68,13 @@ __all__ = [
     "TeacherOptions",
     "TrainingConfig",
     "WeightNetOptions",
+    "WeightScale",
     "allowed",
     "as_text",
     "bounds",
     "choices",
     "explain",
+    "facts_of_method",
     "fields",
     "is_read_by",
     "part_of",

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bikd_core.config.method_facts import METHOD_FACTS
-from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
-from bikd_core.config.part import OnlyWith, options_of
+from bikd_core.config.part import options_of
 from bikd_core.config.parts import PARTS
 
 
@@ -46,15 +43,6 @@ def bounds(name: str) -> dict[str, float]:
     return _limits(name, ("ge", "gt", "le", "lt"))
 
 
-@cache
-def is_read_by(name: str, method: str) -> bool:
-    """Return whether a control changes anything in a run of this method."""
-    if name in AllOptions.model_fields:
-        return name in METHOD_CONFIGS[method].model_fields
-    marks = [mark for mark in fields()[name].metadata if isinstance(mark, OnlyWith)]
-    return all(getattr(METHOD_FACTS[method], mark.fact) for mark in marks)
-
-
 def _limits(name: str, keys: Iterable[str]) -> dict[str, float]:
     return {
         key: float(getattr(limit, key))
@@ -67,7 +55,7 @@ def _limits(name: str, keys: Iterable[str]) -> dict[str, float]:
 def explain(error: ValidationError) -> str:
     """Return a failed validation's first error as a sentence: field, value, what would be right."""
     first = error.errors()[0]
-    if not first["loc"] and "error" in first.get("ctx", {}):
+    if first["type"] == "value_error":
         return str(first["ctx"]["error"])  # controls that do not go together
     name = str(first["loc"][-1]) if first["loc"] else "config"
     if first["type"] == "extra_forbidden":

@@ -25,7 +25,5 @@ def differences(first: RunConfig, second: RunConfig) -> tuple[Difference, ...]:
     return tuple(
         Difference(name, values[name], others[name])
         for name in fields()
-        if values[name] != others[name]
-        and is_read_by(name, values["method"])
-        and is_read_by(name, others["method"])
+        if values[name] != others[name] and is_read_by(name, values) and is_read_by(name, others)
     )

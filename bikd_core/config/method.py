@@ -6,12 +6,14 @@ options extends its group in `bikd_core/config/methods/NAME.py`.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bikd_core.config.part import Part
+from bikd_core.config.method_facts import MethodFacts, facts_with
+from bikd_core.config.part import OnlyWith, Part, ReadIf
 
+WeightScale = Literal["sigmoid", "relative"]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
 
 
@@ -22,11 +24,16 @@ class MethodConfig(Part):
         "bikd", title="Method", description="Training objective: BiKD or one of its rivals."
     )
 
+    @property
+    def facts(self) -> MethodFacts:
+        """The facts of the method as it is configured."""
+        return facts_with(self.method, getattr(self, "over", None))
+
 
 class TeacherOptions(MethodConfig):
     """The options of every method with a teacher."""
 
-    temperature: float = Field(
+    temperature: Annotated[float, OnlyWith("needs_teacher")] = Field(
         4.0,
         ge=0.1,
         le=100,
@@ -59,9 +66,26 @@ class WeightNetOptions(MethodConfig):
         gt=0,
         le=1,
         title="Weight-net learning rate",
-        description="Learning rate of Adam, which trains the weight net.",
+        description="Learning rate of Adam, which trains the weight net: 0.001 as published, 0.01 "
+        "for relative weights.",
     )
-    warm_up: int = Field(
+    virtual_step: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        title="Look-ahead",
+        description="Length of the virtual step in steps of the student: 1 as published; 0 asks "
+        "D_val at the student's own parameters.",
+    )
+    outer_every: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        title="Hypergradient every",
+        description="One student step in this many has a hypergradient; the others cost as much as "
+        "without a weight net.",
+    )
+    warm_up: Annotated[int, ReadIf("weight_scale", ("sigmoid",))] = Field(
         0,
         ge=0,
         le=10_000,
@@ -79,7 +103,7 @@ class WeightNetOptions(MethodConfig):
 class TeacherAndWeightNetOptions(TeacherOptions, WeightNetOptions):
     """The options of every method with a teacher and a weight net."""
 
-    meta_loss: Literal["hard", "soft", "mix"] = Field(
+    meta_loss: Annotated[Literal["hard", "soft", "mix"], OnlyWith("needs_teacher")] = Field(
         "hard",
         title="Meta loss",
         description="What the weight net minimises on D_val: hard loss, soft loss or their sum.",

@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 FOLDER = Path(__file__).parents[1] / "methods"
-NO_METHODS = ("__init__", "protocol", "prior", "bilevel")  # files in that folder that hold none
+NO_METHODS = (
+    "__init__",
+    "protocol",
+    "objective",
+    "prior",
+    "bilevel",
+    "window",
+)  # files in that folder that hold none
 FIRST = ("bikd", "ce", "kd")  # in lists; the others follow by name
 
 
@@ -60,3 +67,9 @@ def _plain_attributes(node: ast.ClassDef, path: Path) -> dict[str, Any]:
 
 
 METHOD_FACTS = method_facts()
+
+
+def facts_with(method: str, over: str | None) -> MethodFacts:
+    """Return the facts of a method; over an objective it needs a teacher if that one does."""
+    facts = METHOD_FACTS[method]
+    return facts if over is None else facts._replace(needs_teacher=METHOD_FACTS[over].needs_teacher)

@@ -24,9 +24,20 @@ class Part(BaseModel):
 
 @dataclass(frozen=True)
 class OnlyWith:
-    """Marks a control that is no method's option but is read only by methods with this fact."""
+    """Marks a control that is read only where the method, as it is configured, has this fact."""
 
     fact: Literal["needs_teacher", "has_weight_net"]
+
+
+@dataclass(frozen=True)
+class ReadIf:
+    """Marks an option that is read only where another option of the method has one of the values.
+
+    A method without that other option always reads it.
+    """
+
+    option: str
+    values: tuple[Any, ...]
 
 
 def options_of(info: FieldInfo) -> tuple[Any, ...]:

@@ -13,16 +13,17 @@ from bikd_core.config.describe import (
     ConfigError,
     explain,
     fields,
-    is_read_by,
     part_of,
     unknown_control,
 )
 from bikd_core.config.method import MethodConfig, WeightNetOptions
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions, AnyMethodConfig
+from bikd_core.config.methods.bikd import AS_PUBLISHED, is_as_published
 from bikd_core.config.models import ModelConfig
 from bikd_core.config.part import Part
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
+from bikd_core.config.reading import is_read_by
 from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 from bikd_core.config.training import TrainingConfig
 
@@ -48,7 +49,7 @@ class RunConfig(Part):
         if not isinstance(values, Mapping):
             return values
         parts = {name: _given(values.get(name, {})) for name in PARTS}
-        for name, default in _defaults_of_the_source(parts["data"]).items():
+        for name, default in _defaults_of_the_source(parts["data"], parts["method"]).items():
             part = parts[part_of(name)]
             if isinstance(part, dict):
                 part.setdefault(name, default)
@@ -82,8 +83,8 @@ class RunConfig(Part):
     @cached_property
     def _read(self) -> tuple[tuple[str, Any], ...]:
         """The controls that the method reads, as pairs: what makes two configs the same run."""
-        method = self.method.method
-        return tuple((k, v) for k, v in self.flat().items() if is_read_by(k, method))
+        values = self.flat()
+        return tuple((name, value) for name, value in values.items() if is_read_by(name, values))
 
     def read_by_method(self) -> dict[str, Any]:
         """Return the controls that the method reads, by their own name."""
@@ -101,8 +102,10 @@ class RunConfig(Part):
         What the method does not read is as it was given, else the data set's default.
         """
         defaults = {name: info.default for name, info in AllOptions.model_fields.items()}
-        values = defaults | SOURCE_FACTS[self.data.dataset].defaults | self._given_options
-        for part in PARTS:
+        given, own = self._given_options, self.method.model_dump(mode="json")
+        values = defaults | SOURCE_FACTS[self.data.dataset].defaults | given
+        values |= {name: own[name] for name in own if name not in given or is_read_by(name, own)}
+        for part in PARTS.keys() - {"method"}:
             values |= getattr(self, part).model_dump(mode="json")
         return {name: values[name] for name in fields()}
 
@@ -129,10 +132,24 @@ class RunConfig(Part):
     def changed(self, **values: Any) -> Self:
         """Return the same config with some controls changed, validated again.
 
+        Where the form of the method changes, an option that has the default of the old form takes
+        that of the new one, be it given or not.
+
         Raises:
             ConfigError: As `from_flat`.
         """
-        return type(self).from_flat(self.flat() | values)
+        old = self.flat()
+        if any(name in _FORM and values[name] != old[name] for name in values):
+            form = {name: old[name] for name in ("dataset", *_FORM)}
+            defaults = type(self).from_flat(form).flat()
+            for name in AllOptions.model_fields:
+                if name not in _FORM and old[name] == defaults[name]:
+                    del old[name]
+        return type(self).from_flat(old | values)
+
+
+#: What decides an option's default besides the data set.
+_FORM = ("method", *AS_PUBLISHED)
 
 
 def _given(part: Any) -> Any:
@@ -144,18 +161,21 @@ def _given(part: Any) -> Any:
 
 
 def _without_unread(options: Any) -> Any:
-    """Leave out the options of other methods; unknown names stay, to be refused."""
+    """Leave out the options that the method does not read; unknown names stay, to be refused."""
     if not isinstance(options, dict):
         return options
     method = options.setdefault("method", "bikd")
     if not isinstance(method, str) or method not in METHOD_CONFIGS:
         return options
-    unread = AllOptions.model_fields.keys() - METHOD_CONFIGS[method].model_fields.keys()
-    return {name: value for name, value in options.items() if name not in unread}
+    known = AllOptions.model_fields
+    return {k: v for k, v in options.items() if k not in known or is_read_by(k, options)}
 
 
-def _defaults_of_the_source(data: Any) -> dict[str, Any]:
+def _defaults_of_the_source(data: Any, method: Any) -> dict[str, Any]:
     """Return the defaults that a data part's source changes; none if the part is invalid."""
     dataset = data.get("dataset", DEFAULT_SOURCE) if isinstance(data, dict) else None
     facts = SOURCE_FACTS.get(str(dataset))
-    return facts.defaults if facts else {}
+    if facts is None:
+        return {}
+    is_published = isinstance(method, dict) and is_as_published(method)
+    return facts.defaults | (facts.published_defaults if is_published else {})

@@ -35,6 +35,8 @@ class SourceFacts(BaseModel):
     citation: str
     terms: str  # the licence, or what else its publishers allow
     defaults: dict[str, Any] = Field(default_factory=dict)  # of the controls, where they differ
+    #: The same, only for BiKD as published: see `AS_PUBLISHED` in `config/methods/bikd.py`.
+    published_defaults: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def num_classes(self) -> int:

@@ -1,7 +1,7 @@
 """Each method's own options, found by file: `NAME.py` here declares `Options` for the method NAME.
 
-A method without a file here has the options of its group in `bikd_core.config.method`. What a
-method reads is what its model has: there is no other list.
+A method without a file here has the options of its group in `bikd_core.config.method`. A method
+reads no more than its model has; `bikd_core.config.reading` says which of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pydantic import Discriminator, Field, Tag, create_model
 from pydantic.fields import FieldInfo
 
 from bikd_core.config.method import GROUPS, MethodConfig
-from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
+from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts, facts_with
+from bikd_core.config.part import OnlyWith, ReadIf, options_of
 
 
 def _configs_of(facts: Mapping[str, MethodFacts]) -> dict[str, type[MethodConfig]]:
@@ -42,6 +43,35 @@ def _configs_of(facts: Mapping[str, MethodFacts]) -> dict[str, type[MethodConfig
         method: Any = (Literal[name], Field(name))
         configs[name] = create_model(f"{name}_config", __base__=options, method=method)
     return configs
+
+
+def _with_borrowed(
+    configs: Mapping[str, type[MethodConfig]],
+) -> dict[str, type[MethodConfig]]:
+    """Give each method that stands over an objective the options of all objectives too.
+
+    Each of them is read where the objective that is chosen has it.
+    """
+    return {name: _borrowing(model, configs) for name, model in configs.items()}
+
+
+def _borrowing(
+    model: type[MethodConfig], configs: Mapping[str, type[MethodConfig]]
+) -> type[MethodConfig]:
+    if "over" not in model.model_fields:
+        return model
+    found: dict[str, FieldInfo] = {}
+    owners: dict[str, tuple[str, ...]] = {}
+    for objective in options_of(model.model_fields["over"]):
+        for name, info in configs[objective].model_fields.items():
+            if name not in model.model_fields:
+                found[name] = info
+                owners[name] = (*owners.get(name, ()), objective)
+    borrowed: dict[str, Any] = {
+        name: (Annotated[info.annotation, ReadIf("over", owners[name])], info)
+        for name, info in found.items()
+    }
+    return create_model(model.__name__, __base__=model, **borrowed)
 
 
 def _all_options(configs: Mapping[str, type[MethodConfig]]) -> type[MethodConfig]:
@@ -75,8 +105,9 @@ def _method_in(options: Any) -> str | None:
     return None if name is None else str(name)
 
 
-#: By method, the model of its name and its own options.
-METHOD_CONFIGS = _configs_of(METHOD_FACTS)
+_OWN = _configs_of(METHOD_FACTS)
+#: By method, the model of its name and the options that it can read.
+METHOD_CONFIGS = _with_borrowed(_OWN)
 # A config goes to other processes by pickle, which looks for its classes by their names here.
 globals().update({model.__name__: model for model in METHOD_CONFIGS.values()})
 # A type checker cannot see models that are put together from files: to it they are their base.
@@ -84,7 +115,7 @@ if TYPE_CHECKING:
     AllOptions: TypeAlias = MethodConfig
     AnyMethodConfig: TypeAlias = MethodConfig
 else:
-    AllOptions = _all_options(METHOD_CONFIGS)
+    AllOptions = _all_options(_OWN)
     AnyMethodConfig = Annotated[
         Union[tuple(Annotated[model, Tag(name)] for name, model in METHOD_CONFIGS.items())],  # noqa: UP007
         Discriminator(_method_in),

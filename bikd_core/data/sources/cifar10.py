@@ -26,8 +26,8 @@ FACTS = SourceFacts(
         "augmentation": "crop_flip",
         "epochs": 120,
         "val_per_class": 100,
-        "meta_loss": "mix",
     },
+    published_defaults={"meta_loss": "mix"},
 )  # fmt: skip
 
 SOURCE: Source = PublishedSource(

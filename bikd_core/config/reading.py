@@ -1,0 +1,68 @@
+"""Which controls a run reads: those of its method, as that method is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from bikd_core.config.method_facts import MethodFacts, facts_with
+from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
+from bikd_core.config.part import OnlyWith, ReadIf
+from bikd_core.config.parts import PARTS
+
+Choices = tuple[tuple[str, Any], ...]  # the options that decide whether others are read
+
+#: The options that marks of other options name.
+DECIDING = tuple(
+    dict.fromkeys(
+        mark.option
+        for model in METHOD_CONFIGS.values()
+        for info in model.model_fields.values()
+        for mark in info.metadata
+        if isinstance(mark, ReadIf)
+    )
+)
+
+
+def is_read_by(name: str, method: Mapping[str, Any] | str) -> bool:
+    """Return whether a control changes anything in a run of this method.
+
+    Args:
+        name: The control's own name.
+        method: The method's name, or controls with "method" among them. Options of the method that
+            are not there have their default.
+    """
+    if isinstance(method, str):
+        return _is_read(name, method, ())
+    chosen = tuple((option, method[option]) for option in DECIDING if option in method)
+    return _is_read(name, method["method"], chosen)
+
+
+def facts_of_method(method: Mapping[str, Any]) -> MethodFacts:
+    """Return the facts of the method that these controls describe; arguments as `is_read_by`."""
+    name = method["method"]
+    over = METHOD_CONFIGS[name].model_fields.get("over")
+    return facts_with(name, None if over is None else method.get("over", over.default))
+
+
+@cache
+def _is_read(name: str, method: str, chosen: Choices) -> bool:
+    options = METHOD_CONFIGS[method].model_fields
+    if name in AllOptions.model_fields and name not in options:
+        return False
+    info = options[name] if name in options else _FIELDS[name]
+    for mark in info.metadata:
+        if isinstance(mark, OnlyWith):
+            facts = facts_of_method({"method": method, **dict(chosen)})
+            if not getattr(facts, mark.fact):
+                return False
+        elif isinstance(mark, ReadIf) and mark.option in options:
+            default = options[mark.option].default
+            is_read = _is_read(mark.option, method, chosen)
+            if (dict(chosen).get(mark.option, default) if is_read else default) not in mark.values:
+                return False
+    return True
+
+
+_FIELDS = {name: info for part in PARTS.values() for name, info in part.model_fields.items()}
