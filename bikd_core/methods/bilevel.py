@@ -242,6 +242,7 @@ class BilevelMethod:
     # Between steps ------------------------------------------------------------------------------
 
     def predict(self, logits: Tensor) -> Tensor:
+        """Return what the objective predicts from; (B, C) -> (B, C)."""
         return self.objective.predict(logits)
 
     def drop_window(self) -> None:

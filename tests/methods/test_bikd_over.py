@@ -187,7 +187,9 @@ def outer_loss_of(method, net_values, batch, outer):
     seen = torch.stack([hard.detach(), teacher], dim=1)
     raw = functional_call(method.weight_net, net_values, seen)
     factors = raw / raw.mean(dim=0)
-    loss = (torch.tensor([0.3, 0.7], dtype=torch.float64) * factors * torch.stack([hard, soft], dim=1)).sum() / B
+    loss = (
+        torch.tensor([0.3, 0.7], dtype=torch.float64) * factors * torch.stack([hard, soft], dim=1)
+    ).sum() / B
     gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
     virtual = {k: v - LR * g for (k, v), g in zip(theta.items(), gradients, strict=True)}
     predicted = functional_call(method.student, virtual | buffers, outer.images)
