@@ -32,7 +32,7 @@ def batch_of(size, seed, dtype=torch.float64, shares=None):
 GUIDE = batch_of(7, seed=2)
 
 
-def make(name, dtype=torch.float64, num_epochs=10, **options):
+def make(name, dtype=torch.float64, num_epochs=10, counts=COUNTS, **options):
     torch.manual_seed(0)
     own = METHOD_CONFIGS[name]
     if "temperature" in own.model_fields:
@@ -44,7 +44,7 @@ def make(name, dtype=torch.float64, num_epochs=10, **options):
             options=own(**options),
             student=nn.Sequential(*layers).to(dtype).train(),
             next_val_batch=lambda: batch_of(7, next(guides), dtype),
-            class_counts=COUNTS,
+            class_counts=counts,
             device=torch.device("cpu"),
             generator=torch.Generator().manual_seed(0),
             num_epochs=num_epochs,
@@ -241,6 +241,11 @@ def test_the_student_takes_its_step_with_the_shifts_that_were_just_learned():
     numbers = method.end_epoch(1.0)
     for row, name in enumerate(("shift_hard_per_class", "shift_soft_per_class")):
         assert numbers[name] == pytest.approx(LOG_PRIOR + shifts[row].numpy())
+
+
+def test_a_shift_for_a_class_without_images_is_refused():
+    with pytest.raises(ValueError, match=r"^class_shifts = 'one' is not possible: class 2 has no"):
+        relative("kd", class_shifts="one", counts=(9, 5, 0, 1))
 
 
 @pytest.mark.parametrize("num_done", [0, 1, 3, 4])
