@@ -171,6 +171,17 @@ def test_over_a_hard_loss_alone_there_is_no_teacher_and_no_second_weight(over):
     assert result.weights[:, 0].mean().item() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_loss_that_does_not_count_does_not_spoil_the_weights_of_the_other(alpha):
+    method = with_outputs(relative("kd", kd_alpha=alpha, class_shifts="each"))
+    for seed in range(3):
+        result = descend(method, batch_of(B, seed))
+        assert result.weights.isfinite().all()
+        assert result.losses.isfinite().all()
+        assert result.weights.mean(dim=0).tolist() == pytest.approx([1.0, 1.0])
+    assert all(parameter.isfinite().all() for parameter in method.weight_net.parameters())
+
+
 # The gradient of the weight net and of the shifts -----------------------------------------------
 
 
