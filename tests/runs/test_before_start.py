@@ -18,6 +18,7 @@ from tests.runs.waiting import LONG, reached, trained
 # In the server's own process
 
 
+@pytest.mark.slow
 def test_training_in_the_thread_itself_leaves_the_same(new_manager):
     inside, outside = new_manager(in_process=True), new_manager()
     here = reached(inside, inside.start(config(epochs=4)), "finished")
@@ -126,6 +127,7 @@ def test_a_teacher_that_will_be_trained_first_counts(parent, places):
     assert parent.estimate(DIGITS) == pytest.approx(seconds + 60 * 4)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_has_no_estimate_and_costs_no_child(parent):
     odd = DIGITS.changed(batch_size=2)
     assert parent.estimate(odd) is None

@@ -116,6 +116,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(manager):
         manager.resume_from_checkpoint(run_id)
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_stop_is_ended(parent, monkeypatch):
     monkeypatch.setattr(job, "STOP_GRACE_S", 0.3)
     run_id = parent.start(config(seed=fake.IS_DEAF))

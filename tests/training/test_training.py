@@ -28,8 +28,7 @@ from bikd_core.models.weight_net import WeightNet
 from bikd_core.training import NonFiniteLoss, Training, train
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop
-
-SLOW = pytest.mark.slow
+from tests.repeated import first_quick
 
 
 def epochs(events):
@@ -56,7 +55,7 @@ def test_events_come_in_the_order_that_train_draws(places, digits, quick_teacher
 
 
 def test_a_trained_teacher_is_used_again(places, digits, quick_teacher):
-    config = digits.changed(method="kd", epochs=1)
+    config = digits.changed(method="kd", epochs=1, batch_size=64)
     first, second = (
         list(Training(config.changed(seed=seed), Control(), places)) for seed in (0, 5)
     )
@@ -66,11 +65,12 @@ def test_a_trained_teacher_is_used_again(places, digits, quick_teacher):
     assert not [event for event in second if isinstance(event, TeacherEpochDone)]
 
 
-@pytest.mark.parametrize("method", ["bikd", "kd", "ce"])
+@pytest.mark.parametrize("method", first_quick(["ce", "kd", "bikd"]))
 def test_same_seed_gives_the_same_events(run, digits, events_of, method):
     assert comparable(run(digits.changed(method=method))) == comparable(events_of(method))
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights_on_the_same_split(run, digits, events_of):
     first, second = events_of("bikd"), run(digits.changed(seed=1))
     panels = [next(e for e in events if isinstance(e, Panel)) for events in (first, second)]
@@ -148,7 +148,7 @@ def test_test_images_do_not_affect_training(places, digits, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("method", "epoch"), [("ce", 1), ("ce", 2), ("bikd", 1), pytest.param("bikd", 2, marks=SLOW)]
+    ("method", "epoch"), first_quick([("ce", 1), ("ce", 2), ("bikd", 1), ("bikd", 2)])
 )
 def test_a_resumed_run_equals_an_undisturbed_one(places, digits, stored_teacher, method, epoch):
     config = digits.changed(method=method, inner_steps=3, epochs=4, augmentation="crop")
@@ -243,7 +243,7 @@ def test_a_step_requested_during_training_is_a_whole_step(places, digits, stored
 
 
 def test_the_trace_of_a_step_shows_its_batch_and_changes_nothing(places, digits, stored_teacher):
-    config = digits.changed(method="bikd", epochs=1)
+    config = digits.changed(method="bikd", epochs=1, batch_size=64)
     unwatched = list(Training(config, Control(), places))
     control = Control()
     events = iter(Training(config, control, places))

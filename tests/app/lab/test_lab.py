@@ -9,6 +9,7 @@ from bikd_core.runs import StoreError
 from tests.app.conftest import MAIN
 from tests.app.shown import components, drawings, words
 from tests.made_up import make_run
+from tests.repeated import first_quick
 
 SLOW = pytest.mark.slow
 JUNK_FACTORS = ("1e9", "-1", "", "fifty")
@@ -66,23 +67,22 @@ JUNK = {name: "\"><script>alert('x')</script>" for name in fields() if name != "
 }
 
 
-#: The controls whose junk the quick tests try: one of each kind. Those of the pages are all tried.
-TRIED = {
-    "dataset",
-    "imbalance_factor",
-    "shuffle_classes",
-    "method",
-    "epochs",
-    "seed",
-    "temperature",
-}
-JUNK_NAMES = [
-    pytest.param(name, marks=pytest.mark.slow if name in fields().keys() - TRIED else ())
-    for name in JUNK
-]
+def test_all_junk_in_a_link_is_named_at_once(open_lab):
+    lab = open_lab(**JUNK)
+    assert not lab.exception
+    assert not lab.error
+    assert len(lab.warning) == len(JUNK)
+    for name in JUNK:
+        begins = (f"{name} = ", f"There is no control {name!r}")
+        assert any(warning.value.startswith(begins) for warning in lab.warning), name
+    assert not lab.button(key="start").disabled
 
 
-@pytest.mark.parametrize("name", JUNK_NAMES)
+#: The quick tests try these names alone, the slow ones each of the others.
+ALONE = ("dataset", "epochs", "view")
+
+
+@pytest.mark.parametrize("name", first_quick([*ALONE, *(JUNK.keys() - ALONE)], len(ALONE)))
 def test_junk_in_a_link_is_named_and_replaced(open_lab, name):
     lab = open_lab(**{name: JUNK[name]})
     assert not lab.exception
