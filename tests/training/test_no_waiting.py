@@ -48,8 +48,10 @@ def loop_on(name, controls):
     return loop
 
 
-def steps(loop, count=2):
+def steps(loop):
+    """Take a step that moves the weight net, if there is one, and the steps before it."""
     record = loop.new_record()
+    count = getattr(loop.config.method, "inner_steps", 1)
     for positions in loop.feed.epoch_batches(0)[:count]:
         loop.step(positions, record, 1, under_lens=False)
     return record

@@ -10,6 +10,7 @@ from bikd_core.config import RunConfig
 from bikd_core.config.difference import differences
 from tests.app.shown import components, drawings, words
 from tests.made_up import make_run
+from tests.repeated import first_quick
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_a_run_without_weights_says_so_beside_one_that_has_them(open_lab, runs):
     assert "KD has no weight net" in shown["figure-w-hard-B"]["sentence"]
 
 
-@pytest.mark.parametrize("second", ["../../etc", "digits-bikd-50-s0-zzzzz"])
+@pytest.mark.parametrize("second", first_quick(["../../etc", "digits-bikd-50-s0-zzzzz"]))
 def test_junk_beside_a_run_is_named_and_the_run_is_shown_alone(open_lab, runs, second):
     lab = open_lab(**{"run": runs[0], "with": second})
     assert f"with = '{second}' is not a run of this server" in lab.warning[0].value
@@ -127,7 +128,12 @@ def test_another_run_is_chosen_from_the_list_and_taken_away_again(open_lab, mana
     assert lab.button(key="alone").disabled
 
 
-@pytest.mark.parametrize("view", [view.name for view in VIEWS])
+#: One view of figures alone, and the two that hold something else.
+FIRST = ("Overview", "Pictures", "One step")
+OTHERS = [view.name for view in VIEWS if view.name not in FIRST]
+
+
+@pytest.mark.parametrize("view", first_quick([*FIRST, *OTHERS], len(FIRST)))
 def test_every_view_shows_both_runs(open_lab, runs, view):
     lab = open_lab(**{"run": runs[0], "with": runs[1], "view": view})
     assert not lab.exception
