@@ -9,7 +9,8 @@ import pytest
 from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.state import SafeSessionState
-from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1 import AppTest, local_script_runner
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 from streamlit.util import calc_hash
 
 from app.shared import access, engine
@@ -58,6 +59,20 @@ def no_copies_of_the_state():
     """Let no widget copy the whole state to look up one key, a sixth of a page's time."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(SafeSessionState, "filtered_state", property(_StateByKey))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_polling():
+    """Let `AppTest` wait for the page's thread instead of asking every millisecond."""
+    look = local_script_runner.require_widgets_deltas
+
+    def wait(runner: LocalScriptRunner, timeout: float = 3) -> None:
+        runner._script_thread.join(timeout)
+        look(runner, timeout)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(local_script_runner, "require_widgets_deltas", wait)
         yield
 
 
