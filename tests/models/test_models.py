@@ -85,6 +85,7 @@ def test_forward_mode_derivative_equals_central_differences_in_training_mode(nam
     assert all(torch.equal(value, before[key]) for key, value in model.named_buffers())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits_cnn_s", "digits_mlp"])
 def test_a_few_steps_memorise_a_batch(name):
     model, batch = built(name), images(name, 16)

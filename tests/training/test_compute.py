@@ -118,6 +118,7 @@ def test_a_resumed_run_takes_the_resolved_settings_not_auto(digits):
     assert (new.training.precision, new.training.memory_format) == ("bfloat16", "channels_last")
 
 
+@pytest.mark.slow
 def test_if_torch_compile_fails_the_run_says_why_and_trains_anyway(run, digits, monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("no compiler\nand a long story")

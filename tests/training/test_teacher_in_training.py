@@ -29,6 +29,7 @@ def test_the_teacher_normalises_by_the_batch_only_with_the_fault(places, digits,
     assert not torch.allclose(batch.teacher_logits, other, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_teachers_accuracy_is_measured_in_eval_mode_even_with_the_fault(run, digits):
     config = digits.changed(method="kd", epochs=1, batch_size=64)
     accuracies = {

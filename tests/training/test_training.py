@@ -54,6 +54,7 @@ def test_events_come_in_the_order_that_train_draws(places, digits, quick_teacher
     assert kinds == start + 3 * [Frame, EpochDone]
 
 
+@pytest.mark.slow
 def test_a_trained_teacher_is_used_again(places, digits, quick_teacher):
     config = digits.changed(method="kd", epochs=1, batch_size=64)
     first, second = (
@@ -134,6 +135,7 @@ def test_the_teacher_is_in_eval_mode_and_never_changes(places, digits, stored_te
     assert all(torch.equal(v, before[name]) for name, v in teacher.state_dict().items())
 
 
+@pytest.mark.slow
 def test_test_images_do_not_affect_training(places, digits, monkeypatch):
     # Another test set must not change the student or its weights.
     split = load_split(digits.data, places.data)
@@ -160,12 +162,14 @@ def test_a_resumed_run_equals_an_undisturbed_one(places, digits, stored_teacher,
     assert comparable(resumed)[2:] == comparable(whole)[2 + 2 * epoch :]
 
 
+@pytest.mark.slow
 def test_learning_rate_falls_at_two_thirds_and_five_sixths(run, digits):
     done = epochs(run(digits.changed(method="ce", epochs=6)))
     rates = [0.05] * 4 + [0.005] + [0.0005]
     assert [event.learning_rate for event in done] == pytest.approx(rates)
 
 
+@pytest.mark.slow
 def test_a_diverging_run_ends_with_epoch_step_losses_and_a_hint(run, digits, places):
     config = digits.changed(learning_rate=10, momentum=0.99, weight_decay=1, epochs=500)
     with pytest.raises(NonFiniteLoss, match=r"epoch \d+, step \d+ .*hard loss.*soft loss.*rate"):
@@ -305,6 +309,7 @@ def test_a_new_learning_rate_is_an_event_and_takes_effect(places, digits):
     assert rates == pytest.approx([0.02, 0.002])
 
 
+@pytest.mark.slow
 def test_a_slowed_run_trains_the_same_and_stays_slow_when_resumed(places, digits, events_of):
     control, digits = Control(), digits.changed(method="ce")
     training = Training(digits, control, places)
