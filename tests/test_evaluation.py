@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
 
 from bikd_core.evaluation import (
     calibration_error,
@@ -20,7 +19,10 @@ def case():
     return draw.normal(0, 3, (300, 6)).astype(np.float32), np.arange(300) % 6
 
 
+@pytest.mark.slow
 def test_evaluation_agrees_with_scikit_learn(case):
+    from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss
+
     logits, labels = case
     found = evaluate(logits, labels)
     predicted = logits.argmax(axis=1)
@@ -37,6 +39,8 @@ def test_balanced_accuracy_weighs_classes_not_images():
     found = evaluate(logits, np.array([0, 0, 0, 0, 1, 2]))
     assert found.accuracy_per_class == (1.0, 1.0, 0.0)
     assert found.accuracy == pytest.approx(2 / 3)
+    assert found.accuracy_of((1, 2)) == pytest.approx(1 / 2)
+    assert found.confusion.tolist() == [[4, 0, 0], [0, 1, 0], [1, 0, 0]]
 
 
 def test_loss_survives_huge_logits():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from bikd_core.config import (
@@ -40,7 +41,7 @@ def read_controls(
     while problem := _problem(given):
         name = _to_drop(given, problem)
         del given[name]
-        default = RunConfig.from_flat({"dataset": _dataset(given)}).flat()[name]
+        default = _defaults(_dataset(given))[name]
         words = "none" if default is None else as_text(default)
         complaints.append(f"{problem} The default of {name} is used: {words}.")
     return RunConfig.from_flat(given), complaints
@@ -52,7 +53,7 @@ def write_controls(controls: Mapping[str, Any]) -> dict[str, str]:
     The defaults are those of the controls' data set.
     """
     dataset = controls["dataset"]
-    defaults = RunConfig.from_flat({"dataset": dataset}).flat()
+    defaults = _defaults(dataset)
     changed = {
         name: value
         for name, value in controls.items()
@@ -61,6 +62,11 @@ def write_controls(controls: Mapping[str, Any]) -> dict[str, str]:
     if dataset != choices("dataset")[0]:
         changed["dataset"] = dataset
     return {name: as_text(value) for name, value in changed.items()}
+
+
+@cache
+def _defaults(dataset: str) -> Mapping[str, Any]:
+    return RunConfig.from_flat({"dataset": dataset}).flat()
 
 
 def _problem(given: Mapping[str, str]) -> ConfigError | None:

@@ -30,6 +30,7 @@ from bikd_core.config import (
 from bikd_core.config.difference import differences
 from bikd_core.store.folder import RunRecord
 from tests.other_values import other_value
+from tests.repeated import first_quick
 
 PACKAGE = Path(bikd_core.__file__).parent
 RECORDED = sorted((PACKAGE.parent / "assets/runs").glob("*.zip"))
@@ -365,20 +366,24 @@ print(f"{made.losses(logits, Batch(logits, torch.tensor([0]), None)).item():.4f}
 
 @pytest.mark.parametrize(
     ("method", "options", "said"),
-    [
-        (None, SHARP_OPTIONS, "config/methods/sharp.py has no method: methods/sharp.py is"),
-        (
-            SHARP.replace("    options", "    needs_teacher: ClassVar[bool] = True\n    options"),
-            SHARP_OPTIONS,
-            "config/methods/sharp.py: Options must extend TeacherOptions.",
-        ),
-        (
-            SHARP,
-            SHARP_OPTIONS.replace("sharpness", "kd_alpha"),
-            "The option kd_alpha is declared twice, differently",
-        ),
-        (SHARP, "", "config/methods/sharp.py declares no class Options"),
-    ],
+    first_quick(
+        [
+            (None, SHARP_OPTIONS, "config/methods/sharp.py has no method: methods/sharp.py is"),
+            (
+                SHARP.replace(
+                    "    options", "    needs_teacher: ClassVar[bool] = True\n    options"
+                ),
+                SHARP_OPTIONS,
+                "config/methods/sharp.py: Options must extend TeacherOptions.",
+            ),
+            (
+                SHARP,
+                SHARP_OPTIONS.replace("sharpness", "kd_alpha"),
+                "The option kd_alpha is declared twice, differently",
+            ),
+            (SHARP, "", "config/methods/sharp.py declares no class Options"),
+        ]
+    ),
     ids=["no method", "no group", "twice", "no options"],
 )
 def test_option_files_that_do_not_fit_are_named(package, method, options, said):

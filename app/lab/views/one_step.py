@@ -24,6 +24,7 @@ from app.lab.views.view import View
 from app.shared import access, engine, status
 from app.shared.engine import attempt
 from app.shared.link import Link
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import METHOD_FACTS
 from bikd_core.data.pictures import PicturesUnavailable, load_pictures
@@ -68,7 +69,7 @@ class _OneStep(View):
     def show_pair(self, first: Moment, second: Moment) -> None:
         """Draw the two runs one above the other: the figures need the page's whole width."""
         for side, moment in zip("AB", (first, second), strict=True):
-            st.markdown(f"##### {side} · {moment.snapshot.name}")
+            st.markdown(f"##### {side} · {plain(moment.snapshot.name)}")
             self._show(moment, side)
 
     def _show(self, moment: Moment, side: str = "") -> None:
