@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikd_core.config import WeightScale
-from bikd_core.events import SATURATED_ABOVE, SATURATED_BELOW, WEIGHT_BINS
+from bikd_core.events import RELATIVE_REACH, SATURATED_ABOVE, SATURATED_BELOW, WEIGHT_BINS
 
 OUTER_SHARE = 0.33  # the share of classes in "many" and in "few"; the others are "medium"
 CALIBRATION_BINS = 15
@@ -141,9 +141,25 @@ def mean_per_class(
     return tuple((sums / np.bincount(labels, minlength=num_classes)).tolist())
 
 
+def known_mean_per_class(
+    values: NDArray[Any], labels: NDArray[Any], num_classes: int
+) -> tuple[float | None, ...]:
+    """Return the mean of the values [N] that are not NaN in each class; None for one without."""
+    known = ~np.isnan(values)
+    sums = np.bincount(labels[known], values[known].astype(np.float64), num_classes)
+    counts = np.bincount(labels[known], minlength=num_classes)
+    pairs = zip(sums.tolist(), counts.tolist(), strict=True)
+    return tuple(total / count if count else None for total, count in pairs)
+
+
 def saturated_share(weights: NDArray[Any]) -> float:
     """Return the share of weights in (0, 1) [N, K] beyond the limits of saturation."""
     return float(((weights < SATURATED_BELOW) | (weights > SATURATED_ABOVE)).mean())
+
+
+def saturated_share_of_relative(raw: NDArray[Any]) -> float:
+    """Return the share of raw relative weights exp(R·tanh(o/R)) [N, K] with |tanh(o/R)| > 0.95."""
+    return float((np.abs(np.log(raw)) / RELATIVE_REACH > SATURATED_ABOVE).mean())
 
 
 def half_weight_share(weights: NDArray[Any]) -> float:

@@ -23,6 +23,7 @@ WEIGHT_BINS = 64  # bins of the weight histograms, fixed: see `bikd_core.evaluat
 SURFACE_AXIS: NDArray[np.float64] = np.geomspace(1e-3, 16.0, 40)  # cross-entropies, nats
 TOP_BELIEFS = 3  # classes whose probabilities are kept for each image
 BELIEF_UNIT = 255  # a kept probability is a whole number of 1/255
+RELATIVE_REACH = 3.0  # R: relative weights are within exp(±R) before they are normalised
 SATURATED_BELOW, SATURATED_ABOVE = 0.05, 0.95  # a weight beyond these counts as saturated
 
 # What a field may hold when an event is read back. Training itself checks nothing.

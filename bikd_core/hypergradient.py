@@ -93,9 +93,10 @@ class Inside(NamedTuple):
     weights: Tensor
     class_shifts: Tensor | None = None
 
-    def detached(self) -> Inside:
-        """Return the same values outside any graph."""
-        return Inside(*(None if part is None else part.detach() for part in self))
+    def map(self, change: Callable[[Tensor], Tensor]) -> Inside:
+        """Return a function of each part that there is."""
+        shifts = self.class_shifts
+        return Inside(change(self.weights), None if shifts is None else change(shifts))
 
 
 class InnerGradient(NamedTuple):
@@ -156,17 +157,23 @@ def inner_loss(logits: Tensor, batch: InnerBatch, inside: Inside) -> Tensor:
 
     It is 1/B · Σ_ij w_ij·l_ij, with the batch's shares in place of 1/B if given.
     """
-    weighted = inside.weights * batch.losses(logits, inside.class_shifts)
-    if batch.shares is None:
+    losses = batch.losses(logits, inside.class_shifts)
+    return weighted_mean(losses, inside.weights, batch.shares)
+
+
+def weighted_mean(losses: Tensor, weights: Tensor, shares: Tensor | None) -> Tensor:
+    """Return 1/B · Σ_ij w_ij·l_ij, with shares (B,) in place of 1/B if given; (B, J) each -> ()."""
+    weighted = weights * losses
+    if shares is None:
         return weighted.sum() / len(weighted)
-    return (batch.shares * weighted.sum(dim=1)).sum()
+    return (shares * weighted.sum(dim=1)).sum()
 
 
 def inner_gradient(student: nn.Module, batch: InnerBatch, inside: Inside) -> InnerGradient:
     """Return logits (B, C) and ∇_θ of the inner loss at the current parameters."""
     params = {name: value.requires_grad_() for name, value in parameters(student).items()}
     logits = logits_at(student, params, batch.images)
-    loss = inner_loss(logits, batch, inside.detached())
+    loss = inner_loss(logits, batch, inside.map(torch.detach))
     gradients = torch.autograd.grad(loss, list(params.values()))
     return InnerGradient(logits.detach(), dict(zip(params, gradients, strict=True)))
 
@@ -198,7 +205,7 @@ def hypergradient(
     Raises:
         ValueError: `estimator` is none of the three.
     """
-    inside = inside.detached()
+    inside = inside.map(torch.detach)
     if estimator == "unrolled":
         return _unrolled(student, inner, outer, inside, learning_rate, virtual_step)
     known = known or inner_gradient(student, inner, inside)
@@ -212,30 +219,27 @@ def hypergradient(
             scale = learning_rate * inner.shares[:, None]
         found = Inside(-scale * alignment)
     else:
-        found = _scaled(_along(inner, inside, known.logits, change), -learning_rate)
+        found = _along(inner, inside, known.logits, change).map(lambda part: -learning_rate * part)
     return Hypergradient(found, outer_loss, outer_logits)
 
 
 def _along(inner: InnerBatch, inside: Inside, logits: Tensor, change: Tensor) -> Inside:
     """Return the gradients of ⟨∂L_tr/∂z, ż⟩ for logits z and their change ż, (B, C) each."""
-    point, free = logits.detach().requires_grad_(), _leaves(inside)
+    point, free = _leaf(logits), inside.map(_leaf)
     loss = inner_loss(point, inner, free)
     (slope,) = torch.autograd.grad(loss, point, create_graph=True)
     return _gradients((slope * change).sum(), free)
 
 
-def _leaves(inside: Inside) -> Inside:
-    return Inside(*(None if part is None else part.detach().requires_grad_() for part in inside))
-
-
 def _gradients(value: Tensor, free: Inside) -> Inside:
+    """Return the gradients of a scalar with respect to each part."""
     parts = [part for part in free if part is not None]
     found = iter(torch.autograd.grad(value, parts))
-    return Inside(*(None if part is None else next(found) for part in free))
+    return free.map(lambda part: next(found))
 
 
-def _scaled(inside: Inside, factor: float) -> Inside:
-    return Inside(*(None if part is None else factor * part for part in inside))
+def _leaf(value: Tensor) -> Tensor:
+    return value.detach().requires_grad_()
 
 
 def _change_of_logits(
@@ -324,7 +328,7 @@ def _unrolled(
     virtual_step: float,
 ) -> Hypergradient:
     theta = {name: value.requires_grad_() for name, value in parameters(student).items()}
-    free, rate = _leaves(inside), virtual_step * learning_rate
+    free, rate = inside.map(_leaf), virtual_step * learning_rate
     loss = inner_loss(logits_at(student, theta, inner.images), inner, free)
     gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
     virtual = {
@@ -332,10 +336,10 @@ def _unrolled(
     }
     outer_loss, outer_logits = outer_loss_at(student, virtual, outer)
     if virtual_step:
-        found = _scaled(_gradients(outer_loss, free), 1 / virtual_step)
+        found = _gradients(outer_loss, free).map(lambda part: part / virtual_step)
     else:  # θ' does not depend on what is inside: only the inner product itself is left
         direction = torch.autograd.grad(outer_loss, list(theta.values()))
         product = sum((v * g).sum() for v, g in zip(direction, gradients, strict=True))
         assert isinstance(product, Tensor)  # a network has parameters
-        found = _scaled(_gradients(product, free), -learning_rate)
+        found = _gradients(product, free).map(lambda part: -learning_rate * part)
     return Hypergradient(found, outer_loss.detach(), outer_logits.detach())

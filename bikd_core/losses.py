@@ -26,11 +26,15 @@ class Shift(NamedTuple):
     hard: Tensor | None = None
     soft: Tensor | None = None
 
-    def moved(self, class_shifts: Tensor | None) -> Shift:
-        """Return the shift plus learned ones: (1, C) for both losses or (2, C); None changes nothing."""
-        if class_shifts is None:
+    def moved(self, by: Tensor | None) -> Shift:
+        """Return this shift plus learned ones: (1, C) for both losses, (2, C) one for each."""
+        if by is None:
             return self
-        return Shift(*(_sum(own, row) for own, row in zip(self, _rows(class_shifts), strict=True)))
+        return Shift(_sum(self.hard, by[0]), _sum(self.soft, by[-1]))
+
+
+def _sum(own: Tensor | None, learned: Tensor) -> Tensor:
+    return learned if own is None else own.to(learned) + learned
 
 
 NO_SHIFT = Shift()
@@ -67,11 +71,12 @@ def student_losses(
 
     These are the two losses that the weight net balances.
     """
-    soft = soft_loss(_shifted(student_logits, shift.soft), teacher_logits, temperature)
-    return torch.stack([hard_loss(_shifted(student_logits, shift.hard), labels), soft], dim=1)
+    soft = soft_loss(shifted(student_logits, shift.soft), teacher_logits, temperature)
+    return torch.stack([hard_loss(shifted(student_logits, shift.hard), labels), soft], dim=1)
 
 
-def _shifted(logits: Tensor, shift: Tensor | None) -> Tensor:
+def shifted(logits: Tensor, shift: Tensor | None) -> Tensor:
+    """Return logits (B, C) plus a shift (C,), in the logits' type; None adds nothing."""
     return logits if shift is None else logits + shift.to(logits)
 
 
@@ -87,13 +92,20 @@ def loss_gradients(
     (B, C), (B, C), (B,) -> (B, 2, C). With z the shifted logits, the hard loss gives
     softmax(z) - onehot(y), the soft loss τ·(softmax(z/τ) - softmax(t/τ)).
     """
-    hard = F.softmax(_shifted(student_logits, shift.hard), dim=1)
-    hard = hard - F.one_hot(labels, student_logits.shape[1])
-    soft = temperature * (
-        F.softmax(_shifted(student_logits, shift.soft) / temperature, dim=1)
-        - F.softmax(teacher_logits / temperature, dim=1)
-    )
+    hard = hard_gradient(shifted(student_logits, shift.hard), labels)
+    soft = soft_gradient(shifted(student_logits, shift.soft), teacher_logits, temperature)
     return torch.stack([hard, soft], dim=1)
+
+
+def hard_gradient(student_logits: Tensor, labels: Tensor) -> Tensor:
+    """Return softmax(z) - onehot(y), the derivative of `hard_loss`; (B, C), (B,) -> (B, C)."""
+    return F.softmax(student_logits, dim=1) - F.one_hot(labels, student_logits.shape[1])
+
+
+def soft_gradient(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """Return τ·(softmax(z/τ) - softmax(t/τ)), that of `soft_loss`; (B, C), (B, C) -> (B, C)."""
+    student, teacher = (F.softmax(z / temperature, dim=1) for z in (student_logits, teacher_logits))
+    return temperature * (student - teacher)
 
 
 def weight_net_inputs(
@@ -105,7 +117,7 @@ def weight_net_inputs(
     are detached, so that no gradient bypasses the virtual step. The student's is the hard loss
     that it trains on, so the same shift applies to it.
     """
-    student = _shifted(student_logits.detach(), shift.hard)
+    student = shifted(student_logits.detach(), shift.hard)
     pair = [hard_loss(logits, labels) for logits in (student, teacher_logits.detach())]
     return torch.stack(pair, dim=1)
 

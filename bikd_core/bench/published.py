@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bikd_core.hypergradient import InnerBatch, OuterBatch, inner_loss
+from bikd_core.hypergradient import Inside, OuterBatch, inner_loss, pair_of
 from bikd_core.losses import meta_loss, weight_net_inputs
 from bikd_core.methods import Batch
 from bikd_core.models.weight_net import WeightNet
@@ -45,22 +45,22 @@ class Published:
 
     def step(self, train: Batch, val: Batch) -> None:
         """Take one virtual step, one step of the weight net, and one of the student."""
-        self._outer_step(self._inner(train), val)
-        inner = self._inner(train)
-        logits = self.student(inner.images)
+        self._outer_step(self._taught(train), val)
+        taught = self._taught(train)
+        logits = self.student(taught.images)
         with torch.no_grad():
-            weights = self._weights(logits, inner)
+            weights = self._weights(logits, taught)
         self.optimizer.zero_grad()
-        inner_loss(logits, inner, weights).backward()  # type: ignore[no-untyped-call]
+        self._loss(logits, taught, weights).backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
 
-    def _outer_step(self, inner: InnerBatch, val: Batch) -> None:
+    def _outer_step(self, train: Batch, val: Batch) -> None:
         virtual = self.make_student()
         virtual.load_state_dict(self.student.state_dict())
         virtual.train()
         theta = dict(virtual.named_parameters())
-        logits = virtual(inner.images)
-        loss = inner_loss(logits, inner, self._weights(logits, inner))
+        logits = virtual(train.images)
+        loss = self._loss(logits, train, self._weights(logits, train))
         gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
         stepped = {
             name: theta[name] - self.learning_rate * gradient
@@ -73,13 +73,18 @@ class Published:
         meta_loss("hard", val_logits, outer.labels, None, self.temperature).backward()  # type: ignore[no-untyped-call]
         self.outer_optimizer.step()
 
-    def _inner(self, train: Batch) -> InnerBatch:
+    def _taught(self, train: Batch) -> Batch:
         with torch.no_grad():
-            teacher_logits = self.teacher(train.images)
-        return InnerBatch(train.images, train.labels, teacher_logits, self.temperature)
+            return train._replace(teacher_logits=self.teacher(train.images))
 
-    def _weights(self, logits: Tensor, inner: InnerBatch) -> Tensor:
+    def _loss(self, logits: Tensor, train: Batch, weights: Tensor) -> Tensor:
+        assert train.teacher_logits is not None
+        inner = pair_of(train.images, train.labels, train.teacher_logits, self.temperature)
+        return inner_loss(logits, inner, Inside(weights))
+
+    def _weights(self, logits: Tensor, train: Batch) -> Tensor:
+        assert train.teacher_logits is not None
         weights: Tensor = self.weight_net(
-            weight_net_inputs(logits, inner.teacher_logits, inner.labels)
+            weight_net_inputs(logits, train.teacher_logits, train.labels)
         )
         return weights

@@ -31,7 +31,7 @@ from torch import nn
 from bikd_core.bench.published import Published
 from bikd_core.bench.report import Row
 from bikd_core.config import Precision, RunConfig, WeightNetOptions
-from bikd_core.hypergradient import InnerBatch, OuterBatch, weight_hypergradient
+from bikd_core.hypergradient import Inside, OuterBatch, hypergradient, pair_of
 from bikd_core.methods import Batch
 from bikd_core.models import build
 from bikd_core.models.network import computing_in
@@ -277,14 +277,14 @@ def _error(timed: TimedVariant) -> float | None:
     loop = timed.loop
     train, val = loop.feed.training_batch(timed.rows, 0)[0], loop.feed.next_guide(0)
     assert train.teacher_logits is not None
-    inner = InnerBatch(train.images, train.labels, train.teacher_logits, 4.0)
+    inner = pair_of(train.images, train.labels, train.teacher_logits, 4.0)
     outer = OuterBatch(val.images, val.labels, None, 4.0, "hard")
     weights = torch.rand(len(train.labels), 2, generator=torch.Generator().manual_seed(0))
-    problem = (loop.student, inner, outer, weights.to(timed.device), 0.1)
+    problem = (loop.student, inner, outer, Inside(weights.to(timed.device)), 0.1)
     assert isinstance(loop.config.method, WeightNetOptions)
-    found = weight_hypergradient(loop.config.method.estimator, *problem).weights
+    found = hypergradient(loop.config.method.estimator, *problem).inside.weights
     with computing_in(loop.student, "float32"):
-        exact = weight_hypergradient("unrolled", *problem).weights
+        exact = hypergradient("unrolled", *problem).inside.weights
     return float((found - exact).norm() / exact.norm())
 
 

@@ -18,6 +18,7 @@ NO_METHODS = (
     "objective",
     "prior",
     "bilevel",
+    "pull",
     "window",
 )  # files in that folder that hold none
 FIRST = ("bikd", "ce", "kd")  # in lists; the others follow by name

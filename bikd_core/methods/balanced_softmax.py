@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Tensor
-
-from bikd_core.losses import hard_loss
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.methods.objective import Objective, Prior
 
 
-class BalancedSoftmax(PlainMethod):
+class BalancedSoftmax(Objective):
     """CE(z + log n, y); the plain z is then the classifier of balanced data.
 
     Source: Ren et al., "Balanced Meta-Softmax for Long-Tailed Visual Recognition", NeurIPS 2020,
@@ -20,6 +17,4 @@ class BalancedSoftmax(PlainMethod):
     title: ClassVar[str] = "Balanced Softmax"
     words: ClassVar[str] = "the class prior in the softmax, no teacher"
     needs_teacher: ClassVar[bool] = False
-
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
-        return hard_loss(logits + self.log_prior.to(logits.dtype), batch.labels)
+    prior: ClassVar[Prior] = "hard"

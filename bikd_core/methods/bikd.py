@@ -1,32 +1,36 @@
-"""BiKD: a weight net gives each image its own hard- and soft-loss weight, guided by D_val."""
+"""BiKD: a weight net gives each image its own weights over an objective, guided by D_val."""
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
-from torch import Tensor
+import torch
+from torch import nn
 
+from bikd_core.config import METHOD_FACTS
 from bikd_core.config.methods.bikd import Options
-from bikd_core.hypergradient import InnerBatch, OuterBatch
-from bikd_core.losses import NO_SHIFT, Shift, weight_net_inputs
 from bikd_core.methods.bilevel import BilevelMethod
-from bikd_core.methods.prior import log_prior
-from bikd_core.methods.protocol import Batch, Setting
-from bikd_core.models.weight_net import WeightNet
+from bikd_core.methods.objective import prior_shift
+from bikd_core.methods.protocol import Setting
 
 
 class BiKD(BilevelMethod):
-    """w_hard·L_hard + w_soft·L_soft for each image, (w_hard, w_soft) = V_φ(CE_student, CE_teacher).
+    """Σ_j c_ij·s_ij·l_ij for each image i, s_i = V_φ(CE_student, CE_teacher).
 
-    Variants, by `weight_form` and `prior`: one weight for both losses, or two that sum to 1; the
-    hard loss, or both, on z + log π, so that the plain z is the classifier of balanced data.
-    L_val is always of the plain z, and always on D_val; where D_val is trained on as well, its
-    images there have weights from the net like all others. With a shift "soft" and "mix" would
-    match it to a biased teacher, so `meta_loss` is best left at "hard" there.
+    c and l are those of the objective that it stands over: as published CE + KD, both c = 1, and s
+    in (0, 1). Variants: relative weights, with mean 1; one weight for both losses, or two that sum
+    to 1; over CE + KD, log π in the hard loss or in both, so that the plain z is the classifier of
+    balanced data; shifts of the classes' logits, learned as the weights are.
+
+    L_val is of what the student predicts from, and always on D_val; where D_val is trained on as
+    well, its images there have weights from the net like all others. "soft" and "mix" match the
+    student to the teacher's bias on D_val, so `meta_loss` is best left at "hard".
 
     Source: arXiv:2605.17839 and its published code, which drops a window that an epoch leaves
-        unfinished (the control `drop_window` does too). The shifted variants and the warm-up are
-        this project's own.
+        unfinished (the control `drop_window` does too). All variants are this project's own; the
+        learned shifts are after AutoBalance, arXiv:2201.01212, the weights that begin late after
+        the deferred re-weighting of Cao et al., NeurIPS 2019, arXiv:1906.07413.
     """
 
     title: ClassVar[str] = "BiKD"
@@ -36,27 +40,27 @@ class BiKD(BilevelMethod):
     options: Options
 
     def __init__(self, setting: Setting) -> None:
-        super().__init__(setting)
-        self.shift = NO_SHIFT
-        if self.options.prior != "none":
-            prior = log_prior(setting.class_counts, setting.device)
-            self.shift = Shift(hard=prior, soft=prior if self.options.prior == "both" else None)
+        options = setting.options
+        assert isinstance(options, Options)
+        has_teacher = METHOD_FACTS[options.over].needs_teacher
+        self.scale = options.weight_scale
+        self.form = options.weight_form if has_teacher else "single"
+        self.meta_loss = options.meta_loss if has_teacher else "hard"
+        self.sees_shifted = options.weight_net_inputs == "shifted"
+        if self.scale == "relative":
+            # The product of a decimal share and a count may lie just below a whole number.
+            self.first_epoch = math.floor(options.outer_from * setting.num_epochs + 1e-9)
+        super().__init__(setting, options.over)
+        if options.over == "ce_kd":
+            self.objective.shift = prior_shift(options.prior, setting)
+        if self.scale == "relative" and options.class_shifts != "none":
+            self._add_class_shifts(setting)
 
-    def make_weight_net(self, setting: Setting) -> WeightNet:
-        layers, form = self.options.weight_net_layers, self.options.weight_form
-        return WeightNet(layers, generator=setting.generator, form=form)
-
-    def net_inputs(self, logits: Tensor, inner: InnerBatch) -> Tensor:
-        shift = self.shift if self.options.weight_net_inputs == "shifted" else NO_SHIFT
-        return weight_net_inputs(logits, inner.teacher_logits, inner.labels, shift)
-
-    def inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
-        assert batch.teacher_logits is not None  # needs_teacher
-        temperature, shares = self.options.temperature, batch.shares
-        return InnerBatch(
-            batch.images, batch.labels, batch.teacher_logits, temperature, self.shift, shares
+    def _add_class_shifts(self, setting: Setting) -> None:
+        rows = self.objective.num_losses if self.options.class_shifts == "each" else 1
+        zeros = torch.zeros(rows, len(setting.class_counts), device=setting.device)
+        self.class_shifts = nn.Parameter(zeros)
+        rate = self.options.class_shift_learning_rate
+        self.optimizer.add_param_group(
+            {"params": [self.class_shifts], "lr": rate, "weight_decay": 0.0}
         )
-
-    def outer_batch(self, batch: Batch) -> OuterBatch:
-        temperature, meta_loss = self.options.temperature, self.options.meta_loss
-        return OuterBatch(batch.images, batch.labels, batch.teacher_logits, temperature, meta_loss)

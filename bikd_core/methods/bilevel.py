@@ -1,129 +1,220 @@
 """The bilevel step: a weight net that is trained through the student's next step, on D_val.
 
-Letters: B images of a batch, C classes.
+Letters: B images of a batch, C classes, J losses of the objective: 1 or 2.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import math
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from bikd_core.config import WeightNetOptions
+from bikd_core.config import METHOD_CONFIGS, WeightNetOptions, WeightScale
 from bikd_core.hypergradient import (
+    Hypergradient,
     InnerBatch,
     InnerGradient,
+    Inside,
     OuterBatch,
-    inner_loss,
-    losses_of,
+    hypergradient,
     outer_loss_at,
     parameters,
-    weight_hypergradient,
+    weighted_mean,
 )
-from bikd_core.methods.protocol import Batch, Setting, StepResult
-from bikd_core.models.weight_net import WeightNet
+from bikd_core.losses import hard_loss, shifted
+from bikd_core.methods.objective import Objective
+from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of
+from bikd_core.methods.pull import Pull
+from bikd_core.methods.window import Window, under
+from bikd_core.models.weight_net import Form, WeightNet
+
+SHIFTS = "class_shifts"  # their name in a checkpoint
 
 
-class BilevelMethod(ABC):
-    """One student step, and a weight-net step once every `inner_steps` of them.
+class BilevelMethod:
+    """One student step over an objective, and a weight-net step once every `inner_steps` of them.
 
-    1. The weight net gives the batch its weights w, and these give the student's gradient.
+    1. The weight net gives the batch its weights s, which multiply the objective's coefficients c:
+       w = c·s. These give the student's gradient.
     2. A virtual student takes one SGD step along it; its loss on a D_val batch gives ∂L_val/∂w.
     3. That goes back through the weight net alone. k such gradients are averaged, then Adam steps:
        an average along the student's path, not a k-step unroll.
     4. The student takes its real gradient on the same batch, with the net's new weights.
 
     The forward pass of 1 serves 4 as well, and so does its gradient if the weight net has not
-    moved. A window that an epoch leaves unfinished continues in the next.
+    moved. A window that an epoch leaves unfinished continues in the next. 2 and 3 are left out
+    where no hypergradient is due: before the weights begin, and in steps between.
 
-    Subclasses choose the weight net, its inputs, the losses that it weights and the loss on D_val.
+    Relative weights are divided by their mean over the batch, in which each image counts as it
+    does in the inner loss, so that a constant weight net changes nothing.
+
+    Subclasses choose the objective, the weight net and the loss on D_val.
     """
 
-    needs_teacher: ClassVar[bool]
     options: WeightNetOptions
+    hidden: ClassVar[int] = 64  # units in a hidden layer of the weight net
+    scale: WeightScale = "sigmoid"
+    form: Form = "single"
+    meta_loss: str = "hard"
+    sees_shifted = True  # the weight net's inputs: the cross-entropy with the hard loss's shift
+    class_shifts: nn.Parameter | None = None  # (1 or J, C), on top of the objective's own
+    first_epoch = 0  # the first with a weight net, from 0
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, over: str) -> None:
         assert isinstance(setting.options, WeightNetOptions)  # has_weight_net
         self.options = setting.options
         self.student = setting.student
         self.next_val_batch = setting.next_val_batch
-        self.weight_net: nn.Module = self.make_weight_net(setting).to(setting.device)
+        self.objective = objective_of(setting, over)
+        self.weight_net: WeightNet = WeightNet(
+            self.options.weight_net_layers, setting.generator, self.hidden, self.form, self.scale
+        ).to(setting.device)
         self.optimizer = torch.optim.Adam(
             self.weight_net.parameters(),
             lr=self.options.weight_net_learning_rate,
             weight_decay=1e-4,
         )
-        self.window = _Window(self.weight_net)
+        self.window = Window(self.weight_net)
+        self.pull = Pull(self.meta_loss)
         self.epoch = 0  # from 0
-        soft = 0.5 if self.needs_teacher else 0.0
-        self.warm_up_weights = torch.tensor([0.5, soft], device=setting.device)
+        self.num_steps = 0
 
-    @abstractmethod
-    def make_weight_net(self, setting: Setting) -> WeightNet:
-        """Make the net that gives each image its weights, drawn from the setting's generator."""
-
-    @abstractmethod
-    def net_inputs(self, logits: Tensor, inner: InnerBatch) -> Tensor:
-        """Return what the weight net sees of each image; (B, C) -> (B, 2), detached."""
-
-    @abstractmethod
-    def inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
-        """Return the batch with the losses that the weights are for; logits are (B, C)."""
-
-    @abstractmethod
-    def outer_batch(self, batch: Batch) -> OuterBatch:
-        """Return a batch of D_val with the loss that the weight net minimises on it."""
+    # One step -----------------------------------------------------------------------------------
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)
-        inner = self.inner_batch(batch, logits)
-        inputs = self.net_inputs(logits, inner)
-        weights = self.weight_net(inputs)
-        is_warming_up = self.epoch < self.options.warm_up
-        if is_warming_up:
-            weights = self.warm_up_weights.to(weights).expand_as(weights)
-        weights_before = weights.detach()
-        is_closing = not is_warming_up and self.window.is_one_short_of(self.options.inner_steps)
-        # Where no second gradient is due, free the graph: the next forward pass needs its memory.
-        gradient = self._student_gradient(logits, inner, weights_before, keep_graph=is_closing)
-
-        outer = self.outer_batch(self.next_val_batch())
-        hypergradient = weight_hypergradient(
-            self.options.estimator,
-            self.student,
-            inner,
-            outer,
-            weights,
-            learning_rate,
-            InnerGradient(logits.detach(), gradient),
+        inner = self._inner_batch(batch)
+        losses = inner.losses(logits, self._shifts())
+        coefficients = self.objective.coefficients(losses[:, 0].detach(), batch)
+        inputs = self._inputs(logits.detach(), batch)
+        raw, factors = self._weigh(inputs, coefficients, batch)
+        is_closing = (
+            self._is_learning
+            and self._is_due
+            and self.window.is_one_short_of(self.options.inner_steps)
         )
-        if not is_warming_up:
-            self.window.gather(weights, hypergradient.weights / self.options.inner_steps)
+        before = factors.detach()
+        # Where no second gradient is due, free the graph: the next forward pass needs its memory.
+        gradient = self._student_gradient(
+            losses, coefficients * before, batch, keep_graph=is_closing
+        )
+        found, outer = None, None
+        if self._is_due:
+            outer = self._outer_batch(self.next_val_batch())
+            found = hypergradient(
+                self.options.estimator,
+                self.student,
+                inner,
+                outer,
+                Inside(coefficients * before, self._shifts()),
+                learning_rate,
+                virtual_step=self.options.virtual_step,
+                known=InnerGradient(logits.detach(), gradient),
+            )
+            self.pull.add(found.outer_logits, outer)
+            if self._is_learning:
+                self._gather(factors, coefficients, found)
         if is_closing:
             self._step_weight_net()
             with torch.no_grad():
-                weights = self.weight_net(inputs)
-            gradient = self._student_gradient(logits, inner, weights, keep_graph=False)
+                raw, factors = self._weigh(inputs, coefficients, batch)
+            losses = inner.losses(logits, self._shifts())
+            gradient = self._student_gradient(
+                losses, coefficients * factors, batch, keep_graph=False
+            )
         for name, parameter in self.student.named_parameters():
             parameter.grad = gradient[name]
+        self.num_steps += 1
 
-        weights, logits = weights.detach(), logits.detach()
+        factors = factors.detach()
+        loss_before = self._outer_loss_now(outer) if under_lens and outer is not None else None
         return StepResult(
-            logits,
-            losses=(weights * losses_of(logits, inner)).sum(dim=1),
-            weights=weights,
-            influence=_influence(hypergradient.weights, inner, learning_rate),
-            outer_loss=hypergradient.outer_loss,
+            logits.detach(),
+            losses=(coefficients * factors * losses.detach()).sum(dim=1),
+            weights=_two_columns(factors),
+            influence=_two_columns(self._influence(found, batch, factors, learning_rate)),
+            outer_loss=None if found is None else found.outer_loss,
             weight_step=is_closing,
-            weights_before=weights_before,
-            outer_loss_before=self._outer_loss_now(outer) if under_lens else None,
+            weights_before=_two_columns(before),
+            outer_loss_before=loss_before,
+            raw_weights=_two_columns(raw.detach()) if self.scale == "relative" else None,
         )
 
-    def predict(self, logits: Tensor) -> Tensor:
-        return logits
+    @property
+    def _is_learning(self) -> bool:
+        """Whether the weight net learns in this epoch."""
+        return self.epoch >= self.first_epoch and not self._is_warming_up
+
+    @property
+    def _is_warming_up(self) -> bool:
+        return self.scale == "sigmoid" and self.epoch < self.options.warm_up
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether this step has a hypergradient."""
+        return self.epoch >= self.first_epoch and self.num_steps % self.options.outer_every == 0
+
+    def _weigh(self, inputs: Tensor, coefficients: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return raw weights and factors on c, (B, J) each; coefficients c are (J,) or (B, J)."""
+        if self.epoch < self.first_epoch:
+            ones = torch.ones_like(inputs)
+            return ones, ones
+        raw = self.weight_net(inputs)
+        if self._is_warming_up:
+            raw = torch.full_like(raw, 0.5)
+        if self.scale == "sigmoid":
+            return raw, raw
+        counts = coefficients if batch.shares is None else batch.shares[:, None] * coefficients
+        counts = counts.expand_as(raw)
+        return raw, raw / ((counts * raw).sum(dim=0) / counts.sum(dim=0))
+
+    def _inputs(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return what the weight net sees of each image: (B, C) -> (B, J), detached, in nats.
+
+        The columns are the cross-entropies of the student and of the teacher at temperature 1.
+        """
+        shift = self.objective.shift.moved(self._shifts()).hard if self.sees_shifted else None
+        seen = [hard_loss(shifted(logits, shift), batch.labels)]
+        if self.objective.needs_teacher:
+            assert batch.teacher_logits is not None
+            seen.append(hard_loss(batch.teacher_logits, batch.labels))
+        return torch.stack(seen, dim=1)
+
+    def _inner_batch(self, batch: Batch) -> InnerBatch:
+        losses = partial(_losses_of, self.objective, batch)
+        slopes = partial(self.objective.slopes, batch) if self.objective.is_plain else None
+        return InnerBatch(batch.images, losses, batch.shares, slopes)
+
+    def _outer_batch(self, batch: Batch) -> OuterBatch:
+        temperature = getattr(self.objective.options, "temperature", 1.0)
+        logits, predict = batch.teacher_logits, self.objective.predict
+        return OuterBatch(batch.images, batch.labels, logits, temperature, self.meta_loss, predict)
+
+    def _shifts(self) -> Tensor | None:
+        return None if self.class_shifts is None else self.class_shifts.detach()
+
+    def _gather(self, factors: Tensor, coefficients: Tensor, found: Hypergradient) -> None:
+        """Add a step's hypergradient to the window, through the net that gave the factors."""
+        num = self.options.inner_steps
+        self.window.gather(factors, coefficients * (found.inside.weights / num))
+        if self.class_shifts is not None and found.inside.class_shifts is not None:
+            gradient, gathered = found.inside.class_shifts / num, self.class_shifts.grad
+            self.class_shifts.grad = gradient if gathered is None else gathered + gradient
+
+    def _influence(
+        self, found: Hypergradient | None, batch: Batch, factors: Tensor, learning_rate: float
+    ) -> Tensor:
+        """Return -v·∇L of each image and loss, free of learning rate and share, (B, J); or NaN."""
+        if found is None:
+            return torch.full_like(factors, math.nan)
+        slopes = found.inside.weights
+        if batch.shares is None:
+            return slopes * (len(slopes) / learning_rate)
+        return slopes / (learning_rate * batch.shares[:, None])
 
     def _step_weight_net(self) -> None:
         """Take one step of Adam with the gradient of the full window."""
@@ -134,121 +225,97 @@ class BilevelMethod(ABC):
     def _outer_loss_now(self, outer: OuterBatch) -> Tensor:
         """Return the loss on a batch of D_val at θ; -> ()."""
         with torch.no_grad():
-            return outer_loss_at(self.student, parameters(self.student), outer)
+            return outer_loss_at(self.student, parameters(self.student), outer)[0]
 
     def _student_gradient(
-        self, logits: Tensor, inner: InnerBatch, weights: Tensor, *, keep_graph: bool
+        self, losses: Tensor, weights: Tensor, batch: Batch, *, keep_graph: bool
     ) -> dict[str, Tensor]:
-        """Return ∇_θ of the weighted loss; logits (B, C), weights (B, 2).
+        """Return ∇_θ of the weighted loss; losses and weights (B, J).
 
-        The graph of the logits is kept for another call, or freed.
+        The graph of the losses is kept for another call, or freed.
         """
         named = dict(self.student.named_parameters())
-        loss = inner_loss(logits, inner, weights)
+        loss = weighted_mean(losses, weights, batch.shares)
         gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=keep_graph)
         return dict(zip(named, gradients, strict=True))
+
+    # Between steps ------------------------------------------------------------------------------
+
+    def predict(self, logits: Tensor) -> Tensor:
+        return self.objective.predict(logits)
 
     def drop_window(self) -> None:
         """Forget an unfinished window, as the published code does at the end of an epoch."""
         self.window.drop()
+        if self.class_shifts is not None:
+            self.class_shifts.grad = None
 
     def end_epoch(self, decay: float) -> dict[str, Any]:
         for group in self.optimizer.param_groups:
             group["lr"] *= decay
         self.epoch += 1
-        return self.window.end_epoch()
+        self.objective.end_epoch(decay)
+        return self.window.end_epoch() | self.pull.end_epoch() | self._shift_numbers()
+
+    def _shift_numbers(self) -> dict[str, Any]:
+        if self.class_shifts is None:
+            return {}
+        shift = self.objective.shift.moved(self._shifts())
+        numbers = {"shift_hard_per_class": shift.hard}
+        if self.objective.needs_teacher:
+            numbers["shift_soft_per_class"] = shift.soft
+        return {name: tuple(v.tolist()) for name, v in numbers.items() if v is not None}
 
     def state(self) -> dict[str, Tensor]:
         state = {f"weight_net.{k}": v for k, v in self.weight_net.state_dict().items()}
         for number, slots in self.optimizer.state_dict()["state"].items():
             state |= {f"adam.{number}.{slot}": value for slot, value in slots.items()}
-        state["learning_rate"] = torch.tensor(
-            self.optimizer.param_groups[0]["lr"], dtype=torch.float64
-        )
-        state["epoch"] = torch.tensor(self.epoch)
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        state["learning_rate"] = torch.tensor(rates[0], dtype=torch.float64)
+        if self.class_shifts is not None:
+            state[SHIFTS] = self.class_shifts.detach()
+            state[f"{SHIFTS}_learning_rate"] = torch.tensor(rates[1], dtype=torch.float64)
+            if self.class_shifts.grad is not None:
+                state[f"{SHIFTS}_gradient"] = self.class_shifts.grad
+        state |= {"epoch": torch.tensor(self.epoch), "num_steps": torch.tensor(self.num_steps)}
         return state | self.window.state()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        self.weight_net.load_state_dict(_under("weight_net.", state))
+        self.weight_net.load_state_dict(under("weight_net.", state))
         groups = self.optimizer.state_dict()["param_groups"]
         groups[0]["lr"] = float(state["learning_rate"])
+        if self.class_shifts is not None:
+            groups[1]["lr"] = float(state[f"{SHIFTS}_learning_rate"])
+            self.class_shifts.data.copy_(state[SHIFTS])
+            self.class_shifts.grad = state.get(f"{SHIFTS}_gradient")
         slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in _under("adam.", state).items():
+        for name, value in under("adam.", state).items():
             number, slot = name.split(".")
             slots.setdefault(int(number), {})[slot] = value
         self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-        self.epoch = int(state.get("epoch", 0))  # checkpoints of earlier versions have none
+        # Checkpoints of earlier versions have neither.
+        self.epoch = self.objective.epoch = int(state.get("epoch", 0))
+        self.num_steps = int(state.get("num_steps", 0))
         self.window.load_state(state)
 
 
-def _influence(hypergradient: Tensor, inner: InnerBatch, learning_rate: float) -> Tensor:
-    """Return -v·∇L of each image and loss, free of learning rate and share; (B, 2) -> (B, 2)."""
-    if inner.shares is None:
-        return hypergradient * (len(hypergradient) / learning_rate)
-    return hypergradient / (learning_rate * inner.shares[:, None])
+def objective_of(setting: Setting, name: str) -> Objective:
+    """Return the objective of that name, with its own options taken from the setting's."""
+    own = METHOD_CONFIGS[name]
+    given = {n: getattr(setting.options, n) for n in own.model_fields if n != "method"}
+    objective = class_of(name)(replace(setting, options=own(**given)))
+    assert isinstance(objective, Objective)  # it has no weight net
+    return objective
 
 
-class _Window:
-    """The hypergradients since the weight net's last step, and measures of full windows."""
-
-    def __init__(self, weight_net: nn.Module) -> None:
-        self.weight_net = weight_net
-        self.num_gathered = 0
-        self.last: Tensor | None = None  # the gradient of the window before, flat
-        self.norms: list[Tensor] = []
-        self.cosines: list[Tensor] = []
-
-    def is_one_short_of(self, size: int) -> bool:
-        """Return whether one more gathered gradient makes the window full."""
-        return self.num_gathered + 1 == size
-
-    def gather(self, weights: Tensor, hypergradient: Tensor) -> None:
-        """Add one step's ∂L_val/∂w (B, 2), through the weight net that gave the weights (B, 2)."""
-        torch.autograd.backward(weights, hypergradient)
-        self.num_gathered += 1
-
-    def close(self) -> None:
-        """Measure the full window's gradient, which the weight net's `.grad` holds."""
-        gradients = [p.grad for p in self.weight_net.parameters() if p.grad is not None]
-        gradient = torch.cat([part.flatten() for part in gradients])
-        self.norms.append(gradient.norm())
-        if self.last is not None:
-            self.cosines.append(F.cosine_similarity(gradient, self.last, dim=0))
-        self.last = gradient
-        self.num_gathered = 0
-
-    def drop(self) -> None:
-        """Forget what an unfinished window has gathered."""
-        self.num_gathered = 0
-        self.weight_net.zero_grad()
-
-    def end_epoch(self) -> dict[str, Any]:
-        """Return means over the windows that closed in this epoch; empty where none did."""
-        gathered = {"hypergradient_norm": self.norms, "hypergradient_cosine": self.cosines}
-        self.norms, self.cosines = [], []
-        return {name: float(torch.stack(v).mean()) for name, v in gathered.items() if v}
-
-    def state(self) -> dict[str, Tensor]:
-        """Return what a resumed run needs of the window."""
-        state = {"window.num_gathered": torch.tensor(self.num_gathered)}
-        if self.last is not None:
-            state["window.last"] = self.last
-        for name, parameter in self.weight_net.named_parameters():
-            if parameter.grad is not None:
-                state[f"window.grad.{name}"] = parameter.grad
-        return state
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state()`."""
-        self.last = state.get("window.last")
-        self.num_gathered = int(state["window.num_gathered"])
-        gathered = _under("window.grad.", state)
-        for name, parameter in self.weight_net.named_parameters():
-            if name in gathered:
-                parameter.grad = gathered[name]
+def _losses_of(
+    objective: Objective, batch: Batch, logits: Tensor, class_shifts: Tensor | None
+) -> Tensor:
+    return objective.losses(logits, batch, class_shifts)
 
 
-def _under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-    }
+def _two_columns(values: Tensor) -> Tensor:
+    """Return (B, J) as (B, 2): a loss that there is not has 0."""
+    if values.shape[1] == 2:
+        return values
+    return torch.cat([values, torch.zeros_like(values)], dim=1)

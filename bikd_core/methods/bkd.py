@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from bikd_core.config import TeacherOptions
-from bikd_core.losses import hard_loss, soft_loss
-from bikd_core.methods.protocol import Batch, PlainMethod, Setting
+from bikd_core.losses import soft_loss
+from bikd_core.methods.objective import Objective
+from bikd_core.methods.protocol import Batch, Setting
 
 BETA = 0.9999  # of the effective number of images
 
 
-class BalancedDistillation(PlainMethod):
+class BalancedDistillation(Objective):
     """CE + τ²·KL(q' ‖ p_τ), q' ∝ q_τ·ω, ω_c = (1 - β)/(1 - β^n_c) scaled to sum to C.
 
     The published temperature is 2, and the published code keeps ω = 1 for the first 80 % of the
@@ -35,9 +36,9 @@ class BalancedDistillation(PlainMethod):
         omega = (1 - BETA) / (1 - BETA**counts)
         self.log_omega = (omega * len(counts) / omega.sum()).log().to(setting.device)
 
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+    def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
         temperature = self.options.temperature
         # softmax(t/τ + log ω) is q_τ·ω, normalised.
         target = batch.teacher_logits + temperature * self.log_omega.to(logits.dtype)
-        return hard_loss(logits, batch.labels) + soft_loss(logits, target, temperature)
+        return soft_loss(logits, target, temperature)

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Tensor
-
-from bikd_core.losses import hard_loss
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.methods.objective import Objective
 
 
-class CrossEntropy(PlainMethod):
+class CrossEntropy(Objective):
     """Mean hard loss."""
 
     title: ClassVar[str] = "CE"
     words: ClassVar[str] = "labels only, no teacher"
     needs_teacher: ClassVar[bool] = False
-
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
-        return hard_loss(logits, batch.labels)

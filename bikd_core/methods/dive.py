@@ -6,14 +6,15 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bikd_core.config.methods.dive import Options
-from bikd_core.losses import hard_loss, soft_loss
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.losses import soft_loss
+from bikd_core.methods.kd import KnowledgeDistillation
+from bikd_core.methods.objective import Prior
+from bikd_core.methods.protocol import Batch
 
 POWER = 0.5  # of the teacher's distribution, which is then normalised again
 
 
-class VirtualExamples(PlainMethod):
+class VirtualExamples(KnowledgeDistillation):
     """α·CE(z + log n, y) + (1 - α)·τ²·KL(q ‖ p_τ), q ∝ q_τ^0.5, α = `kd_alpha`.
 
     The paper trains its teacher by Balanced Softmax; here all methods share one teacher.
@@ -25,10 +26,8 @@ class VirtualExamples(PlainMethod):
     title: ClassVar[str] = "DiVE"
     words: ClassVar[str] = "Balanced Softmax and a flattened teacher (here the shared one)"
     needs_teacher: ClassVar[bool] = True
-    options: Options
+    prior: ClassVar[Prior] = "hard"
 
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+    def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        hard = hard_loss(logits + self.log_prior.to(logits.dtype), batch.labels)
-        soft = soft_loss(logits, POWER * batch.teacher_logits, self.options.temperature)
-        return self.options.kd_alpha * hard + (1 - self.options.kd_alpha) * soft
+        return soft_loss(logits, POWER * batch.teacher_logits, self.options.temperature)

@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bikd_core.config import TeacherOptions
-from bikd_core.losses import hard_loss
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.methods.objective import Objective
+from bikd_core.methods.protocol import Batch
 
 ALPHA, BETA = 1.0, 8.0  # of the target's part and of the other classes' part, as published
 WARM_UP = 20  # epochs until the soft part counts in full
 
 
-class DecoupledDistillation(PlainMethod):
+class DecoupledDistillation(Objective):
     """CE + min(epoch/20, 1)·τ²·(α·KL(b_t ‖ b_s) + β·KL(q̂ ‖ p̂)), α = 1, β = 8.
 
     b is the distribution over (target, all others), q̂ and p̂ that over the others alone. The
@@ -30,7 +30,7 @@ class DecoupledDistillation(PlainMethod):
     needs_teacher: ClassVar[bool] = True
     options: TeacherOptions
 
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+    def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
         temperature = self.options.temperature
         student, teacher = (
@@ -39,8 +39,12 @@ class DecoupledDistillation(PlainMethod):
         target, others = (
             (t.exp() * (t - s)).sum(dim=1) for s, t in zip(student, teacher, strict=True)
         )
-        soft = temperature**2 * (ALPHA * target + BETA * others)
-        return hard_loss(logits, batch.labels) + min((self.epoch + 1) / WARM_UP, 1.0) * soft
+        return temperature**2 * (ALPHA * target + BETA * others)
+
+    def coefficients(self, hard: Tensor, batch: Batch) -> Tensor:
+        both = hard.new_ones(2)
+        both[1] = min((self.epoch + 1) / WARM_UP, 1.0)
+        return both
 
 
 def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Tensor
+import torch
 
 from bikd_core.config.methods.kd import Options
-from bikd_core.losses import student_losses
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.methods.objective import Objective
+from bikd_core.methods.protocol import Setting
 
 
-class KnowledgeDistillation(PlainMethod):
+class KnowledgeDistillation(Objective):
     """α·L_hard + (1 - α)·L_soft, α = `kd_alpha`.
 
     Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
@@ -23,7 +23,7 @@ class KnowledgeDistillation(PlainMethod):
     needs_teacher: ClassVar[bool] = True
     options: Options
 
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
-        assert batch.teacher_logits is not None  # needs_teacher
-        pair = student_losses(logits, batch.teacher_logits, batch.labels, self.options.temperature)
-        return self.options.kd_alpha * pair[:, 0] + (1 - self.options.kd_alpha) * pair[:, 1]
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        alpha = self.options.kd_alpha
+        self.fixed = torch.tensor([alpha, 1 - alpha], dtype=torch.float64, device=setting.device)

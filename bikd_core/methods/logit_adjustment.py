@@ -6,13 +6,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from bikd_core.losses import hard_loss
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.methods.objective import Objective
+from bikd_core.methods.prior import log_prior
+from bikd_core.methods.protocol import Setting
 
 SCALE = 1.0  # λ, as published
 
 
-class LogitAdjustment(PlainMethod):
+class LogitAdjustment(Objective):
     """CE(z, y) in training; predictions from z - λ·log π, λ = 1.
 
     Source: Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, arXiv:2007.07314:
@@ -23,8 +24,9 @@ class LogitAdjustment(PlainMethod):
     words: ClassVar[str] = "CE, the class prior taken out at prediction, no teacher"
     needs_teacher: ClassVar[bool] = False
 
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
-        return hard_loss(logits, batch.labels)
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.log_prior = log_prior(setting.class_counts, setting.device)
 
     def predict(self, logits: Tensor) -> Tensor:
         return logits - SCALE * self.log_prior.to(logits)

@@ -10,13 +10,13 @@ from torch.nn import functional as F
 
 from bikd_core.config import TeacherOptions
 from bikd_core.evaluation import shot_groups
-from bikd_core.losses import hard_loss
-from bikd_core.methods.protocol import Batch, PlainMethod, Setting
+from bikd_core.methods.objective import Objective
+from bikd_core.methods.protocol import Batch, Setting
 
 ALPHA, BETA = 1.0, 1.0  # of the part between groups and of the parts within them: our choice
 
 
-class LongTailedDistillation(PlainMethod):
+class LongTailedDistillation(Objective):
     """CE + τ²·(α·KL(q'_G ‖ p_G) + β·Σ_G KL(q_c|G ‖ p_c|G)), groups many, medium, few.
 
     KL splits exactly into a part between groups and, weighted by q_G, one within each. Here each
@@ -37,7 +37,7 @@ class LongTailedDistillation(PlainMethod):
         groups = [list(group) for group in shot_groups(setting.class_counts) if group]
         self.groups = [torch.tensor(group, device=setting.device) for group in groups]
 
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+    def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
         temperature = self.options.temperature
         student, teacher = (
@@ -48,8 +48,7 @@ class LongTailedDistillation(PlainMethod):
         for group in self.groups:
             parts = (F.log_softmax(log_p[:, group], dim=1) for log_p in (teacher, student))
             within = within + _divergence(*parts)
-        soft = temperature**2 * (ALPHA * between + BETA * within)
-        return hard_loss(logits, batch.labels) + soft
+        return temperature**2 * (ALPHA * between + BETA * within)
 
     def _sums(self, log_probabilities: Tensor) -> Tensor:
         """Return the log of each group's probability; (B, C) -> (B, G)."""

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
-from bikd_core.hypergradient import InnerBatch, OuterBatch
-from bikd_core.losses import weight_net_inputs
 from bikd_core.methods.bilevel import BilevelMethod
-from bikd_core.methods.protocol import Batch, Setting
-from bikd_core.models.weight_net import WeightNet
-
-HIDDEN = 100  # units, as published; the paper's are ReLU, these are Tanh as BiKD's
-TEMPERATURE = 4.0  # of the soft loss, which has weight 0
+from bikd_core.methods.protocol import Setting
 
 
 class MetaWeightNet(BilevelMethod):
@@ -31,17 +22,7 @@ class MetaWeightNet(BilevelMethod):
     words: ClassVar[str] = "one learned weight, no teacher"
     needs_teacher: ClassVar[bool] = False
     has_weight_net: ClassVar[bool] = True
+    hidden: ClassVar[int] = 100  # as published; the paper's are ReLU, these are Tanh as BiKD's
 
-    def make_weight_net(self, setting: Setting) -> WeightNet:
-        layers = self.options.weight_net_layers
-        return WeightNet(layers, generator=setting.generator, hidden=HIDDEN, form="hard")
-
-    def net_inputs(self, logits: Tensor, inner: InnerBatch) -> Tensor:
-        return weight_net_inputs(logits, inner.teacher_logits, inner.labels)
-
-    def inner_batch(self, batch: Batch, logits: Tensor) -> InnerBatch:
-        uniform = torch.zeros_like(logits).detach()  # in place of a teacher
-        return InnerBatch(batch.images, batch.labels, uniform, TEMPERATURE, shares=batch.shares)
-
-    def outer_batch(self, batch: Batch) -> OuterBatch:
-        return OuterBatch(batch.images, batch.labels, None, TEMPERATURE, meta_loss="hard")
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting, "ce")

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Tensor
-
-from bikd_core.config.methods.prior_kd import Options
-from bikd_core.losses import student_losses
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.methods.kd import KnowledgeDistillation
+from bikd_core.methods.objective import Prior
 
 
-class PriorShiftedDistillation(PlainMethod):
+class PriorShiftedDistillation(KnowledgeDistillation):
     """α·CE(z + log π, y) + (1 - α)·τ²·KL(softmax(t/τ) ‖ softmax((z + log π)/τ)), α = `kd_alpha`.
 
     The teacher was trained on the same long tail, so it is matched by student logits with the
@@ -23,10 +20,4 @@ class PriorShiftedDistillation(PlainMethod):
     title: ClassVar[str] = "Prior-shifted KD"
     words: ClassVar[str] = "KD with the class prior in both losses"
     needs_teacher: ClassVar[bool] = True
-    options: Options
-
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
-        assert batch.teacher_logits is not None  # needs_teacher
-        shifted = logits + self.log_prior.to(logits.dtype)
-        pair = student_losses(shifted, batch.teacher_logits, batch.labels, self.options.temperature)
-        return self.options.kd_alpha * pair[:, 0] + (1 - self.options.kd_alpha) * pair[:, 1]
+    prior: ClassVar[Prior] = "both"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from bikd_core.config import MethodConfig
-from bikd_core.methods.prior import log_prior
+from bikd_core.models.weight_net import WeightNet
 
 
 class Batch(NamedTuple):
@@ -36,6 +37,7 @@ class Setting:
     class_counts: tuple[float, ...]  # (C,): what the student trains on, be it D_tr or D_val too
     device: torch.device
     generator: torch.Generator  # draws what the method initialises; on the CPU
+    num_epochs: int  # of the whole run
 
 
 class StepResult(NamedTuple):
@@ -46,12 +48,14 @@ class StepResult(NamedTuple):
 
     logits: Tensor  # (B, C), at θ before the step
     losses: Tensor  # (B,), what the student descends, per image
-    weights: Tensor | None = None  # (B, 2)
-    influence: Tensor | None = None  # (B, 2): B/η · ∂L_val/∂w
+    #: (B, 2): a factor on the objective's own weight; 0 for a loss that there is not.
+    weights: Tensor | None = None
+    influence: Tensor | None = None  # (B, 2): B/η · ∂L_val/∂w; NaN in a step without
     outer_loss: Tensor | None = None  # ()
     weight_step: bool = False  # the weight net moved
     weights_before: Tensor | None = None  # (B, 2), of the virtual step
     outer_loss_before: Tensor | None = None  # (), at θ; only under the lens
+    raw_weights: Tensor | None = None  # (B, 2), before they are normalised; if they are relative
 
 
 class Method(Protocol):
@@ -67,7 +71,7 @@ class Method(Protocol):
     def __init__(self, setting: Setting) -> None: ...
 
     @property
-    def weight_net(self) -> nn.Module | None:
+    def weight_net(self) -> WeightNet | None:
         """The net that gives each image its weights; None for a method without one."""
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
@@ -90,46 +94,14 @@ class Method(Protocol):
         """Go on from `state()`."""
 
 
-class PlainMethod:
-    """A method with one differentiable loss per image, which its subclass defines.
-
-    `self.epoch` counts from 0, `self.log_prior` is (C,), `self.options` are the method's own: a
-    subclass that reads some names their type, `options: TeacherOptions`.
-    """
-
-    needs_teacher: ClassVar[bool]
-    options: MethodConfig
-    weight_net: nn.Module | None = None
-
-    def __init__(self, setting: Setting) -> None:
-        self.options = setting.options
-        self.student = setting.student
-        self.class_counts = setting.class_counts
-        self.log_prior = log_prior(setting.class_counts, setting.device)
-        self.epoch = 0
-
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Return the loss of each image; (B, C) -> (B,), in nats."""
-        raise TypeError(f"{type(self).__name__} does not define `losses`.")
-
-    def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
-        logits = self.student(batch.images)
-        losses = self.losses(logits, batch)
-        self.student.zero_grad()
-        total = losses.mean() if batch.shares is None else (batch.shares * losses).sum()
-        total.backward()  # type: ignore[no-untyped-call]
-        return StepResult(logits.detach(), losses.detach())
-
-    def predict(self, logits: Tensor) -> Tensor:
-        """Return the logits themselves; (B, C) -> (B, C)."""
-        return logits
-
-    def end_epoch(self, decay: float) -> dict[str, Any]:
-        self.epoch += 1
-        return {}
-
-    def state(self) -> dict[str, Tensor]:
-        return {"epoch": torch.tensor(self.epoch)}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        self.epoch = int(state["epoch"])
+def class_of(name: str) -> type[Method]:
+    """Return the method's class, the one with a title in the file of that name."""
+    module = import_module(f"bikd_core.methods.{name}")
+    [method] = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and value.__module__ == module.__name__
+        and "title" in vars(value)
+    )
+    return method

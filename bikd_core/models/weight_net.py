@@ -8,25 +8,34 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from bikd_core.config import WeightScale
+from bikd_core.events import RELATIVE_REACH
 from bikd_core.models.initialisation import initialised
 
-Form = Literal["free", "scale", "convex", "hard"]
+Form = Literal["free", "scale", "convex", "single"]
 
 
 class WeightNet(nn.Module):
-    """V_φ: 2 → hidden (Tanh) [→ hidden (Tanh)] → 2 (Sigmoid).
+    """V_φ: num_inputs → hidden (Tanh) [→ hidden (Tanh)] → a raw weight for each loss.
 
     Args:
         num_layers: Hidden layers; with one the net has 322 parameters, with two 4,482.
         generator: On the CPU; the initialisation is drawn from it.
         hidden: Units of a hidden layer.
-        form: "free": one output for each weight, as published. The others have one output s:
-            "scale": both weights are s; "convex": (s, 1 - s); "hard": (s, 0), from the student's
-            loss alone, for a method without a teacher.
+        form: "free": one output for each of two losses, as published. The others have one output
+            s: "scale": both weights are s; "convex": (s, 1 - s); "single": one loss, and the
+            student's loss alone as input, for an objective without a teacher.
+        scale: "sigmoid": in (0, 1), as published. "relative": exp(3·tanh(o/3)) of the output o,
+            with the last layer zero at first, so that every weight begins as 1.
     """
 
     def __init__(
-        self, num_layers: int, generator: torch.Generator, hidden: int = 64, form: Form = "free"
+        self,
+        num_layers: int,
+        generator: torch.Generator,
+        hidden: int = 64,
+        form: Form = "free",
+        scale: WeightScale = "sigmoid",
     ) -> None:
         super().__init__()
         if num_layers < 1 or hidden < 1:
@@ -34,25 +43,40 @@ class WeightNet(nn.Module):
                 f"num_layers = {num_layers}, hidden = {hidden} is not possible: "
                 "both must be at least 1"
             )
-        self.form = form
-        sizes = (1 if form == "hard" else 2, *[hidden] * num_layers, 2 if form == "free" else 1)
-        self.layers = initialised(lambda: _layers(sizes), generator)
+        self.form, self.scale = form, scale
+        self.num_inputs = 1 if form == "single" else 2
+        sizes = (self.num_inputs, *[hidden] * num_layers, 2 if form == "free" else 1)
+        self.layers = initialised(lambda: _layers(sizes, scale), generator)
+        if scale == "relative":
+            last = self.layers[-2]
+            assert isinstance(last, nn.Linear)
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def forward(self, losses: Tensor) -> Tensor:
-        """Return (w_hard, w_soft) in [0, 1] for (CE_student, CE_teacher); (B, 2) -> (B, 2)."""
-        out: Tensor = self.layers(losses[:, :1] if self.form == "hard" else losses)
+        """Return a raw weight for each loss, given (CE_student, CE_teacher); (B, 2) -> (B, J).
+
+        J is 1 with the form "single", else 2.
+        """
+        out: Tensor = self.layers(losses[:, : self.num_inputs])
         match self.form:
             case "scale":
                 return out.expand(-1, 2)
             case "convex":
                 return torch.cat([out, 1 - out], dim=1)
-            case "hard":
-                return torch.cat([out, torch.zeros_like(out)], dim=1)
         return out
 
 
-def _layers(sizes: tuple[int, ...]) -> nn.Sequential:
+class _Relative(nn.Module):
+    """exp(R·tanh(o/R)): positive, exactly 1 at 0, and within exp(±R)."""
+
+    def forward(self, out: Tensor) -> Tensor:
+        return (RELATIVE_REACH * torch.tanh(out / RELATIVE_REACH)).exp()
+
+
+def _layers(sizes: tuple[int, ...], scale: WeightScale) -> nn.Sequential:
     layers: list[nn.Module] = []
     for num_inputs, num_outputs in itertools.pairwise(sizes[:-1]):
         layers += [nn.Linear(num_inputs, num_outputs), nn.Tanh()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]), nn.Sigmoid())
+    last = nn.Sigmoid() if scale == "sigmoid" else _Relative()
+    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]), last)

@@ -123,6 +123,7 @@ class Loop:
                 class_counts=trained_counts(self.config, self.split, self.feed.roles),
                 device=self.device,
                 generator=self.generators["weight_net"],
+                num_epochs=self.config.training.epochs,
             )
         )
 
@@ -271,7 +272,7 @@ class Loop:
             val_loss=val.loss,
             val_accuracy=val.accuracy,
             **self._accuracies(test),
-            **weight_summary(arrays, labels, num_classes),
+            **weight_summary(arrays, labels, num_classes, self.config.method),
             **numbers,
         )
 

@@ -19,7 +19,6 @@ from bikd_core.data.image_set import ImageSet
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.data.sources import facts_of
 from bikd_core.events import StepDone
-from bikd_core.methods import METHODS
 from bikd_core.models import build
 from bikd_core.speed import Speed, Speeds
 from bikd_core.training.loop import Loop
@@ -35,7 +34,7 @@ def measure(config: RunConfig, is_cancelled: Callable[[], bool]) -> Speeds | Non
     device = resolve_device(config.training.device)
     net: nn.Module | None = None
     teacher: Speed | None = None
-    if METHODS[config.method.method].needs_teacher:
+    if config.method.facts.needs_teacher:
         facts = facts_of(config.data.dataset)
         shape = (facts.num_classes, facts.channels, facts.size)
         net = build(config.models.teacher_model, *shape, torch.Generator()).to(device).eval()

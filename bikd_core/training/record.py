@@ -5,6 +5,7 @@ B batch, C classes, N training images, A length of `SURFACE_AXIS`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bikd_core.evaluation import mean_per_class, saturated_share, weight_histograms
+from bikd_core.config import MethodConfig
+from bikd_core.evaluation import (
+    half_weight_share,
+    known_mean_per_class,
+    mean_per_class,
+    saturated_share,
+    saturated_share_of_relative,
+    weight_histograms,
+)
 from bikd_core.events import BELIEF_UNIT, SURFACE_AXIS, TOP_BELIEFS, StepTrace
 from bikd_core.losses import hard_loss, soft_loss
 from bikd_core.methods import Batch, StepResult
+from bikd_core.models.weight_net import WeightNet
+
+KINDS = ("hard", "soft")  # the columns of weights and influence
+MOSTLY = 0.9  # a larger share of saturated weights is worth a warning
+COLLAPSED_BELOW = 0.1  # so few images with half of the weight too
 
 
 class NonFiniteLoss(RuntimeError):
@@ -48,6 +62,8 @@ class EpochRecord:
         if result.weights is not None and result.influence is not None:
             self._put("weights", indices, result.weights)
             self._put("influence", indices, result.influence)
+        if result.raw_weights is not None:
+            self._put("raw_weights", indices, result.raw_weights)
 
     def _put_beliefs(self, whose: str, indices: Tensor, logits: Tensor) -> None:
         """Record only the most probable classes, to keep every image of every epoch small."""
@@ -122,6 +138,7 @@ def select_rows(batch: Batch, result: StepResult, kept: Tensor) -> tuple[Batch, 
         weights=pick(result.weights),
         influence=pick(result.influence),
         weights_before=pick(result.weights_before),
+        raw_weights=pick(result.raw_weights),
     )
 
 
@@ -135,7 +152,7 @@ def non_finite_message(epoch: int, step: int, hard: float, soft: float | None) -
 
 
 def weight_summary(
-    arrays: dict[str, NDArray[Any]], labels: NDArray[Any], num_classes: int
+    arrays: dict[str, NDArray[Any]], labels: NDArray[Any], num_classes: int, method: MethodConfig
 ) -> dict[str, Any]:
     """Return the fields of `EpochDone` about weights; empty for a method without them.
 
@@ -143,32 +160,44 @@ def weight_summary(
         arrays: From `EpochRecord.arrays`: "weights" is (N, 2).
         labels: (N,).
         num_classes: C.
+        method: Whether it needs a teacher decides whether there is a soft loss to weight.
     """
     if "weights" not in arrays:
         return {}
-    weights = arrays["weights"]
-    has_soft = "ce_teacher" in arrays  # without a teacher there is no soft loss to weight
-    share = saturated_share(weights if has_soft else weights[:, :1])
-    warnings = (
-        (f"{share:.0%} of the weights are saturated: the weight net hardly tells images apart.",)
-        if share > 0.9
-        else ()
-    )
-    return {
-        "w_hard_per_class": mean_per_class(weights[:, 0], labels, num_classes),
-        "w_soft_per_class": mean_per_class(weights[:, 1], labels, num_classes)
-        if has_soft
-        else None,
-        "saturated_share": share,
-        "warnings": warnings,
-    }
+    columns = 2 if method.facts.needs_teacher else 1
+    weights, influence = arrays["weights"][:, :columns], arrays["influence"][:, :columns]
+    raw = arrays["raw_weights"][:, :columns] if "raw_weights" in arrays else None
+    share = saturated_share(weights) if raw is None else saturated_share_of_relative(raw)
+    halves = tuple(half_weight_share(column) for column in weights.T)
+    found: dict[str, Any] = {"saturated_share": share, "half_weight_share": halves}
+    for kind, of_weights, of_influence in zip(KINDS, weights.T, influence.T, strict=False):
+        found[f"w_{kind}_per_class"] = mean_per_class(of_weights, labels, num_classes)
+        found[f"influence_{kind}_per_class"] = known_mean_per_class(
+            of_influence, labels, num_classes
+        )
+    found["warnings"] = tuple(_warnings(share, None if raw is None else halves))
+    return found
+
+
+def _warnings(saturated: float, relative_halves: tuple[float, ...] | None) -> Iterator[str]:
+    if saturated > MOSTLY:
+        yield (
+            f"{saturated:.0%} of the weights are saturated: the weight net hardly tells images "
+            "apart."
+        )
+    for kind, half in zip(KINDS, relative_halves or (), strict=False):
+        if half < COLLAPSED_BELOW:
+            yield (
+                f"{half:.0%} of the images carry half of all {kind}-loss weight: the others hardly "
+                "count. A lower weight-net learning rate is the usual cure."
+            )
 
 
 def frame_arrays(
     arrays: dict[str, NDArray[Any]],
     labels: NDArray[Any],
     num_classes: int,
-    weight_net: torch.nn.Module | None,
+    weight_net: WeightNet | None,
 ) -> dict[str, NDArray[Any]]:
     """Return the arrays of a `Frame`, without the confusion matrix.
 
@@ -186,21 +215,31 @@ def frame_arrays(
         weights = arrays["weights"]
         frame["weights"] = weights.astype(np.float16)
         frame["influence"] = arrays["influence"].astype(np.float32)
-        frame["histograms"] = weight_histograms(weights, labels, num_classes)
-        frame["surface"] = surface(weight_net)
+        frame["histograms"] = weight_histograms(weights, labels, num_classes, weight_net.scale)
+        raw_mean = None
+        if "raw_weights" in arrays:
+            raw_mean = arrays["raw_weights"].mean(axis=0).astype(np.float32)
+            frame["raw_mean"] = raw_mean
+        frame["surface"] = surface(weight_net, raw_mean)
     return frame
 
 
-def surface(weight_net: torch.nn.Module) -> NDArray[np.float16]:
+def surface(
+    weight_net: WeightNet, raw_mean: NDArray[np.float32] | None = None
+) -> NDArray[np.float16]:
     """Return the weight net's output on the square of `SURFACE_AXIS`; (2, A, A).
 
-    The second axis is the teacher's cross-entropy, the third the student's.
+    The second axis is the teacher's cross-entropy, the third the student's. The output for each
+    loss is divided by `raw_mean` (2,), if given. Without a second loss its half is 0.
     """
     parameter = next(weight_net.parameters())
     axis = torch.tensor(SURFACE_AXIS, dtype=parameter.dtype, device=parameter.device)
     teacher, student = torch.meshgrid(axis, axis, indexing="ij")
     with torch.no_grad():
         weights = weight_net(torch.stack([student, teacher], dim=-1).flatten(0, 1))
-    size = len(SURFACE_AXIS)
-    values: NDArray[np.float16] = weights.T.reshape(2, size, size).cpu().numpy().astype(np.float16)
-    return values
+    size, columns = len(SURFACE_AXIS), weights.shape[1]
+    values = np.zeros((2, size, size), dtype=np.float32)
+    values[:columns] = weights.T.reshape(columns, size, size).cpu().numpy()
+    if raw_mean is not None:
+        values[:columns] /= raw_mean[:columns, None, None]
+    return values.astype(np.float16)

@@ -25,7 +25,6 @@ from bikd_core.events import (
     TeacherEpochDone,
     TeacherViewsDone,
 )
-from bikd_core.methods import METHODS
 from bikd_core.places import Places
 from bikd_core.store.versions import versions
 from bikd_core.teachers.files import (
@@ -100,7 +99,7 @@ class Training:
         device = resolve_device(self.config.training.device)
         split = load_split(self.config.data, self.places.data)
         teacher = None
-        if METHODS[self.config.method.method].needs_teacher:
+        if self.config.method.facts.needs_teacher:
             teacher = yield from self._find_or_train_teacher(split, device)
             if teacher is None:
                 return  # stopped while the teacher was trained

@@ -15,8 +15,8 @@ from pydantic import Discriminator, Field, Tag, create_model
 from pydantic.fields import FieldInfo
 
 from bikd_core.config.method import GROUPS, MethodConfig
-from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts, facts_with
-from bikd_core.config.part import OnlyWith, ReadIf, options_of
+from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
+from bikd_core.config.part import ReadIf, options_of
 
 
 def _configs_of(facts: Mapping[str, MethodFacts]) -> dict[str, type[MethodConfig]]:

@@ -1,0 +1,76 @@
+"""The window of hypergradients between two steps of the weight net, and measures of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Window:
+    """The hypergradients since the weight net's last step, and measures of full windows."""
+
+    def __init__(self, weight_net: nn.Module) -> None:
+        self.weight_net = weight_net
+        self.num_gathered = 0
+        self.last: Tensor | None = None  # the gradient of the window before, flat
+        self.norms: list[Tensor] = []
+        self.cosines: list[Tensor] = []
+
+    def is_one_short_of(self, size: int) -> bool:
+        """Return whether one more gathered gradient makes the window full."""
+        return self.num_gathered + 1 == size
+
+    def gather(self, weights: Tensor, hypergradient: Tensor) -> None:
+        """Add one step's ∂L_val/∂w (B, 2), through the weight net that gave the weights (B, 2)."""
+        torch.autograd.backward(weights, hypergradient)
+        self.num_gathered += 1
+
+    def close(self) -> None:
+        """Measure the full window's gradient, which the weight net's `.grad` holds."""
+        gradients = [p.grad for p in self.weight_net.parameters() if p.grad is not None]
+        gradient = torch.cat([part.flatten() for part in gradients])
+        self.norms.append(gradient.norm())
+        if self.last is not None:
+            self.cosines.append(F.cosine_similarity(gradient, self.last, dim=0))
+        self.last = gradient
+        self.num_gathered = 0
+
+    def drop(self) -> None:
+        """Forget what an unfinished window has gathered."""
+        self.num_gathered = 0
+        self.weight_net.zero_grad()
+
+    def end_epoch(self) -> dict[str, Any]:
+        """Return means over the windows that closed in this epoch; empty where none did."""
+        gathered = {"hypergradient_norm": self.norms, "hypergradient_cosine": self.cosines}
+        self.norms, self.cosines = [], []
+        return {name: float(torch.stack(v).mean()) for name, v in gathered.items() if v}
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what a resumed run needs of the window."""
+        state = {"window.num_gathered": torch.tensor(self.num_gathered)}
+        if self.last is not None:
+            state["window.last"] = self.last
+        for name, parameter in self.weight_net.named_parameters():
+            if parameter.grad is not None:
+                state[f"window.grad.{name}"] = parameter.grad
+        return state
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state()`."""
+        self.last = state.get("window.last")
+        self.num_gathered = int(state["window.num_gathered"])
+        gathered = under("window.grad.", state)
+        for name, parameter in self.weight_net.named_parameters():
+            if name in gathered:
+                parameter.grad = gathered[name]
+
+
+def under(prefix: str, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the entries whose names begin with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
