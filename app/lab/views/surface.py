@@ -41,7 +41,7 @@ def _surface(moment: Moment, kind: Kind) -> Drawing:
     if frame.surface is None or frame.ce_teacher is None:
         return empty(question, "This run kept no surface for this epoch.", surface.HEIGHT)
     axes = moment.choices(SurfaceLink).axes
-    return figures.response_surface(frame, panel, moment.started, kind, axes)
+    return figures.response_surface(frame, panel, moment.started, kind, axes, moment.scale)
 
 
 def _select_image(moment: Moment, point: Point) -> Selection | None:
