@@ -148,7 +148,7 @@ def _colour_bar(panel: int, limit: int, domains: Domains) -> dict[str, Any]:
         "orientation": "h",
         "title": {"text": f"{what} (%)", "font": {"size": FONT_SIZE}, "side": "bottom"},
         "thickness": 10,
-        "len": domains[panel][1] - left,
+        "len": (domains[panel] if len(domains) > 1 else _THREE[1])[1] - left,
         "x": left,
         "xanchor": "left",
         "xpad": 0,

@@ -23,7 +23,7 @@ Axes = Literal["log", "linear"]
 HEIGHT = 396  # px
 MAX_IMAGES = 600  # drawn; of more, every n-th of each class, and the sentence says so
 LOG_FROM = 1e-5  # nats: the log axes begin here, and lower losses are drawn here
-_SYMBOLS = {"many": "circle", "medium": "diamond", "few": "triangle-up"}
+GROUP_SYMBOLS = {"many": "circle", "medium": "diamond", "few": "triangle-up"}
 _DENSITY_BINS = 40
 _DENSITY_SHARES = (0.5, 0.9)
 
@@ -41,6 +41,7 @@ def response_surface(
     kind: Kind,
     axes: Axes = "log",
     scale: WeightScale = "sigmoid",
+    note: str = "",
 ) -> Drawing:
     """Return a heat map of w_hard or w_soft over both losses, with the training images on it.
 
@@ -53,6 +54,7 @@ def response_surface(
         kind: Which of the two.
         axes: The scale of both axes.
         scale: The scale of the weights.
+        note: A sentence about the net's inputs, for the end.
 
     Raises:
         ValueError: The method has no weight net, or no teacher.
@@ -63,7 +65,10 @@ def response_surface(
     values = frame.surface[column].astype(np.float64)
     losses = np.stack([frame.ce_student, frame.ce_teacher]).astype(np.float64)
     raw_mean = 1.0 if frame.raw_mean is None else float(frame.raw_mean[column])
-    health = judge(surface_at(values, losses), scale, raw_mean)
+    weights = surface_at(values, losses)
+    if scale == "relative" and frame.weights is not None:  # those that the epoch had
+        weights = frame.weights[:, column].astype(np.float64)
+    health = judge(weights, scale, raw_mean)
     axis = weight_axis_of(scale)
     rows = rows_of(started.class_names, started.class_counts)
     drawn = drawn_images(panel.labels)
@@ -72,6 +77,7 @@ def response_surface(
         data.append(_density(losses, axes))
     data += _images(losses, panel, rows, drawn, axes)
     sentence = read_health(health, kind, frame.epoch, scale) + _read_images(losses, drawn, axes)
+    sentence += f" {note}" if note else ""
     alt = (
         f"Heat map of w_{kind}, the weight of the {kind} loss, over the student's and the "
         f"teacher's cross-entropy ({axes} axes), with training images as points. {sentence} "
@@ -80,8 +86,8 @@ def response_surface(
     )
     layout = base_layout(
         margin={"l": 68, "r": 12, "t": 34, "b": 84},
-        xaxis=_axis("student", losses[0], axes),
-        yaxis=_axis("teacher", losses[1], axes),
+        xaxis=loss_axis("student", losses[0], axes),
+        yaxis=loss_axis("teacher", losses[1], axes),
         annotations=[light_label(health, scale)],
         showlegend=True,
         legend={
@@ -151,7 +157,8 @@ def _heat(
     return [heat, own]
 
 
-def _axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
+def loss_axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
+    """Return the axis of the student's or the teacher's losses, [N]."""
     common = {
         "title": {"text": f"cross-entropy of the {whose} (nats)", "standoff": 6},
         "uirevision": axes,  # a zoom does not carry over to the other scale
@@ -254,7 +261,7 @@ def _points(
         "y": [float(f"{value:.3g}") for value in y],
         "customdata": members.tolist(),  # the images' rows in the panel
         "marker": {
-            "symbol": _SYMBOLS[group],
+            "symbol": GROUP_SYMBOLS[group],
             "size": (9 if group == "few" else 7) - (3 if is_crowded else 0),
             "color": GROUP_COLOURS[group],
             "opacity": 0.7 if is_crowded else 1,  # the outlines of the density lie beneath

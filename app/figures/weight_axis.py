@@ -45,7 +45,7 @@ class WeightAxis:
         return f"{what} (0 … 1)"
 
     def title_of_kind(self, kind: str, *, is_whole: bool = True) -> str:
-        """Return the title of an axis of one loss's weights; `is_whole`: the axis shows them all."""
+        """Return the title of an axis of one loss's weights; `is_whole`: of the whole scale."""
         title = f"w_{kind}, weight of the {kind} loss"
         return self.title_of(title) if is_whole else title
 

@@ -102,7 +102,8 @@ def _option(text: str, piece: str) -> tuple[str, str]:
     name, has_value, value = (part.strip() for part in piece.partition("="))
     if not has_value or name not in fields():
         raise ConfigError(
-            f"{_refusal(text)}after the colon come controls like prior=both; {name[:80]!r} is not one."
+            f"{_refusal(text)}after the colon come controls like prior=both; {name[:80]!r} is not "
+            "one."
         )
     if name in {"method", "seed", *_SHARED}:
         raise ConfigError(f"{_refusal(text)}{name} must be the same for all entries.")

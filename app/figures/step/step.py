@@ -66,6 +66,11 @@ class Step:
         return self.trace.outer_losses is not None
 
     @property
+    def is_learning(self) -> bool:
+        """Whether the weight net learns by now."""
+        return self.trace.step > self.steps_before
+
+    @property
     def can_be_split(self) -> bool:
         """Whether the hard and the soft part of each picture's loss are known."""
         return self.has_plain_losses and self.has_unit_coefficients
@@ -91,6 +96,8 @@ class Step:
 
         An unfinished window goes on in the next epoch, so the step's number is enough.
         """
+        if not self.is_learning:
+            return 0
         gathered = self._num_due(self.trace.step) - self._num_due(self.steps_before)
         return (gathered - 1) % self.inner_steps + 1
 

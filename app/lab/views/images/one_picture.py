@@ -122,9 +122,7 @@ def _in_the_objective(moment: Moment, now: Mapping[str, float]) -> list[str]:
     if moment.scale == "sigmoid":
         return []
     axis = weight_axis_of(moment.scale)
-    words = " and its ".join(
-        f"{kind} loss {axis.word(now[f'w_{kind}'])}" for kind in moment.kinds
-    )
+    words = " and its ".join(f"{kind} loss {axis.word(now[f'w_{kind}'])}" for kind in moment.kinds)
     return [f"Its {words} as much as the objective gives it"]
 
 

@@ -120,7 +120,6 @@ class History(NamedTuple):
         line = self.values[:, COLUMNS.index(column)].astype(np.float64)
         return None if np.isnan(line).all() else line.tolist()
 
-
     def gaps(self, column: str) -> list[float | None]:
         """Return the values of one column, with None where there is none."""
         line = self.values[:, COLUMNS.index(column)].astype(np.float64)
