@@ -133,7 +133,8 @@ def _log_prior(started: RunStarted) -> NDArray[np.float64]:
 
 
 def _centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return values - values.mean(axis=-1, keepdims=True)
+    centred: NDArray[np.float64] = values - values.mean(axis=-1, keepdims=True)
+    return centred
 
 
 def _marks(kind: str, values: NDArray[np.float64], rows: Rows) -> list[dict[str, Any]]:

@@ -121,14 +121,16 @@ class WeightAxis:
         return []
 
 
+def _edge(number: int) -> float:
+    """Return the lower edge of a bin of relative weights."""
+    return float(LARGEST_BIN ** ((number - 0.5 - ONE_BIN) / (ONE_BIN - 1)))
+
+
 class _RelativeAxis(WeightAxis):
     scale = "relative"
     own_weight = " the objective's own weight"
     limits_in_words = "at the least or the most that the weight net can give"
-    ends = tuple(
-        float(LARGEST_BIN ** ((edge - ONE_BIN) / (ONE_BIN - 1)))
-        for edge in (-0.5, WEIGHT_BINS - 0.5)
-    )
+    ends = (_edge(0), _edge(WEIGHT_BINS))
     value_format = ".3~g"
     unit = "×"
     at_surface = "%{customdata}×"
@@ -148,10 +150,7 @@ class _RelativeAxis(WeightAxis):
         return f"{rounded}×"
 
     def bin_in_words(self, number: int) -> str:
-        low, high = (
-            self.word(LARGEST_BIN ** ((edge - ONE_BIN) / (ONE_BIN - 1)), 3)
-            for edge in (number - 0.5, number + 0.5)
-        )
+        low, high = (self.word(_edge(edge), 3) for edge in (number, number + 1))
         if number == 0:
             return f"{high} and less"
         return f"{low} and more" if number == WEIGHT_BINS - 1 else f"{low} to {high}"
@@ -164,7 +163,8 @@ class _RelativeAxis(WeightAxis):
         return np.power(10.0, np.asarray(positions, dtype=np.float64))
 
     def within(self, weights: NDArray[Any] | float) -> Floats:
-        return np.clip(np.asarray(weights, dtype=np.float64), *self.ends)
+        low, high = self.ends
+        return np.clip(np.asarray(weights, dtype=np.float64), low, high)
 
     def bins(self, letter: str) -> dict[str, Any]:
         return {letter: [float(f"{centre:.4g}") for centre in bin_centres("relative")]}

@@ -211,11 +211,11 @@ def _read_pull(step: Step, parts: NDArray[np.float64], *, is_split: bool) -> str
     then = "A copy of the student, θ′, goes one step down; the student itself still waits at θ."
     if not is_split:
         listed = " and ".join(
-            f"{mean} of the {kind} one" for kind, mean in zip(step.kinds, means, strict=False)
+            f"{mean} for the {kind} loss" for kind, mean in zip(step.kinds, means, strict=False)
         )
         return (
-            f"With the mean weights {listed} the loss is {total:.3f}. Few-shot classes are {share} "
-            f"of it. {then}"
+            f"The loss is {total:.3f}, with a mean weight of {listed}. Few-shot classes are "
+            f"{share} of it. {then}"
         )
     listed = ", ".join(
         f"{part:.3f} from the {kind} loss ({'mean weight ' if kind == 'hard' else ''}{mean})"
@@ -359,8 +359,8 @@ def outer_parts(step: Step) -> NDArray[np.float64]:
 
 
 def _read_parts(parts: NDArray[np.float64], kinds: Sequence[Kind]) -> str:
-    helper = np.unravel_index(int(parts.argmin()), parts.shape)
-    hinder = np.unravel_index(int(parts.argmax()), parts.shape)
+    helper = divmod(int(parts.argmin()), len(kinds))
+    hinder = divmod(int(parts.argmax()), len(kinds))
     words = "To first order"
     if parts[helper] < 0:
         words += (

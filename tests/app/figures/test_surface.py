@@ -1,5 +1,6 @@
 """The response surfaces by value."""
 
+import dataclasses
 import json
 from typing import ClassVar
 
@@ -195,3 +196,46 @@ def test_figures_are_strict_json_with_unique_trace_names_that_are_css_classes(da
     assert len(set(uids)) == len(uids)
     assert all(uid.replace("-", "").isalnum() for uid in uids)
     assert drawing.sentence in drawing.alt
+
+
+class TestRelative:
+    """Weights as multiples of the objective's own."""
+
+    def drawn(self, kind="hard", weights=None, **options):
+        config = RunConfig.from_flat({"over": "prior_kd", "weight_scale": "relative"})
+        frame, panel = frame_of(
+            config, lambda teacher, student: np.exp(8 * slope(teacher, student) - 4)
+        )
+        if weights is not None:
+            frame = dataclasses.replace(frame, weights=weights.astype(np.float16))
+        begun = started(config)
+        return frame, figures.response_surface(
+            frame, panel, begun, kind, scale="relative", **options
+        )
+
+    def test_the_map_is_a_logarithm_with_the_colours_even_around_1(self):
+        frame, drawing = self.drawn()
+        heat = drawing.data[0]
+        within = np.clip(frame.surface[0].astype(float), 20 ** (-32.5 / 31), 20 ** (31.5 / 31))
+        assert np.array(heat["z"])[1:, 1:] == pytest.approx(np.log10(within), abs=1e-3)
+        assert heat["zmin"] == -heat["zmax"] == pytest.approx(-np.log10(20), abs=1e-4)
+        assert heat["colorbar"]["ticktext"] == ["≤ 1/20×", "1/5×", "1×", "5×", "≥ 20×"]
+        shown = np.array(heat["customdata"])[1:, 1:]
+        assert shown == pytest.approx(frame.surface[0].astype(float), rel=0.06)
+
+    def test_the_line_at_1_is_drawn(self):
+        own = next(trace for trace in self.drawn()[1].data if trace["uid"] == "own-weight")
+        assert (own["contours"]["start"], own["contours"]["end"]) == (0, 0)
+
+    def test_the_light_reads_the_weights_that_the_images_had(self):
+        num = len(made_up.labels_of(RunConfig()))
+        weights = np.stack([np.ones(num), np.geomspace(0.1, 10, num)], axis=1)
+        flat, alive = (self.drawn(kind, weights)[1] for kind in ("hard", "soft"))
+        assert "flat · 1× to 1×" in flat.layout["annotations"][0]["text"].replace("</b>", "")
+        assert "w_soft runs from 0.13× to 7.9× the objective's own weight" in alive.sentence
+
+    def test_a_note_about_the_inputs_ends_the_sentence(self):
+        drawing = self.drawn(note="The points stand elsewhere.")[1]
+        assert drawing.sentence.endswith(" The points stand elsewhere.")
+        json.dumps(drawing._asdict(), allow_nan=False)
+        assert len(json.dumps(drawing._asdict())) < 50_000

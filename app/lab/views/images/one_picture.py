@@ -122,7 +122,10 @@ def _in_the_objective(moment: Moment, now: Mapping[str, float]) -> list[str]:
     if moment.scale == "sigmoid":
         return []
     axis = weight_axis_of(moment.scale)
-    words = " and its ".join(f"{kind} loss {axis.word(now[f'w_{kind}'])}" for kind in moment.kinds)
+    counts = [axis.word(now[f"w_{kind}"]) for kind in moment.kinds]
+    words = f"hard loss counts {counts[0]}"
+    if len(counts) > 1:
+        words += f" and its soft loss {counts[1]}"
     return [f"Its {words} as much as the objective gives it"]
 
 
