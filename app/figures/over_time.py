@@ -131,8 +131,7 @@ def _heat(
         "colorscale": _DIFFERENCE_COLOURS if is_difference else "Cividis",
         "showscale": panel > 0 or len(domains) == 1,
         "colorbar": _colour_bar(panel, limit, domains),
-        "hovertemplate": f"epoch %{{x:d}}, weight near {axis.at_bin('y')}<br>{words}"
-        "<extra></extra>",
+        "hovertemplate": f"epoch %{{x:d}}, weight {axis.at_bin('y')}<br>{words}<extra></extra>",
     }
 
 

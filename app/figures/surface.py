@@ -136,7 +136,7 @@ def _heat(
         **where,
         "uid": "surface",
         "name": f"w_{kind}",
-        "z": np.round(axis.position(axis.within(values)), 3).tolist(),
+        "z": axis.surface_values(values),
         **axis.surface(kind),
         "hovertemplate": f"student %{{x:.3~g}}, teacher %{{y:.3~g}} nats: w_{kind} "
         f"{axis.at_surface}<extra></extra>",

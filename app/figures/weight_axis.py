@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures.drawing import FONT_SIZE, THEME_TEXT
+from app.figures.drawing import FONT_SIZE, THEME_TEXT, packed
 from bikd_core.config import WeightScale
 from bikd_core.evaluation import LARGEST_BIN, ONE_BIN, bin_centres
 from bikd_core.events import SATURATED_ABOVE, SATURATED_BELOW, WEIGHT_BINS
 
 Floats = NDArray[np.float64]
+_MILLI = 1000  # a surface holds thousandths of a position: whole numbers are short to send
 #: Of multiples of 1, on a log scale. Orange: less, blue: more; the grey in the middle is seen on
 #: light and dark pages.
 RATIO_COLOURS = [
@@ -53,6 +54,10 @@ class WeightAxis:
         """Return one weight as text."""
         return f"{weight:.{digits}f}"
 
+    def short_word(self, weight: float) -> str:
+        """Return one weight as text of at most four characters or so."""
+        return self.word(weight)
+
     def bin_in_words(self, number: int) -> str:
         """Return the weights of a histogram's bin as text."""
         return f"{number / WEIGHT_BINS:.3f} to {(number + 1) / WEIGHT_BINS:.3f}"
@@ -85,7 +90,7 @@ class WeightAxis:
 
     def at_bin(self, letter: str) -> str:
         """Return the part of a hover template that says the weight of a bin."""
-        return f"%{{{letter}:.2f}}"
+        return f"near %{{{letter}:.2f}}"
 
     def over_epochs(self, values: Sequence[float]) -> dict[str, Any]:
         """Return the y axis of lines with these values."""
@@ -95,8 +100,12 @@ class WeightAxis:
         """Return an axis from the first to the second position."""
         return {"range": list(positions), "nticks": 6, "zeroline": False}
 
+    def surface_values(self, weights: Floats) -> Any:
+        """Return the values of a map of weights; [rows, columns]."""
+        return np.round(weights, 3).tolist()
+
     def surface(self, kind: str) -> dict[str, Any]:
-        """Return the colours and lines of a map of weights, which holds their positions."""
+        """Return the colours and lines of a map of weights."""
         return {
             "zmin": 0,
             "zmax": 1,
@@ -149,6 +158,9 @@ class _RelativeAxis(WeightAxis):
         rounded = f"{weight:.{digits}g}" if weight < 100 else f"{weight:.0f}"
         return f"{rounded}×"
 
+    def short_word(self, weight: float) -> str:
+        return self.word(weight, 1 if weight < 1 else 2)
+
     def bin_in_words(self, number: int) -> str:
         low, high = (self.word(_edge(edge), 3) for edge in (number, number + 1))
         if number == 0:
@@ -197,25 +209,25 @@ class _RelativeAxis(WeightAxis):
             "zeroline": False,
         }
 
+    def surface_values(self, weights: Floats) -> Any:
+        return packed(np.round(_MILLI * self.position(self.within(weights))).astype(np.int16))
+
     def surface(self, kind: str) -> dict[str, Any]:
-        end = round(float(np.log10(LARGEST_BIN)), 4)
-        ticks = {"≤ 1/20×": -end, "1/5×": -np.log10(5), "1×": 0.0, "5×": np.log10(5), "≥ 20×": end}
+        end, five, doubling = (round(float(_MILLI * np.log10(x))) for x in (LARGEST_BIN, 5, 2))
+        ticks = {"≤ 1/20×": -end, "1/5×": -five, "1×": 0, "5×": five, "≥ 20×": end}
         return {
             "zmin": -end,
             "zmax": end,
             "colorscale": RATIO_COLOURS,
-            "contours": {  # a line for each doubling
+            "contours": {
                 "coloring": "heatmap",
-                "start": round(-4 * np.log10(2), 4),
-                "end": round(4 * np.log10(2), 4),
-                "size": round(np.log10(2), 4),
+                "start": -4 * doubling,
+                "end": 4 * doubling,
+                "size": doubling,
             },
             "line": {"color": "rgba(0, 0, 0, 0.45)", "width": 1},
             "colorbar": self._colour_bar(kind)
-            | {
-                "tickvals": [round(float(at), 4) for at in ticks.values()],
-                "ticktext": list(ticks),
-            },
+            | {"tickvals": list(ticks.values()), "ticktext": list(ticks)},
         }
 
     def line_at_one(self, letter: str, number: str = "") -> list[dict[str, Any]]:

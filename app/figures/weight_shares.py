@@ -104,11 +104,14 @@ def _read_factor(now: dict[str, float], epoch: EpochDone, scale: WeightScale) ->
             f"{words}: relative weights have mean 1 over each batch, so they change who counts "
             "and leave the learning rate as it is."
         )
-    rates = " and ".join(f"{mean * epoch.learning_rate:.2g}" for mean in now.values())
-    return (
-        f"{words}. That is a factor on the learning rate: of {epoch.learning_rate:.3g} it leaves "
-        f"{rates}."
-    )
+    rates = " and ".join(_two_digits(mean * epoch.learning_rate) for mean in now.values())
+    rate = _two_digits(epoch.learning_rate)
+    return f"{words}. That is a factor on the learning rate: of {rate} it leaves {rates}."
+
+
+def _two_digits(value: float) -> str:
+    """Return a number as text in two significant digits, never with an exponent."""
+    return np.format_float_positional(value, 2, fractional=False, trim="-")
 
 
 def half_weight(

@@ -13,6 +13,7 @@ from app.figures.weight_health import judge
 from bikd_core.config import RunConfig
 from bikd_core.events import SURFACE_AXIS
 from tests import made_up
+from tests.app.shown import unpacked
 from tests.made_up import started
 
 
@@ -217,8 +218,9 @@ class TestRelative:
         frame, drawing = self.drawn()
         heat = drawing.data[0]
         within = np.clip(frame.surface[0].astype(float), 20 ** (-32.5 / 31), 20 ** (31.5 / 31))
-        assert np.array(heat["z"])[1:, 1:] == pytest.approx(np.log10(within), abs=1e-3)
-        assert heat["zmin"] == -heat["zmax"] == pytest.approx(-np.log10(20), abs=1e-4)
+        z = unpacked(heat["z"])[1:, 1:] / 1000
+        assert z == pytest.approx(np.log10(within), abs=6e-4)
+        assert heat["zmin"] == -heat["zmax"] == pytest.approx(-1000 * np.log10(20), abs=0.5)
         assert heat["colorbar"]["ticktext"] == ["≤ 1/20×", "1/5×", "1×", "5×", "≥ 20×"]
         shown = np.array(heat["customdata"])[1:, 1:]
         assert shown == pytest.approx(frame.surface[0].astype(float), rel=0.06)
@@ -238,4 +240,11 @@ class TestRelative:
         drawing = self.drawn(note="The points stand elsewhere.")[1]
         assert drawing.sentence.endswith(" The points stand elsewhere.")
         json.dumps(drawing._asdict(), allow_nan=False)
+
+    @pytest.mark.parametrize("axes", ["log", "linear"])
+    def test_two_of_them_with_many_images_are_small_enough_to_poll(self, axes):
+        config = RunConfig.from_flat({"dataset": "cifar100", "weight_scale": "relative"})
+        frame, panel = frame_of(config, lambda teacher, student: np.exp(slope(teacher, student)))
+        begun = started(config)
+        drawing = figures.response_surface(frame, panel, begun, "hard", axes, "relative")
         assert len(json.dumps(drawing._asdict())) < 50_000

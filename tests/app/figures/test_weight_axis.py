@@ -84,3 +84,9 @@ def test_only_relative_weights_have_a_line_at_the_objectives_own():
     assert SIGMOID.line_at_one("x") == []
     [line] = RELATIVE.line_at_one("y", "2")
     assert (line["y0"], line["y1"], line["yref"], line["xref"]) == (1, 1, "y2", "x2 domain")
+
+
+@pytest.mark.parametrize(("weight", "words"), [(0.534, "0.5×"), (3.21, "3.2×"), (0.04, "0.04×")])
+def test_there_is_a_shorter_form_for_small_places(weight, words):
+    assert RELATIVE.short_word(weight) == words
+    assert SIGMOID.short_word(0.534) == "0.53"

@@ -169,7 +169,7 @@ def pictures_of(
                 image=uri,
                 alt=f"{in_words(name)}, {shown} {axis.word(value)}{belief}",
                 name=name,
-                value=axis.word(value),
+                value=axis.short_word(value),
                 group=group,
                 colour=GROUP_COLOURS[group],
             )
