@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
+from bikd_core.config import ConfigError, RunConfig, title_of
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from bikd_core.studies import (
@@ -183,7 +183,7 @@ def _follow(manager: RunManager, run_ids: Sequence[str], activity: str) -> None:
         task = progress.add_task(activity, total=len(run_ids))
         for number, run_id in enumerate(run_ids):
             while not (run := manager.snapshot(run_id)).has_ended:
-                method = METHOD_FACTS[run.config.method.method].title
+                method = title_of(run.config.method)
                 done, planned = len(run.epochs), run.config.training.epochs
                 seed = run.config.training.seed
                 description = f"{activity}: {method}, seed {seed}, epoch {done} of {planned}"
