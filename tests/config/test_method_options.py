@@ -269,15 +269,16 @@ from typing import ClassVar
 from torch import Tensor
 from bikd_core.config.methods.sharp import Options
 from bikd_core.losses import hard_loss
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.methods.objective import Objective
+from bikd_core.methods.protocol import Batch
 
 
-class Sharp(PlainMethod):
+class Sharp(Objective):
     title: ClassVar[str] = "Sharp CE"
     words: ClassVar[str] = "cross-entropy of scaled logits"
     options: Options
 
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+    def hard(self, logits: Tensor, batch: Batch) -> Tensor:
         return hard_loss(self.options.sharpness * logits, batch.labels)
 """
 SHARP_OPTIONS = """
@@ -344,7 +345,7 @@ assert "torch" not in sys.modules
 import torch
 from bikd_core.methods import METHODS, Batch, Setting
 made = METHODS["sharp"](
-    Setting(config.method, torch.nn.Linear(2, 3), None, (1, 1, 1), torch.device("cpu"), None)
+    Setting(config.method, torch.nn.Linear(2, 3), None, (1, 1, 1), torch.device("cpu"), None, 1)
 )
 logits = torch.tensor([[1.0, 0.0, 0.0]])
 print(f"{made.losses(logits, Batch(logits, torch.tensor([0]), None)).item():.4f}")
