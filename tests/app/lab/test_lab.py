@@ -7,7 +7,7 @@ from app.shared.estimate import MAX_ASKED
 from bikd_core.config import ConfigError, RunConfig, fields
 from bikd_core.runs import StoreError
 from tests.app.conftest import MAIN
-from tests.app.shown import components, drawings, words
+from tests.app.shown import components, drawings, unfold, words
 from tests.made_up import make_run
 from tests.repeated import first_quick
 
@@ -26,7 +26,7 @@ def test_opens_clean_and_says_what_to_do(open_lab):
 
 
 def test_every_control_of_the_config_has_a_widget(open_lab):
-    lab = open_lab()
+    lab = unfold(open_lab())
     keys = {
         widget.key for kind in (lab.selectbox, lab.number_input, lab.toggle) for widget in kind
     } | {group.key for group in lab.get("button_group")}
@@ -41,8 +41,9 @@ def test_a_link_sets_the_controls(open_lab):
     assert lab.selectbox(key="control_method").value == "kd"
     assert lab.number_input(key="control_seed").value == 7
     assert lab.number_input(key="control_epochs").value == 9
-    assert lab.number_input(key="control_batch_size").value == 100  # CIFAR-10's default
     assert not lab.warning
+    advanced = unfold(lab)
+    assert advanced.number_input(key="control_batch_size").value == 100  # CIFAR-10's default
 
 
 JUNK = {name: "\"><script>alert('x')</script>" for name in fields() if name != "teacher"} | {
@@ -101,11 +102,20 @@ def test_an_impossible_factor_falls_back_to_the_default(open_lab, factor):
 
 def test_a_validation_set_larger_than_a_class_is_refused_in_a_link_and_on_the_page(open_lab):
     assert "val_per_class = 500" in open_lab(val_per_class="500").warning[0].value
-    lab = open_lab()
+    lab = unfold(open_lab())
     lab.number_input(key="control_val_per_class").set_value(500).run()
     assert "val_per_class = 500" in lab.error[0].value
     assert lab.button(key="start").disabled
     assert not lab.exception
+
+
+def test_what_was_set_under_advanced_stays_when_it_is_folded_away(open_lab):
+    lab = unfold(open_lab())
+    lab.number_input(key="control_val_per_class").set_value(7).run()
+    lab.session_state["advanced"] = False
+    lab.run()
+    assert lab.query_params["val_per_class"] == "7"
+    assert unfold(lab).number_input(key="control_val_per_class").value == 7
 
 
 def test_the_controls_are_written_into_the_link(open_lab):
