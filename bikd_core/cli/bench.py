@@ -66,6 +66,29 @@ def over(
     report.show("What do learned weights cost?", rows, as_json=as_json)
 
 
+@app.command
+def relative(
+    results: Annotated[Path, Parameter(help="Holds or receives the results, a line each.")],
+    /,
+    *,
+    part: Annotated[
+        Literal["rates", "variants", "league2"],
+        Parameter(help="Each objective at four learning rates, or variants in either league."),
+    ] = "rates",
+    num_splits: int = 8,
+    as_json: Json = False,
+) -> None:
+    """Measure what relative weights add on digits, over splits; goes on where it was interrupted.
+
+    All of "rates" take about five hours of one core.
+    """
+    from bikd_core.bench import relative as relative_bench
+    from bikd_core.bench import report
+
+    rows = relative_bench.measure(results, part, num_splits, Places.from_environment())
+    report.show("What do relative weights add?", rows, as_json=as_json)
+
+
 @app.command(name="input")
 def input_(*, repeats: int = 5, as_json: Json = False) -> None:
     """Measure augmented batches: ours against torchvision's transforms and DataLoader."""
