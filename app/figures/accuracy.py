@@ -78,21 +78,39 @@ def accuracy_over_epochs(
 
 
 def line_over_epochs(
-    name: str, values: Sequence[float], every: int, colour: str, dash: str
+    name: str,
+    values: Sequence[float | None],
+    every: int,
+    colour: str,
+    dash: str,
+    *,
+    unit: str = "",
 ) -> dict[str, Any]:
-    """Return one line from epoch 1 on, of every n-th value. A single epoch shows as a point."""
-    drawn = [round(value, 3) for value in values[::every]]
+    """Return one line from epoch 1 on, of every n-th value, with gaps where there is none.
+
+    A value without a neighbour shows as a point.
+    """
+    drawn = [None if value is None else round(value, 3) for value in values[::every]]
     return {
         "type": "scatter",
         "uid": name.replace(", ", "-"),  # plotly.js makes a CSS class of it
         "name": name,
-        "mode": "lines+markers" if len(drawn) == 1 else "lines",
+        "mode": "lines+markers" if has_lone_value(drawn) else "lines",
         "x0": 1,
         "dx": every,
         "y": drawn,
         "line": {"color": colour, "width": 3, "dash": dash},
-        "hovertemplate": "%{y:.3~g}",
+        "hovertemplate": f"%{{y:.3~g}}{unit}",
     }
+
+
+def has_lone_value(values: Sequence[float | None]) -> bool:
+    """Return whether a value has no neighbour to be joined to: a line would not show it."""
+    padded = [None, *values, None]
+    return any(
+        value is not None and before is None and after is None
+        for before, value, after in zip(padded, padded[1:], padded[2:], strict=False)
+    )
 
 
 def thinned(every: int) -> str:

@@ -9,7 +9,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from app.figures.accuracy import MAX_POINTS, control_marks, line_over_epochs, thinned
+from app.figures.accuracy import (
+    MAX_POINTS,
+    control_marks,
+    has_lone_value,
+    line_over_epochs,
+    thinned,
+)
 from app.figures.drawing import (
     THEME_TEXT,
     Drawing,
@@ -211,21 +217,11 @@ def _line(
     """Return a line with a gap where there is no value; values in four digits."""
     drawn = [None if value is None else float(f"{value:.4g}") for value in values[::every]]
     trace = line_over_epochs(name, [], every, colour, dash)
-    alone = _stand_alone(drawn)
     return trace | {
         "uid": name.replace(" ", "-").replace("_", "-"),
-        "mode": "lines+markers" if alone else "lines",
+        "mode": "lines+markers" if has_lone_value(drawn) else "lines",
         "y": drawn,
     }
-
-
-def _stand_alone(values: Sequence[float | None]) -> bool:
-    """Return whether a value has no neighbour to be joined to: a line would not show it."""
-    padded = [None, *values, None]
-    return any(
-        value is not None and before is None and after is None
-        for before, value, after in zip(padded, padded[1:], padded[2:], strict=False)
-    )
 
 
 def _ceiling(values: Sequence[float]) -> float:

@@ -1,6 +1,6 @@
 """Who gets weight over time: a column of colours for each epoch, hard, soft and their difference.
 
-E epochs, 64 fixed bins of weight over [0, 1] (`bikd_core.events.WEIGHT_BINS`).
+E epochs, K losses (1 or 2), 64 fixed bins of weight (`bikd_core.evaluation.bin_of`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from app.figures.drawing import (
     epoch_marker,
     packed,
 )
-from bikd_core.events import WEIGHT_BINS
+from app.figures.weight_axis import WeightAxis, weight_axis_of
+from bikd_core.config import WeightScale
+from bikd_core.evaluation import bin_centres
 
 HEIGHT = 386  # px
 _TOP, _BOTTOM = 30, 112  # px: the panels' names; the epochs, and under them the colours
@@ -29,7 +31,9 @@ MAX_COLUMNS = 120  # of longer runs a column is the mean of several epochs, and 
 SHARE_LIMIT = 250  # per mille of the images: where the colours end
 DIFFERENCE_LIMIT = 125  # per mille
 _PANELS = ("w_hard", "w_soft", "hard − soft")
-_DOMAINS = ((0.0, 0.28), (0.33, 0.61), (0.72, 1.0))
+Domains = tuple[tuple[float, float], ...]  # of the panels, from left to right
+_THREE: Domains = ((0.0, 0.28), (0.33, 0.61), (0.72, 1.0))
+_ONE: Domains = ((0.0, 1.0),)  # of a method with one loss
 # Hard and soft have their usual colours; no difference is transparent.
 _DIFFERENCE_COLOURS = [
     [0, "rgba(0, 114, 178, 1)"],
@@ -42,41 +46,57 @@ OVER_TIME_QUESTION = "Who gets weight over time?"
 
 
 def weights_over_time(
-    counts: NDArray[np.integer[Any]], whose: str, chosen: int, planned: int
+    counts: NDArray[np.integer[Any]],
+    whose: str,
+    chosen: int,
+    planned: int,
+    scale: WeightScale = "sigmoid",
 ) -> Drawing:
-    """Return three heat maps over epoch and weight: the share of the images with that weight.
+    """Return heat maps over epoch and weight: the share of the images with that weight.
 
-    The bins and the colours' range are the same at all times and in all runs.
+    They are of hard, soft and their difference; of a method with one loss there is one. The bins
+    and the colours' range are the same at all times and in all runs with the same scale.
 
     Args:
-        counts: [E, 2, 64] images by weight, of hard and of soft; 0 in epochs without histograms.
+        counts: [E, K, 64] images by weight, of hard and of soft; 0 in epochs without histograms.
         whose: Which images these are, in words that come before "images".
         chosen: The epoch looked at.
         planned: Planned epochs of the run.
+        scale: The scale of the weights.
     """
     if not counts.any():
         return empty(OVER_TIME_QUESTION, "This run kept no weight histograms.", HEIGHT)
     every = math.ceil(planned / MAX_COLUMNS)
-    hard, soft = _columns(counts, every)
-    data = [
-        _heat(0, np.clip(np.round(1000 * hard), 0, 255).astype(np.uint8), every),
-        _heat(1, np.clip(np.round(1000 * soft), 0, 255).astype(np.uint8), every),
-        _heat(2, np.clip(np.round(1000 * (hard - soft)), -127, 127).astype(np.int8), every),
-    ]
-    sentence = _read(counts, whose, chosen, every)
-    alt = (
+    axis = weight_axis_of(scale)
+    shares = _columns(counts, every)
+    parts = [np.clip(np.round(1000 * share), 0, 255).astype(np.uint8) for share in shares]
+    if len(shares) == 2:
+        difference = np.round(1000 * (shares[0] - shares[1]))
+        parts.append(np.clip(difference, -127, 127).astype(np.int8))
+    domains = _THREE if len(parts) == 3 else _ONE
+    data = [_heat(panel, part, every, axis, domains) for panel, part in enumerate(parts)]
+    sentence = _read(counts, whose, chosen, every, axis)
+    layout = _layout(chosen, planned, axis, domains)
+    alt = f"{_what_is_drawn(whose, len(data))} {sentence}"
+    return Drawing(OVER_TIME_QUESTION, sentence, alt, data, layout, HEIGHT)
+
+
+def _what_is_drawn(whose: str, num_panels: int) -> str:
+    limit = f"{SHARE_LIMIT / 10:g} %"
+    if num_panels == 1:
+        return (
+            f"Heat map of epoch by weight for {whose} images: w_hard. Colour is the share of the "
+            f"images, the same from {limit} on."
+        )
+    return (
         f"Three heat maps of epoch by weight for {whose} images: w_hard, w_soft, and the "
-        f"difference of the two. Colour is the share of the images, the same up to "
-        f"{SHARE_LIMIT / 10:g} %, and from −{DIFFERENCE_LIMIT / 10:g} to "
-        f"{DIFFERENCE_LIMIT / 10:g} %. {sentence}"
+        f"difference of the two. Colour is the share of the images, the same up to {limit}, and "
+        f"from −{DIFFERENCE_LIMIT / 10:g} to {DIFFERENCE_LIMIT / 10:g} %."
     )
-    return Drawing(OVER_TIME_QUESTION, sentence, alt, data, _layout(chosen, planned), HEIGHT)
 
 
-def _columns(
-    counts: NDArray[np.integer[Any]], every: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return shares of the images for hard and for soft: [E, 2, 64] -> two of [64, columns].
+def _columns(counts: NDArray[np.integer[Any]], every: int) -> list[NDArray[np.float64]]:
+    """Return shares of the images, for hard and for soft: [E, K, 64] -> K of [64, columns].
 
     Epochs without images are left out of the means.
     """
@@ -85,10 +105,12 @@ def _columns(
     starts = np.arange(0, len(counts), every)
     known = np.add.reduceat((totals > 0).astype(float), starts)
     means = np.add.reduceat(shares, starts) / np.maximum(known, 1)
-    return means[:, 0].T, means[:, 1].T
+    return [means[:, column].T for column in range(counts.shape[1])]
 
 
-def _heat(panel: int, parts: NDArray[np.integer[Any]], every: int) -> dict[str, Any]:
+def _heat(
+    panel: int, parts: NDArray[np.integer[Any]], every: int, axis: WeightAxis, domains: Domains
+) -> dict[str, Any]:
     """Return the heat map of one panel, from [64, columns] per mille."""
     is_difference = panel == 2
     limit = DIFFERENCE_LIMIT if is_difference else SHARE_LIMIT
@@ -102,22 +124,22 @@ def _heat(panel: int, parts: NDArray[np.integer[Any]], every: int) -> dict[str, 
         "yaxis": _axis_name("y", panel),
         "x0": 1 + (every - 1) / 2,
         "dx": every,
-        "y0": 0.5 / WEIGHT_BINS,
-        "dy": 1 / WEIGHT_BINS,
+        **axis.bins("y"),
         "z": packed(parts),
         "zmin": -limit if is_difference else 0,
         "zmax": limit,
         "colorscale": _DIFFERENCE_COLOURS if is_difference else "Cividis",
-        "showscale": panel > 0,
-        "colorbar": _colour_bar(panel, limit),
-        "hovertemplate": f"epoch %{{x:d}}, weight near %{{y:.2f}}<br>{words}<extra></extra>",
+        "showscale": panel > 0 or len(domains) == 1,
+        "colorbar": _colour_bar(panel, limit, domains),
+        "hovertemplate": f"epoch %{{x:d}}, weight near {axis.at_bin('y')}<br>{words}"
+        "<extra></extra>",
     }
 
 
-def _colour_bar(panel: int, limit: int) -> dict[str, Any]:
+def _colour_bar(panel: int, limit: int, domains: Domains) -> dict[str, Any]:
     """Return a colour bar below its panels: beside them it would not fit a narrow figure."""
     is_difference = panel == 2
-    left = _DOMAINS[2][0] if is_difference else _DOMAINS[0][0]
+    left = domains[2][0] if is_difference else domains[0][0]
     ticks = [-limit, 0, limit] if is_difference else [0, 50, 100, 150, 200, limit]
     texts = [f"{tick / 10:g}".replace("-", "−") for tick in ticks]
     texts[-1] += "+"
@@ -126,7 +148,7 @@ def _colour_bar(panel: int, limit: int) -> dict[str, Any]:
         "orientation": "h",
         "title": {"text": f"{what} (%)", "font": {"size": FONT_SIZE}, "side": "bottom"},
         "thickness": 10,
-        "len": _DOMAINS[panel][1] - left,
+        "len": domains[panel][1] - left,
         "x": left,
         "xanchor": "left",
         "xpad": 0,
@@ -142,10 +164,10 @@ def _axis_name(letter: str, panel: int) -> str:
     return letter if panel == 0 else f"{letter}{panel + 1}"
 
 
-def _layout(chosen: int, planned: int) -> dict[str, Any]:
-    """Return three panels whose axes move together, as long as the whole run from the start."""
+def _layout(chosen: int, planned: int, axis: WeightAxis, domains: Domains) -> dict[str, Any]:
+    """Return panels whose axes move together, as long as the whole run from the start."""
     axes: dict[str, Any] = {}
-    for panel, domain in enumerate(_DOMAINS):
+    for panel, domain in enumerate(domains):
         number = "" if panel == 0 else str(panel + 1)
         axes[f"xaxis{number}"] = {
             "title": {"text": "epoch", "standoff": 6},
@@ -160,16 +182,17 @@ def _layout(chosen: int, planned: int) -> dict[str, Any]:
             "nticks": 5,
             "ticks": "outside",
         } | ({"matches": "x"} if panel else {})
-        axes[f"yaxis{number}"] = {
-            "anchor": _axis_name("x", panel),
-            "range": [0, 1],
-            "tickvals": [0, 0.25, 0.5, 0.75, 1],
-            "zeroline": False,
-            "showgrid": False,
-            "showline": True,
-            "mirror": True,
-        } | ({"matches": "y", "showticklabels": False} if panel else {})
-    axes["yaxis"]["title"] = {"text": "weight (0 … 1)"}
+        axes[f"yaxis{number}"] = (
+            axis.binned()
+            | {
+                "anchor": _axis_name("x", panel),
+                "showgrid": False,
+                "showline": True,
+                "mirror": True,
+            }
+            | ({"matches": "y", "showticklabels": False} if panel else {})
+        )
+    axes["yaxis"]["title"] = {"text": axis.title_of("weight")}
     marker = epoch_marker(chosen)
     on_map = {"line": marker["line"] | {"color": "#FFFFFF"}}  # dark text would not show on it
     return base_layout(
@@ -177,7 +200,12 @@ def _layout(chosen: int, planned: int) -> dict[str, Any]:
         **axes,
         shapes=[
             marker | {"xref": _axis_name("x", panel)} | (on_map if panel < 2 else {})
-            for panel in range(3)
+            for panel in range(len(domains))
+        ]
+        + [
+            line | ({"line": {"color": "#FFFFFF", "width": 1}} if panel < 2 else {})
+            for panel in range(len(domains))
+            for line in axis.line_at_one("y", _axis_name("y", panel)[1:])
         ],
         annotations=[
             {
@@ -191,25 +219,25 @@ def _layout(chosen: int, planned: int) -> dict[str, Any]:
                 "showarrow": False,
                 "font": {"color": THEME_TEXT},
             }
-            for name, domain in zip(_PANELS, _DOMAINS, strict=True)
+            for name, domain in zip(_PANELS, domains, strict=False)
         ],
     )
 
 
-def _read(counts: NDArray[np.integer[Any]], whose: str, chosen: int, every: int) -> str:
+def _read(
+    counts: NDArray[np.integer[Any]], whose: str, chosen: int, every: int, axis: WeightAxis
+) -> str:
     present = np.flatnonzero(counts.any(axis=(1, 2)))
     first = int(present[0])
     if not counts[chosen - 1].any():
         sentence = f"There is no histogram of epoch {chosen}."
     else:
-        hard, soft = _means(counts[chosen - 1])
-        sentence = (
-            f"At epoch {chosen} {whose} images have a mean w_hard of {hard:.2f} and a mean w_soft "
-            f"of {soft:.2f}"
-        )
+        means = _means(counts[chosen - 1], axis)
+        named = [f"a mean {name} of {mean}" for name, mean in zip(_PANELS, means, strict=False)]
+        sentence = f"At epoch {chosen} {whose} images have {' and '.join(named)}{axis.own_weight}"
         if first + 1 != chosen:
-            hard, soft = _means(counts[first])
-            sentence += f"; at epoch {first + 1} it was {hard:.2f} and {soft:.2f}"
+            before = " and ".join(_means(counts[first], axis))
+            sentence += f"; at epoch {first + 1} it was {before}"
         sentence += "."
     if missing := len(counts) - len(present):
         sentence += f" {missing:,} of {len(counts):,} epochs have no histogram that can be read."
@@ -218,8 +246,7 @@ def _read(counts: NDArray[np.integer[Any]], whose: str, chosen: int, every: int)
     return sentence
 
 
-def _means(counts: NDArray[np.integer[Any]]) -> tuple[float, float]:
-    """Return the mean weights of images by bin: [2, 64] -> w_hard, w_soft."""
-    centres = (np.arange(WEIGHT_BINS) + 0.5) / WEIGHT_BINS
-    hard, soft = (counts @ centres) / np.maximum(counts.sum(axis=1), 1)
-    return float(hard), float(soft)
+def _means(counts: NDArray[np.integer[Any]], axis: WeightAxis) -> list[str]:
+    """Return the mean weights of images by bin as text: [K, 64] -> K of w_hard, w_soft."""
+    means = (counts @ bin_centres(axis.scale)) / np.maximum(counts.sum(axis=1), 1)
+    return [axis.word(float(mean)) for mean in means]

@@ -1,6 +1,6 @@
 """Who gets how much weight: the distribution in each class, and the thirds' means.
 
-C classes in label order, 64 fixed bins over [0, 1] (`bikd_core.events.WEIGHT_BINS`).
+C classes in label order, 64 fixed bins of weight (`bikd_core.evaluation.bin_of`).
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ from app.figures.drawing import (
     epoch_marker,
     packed,
 )
+from app.figures.weight_axis import WeightAxis, weight_axis_of
+from bikd_core.config import WeightScale
 from bikd_core.evaluation import shot_groups
-from bikd_core.events import WEIGHT_BINS, EpochDone, RunStarted
+from bikd_core.events import EpochDone, RunStarted
 
 _KINDS: tuple[Kind, Kind] = ("hard", "soft")
 _PEAK = 0.88  # of a row's height
@@ -49,6 +51,7 @@ def weight_distribution(
     kind: Kind,
     *,
     by_class: bool = True,
+    scale: WeightScale = "sigmoid",
 ) -> Drawing:
     """Return a ridge for each class, head to tail, or for each third; each scaled to its peak.
 
@@ -60,27 +63,30 @@ def weight_distribution(
         started: Names and counts of the classes.
         kind: Which of the two.
         by_class: Whether each class has a ridge; with more than 20 it has a line of a heat map.
+        scale: The scale of the weights.
     """
     rows = rows_of(started.class_names, started.class_counts)
+    axis = weight_axis_of(scale)
     counts = histograms[0 if kind == "hard" else 1]
     means = means_of(epoch, kind)
-    sentence, alt = _read(means, rows, kind, epoch.epoch)
+    sentence, alt = _read(means, rows, kind, epoch.epoch, axis)
     if not by_class:
         counts, means, rows = _grouped(counts, means, rows)
     elif not rows.are_named:
-        return _heat_map(counts, rows, kind, sentence, alt)
+        return _heat_map(counts, rows, kind, axis, sentence, alt)
     data = [
         trace
         for row in range(len(rows.labels))
-        for trace in _ridge(counts[rows.labels[row]], row, rows)
+        for trace in _ridge(counts[rows.labels[row]], row, rows, axis)
     ]
     ordered = [means[label] for label in rows.labels]
-    data.append(_mean_ticks(ordered))
+    data.append(_mean_ticks(ordered, axis))
     layout = base_layout(
         margin={"l": rows.left_margin, "r": 52, "t": 12, "b": 52},
-        xaxis=weight_axis(kind),
+        xaxis=_weights_along_x(kind, axis),
         yaxis=class_axis(rows, labels_at=0.3) | {"range": [0.75 - len(rows.labels), 1.05]},
-        annotations=row_values([f"{mean:.2f}" for mean in ordered], THEME_TEXT, at=0.3),
+        annotations=row_values([axis.word(mean) for mean in ordered], THEME_TEXT, at=0.3),
+        **_at_one(axis),
     )
     return Drawing(WEIGHT_QUESTIONS[kind], sentence, alt, data, layout, max(rows.height, HEIGHT))
 
@@ -97,17 +103,20 @@ def means_of(epoch: EpochDone, kind: Kind) -> tuple[float, ...]:
     return means
 
 
-def weight_axis(kind: Kind) -> dict[str, Any]:
+def _weights_along_x(kind: Kind, axis: WeightAxis) -> dict[str, Any]:
     """Return the x axis of a distribution: the same for both kinds."""
-    return {
-        "title": {"text": f"w_{kind}, weight of the {kind} loss (0 … 1)"},
-        "range": [-0.01, 1.01],
-        "tickvals": [0, 0.25, 0.5, 0.75, 1],
-        "zeroline": False,
-    }
+    return {"title": {"text": axis.title_of_kind(kind)}} | axis.binned(room=0.01)
 
 
-def _ridge(counts: NDArray[np.integer[Any]], row: int, rows: Rows) -> list[dict[str, Any]]:
+def _at_one(axis: WeightAxis) -> dict[str, Any]:
+    """Return the part of a layout that marks the objective's own weight, where there is one."""
+    lines = axis.line_at_one("x")
+    return {"shapes": lines} if lines else {}
+
+
+def _ridge(
+    counts: NDArray[np.integer[Any]], row: int, rows: Rows, axis: WeightAxis
+) -> list[dict[str, Any]]:
     """Return the base line of a row, and the outline of its histogram filled down to it."""
     name, group = rows.names[row], rows.groups[row]
     total, peak = int(counts.sum()), max(int(counts.max()), 1)
@@ -115,34 +124,32 @@ def _ridge(counts: NDArray[np.integer[Any]], row: int, rows: Rows) -> list[dict[
         "type": "scatter",
         "uid": f"base-{rows.labels[row]}",
         "mode": "lines",
-        "x": [0, 1],
+        "x": list(axis.ends),
         "y": [-row, -row],
         "line": {"color": GROUP_COLOURS[group], "width": 1},
         "hoverinfo": "skip",
     }
-    outline = base | {
+    outline = {name: part for name, part in base.items() if name != "x"} | {
         "uid": f"ridge-{rows.labels[row]}",
         "name": name,
-        "x0": 0.5 / WEIGHT_BINS,
-        "dx": 1 / WEIGHT_BINS,
+        **axis.bins("x"),
         "y": [round(-row + _PEAK * float(count) / peak, 3) for count in counts],
         "customdata": counts.tolist(),
         "line": {"color": GROUP_COLOURS[group], "width": 2, "shape": "hvh"},
         "fill": "tonexty",
         "hoverinfo": "all",
-        "hovertemplate": f"{name}, weight near %{{x:.2f}}: %{{customdata}} of {total:,} images"
-        "<extra></extra>",
+        "hovertemplate": f"{name}, weight near {axis.at_bin('x')}: %{{customdata}} of {total:,} "
+        "images<extra></extra>",
     }
-    del outline["x"]
     return [base, outline]
 
 
-def _mean_ticks(means: list[float]) -> dict[str, Any]:
+def _mean_ticks(means: list[float], axis: WeightAxis) -> dict[str, Any]:
     return {
         "type": "scatter",
         "uid": "means",
         "mode": "markers",
-        "x": [round(mean, 4) for mean in means],
+        "x": [round(float(axis.within(mean)), 4) for mean in means],
         "y": [-row + 0.12 for row in range(len(means))],
         "marker": {
             "symbol": "line-ns-open",
@@ -150,7 +157,7 @@ def _mean_ticks(means: list[float]) -> dict[str, Any]:
             "color": THEME_TEXT,
             "line": {"width": 3, "color": THEME_TEXT},
         },
-        "hovertemplate": "mean %{x:.3f}<extra></extra>",
+        "hovertemplate": f"mean %{{x:{axis.value_format}}}{axis.unit}<extra></extra>",
     }
 
 
@@ -177,7 +184,12 @@ def _grouped(
 
 
 def _heat_map(
-    counts: NDArray[np.integer[Any]], rows: Rows, kind: Kind, sentence: str, alt: str
+    counts: NDArray[np.integer[Any]],
+    rows: Rows,
+    kind: Kind,
+    axis: WeightAxis,
+    sentence: str,
+    alt: str,
 ) -> Drawing:
     """Return a line for each class; colour is the share of its images, the same for both kinds."""
     ordered = counts[list(rows.labels)]
@@ -185,8 +197,7 @@ def _heat_map(
     heat = {
         "type": "heatmap",
         "uid": "heat",
-        "x0": 0.5 / WEIGHT_BINS,
-        "dx": 1 / WEIGHT_BINS,
+        **axis.bins("x"),
         "y0": 0,
         "dy": -1,
         "z": packed(np.round(1000 * ordered / totals).astype(np.int16)),  # per mille
@@ -199,17 +210,21 @@ def _heat_map(
             "tickvals": [0, 100, 200, 300, 400, 500],
             "ticktext": ["0 %", "10 %", "20 %", "30 %", "40 %", "≥ 50 %"],
         },
-        "hovertemplate": "weight near %{x:.2f}: %{z} in 1,000 of the class's images<extra></extra>",
+        "hovertemplate": f"weight near {axis.at_bin('x')}: %{{z}} in 1,000 of the class's images"
+        "<extra></extra>",
     }
     layout = base_layout(
         margin={"l": rows.left_margin, "r": 12, "t": 12, "b": 52},
-        xaxis=weight_axis(kind),
+        xaxis=_weights_along_x(kind, axis),
         yaxis=class_axis(rows),
+        **_at_one(axis),
     )
     return Drawing(WEIGHT_QUESTIONS[kind], sentence, alt, [heat], layout, rows.height)
 
 
-def _read(means: tuple[float, ...], rows: Rows, kind: Kind, epoch: int) -> tuple[str, str]:
+def _read(
+    means: tuple[float, ...], rows: Rows, kind: Kind, epoch: int, axis: WeightAxis
+) -> tuple[str, str]:
     """Return what the figure says, and its alternative text."""
     ordered = [means[label] for label in rows.labels]
     mean = {
@@ -217,11 +232,11 @@ def _read(means: tuple[float, ...], rows: Rows, kind: Kind, epoch: int) -> tuple
         for group in ("many", "few")
     }
     sentence = (
-        f"At epoch {epoch} tail classes get {mean['few']:.2f}, "
-        f"head classes {mean['many']:.2f} (mean w_{kind})."
+        f"At epoch {epoch} tail classes get {axis.word(mean['few'])}, "
+        f"head classes {axis.word(mean['many'])}{axis.own_weight} (mean w_{kind})."
     )
     listed = ", ".join(
-        f"{name} {value:.2f}" for name, value in zip(rows.names, ordered, strict=True)
+        f"{name} {axis.word(value)}" for name, value in zip(rows.names, ordered, strict=True)
     )
     alt = (
         f"Distribution of the weight of the {kind} loss in each class, head to tail. {sentence} "
@@ -234,9 +249,14 @@ MEAN_WEIGHTS_QUESTION = "Does the weight move from head to tail?"
 
 
 def mean_weights(
-    epochs: Sequence[EpochDone], started: RunStarted, chosen: int, planned: int
+    epochs: Sequence[EpochDone],
+    started: RunStarted,
+    chosen: int,
+    planned: int,
+    scale: WeightScale = "sigmoid",
 ) -> Drawing:
     """Return lines of the mean w_hard and w_soft of the head third and of the tail third."""
+    axis = weight_axis_of(scale)
     groups = shot_groups(started.class_counts)
     thirds = {"tail": groups.few, "head": groups.many}
     kinds = [kind for kind in _KINDS if kind == "hard" or epochs[0].w_soft_per_class is not None]
@@ -250,23 +270,35 @@ def mean_weights(
     dashes = {"hard, tail": "solid", "hard, head": "dot", "soft, tail": "dash"}
     colours = {name: KIND_COLOURS[name.split(",")[0]] for name in lines}
     data = [
-        line_over_epochs(name, line, every, colours[name], dashes.get(name, "dashdot"))
+        line_over_epochs(
+            name,
+            axis.within(np.array(line)).tolist(),
+            every,
+            colours[name],
+            dashes.get(name, "dashdot"),
+            unit=axis.unit,
+        )
         for name, line in lines.items()
     ]
-    ends = {name: (line[-1], colours[name]) for name, line in lines.items()}
+    ends = {
+        name: (float(axis.position(axis.within(line[-1]))), colours[name])
+        for name, line in lines.items()
+    }
     at = {name: line[chosen - 1] for name, line in lines.items()}
     in_words = [
-        f"w_{kind} is {at[f'{kind}, tail']:.2f} in the tail third, {at[f'{kind}, head']:.2f} in "
-        "the head third"
+        f"w_{kind} is {axis.word(at[f'{kind}, tail'])} in the tail third, "
+        f"{axis.word(at[f'{kind}, head'])} in the head third"
         for kind in kinds
     ]
     sentence = f"At epoch {chosen} mean {'; mean '.join(in_words)}.{thinned(every)}"
+    y_axis = axis.over_epochs([value for line in lines.values() for value in line])
+    low, high = y_axis["range"]
     layout = base_layout(
         hovermode="x unified",
         xaxis=epoch_axis(planned),
-        yaxis={"title": {"text": "mean weight (0 … 1)"}, "range": [0, 1.01], "zeroline": False},
-        shapes=[epoch_marker(chosen)],
-        annotations=end_labels(ends, _PLOTTED_HEIGHT, 1.01),
+        yaxis={"title": {"text": axis.title_of("mean weight")}} | y_axis,
+        shapes=[epoch_marker(chosen), *axis.line_at_one("y")],
+        annotations=end_labels(ends, _PLOTTED_HEIGHT, high - low),
     )
     alt = f"Line chart of the mean weights over {len(epochs)} epochs. {sentence}"
     return Drawing(MEAN_WEIGHTS_QUESTION, sentence, alt, data, layout, HEIGHT)

@@ -41,6 +41,7 @@ from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.reading import facts_of_method, is_read_by
 from bikd_core.config.run import RunConfig
 from bikd_core.config.source_facts import SOURCE_FACTS, SourceFacts
+from bikd_core.config.titles import title_of
 from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
 
 __all__ = [
@@ -78,4 +79,5 @@ __all__ = [
     "fields",
     "is_read_by",
     "part_of",
+    "title_of",
 ]

@@ -9,10 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bikd_core.config import METHOD_FACTS, ConfigError, DataConfig, RunConfig, fields, is_read_by
+from bikd_core.config import (
+    METHOD_FACTS,
+    ConfigError,
+    DataConfig,
+    RunConfig,
+    fields,
+    is_read_by,
+    title_of,
+)
 
 #: Controls that decide which images are trained and tested on; they are the same for all entries.
 _SHARED = tuple(name for name in DataConfig.model_fields if name != "val_per_class")
+_IN_TITLE = ("over", "weight_scale")  # options that a method's title says
 
 
 @dataclass(frozen=True)
@@ -25,9 +34,12 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """The entry in words, such as "BiKD (class prior both, meta loss hard)"."""
-        title = METHOD_FACTS[self.method].title
-        words = ", ".join(_words(name, value) for name, value in self.options)
+        """The entry in words, such as "BiKD over KD (meta loss hard)"."""
+        options = dict(self.options)
+        in_title = _IN_TITLE if options.get("over", self.method) in METHOD_FACTS else ()
+        given = {name: options.pop(name) for name in in_title if name in options}
+        title = title_of({"method": self.method} | given)
+        words = ", ".join(_words(name, value) for name, value in options.items())
         return f"{title} ({words})" if words else title
 
     def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
@@ -62,7 +74,14 @@ def read_entry(text: str) -> Entry:
             f"methods = {method[:80]!r} is not possible: each must be one of "
             f"{', '.join(METHOD_FACTS)}."
         )
-    options = tuple(_option(text, method, piece) for piece in rest.split(",") if rest)
+    options = tuple(_option(text, piece) for piece in rest.split(",") if rest)
+    chosen = {"method": method} | dict(options)
+    if chosen.get("over", method) not in METHOD_FACTS:
+        del chosen["over"]  # the config refuses it
+    for name, _ in options:
+        if not is_read_by(name, chosen):
+            title = METHOD_FACTS[method].title
+            raise ConfigError(f"{_refusal(text)}{title} does not read {name}.")
     return Entry(text, method, options)
 
 
@@ -75,17 +94,18 @@ def label_of(text: str) -> str:
     return read_entry(text).label
 
 
-def _option(text: str, method: str, piece: str) -> tuple[str, str]:
+def _refusal(text: str) -> str:
+    return f"methods = {text[:80]!r} is not possible: "
+
+
+def _option(text: str, piece: str) -> tuple[str, str]:
     name, has_value, value = (part.strip() for part in piece.partition("="))
-    refusal = f"methods = {text[:80]!r} is not possible: "
     if not has_value or name not in fields():
         raise ConfigError(
-            f"{refusal}after the colon come controls like prior=both; {name[:80]!r} is not one."
+            f"{_refusal(text)}after the colon come controls like prior=both; {name[:80]!r} is not one."
         )
     if name in {"method", "seed", *_SHARED}:
-        raise ConfigError(f"{refusal}{name} must be the same for all entries.")
-    if not is_read_by(name, method):
-        raise ConfigError(f"{refusal}{METHOD_FACTS[method].title} does not read {name}.")
+        raise ConfigError(f"{_refusal(text)}{name} must be the same for all entries.")
     return name, value
 
 

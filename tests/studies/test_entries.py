@@ -35,6 +35,10 @@ def test_options_of_an_entry_override_controls_of_the_comparison():
         ("bikd:prior=both,meta_loss=hard", "BiKD (class prior both, meta loss hard)"),
         ("bikd:cross_fit=True", "BiKD (cross-fitted halves)"),
         ("bikd:cross_fit=false", "BiKD (no cross-fitted halves)"),
+        (
+            "bikd:over=kd,weight_scale=relative,outer_from=0.5",
+            "BiKD over KD, relative weights (weights begin after 0.5)",
+        ),
     ],
 )
 def test_the_label_names_the_entrys_own_options(text, label):
