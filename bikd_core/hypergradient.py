@@ -331,15 +331,17 @@ def _unrolled(
     free, rate = inside.map(_leaf), virtual_step * learning_rate
     loss = inner_loss(logits_at(student, theta, inner.images), inner, free)
     gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
-    virtual = {
-        name: theta[name] - rate * gradient for name, gradient in zip(theta, gradients, strict=True)
-    }
+    virtual = theta
+    if virtual_step:
+        pairs = zip(theta.items(), gradients, strict=True)
+        virtual = {name: value - rate * gradient for (name, value), gradient in pairs}
     outer_loss, outer_logits = outer_loss_at(student, virtual, outer)
     if virtual_step:
         found = _gradients(outer_loss, free).map(lambda part: part / virtual_step)
     else:  # θ' does not depend on what is inside: only the inner product itself is left
         direction = torch.autograd.grad(outer_loss, list(theta.values()))
-        product = sum((v * g).sum() for v, g in zip(direction, gradients, strict=True))
-        assert isinstance(product, Tensor)  # a network has parameters
-        found = _gradients(product, free).map(lambda part: -learning_rate * part)
+        products = [(v * g).sum() for v, g in zip(direction, gradients, strict=True)]
+        found = _gradients(torch.stack(products).sum(), free).map(
+            lambda part: -learning_rate * part
+        )
     return Hypergradient(found, outer_loss.detach(), outer_logits.detach())

@@ -5,20 +5,21 @@ import torch
 from torch import nn
 
 from bikd_core.hypergradient import (
-    InnerBatch,
+    Inside,
     OuterBatch,
+    hypergradient,
     inner_gradient,
     inner_loss,
     logits_at,
+    pair_of,
     parameters,
-    weight_hypergradient,
 )
-from bikd_core.losses import Shift, meta_loss, weight_net_inputs
+from bikd_core.losses import NO_SHIFT, Shift, meta_loss, weight_net_inputs
 from bikd_core.methods.prior import log_prior
 from bikd_core.models import build
 from bikd_core.models.weight_net import WeightNet
 
-LR = 0.1
+LR, TAU = 0.1, 3.0
 NUM_CLASSES = 5
 META = ["hard", "soft", "mix"]
 
@@ -36,37 +37,40 @@ def small_net(dtype):
     return net.to(dtype).train()
 
 
-def problem(net, shape, dtype, device, meta="mix"):
-    draw = torch.Generator().manual_seed(1)
+def drawn(count, seed, shape, dtype, device):
+    """Random images, labels and teacher logits of `count` images."""
+    draw = torch.Generator().manual_seed(seed)
+    images, logits = (
+        torch.randn(count, *size, generator=draw, dtype=torch.float64).to(device, dtype)
+        for size in (shape, (NUM_CLASSES,))
+    )
+    return images, torch.randint(0, NUM_CLASSES, (count,), generator=draw).to(device), 2 * logits
 
-    def normal(*size, scale=1.0):
-        return (scale * torch.randn(*size, generator=draw, dtype=torch.float64)).to(device, dtype)
 
-    def labels(n):
-        return torch.randint(0, NUM_CLASSES, (n,), generator=draw).to(device)
-
+def problem(net, shape, dtype, device, meta="mix", shift=NO_SHIFT):
     net.to(device)
-    inner = InnerBatch(normal(9, *shape), labels(9), normal(9, NUM_CLASSES, scale=2), 3.0)
-    outer = OuterBatch(normal(7, *shape), labels(7), normal(7, NUM_CLASSES, scale=2), 3.0, meta)
+    inner = pair_of(*drawn(9, 1, shape, dtype, device), TAU, shift)
+    outer = OuterBatch(*drawn(7, 2, shape, dtype, device), TAU, meta)
+    draw = torch.Generator().manual_seed(3)
     weights = torch.rand(9, 2, generator=draw, dtype=torch.float64).to(device, dtype)
-    return net, inner, outer, weights
+    return net, inner, outer, Inside(weights)
 
 
-def outer_loss_at(net, inner, outer, weights):
-    """Return the loss on D_val after a virtual step with these weights: the definition itself."""
-    gradient = inner_gradient(net, inner, weights).gradient
+def outer_loss_at(net, inner, outer, inside):
+    """Return the loss on D_val after a virtual step: the definition itself."""
+    gradient = inner_gradient(net, inner, inside).gradient
     virtual = {name: p - LR * gradient[name] for name, p in parameters(net).items()}
     logits = logits_at(net, virtual, outer.images)
-    return meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, 3.0).item()
+    return meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, TAU).item()
 
 
-def assert_agrees_with_brute_force(found, net, inner, outer, weights, limit=1e-5):
+def assert_agrees_with_brute_force(found, net, inner, outer, inside, limit=1e-5):
     eps = 1e-5
     for i, j in [(0, 0), (2, 1), (5, 0), (8, 1)]:
-        bump = torch.zeros_like(weights)
+        bump = torch.zeros_like(inside.weights)
         bump[i, j] = eps
-        above = outer_loss_at(net, inner, outer, weights + bump)
-        below = outer_loss_at(net, inner, outer, weights - bump)
+        above = outer_loss_at(net, inner, outer, Inside(inside.weights + bump))
+        below = outer_loss_at(net, inner, outer, Inside(inside.weights - bump))
         assert found[i, j].item() == pytest.approx((above - below) / (2 * eps), rel=limit)
 
 
@@ -77,33 +81,33 @@ def relative_difference(found, expected):
 @pytest.mark.parametrize("meta", META)
 def test_forward_equals_unrolled_in_float64(device, meta):
     case = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device, meta)
-    found = weight_hypergradient("forward", *case, LR)
-    expected = weight_hypergradient("unrolled", *case, LR)
-    assert relative_difference(found.weights, expected.weights) < 1e-9
+    found = hypergradient("forward", *case, LR)
+    expected = hypergradient("unrolled", *case, LR)
+    assert relative_difference(found.inside.weights, expected.inside.weights) < 1e-9
     torch.testing.assert_close(found.outer_loss, expected.outer_loss)
 
 
 @pytest.mark.parametrize("estimator", ["forward", "finite_difference", "unrolled"])
 @pytest.mark.parametrize("losses", ["hard", "both"])
 def test_with_the_class_prior_each_weight_agrees_with_brute_force(device, losses, estimator):
-    net, inner, outer, weights = problem(
-        small_net(torch.float64), (2, 6, 6), torch.float64, device, "hard"
-    )
     prior = log_prior((90, 9, 4, 1, 1)[:NUM_CLASSES], torch.device(device))
-    inner = inner._replace(shift=Shift(prior, prior if losses == "both" else None))
-    found = weight_hypergradient(estimator, net, inner, outer, weights, LR).weights
+    shift = Shift(prior, prior if losses == "both" else None)
+    net, inner, outer, inside = problem(
+        small_net(torch.float64), (2, 6, 6), torch.float64, device, "hard", shift
+    )
+    found = hypergradient(estimator, net, inner, outer, inside, LR).inside.weights
     limit = 1e-5 if estimator != "finite_difference" else 1e-2
-    assert_agrees_with_brute_force(found, net, inner, outer, weights, limit)
+    assert_agrees_with_brute_force(found, net, inner, outer, inside, limit)
 
 
 @pytest.mark.parametrize("estimator", ["forward", "unrolled"])
 @pytest.mark.parametrize("meta", META)
 def test_each_weight_agrees_with_brute_force_differences(device, estimator, meta):
-    net, inner, outer, weights = problem(
+    net, inner, outer, inside = problem(
         small_net(torch.float64), (2, 6, 6), torch.float64, device, meta
     )
-    exact = weight_hypergradient(estimator, net, inner, outer, weights, LR).weights
-    assert_agrees_with_brute_force(exact, net, inner, outer, weights)
+    exact = hypergradient(estimator, net, inner, outer, inside, LR).inside.weights
+    assert_agrees_with_brute_force(exact, net, inner, outer, inside)
 
 
 @pytest.mark.parametrize("estimator", ["forward", "unrolled"])
@@ -111,11 +115,12 @@ def test_each_weight_net_parameter_agrees_with_brute_force_differences(device, e
     net, inner, outer, _ = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
     weight_net = WeightNet(1, generator=torch.Generator().manual_seed(5)).to(device).double()
     logits = logits_at(net, parameters(net), inner.images)
-    inputs = weight_net_inputs(logits, inner.teacher_logits, inner.labels)
+    _, labels, teacher_logits = drawn(9, 1, (2, 6, 6), torch.float64, device)
+    inputs = weight_net_inputs(logits, teacher_logits, labels)
 
     weights = weight_net(inputs)
-    exact = weight_hypergradient(estimator, net, inner, outer, weights, LR)
-    weights.backward(exact.weights)
+    exact = hypergradient(estimator, net, inner, outer, Inside(weights), LR)
+    weights.backward(exact.inside.weights)
 
     eps = 1e-5
     for parameter in weight_net.parameters():
@@ -125,7 +130,7 @@ def test_each_weight_net_parameter_agrees_with_brute_force_differences(device, e
             losses = []
             for value in (start + eps, start - eps):
                 values[position] = value
-                losses.append(outer_loss_at(net, inner, outer, weight_net(inputs).detach()))
+                losses.append(outer_loss_at(net, inner, outer, Inside(weight_net(inputs))))
             values[position] = start
             numeric = (losses[0] - losses[1]) / (2 * eps)
             assert gradient[position].item() == pytest.approx(numeric, rel=1e-4, abs=1e-10)
@@ -136,8 +141,8 @@ def test_each_weight_net_parameter_agrees_with_brute_force_differences(device, e
 def test_float32_on_a_small_resnet(device, estimator, limit, meta):
     net = build("resnet8", NUM_CLASSES, 3, 32, torch.Generator().manual_seed(0)).train()
     case = problem(net, (3, 32, 32), torch.float32, device, meta)
-    found = weight_hypergradient(estimator, *case, LR).weights
-    expected = weight_hypergradient("unrolled", *case, LR).weights
+    found = hypergradient(estimator, *case, LR).inside.weights
+    expected = hypergradient("unrolled", *case, LR).inside.weights
     assert relative_difference(found, expected) < limit
 
 
@@ -145,7 +150,7 @@ def test_float32_on_a_small_resnet(device, estimator, limit, meta):
 def test_parameters_buffers_and_gradients_do_not_change(device, estimator):
     case = problem(small_net(torch.float32), (2, 6, 6), torch.float32, device)
     before = {name: value.clone() for name, value in case[0].state_dict().items()}
-    weight_hypergradient(estimator, *case, LR)
+    hypergradient(estimator, *case, LR)
     after = case[0].state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items())
     assert all(parameter.grad is None for parameter in case[0].parameters())
@@ -153,22 +158,21 @@ def test_parameters_buffers_and_gradients_do_not_change(device, estimator):
 
 @pytest.mark.parametrize("estimator", ["forward", "finite_difference"])
 def test_passing_a_known_gradient_changes_nothing(device, estimator):
-    net, inner, outer, weights = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
-    known = inner_gradient(net, inner, weights)
-    found = weight_hypergradient(estimator, net, inner, outer, weights, LR, known)
-    expected = weight_hypergradient(estimator, net, inner, outer, weights, LR)
-    torch.testing.assert_close(found.weights, expected.weights)
+    net, inner, outer, inside = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    known = inner_gradient(net, inner, inside)
+    found = hypergradient(estimator, net, inner, outer, inside, LR, known=known)
+    expected = hypergradient(estimator, net, inner, outer, inside, LR)
+    torch.testing.assert_close(found.inside.weights, expected.inside.weights)
 
 
 def test_finite_difference_is_zero_where_the_validation_loss_is_flat(device):
-    net, inner, outer, weights = problem(small_net(torch.float32), (2, 6, 6), torch.float32, device)
+    net, inner, outer, inside = problem(small_net(torch.float32), (2, 6, 6), torch.float32, device)
     net[-1] = nn.Linear(16, 1).to(device)  # with one class the loss is constant, so v is exactly 0
-    inner = inner._replace(
-        labels=torch.zeros_like(inner.labels), teacher_logits=inner.teacher_logits[:, :1]
-    )
+    images, labels, teacher_logits = drawn(9, 1, (2, 6, 6), torch.float32, device)
+    inner = pair_of(images, torch.zeros_like(labels), teacher_logits[:, :1], TAU)
     outer = outer._replace(labels=torch.zeros_like(outer.labels), meta_loss="hard")
-    found = weight_hypergradient("finite_difference", net, inner, outer, weights, LR)
-    assert torch.equal(found.weights, torch.zeros_like(weights))
+    found = hypergradient("finite_difference", net, inner, outer, inside, LR)
+    assert torch.equal(found.inside.weights, torch.zeros_like(inside.weights))
 
 
 #: Limit of the relative error with a student in bfloat16; measured are 2e-3 to 7e-3.
@@ -180,12 +184,12 @@ BFLOAT16_LIMIT = 2e-2
 @pytest.mark.parametrize("estimator", ["forward", "finite_difference", "unrolled"])
 def test_a_student_in_bfloat16_gives_nearly_the_same_float32_gradient(device, estimator, layout):
     net = build("resnet8", NUM_CLASSES, 3, 32, torch.Generator().manual_seed(0)).train()
-    net, inner, outer, weights = problem(net, (3, 32, 32), torch.float32, device, "mix")
-    expected = weight_hypergradient("unrolled", net, inner, outer, weights, LR).weights
+    net, inner, outer, inside = problem(net, (3, 32, 32), torch.float32, device, "mix")
+    expected = hypergradient("unrolled", net, inner, outer, inside, LR).inside.weights
     net.to(memory_format=layout)
     inner = inner._replace(images=inner.images.contiguous(memory_format=layout))
     net.precision = "bfloat16"
-    found = weight_hypergradient(estimator, net, inner, outer, weights, LR).weights
+    found = hypergradient(estimator, net, inner, outer, inside, LR).inside.weights
     assert found.dtype == torch.float32
     assert 1e-5 < relative_difference(found, expected) < BFLOAT16_LIMIT
     assert net.precision == "bfloat16"
@@ -193,31 +197,105 @@ def test_a_student_in_bfloat16_gives_nearly_the_same_float32_gradient(device, es
 
 def test_finite_difference_stays_in_float32_with_a_student_in_bfloat16(device):
     net = build("resnet8", NUM_CLASSES, 3, 32, torch.Generator().manual_seed(0)).train()
-    net, inner, outer, weights = problem(net, (3, 32, 32), torch.float32, device, "hard")
-    outer = outer._replace(images=inner.images, labels=inner.labels)  # v is then nearly the same
-    known = inner_gradient(net, inner, weights)
-    plain = weight_hypergradient("finite_difference", net, inner, outer, weights, LR, known)
+    net, inner, outer, inside = problem(net, (3, 32, 32), torch.float32, device, "hard")
+    images, labels, _ = drawn(9, 1, (3, 32, 32), torch.float32, device)
+    outer = outer._replace(images=images, labels=labels)  # v is then nearly the same
+    known = inner_gradient(net, inner, inside)
+    plain = hypergradient("finite_difference", net, inner, outer, inside, LR, known=known)
     net.precision = "bfloat16"
-    mixed = weight_hypergradient("finite_difference", net, inner, outer, weights, LR, known)
-    assert relative_difference(mixed.weights, plain.weights) < BFLOAT16_LIMIT
+    mixed = hypergradient("finite_difference", net, inner, outer, inside, LR, known=known)
+    assert relative_difference(mixed.inside.weights, plain.inside.weights) < BFLOAT16_LIMIT
 
 
 def test_influence_is_negative_where_an_image_pulls_with_the_validation_set(device):
-    net, inner, _, weights = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    net, inner, _, inside = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
     # D_val is the training batch itself, so on average more weight on an image lowers the loss.
-    same = OuterBatch(inner.images, inner.labels, None, 3.0, "hard")
-    found = weight_hypergradient("forward", net, inner, same, weights, 1e-3).weights
+    images, labels, _ = drawn(9, 1, (2, 6, 6), torch.float64, device)
+    same = OuterBatch(images, labels, None, TAU, "hard")
+    found = hypergradient("forward", net, inner, same, inside, 1e-3).inside.weights
     assert found[:, 0].mean().item() < 0
 
 
 def test_unknown_estimator_is_refused(device):
     case = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
     with pytest.raises(ValueError, match="estimator = 'magic'"):
-        weight_hypergradient("magic", *case, LR)
+        hypergradient("magic", *case, LR)
 
 
 def test_inner_loss_is_the_weighted_mean_over_the_batch(device):
-    net, inner, _, weights = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    net, inner, _, inside = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
     logits = logits_at(net, parameters(net), inner.images)
-    doubled = inner_loss(logits, inner, 2 * weights)
-    torch.testing.assert_close(doubled, 2 * inner_loss(logits, inner, weights))
+    doubled = inner_loss(logits, inner, inside.map(lambda part: 2 * part))
+    torch.testing.assert_close(doubled, 2 * inner_loss(logits, inner, inside))
+
+
+# Class shifts, and the length of the virtual step -----------------------------------------------
+
+
+def shifted_problem(device, rows, dtype=torch.float64, net=None):
+    """The problem with class shifts, of which there is one row for both losses or one for each."""
+    net, inner, outer, inside = problem(net or small_net(dtype), (2, 6, 6), dtype, device, "hard")
+    draw = torch.Generator().manual_seed(4)
+    shifts = torch.randn(rows, NUM_CLASSES, generator=draw, dtype=torch.float64).to(device, dtype)
+    return net, inner, outer, inside._replace(class_shifts=shifts)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+@pytest.mark.parametrize("factor", [0.0, 0.5, 1.0, 3.0])
+def test_forward_equals_unrolled_for_weights_and_shifts_at_each_look_ahead(device, rows, factor):
+    case = shifted_problem(device, rows)
+    found, expected = (
+        hypergradient(name, *case, LR, virtual_step=factor) for name in ("forward", "unrolled")
+    )
+    for part, reference in zip(found.inside, expected.inside, strict=True):
+        assert part.shape == reference.shape
+        assert relative_difference(part, reference) < 1e-9
+    torch.testing.assert_close(found.outer_loss, expected.outer_loss)
+    torch.testing.assert_close(found.outer_logits, expected.outer_logits)
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_finite_difference_of_shifts_is_within_its_error(device, rows):
+    case = shifted_problem(device, rows)
+    found, exact = (hypergradient(name, *case, LR) for name in ("finite_difference", "forward"))
+    assert relative_difference(found.inside.class_shifts, exact.inside.class_shifts) < 1e-2
+
+
+@pytest.mark.parametrize("estimator", ["forward", "unrolled"])
+@pytest.mark.parametrize("rows", [1, 2])
+def test_each_class_shift_agrees_with_brute_force_differences(device, estimator, rows):
+    net, inner, outer, inside = shifted_problem(device, rows)
+    found = hypergradient(estimator, net, inner, outer, inside, LR).inside.class_shifts
+    eps = 1e-5
+    for row in range(rows):
+        for label in range(NUM_CLASSES):
+            bump = torch.zeros_like(inside.class_shifts)
+            bump[row, label] = eps
+            above, below = (
+                outer_loss_at(net, inner, outer, inside._replace(class_shifts=shifts))
+                for shifts in (inside.class_shifts + bump, inside.class_shifts - bump)
+            )
+            assert found[row, label].item() == pytest.approx((above - below) / (2 * eps), rel=1e-4)
+
+
+def test_without_look_ahead_a_weight_has_the_inner_product_of_two_gradients(device):
+    net, inner, outer, inside = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    found = hypergradient("forward", net, inner, outer, inside, LR, virtual_step=0.0).inside.weights
+
+    def gradient_of(loss):
+        return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(net.parameters()))])
+
+    val = net(outer.images)
+    v = gradient_of(meta_loss("mix", val, outer.labels, outer.teacher_logits, TAU))
+    for image, column in [(0, 0), (3, 1), (8, 0)]:
+        own = gradient_of(inner.losses(net(inner.images), None)[image, column])
+        assert found[image, column].item() == pytest.approx(-LR / 9 * (v @ own).item(), rel=1e-9)
+
+
+def test_a_loss_whose_derivative_has_no_formula_gives_the_same(device):
+    net, inner, outer, inside = problem(small_net(torch.float64), (2, 6, 6), torch.float64, device)
+    found, expected = (
+        hypergradient("forward", net, batch, outer, inside, LR).inside.weights
+        for batch in (inner._replace(slopes=None), inner)
+    )
+    torch.testing.assert_close(found, expected)

@@ -39,15 +39,33 @@ def test_an_empty_net_is_refused(options):
         net(**options)
 
 
-def test_one_output_gives_both_weights_or_a_weight_and_its_complement():
+def test_one_output_gives_both_weights_a_weight_and_its_complement_or_one_weight():
     losses = torch.rand(6, 2)
-    scale, convex, hard = (net(1, form=form)(losses) for form in ("scale", "convex", "hard"))
+    scale, convex, single = (net(1, form=form)(losses) for form in ("scale", "convex", "single"))
     assert torch.equal(scale[:, 0], scale[:, 1])
     torch.testing.assert_close(convex.sum(dim=1), torch.ones(6))
     torch.testing.assert_close(convex[:, 0], scale[:, 0])
-    assert not hard[:, 1].any()
+    assert single.shape == (6, 1)
 
 
 def test_without_a_teacher_only_the_students_loss_counts():
-    model, losses = net(1, form="hard"), torch.rand(6, 2)
+    model, losses = net(1, form="single"), torch.rand(6, 2)
     assert torch.equal(model(losses), model(losses * torch.tensor([1.0, 7.0])))
+    assert torch.equal(model(losses), model(losses[:, :1]))
+
+
+@pytest.mark.parametrize("form", ["free", "scale", "single"])
+def test_relative_weights_are_exactly_1_at_first(form):
+    raw = net(1, form=form, scale="relative")(9 * torch.rand(50, 2))
+    assert torch.equal(raw, torch.ones_like(raw))
+
+
+@pytest.mark.parametrize(("bias", "expected"), [(1.5, 4.0002), (-1.5, 0.24998), (99.0, 20.0855)])
+def test_a_relative_weight_by_hand(bias, expected):
+    model = net(1, hidden=3, scale="relative")
+    with torch.no_grad():
+        model.layers[2].bias.fill_(bias)
+    # exp(3·tanh(1.5/3)) = 4.0002, and at most exp(3)
+    torch.testing.assert_close(
+        model(torch.tensor([[1.0, 2.0]])), torch.full((1, 2), expected), rtol=1e-4, atol=0
+    )

@@ -7,7 +7,7 @@ import torch
 
 from bikd_core.config import RunConfig
 from bikd_core.data.long_tail import load_split
-from bikd_core.hypergradient import InnerBatch, OuterBatch, weight_hypergradient
+from bikd_core.hypergradient import Inside, OuterBatch, hypergradient, pair_of
 from bikd_core.models import build
 from bikd_core.training.loop import Loop
 from bikd_core.training.record import EpochRecord
@@ -38,11 +38,11 @@ def test_finite_difference_is_within_half_a_percent_throughout_a_digits_run(plac
 def error(loop, positions):
     """Return the error of `finite_difference` relative to `forward`."""
     train, val = loop.feed.training_batch(positions, 0)[0], loop.feed.next_guide(0)
-    inner = InnerBatch(train.images, train.labels, train.teacher_logits, 4.0)
+    inner = pair_of(train.images, train.labels, train.teacher_logits, 4.0)
     outer = OuterBatch(val.images, val.labels, None, 4.0, "hard")
     weights = torch.full((len(train.labels), 2), 0.5)
     found, exact = (
-        weight_hypergradient(name, loop.student, inner, outer, weights, 0.05).weights
+        hypergradient(name, loop.student, inner, outer, Inside(weights), 0.05).inside.weights
         for name in ("finite_difference", "forward")
     )
     return float((found - exact).norm() / exact.norm())
