@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -18,8 +19,8 @@ from app.shared.controls import (
     named_controls,
 )
 from app.shared.session import session
-from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
-from bikd_core.studies import FAULTS, Comparison, label_of, read_seeds, write_seeds
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.studies import ENTRY_NAMES, FAULTS, Comparison, read_entry, read_seeds, write_seeds
 from bikd_core.teachers.card import TeacherCard
 
 #: Controls that belong to the question; they stand above the others.
@@ -53,7 +54,7 @@ def side_bar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
     _counts_widget(chosen)
     _faults_widget(chosen)
     st.markdown("##### The same for all")
-    methods = [name for name in map(_method_of, chosen.methods) if name in METHOD_FACTS]
+    methods = _configured(chosen.methods)
     named_controls(FIRST, teachers, methods)
     base = data_controls()
     main = [name for name in MAIN[3:] if name not in OF_ONE_RUN]
@@ -65,7 +66,7 @@ def side_bar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
 def _methods_widget(chosen: CompareLink) -> None:
     st.multiselect(
         "Methods",
-        list(dict.fromkeys([*METHOD_FACTS, *chosen.methods])),
+        list(dict.fromkeys([*ENTRY_NAMES, *chosen.methods])),
         default=list(chosen.methods),
         format_func=title_of,
         key=key_showing("methods", list(chosen.methods)),
@@ -146,19 +147,27 @@ def _change(**values: Any) -> None:
     session().set_link(session().link(CompareLink).model_copy(update=values))
 
 
-def _method_of(entry: str) -> str:
-    return entry.partition(":")[0]
+def _configured(entries: Sequence[str]) -> list[dict[str, Any]]:
+    """Return all controls of each entry; an impossible one, which a sentence names, has none."""
+    values, configured = session().controls, []
+    for text in entries:
+        with suppress(ConfigError):
+            entry = read_entry(text, values)
+            configured.append(values | {"method": entry.method} | entry.own_controls)
+    return configured
 
 
 def title_of(entry: str) -> str:
-    """Return a method's usual name, with the entry's own options.
+    """Return a method's usual name, with the entry's own options and what the controls make of it.
 
     Text that names no method is returned unchanged: the complaint about it quotes it.
     """
+    values = session().controls
     try:
-        return label_of(entry)
+        read = read_entry(entry, values)
     except ConfigError:
         return entry
+    return read.label_in(values | {"method": read.method} | read.own_controls)
 
 
 def _comparison(base: RunConfig | None, chosen: CompareLink) -> Comparison | None:

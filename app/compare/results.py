@@ -9,7 +9,6 @@ from urllib.parse import urlencode, urljoin
 
 import streamlit as st
 
-from app.compare.question import title_of
 from app.components import live_plot
 from app.figures import comparison as figures
 from app.figures.comparison import Results
@@ -49,7 +48,7 @@ def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
                 )
     _table(results)
     _downloads(comparison, planned, results)
-    _runs(planned)
+    _runs(comparison, planned)
 
 
 def _identity(comparison: Comparison) -> str:
@@ -81,7 +80,7 @@ def results_of(comparison: Comparison, planned: Sequence[PlannedRun]) -> Results
     return Results(
         lines=tuple(comparison.answer([run for _, run in done])),
         reference=comparison.reference,
-        reference_name=title_of(comparison.reference),
+        reference_name=comparison.labels[comparison.reference],
         epochs={
             method: {each.seed: comparison.epoch_of(run) for each, run in runs_of}
             for method, runs_of in by_method.items()
@@ -110,13 +109,13 @@ def _open_point(point: Mapping[str, Any]) -> None:
         session().opens_lab = True
 
 
-def _runs(planned: Sequence[PlannedRun]) -> None:
+def _runs(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
     """Draw each run with its state and a link; the failed ones are named elsewhere too."""
     with st.expander(f"All {len(planned)} runs, each with its link"):
         st.dataframe(
             [
                 {
-                    "method": title_of(each.method),
+                    "method": comparison.labels[each.method],
                     "seed": each.seed,
                     "state": each.run.state if each.run else "missing",
                     "balanced": 100 * each.run.epochs[-1].accuracy

@@ -13,7 +13,7 @@ from app.components.live_slider import live_slider
 from app.figures import class_counts
 from app.figures.counts import COUNTS_HEIGHT
 from app.figures.drawing import empty
-from app.shared.control_widgets import teacher_widget, widget
+from app.shared.control_widgets import Methods, teacher_widget, widget
 from app.shared.session import session
 from bikd_core.config import MAX_SEED, ConfigError, RunConfig, bounds, fields
 from bikd_core.data.counts import max_imbalance_factor, planned_counts
@@ -49,7 +49,7 @@ def data_controls() -> RunConfig | None:
 def named_controls(
     names: Sequence[str],
     teachers: Mapping[str, TeacherCard] | None = None,
-    methods: Sequence[str] = (),
+    methods: Methods = (),
 ) -> None:
     """Draw some controls.
 
@@ -69,7 +69,7 @@ def named_controls(
 def advanced_controls(
     names: Sequence[str],
     teachers: Mapping[str, TeacherCard] | None = None,
-    methods: Sequence[str] = (),
+    methods: Methods = (),
 ) -> None:
     """Draw controls that are folded away at first; arguments as for `named_controls`."""
     with st.expander("Advanced"):

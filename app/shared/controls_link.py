@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from bikd_core.config import (
+    FORM,
     ConfigError,
     DataConfig,
     RunConfig,
     as_text,
     choices,
+    default_controls,
     fields,
 )
 from bikd_core.data.possible import check_possible
@@ -49,18 +51,18 @@ def read_controls(
 def write_controls(controls: Mapping[str, Any]) -> dict[str, str]:
     """Return the query parameters that `read_controls` needs: what differs from the defaults.
 
-    The defaults are those of the controls' data set.
+    The defaults are those of the controls' data set and of the form of their method, which is
+    written where it differs from the data set's.
     """
-    dataset = controls["dataset"]
-    defaults = RunConfig.from_flat({"dataset": dataset}).flat()
-    changed = {
-        name: value
+    dataset = {"dataset": controls["dataset"]}
+    plain = default_controls({})["dataset"]
+    own = default_controls(dataset)
+    defaults = default_controls(controls) | {name: own[name] for name in FORM} | {"dataset": plain}
+    return {
+        name: as_text(value)
         for name, value in controls.items()
         if value is not None and value != defaults[name]
     }
-    if dataset != choices("dataset")[0]:
-        changed["dataset"] = dataset
-    return {name: as_text(value) for name, value in changed.items()}
 
 
 def _problem(given: Mapping[str, str]) -> ConfigError | None:

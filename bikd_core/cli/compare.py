@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
+from bikd_core.cli.controls import Controls
+from bikd_core.config import ConfigError, RunConfig, check_read, title_of
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from bikd_core.studies import (
@@ -51,7 +52,8 @@ class CompareOptions:
     methods: Annotated[
         str,
         Parameter(
-            help="Separated by commas; a method's own options look like bikd:prior=both,warm_up=5."
+            help="Separated by commas; a method's own options look like bikd:prior=both,warm_up=5. "
+            "relative is the strongest form of BiKD."
         ),
     ] = "ce,kd,bikd"
     seeds: Annotated[
@@ -92,7 +94,7 @@ class CompareOptions:
 CompareArguments = Annotated[CompareOptions, Parameter(name="*", group="Comparison")]
 
 
-def compare(base: RunConfig, places: Places, options: CompareOptions, *, as_json: bool) -> bool:
+def compare(controls: Controls, places: Places, options: CompareOptions, *, as_json: bool) -> bool:
     """Train the missing runs, print the answer, and return whether every run finished.
 
     Raises:
@@ -100,10 +102,24 @@ def compare(base: RunConfig, places: Places, options: CompareOptions, *, as_json
     """
     if options.export is not None:
         check_ending(options.export)
-    comparisons = [comparison_of(league, options) for league in leagues(base, options.league)]
+    comparisons = [
+        comparison_of(base, options) for base in leagues(controls.config(), options.league)
+    ]
+    for comparison in comparisons:
+        check_given(controls, comparison.configs())
     reports = train_and_report(comparisons, places, options.jobs, "comparing")
     show(reports, options.export, as_json=as_json)
     return not any(report.missing for report in reports)
+
+
+def check_given(controls: Controls, configs: Iterable[RunConfig]) -> None:
+    """Check that at least one of these runs reads each option that was given.
+
+    Raises:
+        ConfigError: None does.
+    """
+    methods = [config.flat() for config in configs]
+    check_read({k: v for k, v in controls.given.items() if k != "method"}, methods)
 
 
 def leagues(base: RunConfig, league: str) -> list[RunConfig]:
@@ -183,7 +199,7 @@ def _follow(manager: RunManager, run_ids: Sequence[str], activity: str) -> None:
         task = progress.add_task(activity, total=len(run_ids))
         for number, run_id in enumerate(run_ids):
             while not (run := manager.snapshot(run_id)).has_ended:
-                method = METHOD_FACTS[run.config.method.method].title
+                method = title_of(run.config.method)
                 done, planned = len(run.epochs), run.config.training.epochs
                 seed = run.config.training.seed
                 description = f"{activity}: {method}, seed {seed}, epoch {done} of {planned}"

@@ -39,12 +39,14 @@ from bikd_core.config.models import MODEL_IMAGES, ModelConfig, ModelName
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.reading import facts_of_method, is_read_by
-from bikd_core.config.run import RunConfig
+from bikd_core.config.run import FORM, RunConfig, default_controls, with_change
 from bikd_core.config.source_facts import SOURCE_FACTS, SourceFacts
 from bikd_core.config.titles import title_of
 from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
+from bikd_core.config.unread import check_read, why_unread
 
 __all__ = [
+    "FORM",
     "MAX_SEED",
     "METHOD_CONFIGS",
     "METHOD_FACTS",
@@ -73,11 +75,15 @@ __all__ = [
     "allowed",
     "as_text",
     "bounds",
+    "check_read",
     "choices",
+    "default_controls",
     "explain",
     "facts_of_method",
     "fields",
     "is_read_by",
     "part_of",
     "title_of",
+    "why_unread",
+    "with_change",
 ]

@@ -2,7 +2,7 @@
 
 from bikd_core.studies.answer import METRICS, Interval, Line, answer, interval
 from bikd_core.studies.comparison import EPOCH_WORDS, Comparison, active_runs, queue_missing
-from bikd_core.studies.entries import Entry, label_of, read_entry, split_entries
+from bikd_core.studies.entries import ENTRY_NAMES, Entry, label_of, read_entry, split_entries
 from bikd_core.studies.export import export
 from bikd_core.studies.faults import FAULTS, read_faults
 from bikd_core.studies.planned import PlannedRun, planned_runs, seconds_to_go
@@ -10,6 +10,7 @@ from bikd_core.studies.report import Report, protocol_of, protocol_sentences, re
 from bikd_core.studies.seeds import read_seeds, write_seeds
 
 __all__ = [
+    "ENTRY_NAMES",
     "EPOCH_WORDS",
     "FAULTS",
     "METRICS",

@@ -7,7 +7,6 @@ from statistics import fmean
 from typing import NamedTuple
 
 from bikd_core.events import EpochDone
-from bikd_core.studies.entries import label_of
 
 CONFIDENCE = 0.95
 #: What is compared: by name, how to read it from an epoch. Accuracies are fractions.
@@ -54,6 +53,7 @@ def answer(
     chosen: Mapping[str, Mapping[int, EpochDone]],
     seconds: Mapping[str, float],
     reference: str,
+    labels: Mapping[str, str],
 ) -> list[Line]:
     """Return one line per entry, the best mean balanced accuracy first.
 
@@ -61,6 +61,7 @@ def answer(
         chosen: By entry and seed, the epoch that counts; only of runs that finished.
         seconds: Mean seconds of an epoch, by entry.
         reference: The entry that the others are compared to; it may be missing.
+        labels: Each entry in words.
     """
     kd = seconds.get("kd")
     lines = [
@@ -70,6 +71,7 @@ def answer(
             chosen.get(reference, {}) if method != reference else {},
             seconds[method],
             seconds[method] / kd if kd else None,
+            labels[method],
         )
         for method, by_seed in chosen.items()
         if by_seed
@@ -83,6 +85,7 @@ def _line(
     others: Mapping[int, EpochDone],
     seconds: float,
     cost: float | None,
+    label: str,
 ) -> Line:
     epochs = list(by_seed.values())
     pairs = [(by_seed[seed], others[seed]) for seed in sorted(set(by_seed) & set(others))]
@@ -99,7 +102,7 @@ def _line(
             if pairs
         },
         seconds_per_epoch=seconds,
-        label=label_of(method),
+        label=label,
         cost=cost,
         accuracies=tuple(by_seed[seed].accuracy for seed in sorted(by_seed)),
         per_class=tuple(interval([e.accuracy_per_class[c] for e in epochs]) for c in classes),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from bikd_core.config import ConfigError
 from bikd_core.studies.answer import METRICS, Interval, Line
-from bikd_core.studies.entries import label_of
 from bikd_core.studies.report import (
     Report,
     as_data,
@@ -131,7 +130,7 @@ def table(report: Report) -> list[list[str]]:
 
     A star marks a lead whose interval excludes 0.
     """
-    reference = label_of(report.comparison.reference)
+    reference = report.comparison.labels[report.comparison.reference]
     head = ["method", "seeds", *TITLES.values(), f"lead over {reference}"]
     body = [
         [

@@ -10,7 +10,7 @@ from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
 from bikd_core.studies.answer import Line
 from bikd_core.studies.comparison import EPOCH_WORDS, Comparison
-from bikd_core.studies.entries import Entry, label_of
+from bikd_core.studies.entries import Entry
 from bikd_core.studies.faults import FAULTS, fault_controls
 from bikd_core.studies.planned import planned_runs
 
@@ -36,7 +36,7 @@ def report_of(comparison: Comparison, runs: Sequence[Snapshot]) -> Report:
         if not planned.is_done:
             run = planned.run
             why = "not run" if run is None else f"{run.state}: {run.reason}".rstrip(": ")
-            missing[f"{label_of(planned.method)}, seed {planned.seed}"] = why
+            missing[f"{comparison.labels[planned.method]}, seed {planned.seed}"] = why
     return Report(comparison, comparison.answer(runs), missing)
 
 
@@ -70,7 +70,7 @@ def protocol_of(comparison: Comparison) -> dict[str, Any]:
         "epoch": comparison.chosen,
         "faults": {name: FAULTS[name] for name in comparison.faults},
         "own_controls": {
-            entry.text: fault_controls(entry.method, comparison.faults) | dict(entry.options)
+            entry.text: fault_controls(entry.method, comparison.faults) | entry.own_controls
             for entry in entries
         },
         "use_of_d_val": {entry.text: use_of_d_val(comparison, entry) for entry in entries},

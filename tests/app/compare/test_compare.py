@@ -223,3 +223,17 @@ def test_a_control_that_no_compared_method_reads_is_disabled(open_page):
     page = open_page("compare", methods="ce,balanced_softmax")
     assert page.selectbox(key="control_teacher").disabled
     assert not open_page("compare", methods="ce,kd").selectbox(key="control_teacher").disabled
+    assert open_page("compare", methods="bikd:over=ce").selectbox(key="control_teacher").disabled
+
+
+def test_a_form_of_a_method_is_offered_and_labelled_by_what_it_is(open_page):
+    page = open_page("compare")
+    page.multiselect(key="control_methods").set_value(["relative", "kd"]).run()
+    assert not page.exception
+    assert start(page).label == "Start 6 runs"
+    assert "BiKD over Prior-shifted KD, relative weights for the weight net" in words(page)
+
+
+def test_a_method_is_labelled_by_what_the_controls_make_of_it(open_page):
+    page = open_page("compare", methods="kd,bikd", over="ltkd", weight_scale="relative")
+    assert "BiKD over LTKD, relative weights for the weight net" in words(page)
