@@ -23,12 +23,15 @@ from bikd_core.studies import (
     Comparison,
     Report,
     active_runs,
+    learned_weights,
     queue_missing,
     read_faults,
     read_seeds,
     split_entries,
+    with_learned_weights,
 )
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
+from bikd_core.studies.learned_weights import USUAL_OBJECTIVES, check_pairs
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
 
 POLL_S = 0.5
@@ -42,6 +45,8 @@ League = Annotated[
         "equal weight. both: one after the other. Without it, --train-on-val decides."
     ),
 ]
+#: The questions, and the methods that are compared where none are named.
+QUESTIONS = {"methods": "ce,kd,bikd", "weights": ",".join(USUAL_OBJECTIVES)}
 Jobs = Annotated[int, Parameter(help="Runs that train at the same time; they share the cores.")]
 
 
@@ -49,13 +54,22 @@ Jobs = Annotated[int, Parameter(help="Runs that train at the same time; they sha
 class CompareOptions:
     """The options of `bikd compare`."""
 
+    question: Annotated[
+        str,
+        Parameter(
+            help="methods: who wins. weights: what learned weights add; --methods are objectives, "
+            "and each is compared with BiKD over it."
+        ),
+    ] = "methods"
     methods: Annotated[
         str,
         Parameter(
+            show_default=False,
             help="Separated by commas; a method's own options look like bikd:prior=both,warm_up=5. "
-            "relative is the strongest form of BiKD."
+            "relative is the strongest form of BiKD. Else "
+            f"{', '.join(f'{names} for {question}' for question, names in QUESTIONS.items())}.",
         ),
-    ] = "ce,kd,bikd"
+    ] = ""
     seeds: Annotated[
         str, Parameter(help="Whole numbers, separated by commas, or a range like 0-9.")
     ] = "0,1,2"
@@ -143,15 +157,24 @@ def comparison_of(base: RunConfig, options: CompareOptions) -> Comparison:
     Raises:
         ConfigError: An option is not possible.
     """
-    names = split_entries(options.methods)
-    return Comparison(
+    if options.question not in QUESTIONS:
+        raise ConfigError(
+            f"question = {options.question[:80]!r} is not possible: it must be one of "
+            f"{', '.join(QUESTIONS)}."
+        )
+    names = split_entries(options.methods or QUESTIONS[options.question])
+    is_of_weights = options.question == "weights"
+    comparison = Comparison(
         base,
-        names,
+        with_learned_weights(names, base.flat()) if is_of_weights else names,
         read_seeds(options.seeds),
         options.reference or ("kd" if "kd" in names else names[0]),
         options.epoch,  # type: ignore[arg-type]  # checked there
         read_faults(options.fairness, options.faults),
     )
+    if is_of_weights:
+        check_pairs(comparison, len(names))
+    return comparison
 
 
 def train_and_report(
@@ -226,17 +249,24 @@ def show(
 
 
 def _print(report: Report) -> None:
-    head, *body = table(report)
-    shown = Table()
-    for name in head:
-        is_name = name == "method"
-        shown.add_column(name, justify="left" if is_name else "right", overflow="fold")
-    for line in body:
-        shown.add_row(*line)
     console = wide_console()
     console.print(" ".join(protocol_sentences(report.comparison)))
-    console.print(shown)
+    console.print(_drawn(table(report)))
     console.print(notes(report)[0])
+    if report.gains:
+        console.print(_drawn(learned_weights.table(report.gains)))
+        console.print(learned_weights.verdict(report.gains))
+
+
+def _drawn(rows: Sequence[Sequence[str]]) -> Table:
+    """Return heading and rows as a table, names at the left."""
+    head, *body = rows
+    drawn = Table()
+    for number, name in enumerate(head):
+        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+    for line in body:
+        drawn.add_row(*line)
+    return drawn
 
 
 def wide_console() -> Console:

@@ -131,3 +131,11 @@ def interval(values: list[float]) -> Interval:
         return Interval(mean, mean, mean)
     low, high = stats.t.interval(CONFIDENCE, len(values) - 1, loc=mean, scale=error)
     return Interval(mean, float(low), float(high))
+
+
+def in_percent(value: Interval, *, signed: bool = False) -> str:
+    """Return a mean in percent with half its interval, such as "61.2 ± 1.4"."""
+    mean = f"{100 * value.mean:+.1f}" if signed else f"{100 * value.mean:.1f}"
+    if value.high is None:
+        return mean
+    return f"{mean} ± {100 * (value.high - value.mean):.1f}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bikd_core.config import ConfigError
-from bikd_core.studies.answer import METRICS, Interval, Line
+from bikd_core.studies.answer import METRICS, Interval, Line, in_percent
 from bikd_core.studies.report import (
     Report,
     as_data,
@@ -160,14 +160,6 @@ def notes(report: Report) -> list[str]:
         "whose interval excludes 0. ECE: expected calibration error."
     )
     return [legend] + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
-
-
-def in_percent(value: Interval, *, signed: bool = False) -> str:
-    """Return a mean in percent with half its interval, such as "61.2 ± 1.4"."""
-    mean = f"{100 * value.mean:+.1f}" if signed else f"{100 * value.mean:.1f}"
-    if value.high is None:
-        return mean
-    return f"{mean} ± {100 * (value.high - value.mean):.1f}"
 
 
 #: How to write each format, by the ending of the file.
