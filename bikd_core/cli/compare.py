@@ -33,6 +33,8 @@ from bikd_core.studies import (
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.learned_weights import USUAL_OBJECTIVES, check_pairs
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
+from bikd_core.teachers.card import list_teachers
+from bikd_core.teachers.imitation import imitations
 
 POLL_S = 0.5
 _WIDTH = 160  # characters
@@ -182,6 +184,8 @@ def train_and_report(
 ) -> list[Report]:
     """Train the missing runs of each comparison in turn, and return their reports."""
     reports = []
+    for comparison in comparisons:
+        warn(comparison.configs(), places)
     manager = RunManager(places, max_training=jobs)
     try:
         for comparison in comparisons:
@@ -190,6 +194,12 @@ def train_and_report(
     finally:
         manager.shutdown()
     return reports
+
+
+def warn(configs: Iterable[RunConfig], places: Places) -> None:
+    """Say what soft losses on D_val ask of the students of these runs, on standard error."""
+    for sentence in imitations(configs, dict(list_teachers(places.teacher_folders()))):
+        print(sentence, file=sys.stderr)
 
 
 def train_missing(configs: Iterable[RunConfig], manager: RunManager, activity: str) -> None:

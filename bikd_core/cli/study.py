@@ -21,6 +21,7 @@ from bikd_core.cli.compare import (
     show,
     train_and_report,
     train_missing,
+    warn,
     wide_console,
 )
 from bikd_core.cli.controls import Controls
@@ -101,6 +102,7 @@ def run_search(
     ]
     for each in searches:
         check_given(controls, [config for _, config in each.grid()])
+        warn([config for _, config in each.grid()], places)
     found = []
     manager = RunManager(places, max_training=options.jobs)
     try:

@@ -157,6 +157,12 @@ def test_the_json_answer_holds_the_gains(bikd):
     )
 
 
+def test_what_meta_loss_mix_asks_is_said_before_the_runs_train(bikd):
+    _, printed = bikd("compare", "--methods", "kd,bikd:meta_loss=mix", "--seeds", "0")
+    assert printed.err.count("Meta loss mix asks the student to predict classes 0, 1 and 2") == 1
+    assert "Meta loss" not in bikd("compare", "--methods", "kd,bikd", "--seeds", "0")[1].err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

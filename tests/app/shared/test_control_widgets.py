@@ -34,6 +34,16 @@ def test_what_an_objective_without_a_teacher_does_not_read_is_disabled(open_lab)
     assert not number(lab, "kd_alpha").disabled
 
 
+def test_what_meta_loss_mix_asks_is_said_beside_it_if_the_teacher_is_known(open_lab):
+    lab = open_lab()
+    assert "Meta loss" not in words(lab)
+    choose(lab, "control_meta_loss", "mix")
+    assert "Meta loss mix asks the student to predict classes 0, 1 and 2 as often" in words(lab)
+    lab.selectbox(key="control_over").select("ce").run()
+    assert "Meta loss mix" not in words(lab)
+    assert "Meta loss" not in words(open_lab(meta_loss="mix", val_per_class="20"))  # no teacher
+
+
 def test_a_form_that_is_not_possible_is_refused_and_the_old_one_stays(open_lab):
     lab = open_lab(weight_form="convex")
     choose(lab, "control_weight_scale", "relative")
