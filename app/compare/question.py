@@ -76,17 +76,15 @@ def side_bar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
 
 
 def _question_widget(chosen: CompareLink) -> None:
-    st.segmented_control(
+    st.selectbox(
         "Question",
         list(_QUESTIONS),
+        index=list(_QUESTIONS).index(chosen.question),
         format_func=_QUESTIONS.__getitem__,
-        default=chosen.question,
-        required=True,
         key=key_showing("question", chosen.question),
         on_change=_take_question,
         help="The second one compares each objective with BiKD over it: relative weights, learned "
         "on D_val, from half of the epochs on.",
-        width="stretch",
     )
 
 

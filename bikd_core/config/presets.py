@@ -48,8 +48,8 @@ PRESETS: dict[str, Preset] = {
         {"imbalance_factor": 100.0, "epochs": 200},
     ),
     "relative": Preset(
-        "Relative weights (digits)",
-        "BiKD over prior-shifted KD: who counts more than whom. About 7 seconds.",
+        "Relative (digits)",
+        "Relative weights over prior-shifted KD: who counts more than whom. About 7 seconds.",
         METHOD_PRESETS["relative"] | {"learning_rate": 0.2},
     ),
     "cifar10": Preset(
@@ -63,8 +63,8 @@ PRESETS: dict[str, Preset] = {
         {"dataset": "cifar100", "imbalance_factor": 100.0},
     ),
     "relative_cifar10": Preset(
-        "Relative weights (CIFAR-10-LT)",
-        "BiKD over prior-shifted KD, the rest of the published recipe. A day on two cores.",
+        "Relative (CIFAR-10-LT)",
+        "Relative weights over prior-shifted KD, else the published recipe. A day on two cores.",
         METHOD_PRESETS["relative"] | {"dataset": "cifar10", "imbalance_factor": 50.0},
     ),
 }

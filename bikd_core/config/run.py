@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
@@ -151,8 +151,12 @@ def default_controls(controls: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: The form is not possible.
     """
-    form = {name: controls[name] for name in ("dataset", *FORM) if name in controls}
-    return RunConfig.from_flat(form).flat()
+    return dict(_defaults(tuple((n, controls[n]) for n in ("dataset", *FORM) if n in controls)))
+
+
+@cache
+def _defaults(form: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return RunConfig.from_flat(dict(form)).flat()
 
 
 def with_change(controls: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from bikd_core.config import METHOD_FACTS, ConfigError
 from bikd_core.config.difference import differences
+from bikd_core.config.methods.bikd import Options
 from bikd_core.events import EpochDone
 from bikd_core.studies.answer import METRICS, Interval, in_percent, interval
 from bikd_core.studies.comparison import Comparison
@@ -116,9 +117,9 @@ def _pairs(comparison: Comparison) -> list[tuple[Entry, Entry]]:
         (plain, weighted)
         for plain, own in configs
         for weighted, config in configs
-        if config.method.method == "bikd"
-        and config.flat()["weight_scale"] == "relative"
-        and config.flat()["over"] == plain.method
+        if isinstance(config.method, Options)
+        and config.method.weight_scale == "relative"
+        and config.method.over == plain.method
         and [change.name for change in differences(own, config)] == ["method"]
         and comparison.chooses_by_val(plain) == comparison.chooses_by_val(weighted)
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from bikd_core.config.presets import METHOD_PRESETS
 from bikd_core.store import control_key
-from tests.app.shown import choose, drawings, words
+from tests.app.shown import drawings, words
 from tests.made_up import make_run
 from tests.repeated import first_quick
 
@@ -229,7 +229,7 @@ def test_a_control_that_no_compared_method_reads_is_disabled(open_page):
 
 def test_the_question_of_the_weights_compares_each_objective_with_bikd_over_it(open_page, manager):
     page = open_page("compare", methods="kd,bikd,ltkd", seeds="0,1", epochs="3")
-    choose(page, "control_question", "weights")
+    page.selectbox(key="control_question").select("weights").run()
     assert not page.exception
     assert page.multiselect(key="control_methods").value == ["kd", "ltkd"]
     assert "bikd" not in page.multiselect(key="control_methods").options
