@@ -31,7 +31,7 @@ def table(teachers: Mapping[str, TeacherCard]) -> None:
         "model": st.column_config.TextColumn("Model"),
         "balanced": st.column_config.NumberColumn("Balanced", format="%.1f %%"),
         "head_share": st.column_config.NumberColumn(
-            "Says many",
+            "Predicts many",
             format="%.0f %%",
             help="How often it predicts one of the many-shot classes on balanced images: beyond "
             "their share of the classes, which is a third or a little less, it is biased.",

@@ -8,10 +8,11 @@ The names of all fields are unique across the parts, so that a config also has a
 
 The flat form has all controls, the options of every method among them; a `RunConfig` has the
 options of its own method alone. One rule connects the two: what the method does not read is no
-part of the run. It is checked when it is given, but neither stored in `run.json` nor compared:
-configs that differ in nothing else are equal. `from_flat` only remembers it, so that `flat` gives
-it back and `changed(method=...)` finds it; where nothing was given, `flat` has the data set's
-default. A stored run may hold such options, since earlier versions wrote them: they are dropped.
+part of the run. The command line and the entries of a comparison refuse it (`check_read`).
+Elsewhere it is checked when it is given, but neither stored in `run.json` nor compared: configs
+that differ in nothing else are equal. `from_flat` only remembers it, so that `flat` gives it back
+and `changed(method=...)` finds it; where nothing was given, `flat` has the data set's default. A
+stored run may hold such options, since earlier versions wrote them: they are dropped.
 """
 
 from bikd_core.config.data import MAX_SEED, DataConfig, Dataset

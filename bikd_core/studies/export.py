@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bikd_core.config import ConfigError
 from bikd_core.studies.answer import METRICS, Interval, Line, in_percent
+from bikd_core.studies.learned_weights import verdict
 from bikd_core.studies.report import (
     Report,
     as_data,
@@ -159,7 +160,8 @@ def notes(report: Report) -> list[str]:
         "In %, ± half of the 95 % interval over seeds. Leads are paired by seed; * marks a lead "
         "whose interval excludes 0. ECE: expected calibration error."
     )
-    return [legend] + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
+    found = [legend] + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
+    return [*found, verdict(report.gains)] if report.gains else found
 
 
 #: How to write each format, by the ending of the file.

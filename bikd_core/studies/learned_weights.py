@@ -185,7 +185,7 @@ def _claims(found: Sequence[Gain], metric: str, words: str) -> str:
     parts = []
     for claim, verb in (("adds", "add {} to"), ("takes", "take {} from")):
         named = [
-            f"{gain.label} ({in_percent(gain.differences[metric], signed=True)} points)"
+            f"{gain.label} ({_points(gain.differences[metric])} points)"
             for gain in found
             if gain.claim(metric) == claim
         ]
@@ -196,6 +196,10 @@ def _claims(found: Sequence[Gain], metric: str, words: str) -> str:
         return f"No claim about {words}: {_listed(undecided)}."
     sentence = f"Learned weights {' and '.join(parts)}"
     return f"{sentence}; no claim about {_listed(undecided)}." if undecided else f"{sentence}."
+
+
+def _points(value: Interval) -> str:
+    return in_percent(value, signed=True).replace("-", "−")
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -90,7 +90,7 @@ def test_the_verdict_claims_only_what_the_tests_allow():
     assert "paired by seed after Holm's correction over 2 objectives" in said
     worse = {own: BALANCED[over] for own, over in (("kd", OVER_KD), (OVER_KD, "kd"))}
     assert verdict(gains(compared(("kd",)), epochs(worse))).startswith(
-        "Learned weights take balanced accuracy from KD (-4.8 ± 1.5 points). "
+        "Learned weights take balanced accuracy from KD (−4.8 ± 1.5 points). "
     )
 
 
