@@ -113,7 +113,7 @@ def bin_of(weights: NDArray[Any], scale: WeightScale) -> NDArray[np.int64]:
 
 
 def bin_centres(scale: WeightScale) -> NDArray[np.float64]:
-    """Return the weight at the centre of each bin; [WEIGHT_BINS]."""
+    """Return the weight at the centre of each bin; [64]."""
     numbers = np.arange(WEIGHT_BINS)
     if scale == "sigmoid":
         return (numbers + 0.5) / WEIGHT_BINS

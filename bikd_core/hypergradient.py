@@ -94,7 +94,7 @@ class Inside(NamedTuple):
     class_shifts: Tensor | None = None
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Inside:
-        """Return a function of each part that there is."""
+        """Return a function of each part that there is, (B, J) or (1 or J, C)."""
         shifts = self.class_shifts
         return Inside(change(self.weights), None if shifts is None else change(shifts))
 

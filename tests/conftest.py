@@ -1,5 +1,6 @@
 """Fixtures that several folders of tests share."""
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -10,6 +11,17 @@ from bikd_core.bench.browser import chromium
 
 # The tests' networks are small: threads that wait for each other would cost more than they save.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# Imports and collected tests stay to the end: to search them for garbage again and again is a
+# tenth of the quick tests' time.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
 
 
 def devices() -> list[str]:

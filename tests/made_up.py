@@ -8,8 +8,21 @@ import numpy as np
 from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
-from bikd_core.evaluation import shot_groups
-from bikd_core.events import WEIGHT_BINS, EpochDone, Frame, Panel, RunStarted, StepTrace
+from bikd_core.evaluation import (
+    half_weight_share,
+    mean_per_class,
+    shot_groups,
+    weight_histograms,
+)
+from bikd_core.events import (
+    SURFACE_AXIS,
+    WEIGHT_BINS,
+    EpochDone,
+    Frame,
+    Panel,
+    RunStarted,
+    StepTrace,
+)
 from bikd_core.store import RunFolder, create_run
 
 NUM_IMAGES = 5  # of a run without a config
@@ -32,15 +45,15 @@ def started(config: RunConfig | None = None, **changes: Any) -> RunStarted:
         "versions": {"torch": "none"},
     }
     if config is not None:
-        facts, method = facts_of(config.data.dataset), config.method.method
+        facts, method = facts_of(config.data.dataset), config.method.facts
         values |= {
             "class_names": facts.class_names,
             "class_counts": planned_counts(config.data),
             "num_val": 10 * facts.num_classes,
             "num_test": 58 * facts.num_classes,
-            "estimator": "forward" if method == "bikd" else "",
+            "estimator": "forward" if method.has_weight_net else "",
         }
-        if method != "ce":
+        if method.needs_teacher:
             values |= {
                 "teacher": "digits-large",
                 "teacher_accuracy_per_class": (0.9,) * facts.num_classes,
@@ -93,13 +106,58 @@ def _head_to_tail(epoch: int, config: RunConfig) -> dict[str, Any]:
         "accuracy_few": float(accuracy[list(groups.few)].mean()),
         "accuracy_per_class": tuple(accuracy.tolist()),
     }
-    if config.method.method == "bikd":
+    if is_relative(config):
+        values |= _relative(config, share)
+    elif config.method.method == "bikd":
         values |= {
             "w_hard_per_class": tuple((0.5 + 0.4 * share * rank).tolist()),
             "w_soft_per_class": tuple((0.5 - 0.4 * share * (1 - rank)).tolist()),
             "saturated_share": 0.0,
         }
     return values
+
+
+def is_relative(config: RunConfig) -> bool:
+    return getattr(config.method, "weight_scale", "sigmoid") == "relative"
+
+
+def _relative(config: RunConfig, share: float) -> dict[str, Any]:
+    """Return the fields of relative weights: of the tail they rise, and D_val asks for that."""
+    counts = np.array(planned_counts(config.data))
+    labels, rank = labels_of(config), np.linspace(0, 1, len(counts))
+    weights = relative_weights(config, share)
+    means = [mean_per_class(column, labels, len(counts)) for column in weights.T]
+    log_prior = np.log(counts / counts.sum())
+    values = {
+        "w_hard_per_class": means[0],
+        "saturated_share": 0.0,
+        "half_weight_share": tuple(half_weight_share(column) for column in weights.T),
+        "influence_hard_per_class": tuple((0.5 - rank).tolist()),
+    }
+    has_teacher = config.method.facts.needs_teacher
+    if has_teacher:
+        values |= {
+            "w_soft_per_class": means[1],
+            "influence_soft_per_class": tuple((0.25 - 0.5 * rank).tolist()),
+        }
+    if config.method.meta_loss != "soft" or not has_teacher:
+        values["pull_hard_per_class"] = tuple((0.1 - 0.2 * rank).tolist())
+    if config.method.meta_loss != "hard" and has_teacher:
+        values["pull_soft_per_class"] = tuple((0.3 * rank - 0.15).tolist())
+    if config.method.class_shifts != "none":
+        values["shift_hard_per_class"] = tuple((log_prior - share * rank).tolist())
+        values["shift_soft_per_class"] = tuple((log_prior + share * rank).tolist())
+    return values
+
+
+def relative_weights(config: RunConfig, share: float) -> np.ndarray:
+    """Return lognormal weights [N, K] with mean 1, which rise from head to tail; more so later."""
+    labels = labels_of(config)
+    rank = labels / labels.max()
+    columns = 2 if config.method.facts.needs_teacher else 1
+    noise = np.random.default_rng(0).normal(0, 0.2, (len(labels), columns))
+    weights = np.exp(share * (2 * rank[:, None] + noise))
+    return weights / weights.mean(axis=0)
 
 
 def labels_of(config: RunConfig) -> np.ndarray:
@@ -135,10 +193,37 @@ def histograms(config: RunConfig, epoch: EpochDone) -> np.ndarray:
     return made
 
 
+def relative_arrays(config: RunConfig, epoch: int) -> dict[str, Any]:
+    """Return what a frame of a run with relative weights holds, but its losses of the student.
+
+    Without a hypergradient in each step, the images of every other step have no influence.
+    """
+    labels = labels_of(config)
+    weights = np.zeros((len(labels), 2))
+    chosen = relative_weights(config, epoch / config.training.epochs)
+    weights[:, : chosen.shape[1]] = chosen
+    influence = np.where(weights > 0, 0.5 - labels[:, None] / labels.max(), 0.0)
+    if config.method.outer_every > 1:
+        influence[::2] = np.nan
+    student = np.broadcast_to(np.sqrt(SURFACE_AXIS), (len(SURFACE_AXIS),) * 2)
+    arrays = {
+        "weights": weights.astype(np.float16),
+        "influence": influence.astype(np.float32),
+        "raw_mean": np.array([1.5, 0.5], np.float32),
+        "histograms": weight_histograms(weights, labels, labels.max() + 1, "relative"),
+        "surface": np.stack([student, student[::-1]]).astype(np.float16),
+    }
+    if config.method.facts.needs_teacher:
+        arrays["ce_teacher"] = np.full(len(labels), 0.5, np.float32)
+    return arrays
+
+
 def frame_of(config: RunConfig, epoch: EpochDone, **arrays: Any) -> Frame:
     """Return the frame of an epoch, with its histograms if the method has weights."""
     counts = planned_counts(config.data)
-    if epoch.w_hard_per_class is not None:
+    if is_relative(config):
+        arrays = relative_arrays(config, epoch.epoch) | arrays
+    elif epoch.w_hard_per_class is not None:
         arrays = {"histograms": histograms(config, epoch)} | arrays
     return frame(epoch.epoch, np.ones(sum(counts)), len(counts), **arrays)
 
@@ -166,6 +251,8 @@ def make_run(
     folder = create_run(runs, config)
     with folder.lock():
         folder.append(started(config))
+        if is_relative(config):
+            folder.append(panel(labels_of(config)))
         for number in range(1, done + 1):
             epoch = epoch_done(number, config)
             folder.append(frame_of(config, epoch))

@@ -346,7 +346,8 @@ def test_closing_the_output_pipe_stops_the_run(home):
 # Under the lens ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", [pytest.param("bikd", marks=pytest.mark.slow), "ce"])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["bikd", "ce"])
 def test_steps_are_recorded_in_the_lens_epochs_and_change_nothing(home, method):
     given = ["run", *SMALL, "--method", method, "--epochs", "4"]
     given += ["--inner-steps", "2"] if method == "bikd" else []

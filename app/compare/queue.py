@@ -13,6 +13,7 @@ from app.shared import access, engine, status
 from app.shared.engine import attempt
 from app.shared.estimate import MAX_ASKED, show_estimate
 from app.shared.long_start import confirm_long_start, start_or_ask
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import RunConfig
 from bikd_core.config import title_of as method_title
@@ -169,7 +170,7 @@ def progress(planned: Sequence[PlannedRun]) -> None:
         if each.run is not None and each.run.state == "failed":
             st.error(
                 f"{title_of(each.method)}, seed {each.seed}, failed and does not count: "
-                f"{each.run.reason}"
+                f"{plain(each.run.reason)}"
             )
 
 

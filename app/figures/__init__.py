@@ -4,20 +4,19 @@ Fractions come in, percent is drawn. Classes are sorted head to tail here and no
 """
 
 from app.figures.accuracy import accuracy_over_epochs, class_accuracy
+from app.figures.class_shifts import class_shifts, shifts_over_epochs
 from app.figures.confusion import confusion, confusion_difference
 from app.figures.counts import class_counts
 from app.figures.drawing import Drawing
-from app.figures.outer_loop import (
-    hypergradient_cosine,
-    hypergradient_norm,
-    outer_losses,
-    saturated_share,
-)
+from app.figures.outer_loop import hypergradient_cosine, hypergradient_norm, outer_losses
 from app.figures.over_time import weights_over_time
 from app.figures.picture import picture_influence, picture_losses, picture_weights
+from app.figures.pull import class_influence, class_pull
+from app.figures.response_curve import response_curve
 from app.figures.same_axes import on_same_axes
 from app.figures.surface import response_surface
 from app.figures.teacher import teacher_accuracy
+from app.figures.weight_shares import half_weight, mean_factor, saturated_share
 from app.figures.weights import mean_weights, weight_distribution
 
 __all__ = [
@@ -25,18 +24,25 @@ __all__ = [
     "accuracy_over_epochs",
     "class_accuracy",
     "class_counts",
+    "class_influence",
+    "class_pull",
+    "class_shifts",
     "confusion",
     "confusion_difference",
+    "half_weight",
     "hypergradient_cosine",
     "hypergradient_norm",
+    "mean_factor",
     "mean_weights",
     "on_same_axes",
     "outer_losses",
     "picture_influence",
     "picture_losses",
     "picture_weights",
+    "response_curve",
     "response_surface",
     "saturated_share",
+    "shifts_over_epochs",
     "teacher_accuracy",
     "weight_distribution",
     "weights_over_time",

@@ -1,4 +1,4 @@
-"""Whether the outer loop stays healthy: does it overfit, how does it pull, are weights stuck.
+"""Whether the outer loop stays healthy: does it overfit, how does it pull at the weight net.
 
 All comes from the epochs' summaries. Methods without a weight net have the losses only.
 """
@@ -26,10 +26,10 @@ from app.figures.drawing import (
     epoch_marker,
     percent,
 )
-from bikd_core.events import SATURATED_ABOVE, SATURATED_BELOW, ControlChanged, EpochDone
+from bikd_core.events import ControlChanged, EpochDone
 
 HEIGHT = 262  # px: two rows of figures on a projector
-_PLOTTED_HEIGHT = HEIGHT - 64  # px
+PLOTTED_HEIGHT = HEIGHT - 64  # px
 _GAP_COLOUR = "rgba(86, 180, 233, 0.45)"  # Okabe and Ito's sky blue
 _LINE_COLOUR = "#3B8FC4"  # of a single line: seen on white and on dark
 _NO_GAP = 0.005  # nats: it would be written as 0.00
@@ -56,7 +56,7 @@ def outer_losses(
         "test": [epoch.test_loss for epoch in epochs],
     }
     data = [
-        _line(name, values, every, THEME_TEXT, dash)
+        line_with_gaps(name, values, every, THEME_TEXT, dash)
         for (name, values), dash in zip(lines.items(), ("dash", "solid"), strict=True)
     ]
     data[1] |= {"fill": "tonexty", "fillcolor": _GAP_COLOUR}
@@ -71,7 +71,7 @@ def outer_losses(
         xaxis=epoch_axis(planned),
         yaxis={"title": {"text": "cross-entropy (nats)"}, "range": [0, top], "zeroline": False},
         shapes=[epoch_marker(chosen), *change_lines],
-        annotations=end_labels(ends, _PLOTTED_HEIGHT, top) + change_labels,
+        annotations=end_labels(ends, PLOTTED_HEIGHT, top) + change_labels,
     )
     sentence = _read_gap(epochs, chosen) + thinned(every)
     alt = f"Line chart of the loss on D_val and on the test set over epochs. {sentence}"
@@ -118,7 +118,7 @@ def hypergradient_norm(epochs: Sequence[EpochDone], chosen: int, planned: int) -
         "exponentformat": "power",
         "zeroline": False,
     }
-    return _single(NORM_QUESTION, "hypergradient norm", values, sentence, axis, chosen, planned)
+    return single_line(NORM_QUESTION, "hypergradient norm", values, sentence, axis, chosen, planned)
 
 
 def _share(part: float, whole: float) -> str:
@@ -149,7 +149,8 @@ def hypergradient_cosine(epochs: Sequence[EpochDone], chosen: int, planned: int)
         "zeroline": True,
         "zerolinewidth": 2,
     }
-    return _single(COSINE_QUESTION, "hypergradient cosine", values, sentence, axis, chosen, planned)
+    name = "hypergradient cosine"
+    return single_line(COSINE_QUESTION, name, values, sentence, axis, chosen, planned)
 
 
 def _agreement(cosine: float) -> str:
@@ -162,32 +163,10 @@ def _agreement(cosine: float) -> str:
     return "pull against each other"
 
 
-SATURATED_QUESTION = "How many weights are stuck at 0 or 1?"
-
-
-def saturated_share(epochs: Sequence[EpochDone], chosen: int, planned: int) -> Drawing:
-    """Return the share of each epoch's weights that are nearly 0 or 1, in percent."""
-    values = [epoch.saturated_share for epoch in epochs]
-    known = [value for value in values if value is not None]
-    if not known:
-        return empty(SATURATED_QUESTION, "This run kept no weights.", HEIGHT)
-    highest = max(known)
-    at_most = f"{percent(highest)} at epoch {values.index(highest) + 1}" if highest else "none"
-    sentence = (
-        f"At epoch {chosen} {percent(values[chosen - 1] or 0.0)} of the weights are below "
-        f"{SATURATED_BELOW} or above {SATURATED_ABOVE}. Most so far: {at_most}."
-    )
-    axis = {"title": {"text": "weights (%)"}, "range": [-1, 101], "zeroline": False}
-    in_percent = [None if value is None else 100 * value for value in values]
-    return _single(
-        SATURATED_QUESTION, "saturated share", in_percent, sentence, axis, chosen, planned
-    )
-
-
 _NO_WINDOW = "No window of inner steps has closed yet, so there is no hypergradient to show."
 
 
-def _single(
+def single_line(
     question: str,
     name: str,
     values: Sequence[float | None],
@@ -206,12 +185,12 @@ def _single(
         yaxis=axis,
         shapes=[epoch_marker(chosen)],
     )
-    data = [_line(name, values, every, _LINE_COLOUR, "solid")]
+    data = [line_with_gaps(name, values, every, _LINE_COLOUR, "solid")]
     alt = f"Line chart over {len(values)} epochs: {name}. {sentence}"
     return Drawing(question, sentence, alt, data, layout, HEIGHT)
 
 
-def _line(
+def line_with_gaps(
     name: str, values: Sequence[float | None], every: int, colour: str, dash: str
 ) -> dict[str, Any]:
     """Return a line with a gap where there is no value; values in four digits."""

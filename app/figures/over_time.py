@@ -131,8 +131,7 @@ def _heat(
         "colorscale": _DIFFERENCE_COLOURS if is_difference else "Cividis",
         "showscale": panel > 0 or len(domains) == 1,
         "colorbar": _colour_bar(panel, limit, domains),
-        "hovertemplate": f"epoch %{{x:d}}, weight near {axis.at_bin('y')}<br>{words}"
-        "<extra></extra>",
+        "hovertemplate": f"epoch %{{x:d}}, weight {axis.at_bin('y')}<br>{words}<extra></extra>",
     }
 
 
@@ -148,7 +147,7 @@ def _colour_bar(panel: int, limit: int, domains: Domains) -> dict[str, Any]:
         "orientation": "h",
         "title": {"text": f"{what} (%)", "font": {"size": FONT_SIZE}, "side": "bottom"},
         "thickness": 10,
-        "len": domains[panel][1] - left,
+        "len": (domains[panel] if len(domains) > 1 else _THREE[1])[1] - left,
         "x": left,
         "xanchor": "left",
         "xpad": 0,

@@ -7,51 +7,25 @@ losses are cross-entropies in nats, x of the student and y of the teacher.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.classes import Rows, rows_of
-from app.figures.drawing import FONT_SIZE, GROUP_COLOURS, Drawing, Kind, base_layout
-from bikd_core.events import (
-    SATURATED_ABOVE,
-    SATURATED_BELOW,
-    SURFACE_AXIS,
-    Frame,
-    Panel,
-    RunStarted,
-)
+from app.figures.drawing import GROUP_COLOURS, Drawing, Kind, base_layout
+from app.figures.weight_axis import weight_axis_of
+from app.figures.weight_health import judge, light_label, read_health
+from bikd_core.config import WeightScale
+from bikd_core.events import SURFACE_AXIS, Frame, Panel, RunStarted
 
 Axes = Literal["log", "linear"]
-Light = Literal["alive", "flat", "saturated"]
 HEIGHT = 396  # px
 MAX_IMAGES = 600  # drawn; of more, every n-th of each class, and the sentence says so
 LOG_FROM = 1e-5  # nats: the log axes begin here, and lower losses are drawn here
-FLAT_BELOW = 0.05  # a surface with a smaller range over the images hardly tells them apart
-SATURATED_FROM = 0.9  # share of the images with a weight beyond the limits: too many
-_MIDDLE = (0.05, 0.95)  # quantiles between which the range over the images is taken
-_SYMBOLS = {"many": "circle", "medium": "diamond", "few": "triangle-up"}
-_LIGHTS: dict[Light, tuple[str, str]] = {
-    "alive": ("● tells images apart", "#009E73"),
-    "flat": ("▬ flat", "#E69F00"),
-    "saturated": ("▲ saturated", "#D55E00"),
-}
+GROUP_SYMBOLS = {"many": "circle", "medium": "diamond", "few": "triangle-up"}
 _DENSITY_BINS = 40
 _DENSITY_SHARES = (0.5, 0.9)
-
-
-class Collapse(NamedTuple):
-    """Whether a surface still tells images apart, over the region where they lie."""
-
-    light: Light
-    low: float  # of the weights in the middle nine tenths of the images
-    high: float
-    saturated_share: float  # of the images, in [0, 1]
-
-    @property
-    def range(self) -> float:
-        return self.high - self.low
 
 
 SURFACE_QUESTIONS: dict[Kind, str] = {
@@ -61,7 +35,13 @@ SURFACE_QUESTIONS: dict[Kind, str] = {
 
 
 def response_surface(
-    frame: Frame, panel: Panel, started: RunStarted, kind: Kind, axes: Axes = "log"
+    frame: Frame,
+    panel: Panel,
+    started: RunStarted,
+    kind: Kind,
+    axes: Axes = "log",
+    scale: WeightScale = "sigmoid",
+    note: str = "",
 ) -> Drawing:
     """Return a heat map of w_hard or w_soft over both losses, with the training images on it.
 
@@ -73,32 +53,42 @@ def response_surface(
         started: Names and counts of the classes.
         kind: Which of the two.
         axes: The scale of both axes.
+        scale: The scale of the weights.
+        note: A sentence about the net's inputs, for the end.
 
     Raises:
         ValueError: The method has no weight net, or no teacher.
     """
     if frame.surface is None or frame.ce_teacher is None:
         raise ValueError("a surface needs a weight net and a teacher")
-    values = frame.surface[0 if kind == "hard" else 1].astype(np.float64)
+    column = 0 if kind == "hard" else 1
+    values = frame.surface[column].astype(np.float64)
     losses = np.stack([frame.ce_student, frame.ce_teacher]).astype(np.float64)
-    collapse = judge(surface_at(values, losses))
+    raw_mean = 1.0 if frame.raw_mean is None else float(frame.raw_mean[column])
+    weights = surface_at(values, losses)
+    if scale == "relative" and frame.weights is not None:  # those that the epoch had
+        weights = frame.weights[:, column].astype(np.float64)
+    health = judge(weights, scale, raw_mean)
+    axis = weight_axis_of(scale)
     rows = rows_of(started.class_names, started.class_counts)
     drawn = drawn_images(panel.labels)
-    data = [_heat(values, axes, kind)]
+    data = _heat(values, axes, kind, scale)
     if len(drawn) < len(panel.labels):
         data.append(_density(losses, axes))
     data += _images(losses, panel, rows, drawn, axes)
-    sentence = _read(collapse, kind, frame.epoch) + _read_images(losses, drawn, axes)
+    sentence = read_health(health, kind, frame.epoch, scale) + _read_images(losses, drawn, axes)
+    sentence += f" {note}" if note else ""
     alt = (
         f"Heat map of w_{kind}, the weight of the {kind} loss, over the student's and the "
         f"teacher's cross-entropy ({axes} axes), with training images as points. {sentence} "
-        f"Over the whole map w_{kind} runs from {values.min():.2f} to {values.max():.2f}."
+        f"Over the whole map w_{kind} runs from {axis.word(values.min())} to "
+        f"{axis.word(values.max())}{axis.own_weight}."
     )
     layout = base_layout(
         margin={"l": 68, "r": 12, "t": 34, "b": 84},
-        xaxis=_axis("student", losses[0], axes),
-        yaxis=_axis("teacher", losses[1], axes),
-        annotations=[_light_label(collapse)],
+        xaxis=loss_axis("student", losses[0], axes),
+        yaxis=loss_axis("teacher", losses[1], axes),
+        annotations=[light_label(health, scale)],
         showlegend=True,
         legend={
             "orientation": "h",
@@ -110,9 +100,6 @@ def response_surface(
         },
     )
     return Drawing(SURFACE_QUESTIONS[kind], sentence, alt, data, layout, HEIGHT)
-
-
-# The collapse light ----------------------------------------------------------------------------
 
 
 def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -132,94 +119,46 @@ def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDA
     return result
 
 
-def judge(weights: NDArray[np.float64]) -> Collapse:
-    """Return whether the surface tells images apart, from its weights at the images, [N]."""
-    low, high = (float(value) for value in np.quantile(weights, _MIDDLE))
-    share = float(((weights < SATURATED_BELOW) | (weights > SATURATED_ABOVE)).mean())
-    light: Light = "alive"
-    if share > SATURATED_FROM:
-        light = "saturated"
-    elif high - low < FLAT_BELOW:
-        light = "flat"
-    return Collapse(light, low, high, share)
-
-
-def _light_label(collapse: Collapse) -> dict[str, Any]:
-    words, colour = _LIGHTS[collapse.light]
-    number = (
-        f"{100 * collapse.saturated_share:.0f} % beyond {SATURATED_BELOW} … {SATURATED_ABOVE}"
-        if collapse.light == "saturated"
-        else f"range {collapse.range:.2f} where the images lie"
-    )
-    return {
-        "text": f"<b>{words}</b> · {number}",
-        "x": 0,
-        "xref": "paper",
-        "xanchor": "left",
-        "y": 1,
-        "yref": "paper",
-        "yanchor": "bottom",
-        "xshift": -60,  # to the figure's left edge, so that it fits a phone
-        "yshift": 6,
-        "showarrow": False,
-        "font": {"color": colour},
-    }
-
-
-def _read(collapse: Collapse, kind: Kind, epoch: int) -> str:
-    spread = (
-        f"At epoch {epoch} w_{kind} runs from {collapse.low:.2f} to {collapse.high:.2f} over the "
-        "middle nine tenths of the images"
-    )
-    if collapse.light == "saturated":
-        return (
-            f"{spread}; {100 * collapse.saturated_share:.0f} % of them get less than "
-            f"{SATURATED_BELOW} or more than {SATURATED_ABOVE}: the net is saturated."
-        )
-    if collapse.light == "flat":
-        return f"{spread}: flat (range below {FLAT_BELOW}), so it hardly tells images apart."
-    return f"{spread}: it tells them apart (flat is a range below {FLAT_BELOW})."
-
-
 # The surface -----------------------------------------------------------------------------------
 
 
-def _heat(values: NDArray[np.float64], axes: Axes, kind: Kind) -> dict[str, Any]:
+def _heat(
+    values: NDArray[np.float64], axes: Axes, kind: Kind, scale: WeightScale
+) -> list[dict[str, Any]]:
+    """Return the map, and the line at the objective's own weight where the scale has one."""
+    axis = weight_axis_of(scale)
     # Below the first grid point, 0.001 nats, the net has no slope that could be seen.
     grid = [LOG_FROM if axes == "log" else 0.0, *SURFACE_AXIS.tolist()]
     values = np.pad(values, ((1, 0), (1, 0)), mode="edge")
     places = [float(f"{value:.4g}") for value in grid]
-    return {
-        "type": "contour",
+    where = {"type": "contour", "x": places, "y": places, "showlegend": False}
+    heat = {
+        **where,
         "uid": "surface",
         "name": f"w_{kind}",
-        "x": places,
-        "y": places,
-        "z": np.round(values, 3).tolist(),
-        "zmin": 0,
-        "zmax": 1,
-        "colorscale": "Cividis",
-        "contours": {
-            "coloring": "heatmap",
-            "start": 0.1,
-            "end": 0.9,
-            "size": 0.1,
-            "showlabels": True,
-            "labelfont": {"color": "#FFFFFF", "size": 12},
-        },
-        "line": {"color": "rgba(255, 255, 255, 0.55)", "width": 1},
-        "colorbar": {
-            "title": {"text": f"w_{kind}", "font": {"size": FONT_SIZE}},
-            "thickness": 14,
-            "tickvals": [0, 0.25, 0.5, 0.75, 1],
-        },
-        "showlegend": False,
-        "hovertemplate": f"student %{{x:.3~g}}, teacher %{{y:.3~g}} nats: w_{kind} %{{z:.3f}}"
-        "<extra></extra>",
+        "z": axis.surface_values(values),
+        **axis.surface(kind),
+        "hovertemplate": f"student %{{x:.3~g}}, teacher %{{y:.3~g}} nats: w_{kind} "
+        f"{axis.at_surface}<extra></extra>",
     }
+    if scale == "sigmoid":
+        return [heat]
+    heat["customdata"] = [[float(f"{weight:.2g}") for weight in row] for row in values]
+    own = {
+        **where,
+        "uid": "own-weight",
+        "z": heat["z"],
+        "showscale": False,
+        "autocontour": False,
+        "contours": {"coloring": "none", "start": 0, "end": 0, "size": 1},
+        "line": {"color": "#222222", "width": 3},
+        "hoverinfo": "skip",
+    }
+    return [heat, own]
 
 
-def _axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
+def loss_axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
+    """Return the axis of the student's or the teacher's losses, [N]."""
     common = {
         "title": {"text": f"cross-entropy of the {whose} (nats)", "standoff": 6},
         "uirevision": axes,  # a zoom does not carry over to the other scale
@@ -322,7 +261,7 @@ def _points(
         "y": [float(f"{value:.3g}") for value in y],
         "customdata": members.tolist(),  # the images' rows in the panel
         "marker": {
-            "symbol": _SYMBOLS[group],
+            "symbol": GROUP_SYMBOLS[group],
             "size": (9 if group == "few" else 7) - (3 if is_crowded else 0),
             "color": GROUP_COLOURS[group],
             "opacity": 0.7 if is_crowded else 1,  # the outlines of the density lie beneath

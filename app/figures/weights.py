@@ -138,7 +138,7 @@ def _ridge(
         "line": {"color": GROUP_COLOURS[group], "width": 2, "shape": "hvh"},
         "fill": "tonexty",
         "hoverinfo": "all",
-        "hovertemplate": f"{name}, weight near {axis.at_bin('x')}: %{{customdata}} of {total:,} "
+        "hovertemplate": f"{name}, weight {axis.at_bin('x')}: %{{customdata}} of {total:,} "
         "images<extra></extra>",
     }
     return [base, outline]
@@ -210,7 +210,7 @@ def _heat_map(
             "tickvals": [0, 100, 200, 300, 400, 500],
             "ticktext": ["0 %", "10 %", "20 %", "30 %", "40 %", "≥ 50 %"],
         },
-        "hovertemplate": f"weight near {axis.at_bin('x')}: %{{z}} in 1,000 of the class's images"
+        "hovertemplate": f"weight {axis.at_bin('x')}: %{{z}} in 1,000 of the class's images"
         "<extra></extra>",
     }
     layout = base_layout(

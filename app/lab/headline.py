@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.lab.pair import in_words
 from app.shared import status
+from app.shared.markdown import plain
 from bikd_core.config.difference import differences
 from bikd_core.runs import Snapshot
 
@@ -34,7 +35,7 @@ def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") 
     with st.container(key=f"reasons{side}"):
         if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
             show = st.error if snapshot.state == "failed" else st.warning
-            show(snapshot.reason)
+            show(plain(snapshot.reason))
         for warning in snapshot.epochs[-1].warnings if snapshot.epochs else ():
             st.warning(warning)
 
@@ -47,5 +48,5 @@ def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> N
             headline(run, epoch, side=side)
     with st.container(horizontal=True, gap="small"):
         between = differences(runs[0].config, runs[1].config)
-        st.markdown(f"**{in_words(between)}**", width="content")
+        st.markdown(f"**{plain(in_words(between))}**", width="content")
         st.caption(f"A: {status.summary(runs[0])}", width="content", wrap=False)

@@ -10,6 +10,7 @@ from app.figures.drawing import percent
 from app.lab.recorded import recorded
 from app.shared import access, engine, status
 from app.shared.engine import attempt
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.runs import BrokenRun, Snapshot
 
@@ -89,7 +90,7 @@ def _broken_rows(runs: tuple[BrokenRun, ...], place: str) -> None:
                     args=(run.run_id,),
                 )
             st.markdown(
-                f"**{_plain(run.run_id)}** cannot be read: {_plain(run.reason)}", width="stretch"
+                f"**{plain(run.run_id)}** cannot be read: {plain(run.reason)}", width="stretch"
             )
 
 
@@ -127,13 +128,9 @@ def _line(snapshot: Snapshot) -> str:
     name, words = status.headline(snapshot)
     accuracy = f" · {percent(snapshot.epochs[-1].accuracy)} balanced" if snapshot.epochs else ""
     return (
-        f"**{_plain(snapshot.name)}** :{status.colour_of(snapshot)}-badge[{name}] {words}{accuracy}"
+        f"**{plain(snapshot.name)}** :{status.colour_of(snapshot)}-badge[{name}] {words}{accuracy}"
         f" · {snapshot.folder.size_bytes() / 1e6:.1f} MB · {_when(snapshot.created)}"
     )
-
-
-def _plain(text: str) -> str:
-    return "".join(f"\\{sign}" if sign in r"\`*_{}[]<>()#+-.!|$:~" else sign for sign in text)
 
 
 def _when(moment: datetime) -> str:

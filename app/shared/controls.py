@@ -85,9 +85,13 @@ def advanced_controls(
     teachers: Mapping[str, TeacherCard] | None = None,
     methods: Methods = (),
 ) -> None:
-    """Draw controls that are folded away at first; arguments as for `named_controls`."""
-    with st.expander("Advanced"):
-        named_controls(names, teachers, methods)
+    """Draw controls that are folded away at first; arguments as for `named_controls`.
+
+    While they are folded away they are not made at all: they are most of a page's widgets.
+    """
+    with st.expander("Advanced", key="advanced", on_change="rerun") as advanced:
+        if advanced.open:
+            named_controls(names, teachers, methods)
 
 
 def all_but(shown: Collection[str]) -> list[str]:

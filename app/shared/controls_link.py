@@ -42,7 +42,7 @@ def read_controls(
     while problem := _problem(given):
         name = _to_drop(given, problem)
         del given[name]
-        default = RunConfig.from_flat({"dataset": _dataset(given)}).flat()[name]
+        default = default_controls({"dataset": _dataset(given)})[name]
         words = "none" if default is None else as_text(default)
         complaints.append(f"{problem} The default of {name} is used: {words}.")
     return RunConfig.from_flat(given), complaints

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.figures.drawing import percent
-from bikd_core.config import METHOD_FACTS
+from bikd_core.config import title_of
 from bikd_core.events import RunStarted
 from bikd_core.runs import Snapshot
 
@@ -72,8 +72,8 @@ def accuracy(snapshot: Snapshot, epoch: int, gain: str = "") -> str:
 
 
 def method_of(snapshot: Snapshot) -> str:
-    """Return the usual name of a run's method."""
-    return METHOD_FACTS[snapshot.config.method.method].title
+    """Return what a run's method is called, as it is configured."""
+    return title_of(snapshot.config.method)
 
 
 def _place(position: int | None) -> str:
@@ -123,8 +123,8 @@ def summary(snapshot: Snapshot) -> str:
     words = [f"{flat['dataset']} ×{flat['imbalance_factor']:g}"]
     if flat["imbalance"] != "exponential":
         words[0] += f" {flat['imbalance']}"
-    facts = METHOD_FACTS[flat["method"]]
-    words.append(facts.title)
+    facts = snapshot.config.method.facts
+    words.append(method_of(snapshot))
     if facts.has_weight_net:
         words[-1] += f", k = {flat['inner_steps']}, meta {flat['meta_loss']}"
     has_teacher = resolved is not None and resolved.teacher

@@ -11,6 +11,7 @@ from app.shared import access, engine, status
 from app.shared.control_widgets import LABELS
 from app.shared.controls import MAIN, advanced_controls, data_controls, named_controls, seed_control
 from app.shared.engine import attempt
+from app.shared.markdown import plain
 from app.shared.session import session
 from app.teachers.link import show_teacher
 from bikd_core.config import SOURCE_FACTS, DataConfig, RunConfig, TrainingConfig
@@ -167,7 +168,7 @@ def progress() -> None:
         if run.state == "finished":
             word, more = "being stored", ""
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.progress(min(1.0, share), text=f"Teacher {name}: {word} {more}")
+            st.progress(min(1.0, share), text=f"Teacher {plain(name)}: {word} {more}")
             st.button(
                 "Stop",
                 key=f"stop {run_id}",
@@ -176,7 +177,7 @@ def progress() -> None:
                 args=(run_id,),
             )
     for reason in engine.shelf().failures().values():
-        st.error(f"A teacher could not be stored: {reason}")
+        st.error(f"A teacher could not be stored: {plain(reason)}")
 
 
 def _stop(run_id: str) -> None:

@@ -13,6 +13,7 @@ from app.shared import access
 from app.shared.control_widgets import key_showing, widget_value
 from app.shared.controls import OF_ONE_RUN
 from app.shared.engine import attempt
+from app.shared.markdown import plain
 from app.shared.session import session
 from app.teachers.link import TeachersLink, show_teacher
 from bikd_core.config import RunConfig
@@ -171,7 +172,7 @@ def _delete_button(name: str) -> None:
     with st.popover(
         "Delete", icon=":material/delete:", disabled=bool(refusal), help=refusal or None
     ):
-        is_sure = st.checkbox(f"Delete {name} from the disk", key=f"sure teacher {name}")
+        is_sure = st.checkbox(f"Delete {plain(name)} from the disk", key=f"sure teacher {name}")
         st.button(
             "Delete", key="delete_teacher", disabled=not is_sure, on_click=_delete, args=(name,)
         )

@@ -43,6 +43,29 @@ def step(
     report.show("What does a step cost?", rows, as_json=as_json)
 
 
+@app.command
+def over(
+    *,
+    objective: Annotated[str, Parameter(help="The method that the weights stand over.")] = (
+        "prior_kd"
+    ),
+    pair: Annotated[
+        Literal["32x4-8x4", "20-8", "digits"], Parameter(help="Teacher and student.")
+    ] = "20-8",
+    estimator: Annotated[
+        Literal["forward", "finite_difference"], Parameter(help="Of the hypergradient.")
+    ] = "finite_difference",
+    repeats: int = 9,
+    as_json: Json = False,
+) -> None:
+    """Measure what learned weights add to an objective's step, and so to a whole run."""
+    from bikd_core.bench import over as over_bench
+    from bikd_core.bench import report
+
+    rows = over_bench.measure(pair, objective, estimator, repeats)
+    report.show("What do learned weights cost?", rows, as_json=as_json)
+
+
 @app.command(name="input")
 def input_(*, repeats: int = 5, as_json: Json = False) -> None:
     """Measure augmented batches: ours against torchvision's transforms and DataLoader."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -16,11 +18,14 @@ class ConfigError(ValueError):
     """A control has a value that it cannot take; the message names field, value and range."""
 
 
-def fields() -> dict[str, FieldInfo]:
+@cache
+def fields() -> Mapping[str, FieldInfo]:
     """Return every control by name, in the order of the parts, with all methods' options."""
-    return {name: info for part in PARTS.values() for name, info in part.model_fields.items()}
+    found = {name: info for part in PARTS.values() for name, info in part.model_fields.items()}
+    return MappingProxyType(found)
 
 
+@cache
 def part_of(name: str) -> str:
     """Return the name of the part that holds a control.
 
@@ -33,6 +38,7 @@ def part_of(name: str) -> str:
     raise KeyError(name)
 
 
+@cache
 def choices(name: str) -> tuple[Any, ...]:
     """Return the values of a control with a fixed set of them; empty for other controls."""
     return options_of(fields()[name])

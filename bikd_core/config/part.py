@@ -18,6 +18,8 @@ class Part(BaseModel):
     @classmethod
     def _read_choice(cls, value: Any, info: ValidationInfo) -> Any:
         # pydantic reads a string as a number where the field is a number, but not in a Literal.
+        if not isinstance(value, str):
+            return value
         options = options_of(cls.model_fields[str(info.field_name)])
         return next((option for option in options if str(option) == value), value)
 

@@ -6,6 +6,7 @@ the methods themselves: it changes nothing but options of the method.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from bikd_core.config import ConfigError, RunConfig
@@ -88,8 +89,13 @@ def nearest(config: RunConfig) -> str:
     values = config.flat()
 
     def distance(name: str) -> tuple[bool, int]:
-        wanted = PRESETS[name].config.flat()
+        wanted = _controls_of(name)
         changed = sum(values[key] != wanted[key] for key in values)
         return wanted["dataset"] != values["dataset"], changed
 
     return min(PRESETS, key=distance)
+
+
+@cache
+def _controls_of(name: str) -> dict[str, Any]:
+    return PRESETS[name].config.flat()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_serializer, model_validator
 
 from bikd_core.config.data import DataConfig
 from bikd_core.config.describe import (
@@ -70,6 +70,11 @@ class RunConfig(Part):
             )
         return self
 
+    @field_serializer("method")
+    def _leave_out_unread(self, method: MethodConfig) -> dict[str, Any]:
+        values = method.model_dump(mode="json")
+        return {name: value for name, value in values.items() if is_read_by(name, values)}
+
     @property
     def cross_fits(self) -> bool:
         """Whether D_val's halves take turns in training and in guiding the weight net."""
@@ -105,8 +110,9 @@ class RunConfig(Part):
         given, own = self._given_options, self.method.model_dump(mode="json")
         values = defaults | SOURCE_FACTS[self.data.dataset].defaults | given
         values |= {name: own[name] for name in own if name not in given or is_read_by(name, own)}
-        for part in PARTS.keys() - {"method"}:
-            values |= getattr(self, part).model_dump(mode="json")
+        for part in PARTS:
+            if part != "method":
+                values |= getattr(self, part).model_dump(mode="json")
         return {name: values[name] for name in fields()}
 
     @classmethod

@@ -92,30 +92,16 @@ class BilevelMethod:
         coefficients = self.objective.coefficients(losses[:, 0].detach(), batch)
         inputs = self._inputs(logits.detach(), batch)
         raw, factors = self._weigh(inputs, coefficients, batch)
-        is_closing = (
-            self._is_learning
-            and self._is_due
-            and self.window.is_one_short_of(self.options.inner_steps)
-        )
         before = factors.detach()
+        is_closing = self._is_closing
         # Where no second gradient is due, free the graph: the next forward pass needs its memory.
-        gradient = self._student_gradient(
-            losses, coefficients * before, batch, keep_graph=is_closing
-        )
+        gradient = self._student_gradient(losses, coefficients * before, batch, keep=is_closing)
         found, outer = None, None
         if self._is_due:
+            inside = Inside(coefficients * before, self._shifts())
             outer = self._outer_batch(self.next_val_batch())
-            found = hypergradient(
-                self.options.estimator,
-                self.student,
-                inner,
-                outer,
-                Inside(coefficients * before, self._shifts()),
-                learning_rate,
-                virtual_step=self.options.virtual_step,
-                known=InnerGradient(logits.detach(), gradient),
-            )
-            self.pull.add(found.outer_logits, outer)
+            known = InnerGradient(logits.detach(), gradient)
+            found = self._hypergradient(inner, outer, inside, learning_rate, known)
             if self._is_learning:
                 self._gather(factors, coefficients, found)
         if is_closing:
@@ -123,9 +109,7 @@ class BilevelMethod:
             with torch.no_grad():
                 raw, factors = self._weigh(inputs, coefficients, batch)
             losses = inner.losses(logits, self._shifts())
-            gradient = self._student_gradient(
-                losses, coefficients * factors, batch, keep_graph=False
-            )
+            gradient = self._student_gradient(losses, coefficients * factors, batch, keep=False)
         for name, parameter in self.student.named_parameters():
             parameter.grad = gradient[name]
         self.num_steps += 1
@@ -143,6 +127,12 @@ class BilevelMethod:
             outer_loss_before=loss_before,
             raw_weights=_two_columns(raw.detach()) if self.scale == "relative" else None,
         )
+
+    @property
+    def _is_closing(self) -> bool:
+        """Whether this step's hypergradient fills the window, so that the weight net moves."""
+        is_full = self.window.is_one_short_of(self.options.inner_steps)
+        return self._is_learning and self._is_due and is_full
 
     @property
     def _is_learning(self) -> bool:
@@ -170,6 +160,8 @@ class BilevelMethod:
             return raw, raw
         counts = coefficients if batch.shares is None else batch.shares[:, None] * coefficients
         counts = counts.expand_as(raw)
+        # Where a loss does not count at all, each image counts alike in its mean weight.
+        counts = torch.where(counts.sum(dim=0) > 0, counts, 1.0)
         return raw, raw / ((counts * raw).sum(dim=0) / counts.sum(dim=0))
 
     def _inputs(self, logits: Tensor, batch: Batch) -> Tensor:
@@ -196,6 +188,29 @@ class BilevelMethod:
 
     def _shifts(self) -> Tensor | None:
         return None if self.class_shifts is None else self.class_shifts.detach()
+
+    def _hypergradient(
+        self,
+        inner: InnerBatch,
+        outer: OuterBatch,
+        inside: Inside,
+        learning_rate: float,
+        known: InnerGradient,
+    ) -> Hypergradient:
+        """Return the hypergradient of a step, and add what D_val gives to its pull."""
+        options = self.options
+        found = hypergradient(
+            options.estimator,
+            self.student,
+            inner,
+            outer,
+            inside,
+            learning_rate,
+            virtual_step=options.virtual_step,
+            known=known,
+        )
+        self.pull.add(found.outer_logits, outer)
+        return found
 
     def _gather(self, factors: Tensor, coefficients: Tensor, found: Hypergradient) -> None:
         """Add a step's hypergradient to the window, through the net that gave the factors."""
@@ -228,7 +243,7 @@ class BilevelMethod:
             return outer_loss_at(self.student, parameters(self.student), outer)[0]
 
     def _student_gradient(
-        self, losses: Tensor, weights: Tensor, batch: Batch, *, keep_graph: bool
+        self, losses: Tensor, weights: Tensor, batch: Batch, *, keep: bool
     ) -> dict[str, Tensor]:
         """Return ∇_θ of the weighted loss; losses and weights (B, J).
 
@@ -236,12 +251,13 @@ class BilevelMethod:
         """
         named = dict(self.student.named_parameters())
         loss = weighted_mean(losses, weights, batch.shares)
-        gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=keep_graph)
+        gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=keep)
         return dict(zip(named, gradients, strict=True))
 
     # Between steps ------------------------------------------------------------------------------
 
     def predict(self, logits: Tensor) -> Tensor:
+        """Return what the objective predicts from; (B, C) -> (B, C)."""
         return self.objective.predict(logits)
 
     def drop_window(self) -> None:

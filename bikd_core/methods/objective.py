@@ -39,7 +39,7 @@ class Objective:
     names their type, `options: TeacherOptions`.
     """
 
-    needs_teacher: ClassVar[bool]
+    needs_teacher: ClassVar[bool] = False
     prior: ClassVar[Prior] = "none"  # the losses whose logits take + log π
     options: MethodConfig
     weight_net: WeightNet | None = None

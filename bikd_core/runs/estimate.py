@@ -13,7 +13,8 @@ from bikd_core.teachers.card import list_teachers
 
 #: The controls that decide how long one image takes, besides the machine.
 _DECISIVE = (
-    "dataset student teacher_model method inner_steps meta_loss estimator weight_net_layers "
+    "dataset student teacher_model method over inner_steps meta_loss estimator weight_net_layers "
+    "outer_from outer_every class_shifts "
     "batch_size augmentation train_on_val device precision memory_format teacher_views "
     "compile_teacher"
 ).split()

@@ -10,7 +10,7 @@ import os
 import threading
 import zipfile
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -106,14 +106,17 @@ def write_arrays(path: Path, item: Panel | Frame | StepTrace) -> None:
 
 
 def read_arrays(
-    path: Path, kind: Kind, dimensions: Dimensions, names: Iterable[str] | None = None
+    path: Path,
+    kind: Kind,
+    dimensions: Callable[[], Dimensions],
+    names: Iterable[str] | None = None,
 ) -> Arrays:
     """Return arrays of a file by name, from the cache if they are there. They cannot be written to.
 
     Args:
         path: What `write_arrays` wrote.
         kind: What the file holds.
-        dimensions: Those of the run.
+        dimensions: Returns those of the run; called only if the file has to be read.
         names: The arrays that are wanted; None for all that such a file can have.
 
     Raises:
@@ -125,7 +128,7 @@ def read_arrays(
     with contextlib.suppress(OSError):  # `load_arrays` says what is wrong
         if (known := _cache.get(_identity(path, os.stat(path)), wanted)) is not None:
             return known
-    file, found = load_arrays(path, kind, dimensions, wanted)
+    file, found = load_arrays(path, kind, dimensions(), wanted)
     for array in found.values():
         if array is not None:
             array.flags.writeable = False  # many readers share it

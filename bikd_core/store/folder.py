@@ -136,9 +136,7 @@ class RunFolder:
             StoreError: The run has not come that far.
             CorruptRunError: The file is damaged, or not this run's.
         """
-        counts = self._counts()
-        most = Dimensions(sum(counts), len(counts))
-        return _made(Panel, read_arrays(self.path / "panel.npz", Panel, most))
+        return _made(Panel, read_arrays(self.path / "panel.npz", Panel, self._most))
 
     def frame(self, epoch: int) -> Frame:
         """Return the arrays of an epoch, shared by all who read it; raises as `panel`."""
@@ -149,7 +147,7 @@ class RunFolder:
 
         Their shapes are those of `Frame`. Only these are read from the disk; raises as `panel`.
         """
-        return read_arrays(self._frame_path(epoch), Frame, self._dimensions(), names)
+        return read_arrays(self._frame_path(epoch), Frame, self._dimensions, names)
 
     def _counts(self) -> tuple[int, ...]:
         """Return the images of D_tr per class, [C], as the log says."""
@@ -167,10 +165,14 @@ class RunFolder:
             raise StoreError(f"The run {self.run_id} has not started yet.")
         return self._class_counts
 
+    def _most(self) -> Dimensions:
+        """Return the dimensions of a panel that has every image."""
+        return Dimensions(sum(self._counts()), len(self._counts()))
+
     def _dimensions(self) -> Dimensions:
-        counts = self._counts()
+        most = self._most()
         has_panel = (self.path / "panel.npz").exists()  # else the frames have every image
-        return Dimensions(len(self.panel().labels) if has_panel else sum(counts), len(counts))
+        return most._replace(num_images=len(self.panel().labels)) if has_panel else most
 
     @property
     def frames_available(self) -> tuple[int, ...]:
@@ -187,7 +189,7 @@ class RunFolder:
         path = self.traces().get(step)
         if path is None:
             raise StoreError(f"The run has no step {step} under the lens.")
-        found = read_arrays(path, StepTrace, self._dimensions())
+        found = read_arrays(path, StepTrace, self._dimensions)
         return _made(StepTrace, found, epoch=int(path.stem.split("-")[0]), step=step)
 
     def verify(self) -> None:

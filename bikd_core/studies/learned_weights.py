@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from statistics import fmean, stdev
 from typing import Any, Literal, NamedTuple
 
 from bikd_core.config import METHOD_FACTS, ConfigError
@@ -138,13 +140,14 @@ def _leads(
 
 def _p_value(values: Sequence[float]) -> float | None:
     """Return the two-sided p-value of the t-test that the mean is 0; None for fewer than two."""
-    from scipy import stats
+    from scipy.special import stdtr
 
     if len(values) < 2:
         return None
-    if len(set(values)) == 1:  # no spread: scipy would return nan
-        return 1.0 if values[0] == 0 else 0.0
-    return float(stats.ttest_1samp(values, 0.0).pvalue)
+    mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stdtr(len(values) - 1, -abs(mean) / error))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

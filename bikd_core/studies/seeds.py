@@ -17,8 +17,8 @@ def read_seeds(text: str) -> tuple[int, ...]:
     """
     seeds: list[int] = []
     for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        low, high = _whole(first), _whole(last or first)
+        first, dash, last = part.strip().partition("-")
+        low, high = _whole(first), _whole(last if dash else first)
         if low is None or high is None or high < low or high - low >= MAX_SEEDS - len(seeds):
             raise ConfigError(
                 f"seeds = {text[:80]!r} is not possible: it must be whole numbers from 0 to "

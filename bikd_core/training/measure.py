@@ -64,6 +64,8 @@ def _time(
     is_cancelled: Callable[[], bool],
 ) -> Speed | None:
     batch_size = config.training.batch_size
+    # Weights that begin late would not be met in the few steps that are timed.
+    config = config.changed(outer_from=0.0)
     loop = Loop(config, random_split(config), teacher, device)
     control = Control()
     control.step("epoch")  # so that each step gives an event

@@ -1,11 +1,16 @@
 """The pages without a browser, over a manager that trains nothing."""
 
+import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit import config
 from streamlit.components.v2 import manifest_scanner
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.state import SafeSessionState
+from streamlit.testing.v1 import AppTest, local_script_runner
+from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 from streamlit.util import calc_hash
 
 from app.shared import access, engine
@@ -19,6 +24,55 @@ def only_our_components():
     """Let `AppTest` search no installed package for components, three quarters of a page's time."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(manifest_scanner, "scan_component_manifests", lambda *_: [])
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def loggers_that_propagate():
+    """Let Streamlit's loggers pass on to the root, or pytest adds a handler to each of seventy."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("streamlit") and isinstance(logger, logging.Logger):
+            logger.propagate = True
+
+
+class _StateByKey(Mapping[str, Any]):
+    """A session's state as a widget looks into it: by its own key."""
+
+    def __init__(self, state: SafeSessionState) -> None:
+        self._state = state
+
+    def __getitem__(self, key: str) -> Any:
+        return self._state[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._state
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._state._state.filtered_state)
+
+    def __len__(self) -> int:
+        return len(self._state._state.filtered_state)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_copies_of_the_state():
+    """Let no widget copy the whole state to look up one key, a sixth of a page's time."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(SafeSessionState, "filtered_state", property(_StateByKey))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_polling():
+    """Let `AppTest` wait for the page's thread instead of asking every millisecond."""
+    look = local_script_runner.require_widgets_deltas
+
+    def wait(runner: LocalScriptRunner, timeout: float = 3) -> None:
+        runner._script_thread.join(timeout)
+        look(runner, timeout)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(local_script_runner, "require_widgets_deltas", wait)
         yield
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from bikd_core.config import RunConfig
 from bikd_core.places import Places
-from bikd_core.runs import Snapshot, UnknownRun
+from bikd_core.runs import Snapshot
 from bikd_core.runs.history import BrokenRun, Histories, History
 from bikd_core.store import list_runs, open_run
 from tests.made_up import make_run
@@ -25,11 +25,10 @@ class FakeManager:
         return make_run(self.places.runs, **config.flat() | {"epochs": 3}).run_id
 
     def snapshot(self, run_id: str) -> Snapshot:
-        try:
-            folder = open_run(self.places.runs, run_id)
-        except UnknownRun:
-            raise
-        history = self._histories.setdefault(run_id, History(folder, is_ours=True))
+        folder = open_run(self.places.runs, run_id)
+        history = self._histories.get(run_id)
+        if history is None:
+            history = self._histories[run_id] = History(folder, is_ours=True)
         history.refresh(is_ours=True)
         return history.snapshot()
 

@@ -34,3 +34,9 @@ def unpacked(z: dict[str, str]) -> np.ndarray:
     """The matrix that a figure holds as bytes."""
     values = np.frombuffer(base64.b64decode(z["bdata"]), np.dtype(z["dtype"]))
     return values.reshape([int(size) for size in z["shape"].split(",")])
+
+
+def unfold(page: AppTest) -> AppTest:
+    """Unfold the controls under "Advanced"; return the page."""
+    page.session_state["advanced"] = True
+    return page.run()

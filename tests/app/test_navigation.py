@@ -9,6 +9,7 @@ from app.navigation import PAGES
 from bikd_core.config import fields
 from tests.app.shown import words
 from tests.made_up import make_run
+from tests.repeated import first_quick
 
 
 def links_of(page) -> dict[str, dict[str, str]]:
@@ -70,10 +71,12 @@ def test_a_session_that_begins_on_another_page_shows_the_lab_s_defaults(open_pag
 
 @pytest.mark.parametrize(
     ("path", "parameters"),
-    [
-        ("compare", {"run": "x", "epoch": "y", "view": "z", "shown": "s", "phase": "0"}),
-        ("teachers", {"run": "x", "with": "y", "seeds": "z", "counts": "c", "key": "k"}),
-    ],
+    first_quick(
+        [
+            ("compare", {"run": "x", "epoch": "y", "view": "z", "shown": "s", "phase": "0"}),
+            ("teachers", {"run": "x", "with": "y", "seeds": "z", "counts": "c", "key": "k"}),
+        ]
+    ),
 )
 def test_parameters_of_another_page_are_no_mistakes(open_page, path, parameters):
     page = open_page(path, **parameters)

@@ -37,6 +37,7 @@ def test_published_and_engine_take_the_same_step():
             class_counts=(1,) * 10,
             device=torch.device("cpu"),
             generator=torch.Generator().manual_seed(0),
+            num_epochs=1,
         )
     )
     method.weight_net.double()

@@ -30,24 +30,74 @@ from bikd_core.config import (
 from bikd_core.config.difference import differences
 from bikd_core.store.folder import RunRecord
 from tests.other_values import other_value
+from tests.repeated import first_quick
 
 PACKAGE = Path(bikd_core.__file__).parent
 RECORDED = sorted((PACKAGE.parent / "assets/runs").glob("*.zip"))
 TIMEOUT_S = 120
+OF_A_TEACHER = (
+    *("temperature", "meta_loss", "weight_form"),
+    *("teacher", "teacher_model", "teacher_views", "teacher_batch_statistics"),
+)
+FORMS = [
+    *[{"method": name} for name in METHOD_CONFIGS],
+    {"method": "bikd", "over": "prior_kd"},
+    {"method": "bikd", "over": "ce", "weight_scale": "relative"},
+    {"method": "bikd", "weight_scale": "relative", "class_shifts": "each"},
+]
 OTHERS = {name: other_value(name) for name in AllOptions.model_fields if name != "method"}
 
 
 # What a method reads ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("method", METHOD_CONFIGS)
-def test_a_config_has_the_options_of_its_own_method_and_no_others(method):
-    options = RunConfig.from_flat({"method": method}).method
-    assert options.method == method
-    assert isinstance(options, METHOD_CONFIGS[method])
-    read = {name for name in AllOptions.model_fields if is_read_by(name, method)}
-    assert read == set(type(options).model_fields)
-    assert not any(hasattr(options, name) for name in set(AllOptions.model_fields) - read)
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_config_has_the_options_of_its_own_method_and_stores_those_that_it_reads(form):
+    config = RunConfig.from_flat(form)
+    assert isinstance(config.method, METHOD_CONFIGS[form["method"]])
+    read = {name for name in AllOptions.model_fields if is_read_by(name, form)}
+    own = set(type(config.method).model_fields)
+    assert read <= own
+    assert read == own or "over" in own
+    assert not any(hasattr(config.method, name) for name in set(AllOptions.model_fields) - own)
+    assert set(config.model_dump()["method"]) == read
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "expected"),
+    [
+        ("kd_alpha", {}, False),
+        ("kd_alpha", {"over": "kd"}, True),
+        ("kd_alpha", {"over": "dive"}, True),
+        ("kd_alpha", {"over": "ltkd"}, False),
+        ("temperature", {"over": "ltkd"}, True),
+        *[(name, {"over": "ce"}, False) for name in OF_A_TEACHER],
+        *[(name, {"over": "kd"}, True) for name in OF_A_TEACHER],
+        ("prior", {}, True),
+        ("prior", {"over": "kd"}, False),
+        ("warm_up", {}, True),
+        ("warm_up", {"weight_scale": "relative"}, False),
+        ("outer_from", {}, False),
+        ("outer_from", {"weight_scale": "relative"}, True),
+        ("class_shifts", {}, False),
+        ("class_shifts", {"weight_scale": "relative"}, True),
+        ("class_shift_learning_rate", {"weight_scale": "relative"}, False),
+        ("class_shift_learning_rate", {"weight_scale": "relative", "class_shifts": "one"}, True),
+        ("class_shift_learning_rate", {"class_shifts": "one"}, False),  # which is not read itself
+        ("virtual_step", {"over": "ce"}, True),
+        ("epochs", {"over": "ce"}, True),
+    ],
+)
+def test_what_bikd_reads_follows_from_its_form(name, form, expected):
+    assert is_read_by(name, {"method": "bikd", **form}) is expected
+    config = RunConfig.from_flat({"method": "bikd", "train_on_val": "mixed", **form})
+    other = other_value(name) if name != "weight_form" else "scale"
+    assert (config.changed(**{name: other}) != config) is expected
+
+
+def test_bikd_needs_a_teacher_where_its_objective_does():
+    assert RunConfig.from_flat({"over": "kd"}).method.facts.needs_teacher
+    assert not RunConfig.from_flat({"over": "balanced_softmax"}).method.facts.needs_teacher
 
 
 @pytest.mark.parametrize("method", METHOD_CONFIGS)
@@ -65,10 +115,13 @@ def test_what_comes_with_a_teacher_or_a_weight_net_is_read_by_each_such_method(m
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_an_option_is_read_by_some_method_and_changes_its_runs_alone(name):
-    for method in METHOD_CONFIGS:
-        config = RunConfig.from_flat({"method": method, "train_on_val": "mixed"})
-        assert (config.changed(**{name: OTHERS[name]}) != config) == is_read_by(name, method)
-    assert any(is_read_by(name, method) for method in METHOD_CONFIGS)
+    for form in FORMS:
+        is_refused = (name, form.get("weight_scale")) == ("weight_form", "relative")  # convex
+        if is_refused or form.get(name) == OTHERS[name]:
+            continue
+        config = RunConfig.from_flat({"train_on_val": "mixed", **form})
+        assert (config.changed(**{name: OTHERS[name]}) != config) == is_read_by(name, form)
+    assert any(is_read_by(name, form) for form in FORMS)
 
 
 @pytest.mark.parametrize("method", ["kd", "prior_kd", "dive"])
@@ -116,6 +169,53 @@ def test_options_that_were_built_elsewhere_keep_their_method():
     assert RunConfig(method=AllOptions(inner_steps=2)).method.inner_steps == 2
 
 
+# Defaults of a form -----------------------------------------------------------------------------
+
+
+def test_relative_weights_have_a_learning_rate_of_their_own():
+    assert RunConfig().method.weight_net_learning_rate == 0.001
+    relative = RunConfig.from_flat({"weight_scale": "relative"})
+    assert relative.method.weight_net_learning_rate == 0.01
+    given = {"weight_scale": "relative", "weight_net_learning_rate": 0.001}
+    assert RunConfig.from_flat(given).method.weight_net_learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ({}, "mix"),
+        ({"estimator": "unrolled", "learning_rate": 0.2}, "mix"),
+        ({"meta_loss": "hard"}, "hard"),
+        ({"prior": "both"}, "hard"),
+        ({"weight_form": "convex"}, "hard"),
+        ({"over": "prior_kd"}, "hard"),
+        ({"weight_scale": "relative"}, "hard"),
+        ({"weight_scale": "relative", "meta_loss": "mix"}, "mix"),
+    ],
+)
+def test_mix_is_cifar10s_meta_loss_only_as_published(form, expected):
+    base = RunConfig.from_flat({"dataset": "cifar10"})
+    assert RunConfig.from_flat({"dataset": "cifar10", **form}).method.meta_loss == expected
+    assert base.changed(**form).method.meta_loss == expected
+    through_another = base.changed(method="kd").changed(method="bikd", **form)
+    assert through_another.method.meta_loss == expected
+
+
+def test_a_change_of_form_keeps_what_is_not_the_old_forms_default():
+    own = RunConfig.from_flat({"dataset": "cifar10", "meta_loss": "soft", "inner_steps": 3})
+    changed = own.changed(weight_scale="relative")
+    assert (changed.method.meta_loss, changed.method.inner_steps) == ("soft", 3)
+    assert changed.method.weight_net_learning_rate == 0.01
+    assert changed.changed(weight_scale="sigmoid") == own
+
+
+def test_convex_relative_weights_are_refused_in_one_sentence():
+    with pytest.raises(ConfigError, match=r"^weight_form = 'convex' is not possible with weight_s"):
+        RunConfig.from_flat({"weight_scale": "relative", "weight_form": "convex"})
+    with pytest.raises(ConfigError, match=r"^over = 'bikd' is not possible: it must be one of ce"):
+        RunConfig.from_flat({"over": "bikd"})
+
+
 # Stored runs ------------------------------------------------------------------------------------
 
 
@@ -134,11 +234,11 @@ def test_a_recorded_run_of_an_earlier_version_opens(path):
 
 @pytest.mark.parametrize("method", METHOD_CONFIGS)
 def test_a_stored_run_that_holds_every_option_opens_and_loses_what_its_method_does_not_read(method):
-    part = OTHERS | {"method": method}
+    part = OTHERS | {"method": method, "weight_form": "scale"}
     stored = {"method": part, "protocol": {"train_on_val": "mixed", "drop_window": True}}
     config = RunConfig.model_validate_json(json.dumps(stored))
     own = config.model_dump(mode="json")["method"]
-    assert own == {name: part[name] for name in METHOD_CONFIGS[method].model_fields}
+    assert own == {name: part[name] for name in AllOptions.model_fields if is_read_by(name, part)}
     assert config.protocol.drop_window
     default = RunConfig().flat()
     unread = {name: default[name] for name in OTHERS if name not in own}
@@ -169,15 +269,16 @@ from typing import ClassVar
 from torch import Tensor
 from bikd_core.config.methods.sharp import Options
 from bikd_core.losses import hard_loss
-from bikd_core.methods.protocol import Batch, PlainMethod
+from bikd_core.methods.objective import Objective
+from bikd_core.methods.protocol import Batch
 
 
-class Sharp(PlainMethod):
+class Sharp(Objective):
     title: ClassVar[str] = "Sharp CE"
     words: ClassVar[str] = "cross-entropy of scaled logits"
     options: Options
 
-    def losses(self, logits: Tensor, batch: Batch) -> Tensor:
+    def hard(self, logits: Tensor, batch: Batch) -> Tensor:
         return hard_loss(self.options.sharpness * logits, batch.labels)
 """
 SHARP_OPTIONS = """
@@ -244,7 +345,7 @@ assert "torch" not in sys.modules
 import torch
 from bikd_core.methods import METHODS, Batch, Setting
 made = METHODS["sharp"](
-    Setting(config.method, torch.nn.Linear(2, 3), None, (1, 1, 1), torch.device("cpu"), None)
+    Setting(config.method, torch.nn.Linear(2, 3), None, (1, 1, 1), torch.device("cpu"), None, 1)
 )
 logits = torch.tensor([[1.0, 0.0, 0.0]])
 print(f"{made.losses(logits, Batch(logits, torch.tensor([0]), None)).item():.4f}")
@@ -266,20 +367,24 @@ print(f"{made.losses(logits, Batch(logits, torch.tensor([0]), None)).item():.4f}
 
 @pytest.mark.parametrize(
     ("method", "options", "said"),
-    [
-        (None, SHARP_OPTIONS, "config/methods/sharp.py has no method: methods/sharp.py is"),
-        (
-            SHARP.replace("    options", "    needs_teacher: ClassVar[bool] = True\n    options"),
-            SHARP_OPTIONS,
-            "config/methods/sharp.py: Options must extend TeacherOptions.",
-        ),
-        (
-            SHARP,
-            SHARP_OPTIONS.replace("sharpness", "kd_alpha"),
-            "The option kd_alpha is declared twice, differently",
-        ),
-        (SHARP, "", "config/methods/sharp.py declares no class Options"),
-    ],
+    first_quick(
+        [
+            (None, SHARP_OPTIONS, "config/methods/sharp.py has no method: methods/sharp.py is"),
+            (
+                SHARP.replace(
+                    "    options", "    needs_teacher: ClassVar[bool] = True\n    options"
+                ),
+                SHARP_OPTIONS,
+                "config/methods/sharp.py: Options must extend TeacherOptions.",
+            ),
+            (
+                SHARP,
+                SHARP_OPTIONS.replace("sharpness", "kd_alpha"),
+                "The option kd_alpha is declared twice, differently",
+            ),
+            (SHARP, "", "config/methods/sharp.py declares no class Options"),
+        ]
+    ),
     ids=["no method", "no group", "twice", "no options"],
 )
 def test_option_files_that_do_not_fit_are_named(package, method, options, said):

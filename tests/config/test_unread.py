@@ -53,3 +53,9 @@ def test_an_option_is_refused_if_none_of_the_methods_reads_it():
         check_read({"inner_steps": 2}, [ce, kd])
     with pytest.raises(ConfigError, match=r"^class_shifts = 'one' is .* with weight_scale = re"):
         check_read({"class_shifts": "one"}, [kd, bikd])
+
+
+@pytest.mark.parametrize("value", ["nobody", [], 3])
+def test_an_impossible_deciding_option_is_refused_in_a_sentence(value):
+    with pytest.raises(ConfigError, match=r"^over = .* is not possible: it must be one of ce, kd"):
+        RunConfig.from_flat({"over": value, "temperature": 2.0})

@@ -6,6 +6,15 @@ from bikd_core.config import SOURCE_FACTS, ConfigError
 from bikd_core.data.image_set import load_source
 
 
+def test_the_digits_are_1797_small_images_in_their_published_order(tmp_path):
+    pool = load_source("digits", tmp_path).pool
+    assert pool.images.shape == (1797, 1, 8, 8)
+    assert pool.labels[:12].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+    # The first row is 0 0 5 13 9 1 0 0 in steps of a sixteenth.
+    assert pool.images[0, 0, 0].tolist() == [0, 0, 80, 207, 143, 16, 0, 0]
+
+
+@pytest.mark.slow
 def test_digits_are_those_of_scikit_learn_scaled_to_bytes(tmp_path):
     from sklearn.datasets import load_digits
 

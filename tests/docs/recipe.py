@@ -84,10 +84,12 @@ def run(command: str, tree: Path, home: Path) -> str:
     """Run commands in the tree as its user would; returns what they print."""
     scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     folders = {"PYTHONPATH": str(tree), "BIKD_HOME": str(home), "PATH": scripts}
+    # The many processes share what the first one compiles.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         ["bash", "-euc", command],
         cwd=tree,
-        env=os.environ | folders,
+        env=environment | folders,
         capture_output=True,
         text=True,
         timeout=TIMEOUT_S,

@@ -14,8 +14,10 @@ from tests.docs.recipe import DOCS, blocks, change, copy_tree, follow, run
 
 RECIPES = sorted(DOCS.glob("add-a-*.md"))
 ON_THE_PAGE = """
+from tests.app.shown import unfold
+
 def test_the_control_of_the_link_is_on_the_page(open_lab):
-    lab = open_lab(dampening="0.25")
+    lab = unfold(open_lab(dampening="0.25"))
     assert not lab.warning
     assert lab.number_input(key="control_dampening").value == 0.25
     assert lab.query_params["dampening"] == "0.25"

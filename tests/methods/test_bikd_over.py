@@ -32,7 +32,7 @@ def batch_of(size, seed, dtype=torch.float64, shares=None):
 GUIDE = batch_of(7, seed=2)
 
 
-def make(name, dtype=torch.float64, num_epochs=10, **options):
+def make(name, dtype=torch.float64, num_epochs=10, counts=COUNTS, **options):
     torch.manual_seed(0)
     own = METHOD_CONFIGS[name]
     if "temperature" in own.model_fields:
@@ -44,7 +44,7 @@ def make(name, dtype=torch.float64, num_epochs=10, **options):
             options=own(**options),
             student=nn.Sequential(*layers).to(dtype).train(),
             next_val_batch=lambda: batch_of(7, next(guides), dtype),
-            class_counts=COUNTS,
+            class_counts=counts,
             device=torch.device("cpu"),
             generator=torch.Generator().manual_seed(0),
             num_epochs=num_epochs,
@@ -171,6 +171,17 @@ def test_over_a_hard_loss_alone_there_is_no_teacher_and_no_second_weight(over):
     assert result.weights[:, 0].mean().item() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_a_loss_that_does_not_count_does_not_spoil_the_weights_of_the_other(alpha):
+    method = with_outputs(relative("kd", kd_alpha=alpha, class_shifts="each"))
+    for seed in range(3):
+        result = descend(method, batch_of(B, seed))
+        assert result.weights.isfinite().all()
+        assert result.losses.isfinite().all()
+        assert result.weights.mean(dim=0).tolist() == pytest.approx([1.0, 1.0])
+    assert all(parameter.isfinite().all() for parameter in method.weight_net.parameters())
+
+
 # The gradient of the weight net and of the shifts -----------------------------------------------
 
 
@@ -187,7 +198,9 @@ def outer_loss_of(method, net_values, batch, outer):
     seen = torch.stack([hard.detach(), teacher], dim=1)
     raw = functional_call(method.weight_net, net_values, seen)
     factors = raw / raw.mean(dim=0)
-    loss = (torch.tensor([0.3, 0.7], dtype=torch.float64) * factors * torch.stack([hard, soft], dim=1)).sum() / B
+    loss = (
+        torch.tensor([0.3, 0.7], dtype=torch.float64) * factors * torch.stack([hard, soft], dim=1)
+    ).sum() / B
     gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
     virtual = {k: v - LR * g for (k, v), g in zip(theta.items(), gradients, strict=True)}
     predicted = functional_call(method.student, virtual | buffers, outer.images)
@@ -239,6 +252,11 @@ def test_the_student_takes_its_step_with_the_shifts_that_were_just_learned():
     numbers = method.end_epoch(1.0)
     for row, name in enumerate(("shift_hard_per_class", "shift_soft_per_class")):
         assert numbers[name] == pytest.approx(LOG_PRIOR + shifts[row].numpy())
+
+
+def test_a_shift_for_a_class_without_images_is_refused():
+    with pytest.raises(ValueError, match=r"^class_shifts = 'one' is not possible: class 2 has no"):
+        relative("kd", class_shifts="one", counts=(9, 5, 0, 1))
 
 
 @pytest.mark.parametrize("num_done", [0, 1, 3, 4])

@@ -10,6 +10,8 @@ from bikd_core.models import MODELS, build
 from tests.repeated import first_quick
 
 SMALL = ["digits_mlp", "digits_cnn_s", "digits_cnn_l", "grey_cnn_s", "grey_cnn_l"]
+BY_COST = [*SMALL, "resnet8", "resnet8x4"]
+BY_COST += [name for name in MODELS if name not in BY_COST]
 
 
 def generator(seed=0):
@@ -29,7 +31,7 @@ def test_the_registry_holds_the_names_of_the_config():
     assert list(MODELS) == list(get_args(ModelName))
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", first_quick(BY_COST, 7))
 @pytest.mark.parametrize("num_classes", first_quick([100, 2, 10]))
 def test_logits_have_one_column_per_class(name, num_classes):
     model = MODELS[name]
@@ -83,6 +85,7 @@ def test_forward_mode_derivative_equals_central_differences_in_training_mode(nam
     assert all(torch.equal(value, before[key]) for key, value in model.named_buffers())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits_cnn_s", "digits_mlp"])
 def test_a_few_steps_memorise_a_batch(name):
     model, batch = built(name), images(name, 16)

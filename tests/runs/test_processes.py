@@ -41,8 +41,7 @@ def test_one_spare_waits_and_the_next_is_started_after_the_first_epoch(new_manag
     until(lambda: [child.is_alive for child in manager.children] == [False, False, True])
 
 
-def test_shutdown_interrupts_what_trains_and_what_waits(new_manager):
-    manager = new_manager()
+def test_shutdown_interrupts_what_trains_and_what_waits(manager):
     first, second = manager.start(config(epochs=LONG)), manager.start(config())
     trained(manager, first, 2)
     manager.shutdown()

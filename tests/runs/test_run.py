@@ -50,7 +50,7 @@ def test_versions_rise_with_what_they_stand_for(manager):
 
 
 def test_readers_in_many_threads_see_one_history(manager):
-    run_id = manager.start(config(epochs=30))
+    run_id = manager.start(config(epochs=12))
     histories = [[] for _ in range(6)]
 
     def read(history):
@@ -65,7 +65,7 @@ def test_readers_in_many_threads_see_one_history(manager):
     by_version = {}
     for snapshot in (snapshot for history in histories for snapshot in history):
         assert by_version.setdefault(snapshot.version, snapshot).epochs == snapshot.epochs
-    assert {len(history[-1].epochs) for history in histories} == {30}
+    assert {len(history[-1].epochs) for history in histories} == {12}
 
 
 def test_pause_step_and_resume(manager):
@@ -116,6 +116,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(manager):
         manager.resume_from_checkpoint(run_id)
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_stop_is_ended(parent, monkeypatch):
     monkeypatch.setattr(job, "STOP_GRACE_S", 0.3)
     run_id = parent.start(config(seed=fake.IS_DEAF))
@@ -161,7 +162,7 @@ def test_what_cannot_be_trained_is_refused_before_anything_is_written(manager, p
 
 def test_an_unwritable_folder_is_one_sentence(new_manager, tmp_path):
     (tmp_path / "runs").write_text("in the way")
-    manager = new_manager()
+    manager = new_manager(in_process=True)
     with pytest.raises(StoreError, match="cannot be written"):
         manager.start(config())
     assert manager.list() == ()

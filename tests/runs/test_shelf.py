@@ -144,7 +144,7 @@ def test_an_upload_that_is_refused_in_the_other_process_gives_its_reason(shelf, 
     assert not manager.places.teachers.exists()
 
 
-def test_the_project_s_own_teacher_is_not_deleted(shelf):
-    made, _ = shelf
+def test_the_project_s_own_teacher_is_not_deleted(tmp_path):
+    made = StoredTeachers(RunManager(Places.at(tmp_path), in_process=True))
     with pytest.raises(TeacherError, match="was not made or uploaded here"):
         made.delete("digits-digits_cnn_l-803da1")

@@ -51,6 +51,12 @@ def test_a_frame_is_read_once_for_all_readers(folder, loads):
     assert loads == ["0001.npz"]
 
 
+def test_a_frame_in_memory_needs_no_look_at_the_log(folder, cache):
+    kept = folder.frame(1)
+    folder.log_path.unlink()
+    assert RunFolder(folder.path).frame(1).ce_student is kept.ce_student
+
+
 def test_some_arrays_of_a_frame_are_read_without_the_others(folder, cache):
     found = folder.frame_arrays(1, "confusion", "histograms")
     assert set(found) == {"confusion", "histograms"}

@@ -147,7 +147,7 @@ def test_size_can_be_asked_while_the_checkpoint_is_replaced(folder):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        sizes = [folder.size_bytes() for _ in range(2000)]
+        sizes = [folder.size_bytes() for _ in range(500)]
     finally:
         is_over.set()
         writer.join()

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from bikd_core.config import RunConfig
 from bikd_core.studies import answer
@@ -28,14 +27,33 @@ def lines(reference="kd", **methods):
     return {line.method: line for line in made}
 
 
-def test_the_interval_of_a_mean_is_students_t_interval():
+@pytest.mark.parametrize(
+    ("values", "t"),
+    [([1.0, 3.0], 12.7062), ([1.0, 2.0, 3.0], 4.30265), ([0.0, 4.0, 8.0, 0.0], 3.18245)],
+)
+def test_the_interval_of_a_mean_is_students_t_interval(values, t):
+    mean, half = np.mean(values), t * np.std(values, ddof=1) / len(values) ** 0.5
+    assert interval(values) == pytest.approx((mean, mean - half, mean + half), rel=1e-5)
+
+
+@pytest.mark.slow
+def test_the_interval_of_a_mean_is_that_of_scipy():
+    from scipy import stats
+
     values = [0.61, 0.64, 0.60, 0.66]
-    found = interval(values)
-    half = stats.t.ppf(0.975, 3) * np.std(values, ddof=1) / 2
-    assert found == pytest.approx((np.mean(values), np.mean(values) - half, np.mean(values) + half))
+    expected = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
+    assert interval(values)[1:] == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_lead_is_the_interval_of_the_differences_on_the_common_seeds():
+    found = lines(kd=runs(KD), bikd=runs(BIKD, first_seed=1))["bikd"].lead["accuracy"]
+    assert found == interval([b - a for a, b in zip(KD[1:], BIKD[:3], strict=True)])
+
+
+@pytest.mark.slow
 def test_a_lead_agrees_with_the_paired_t_test_on_the_common_seeds():
+    from scipy import stats
+
     found = lines(kd=runs(KD), bikd=runs(BIKD, first_seed=1))["bikd"].lead["accuracy"]
     test = stats.ttest_rel(BIKD[:3], KD[1:])
     low, high = test.confidence_interval(0.95)

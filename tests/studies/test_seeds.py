@@ -21,7 +21,21 @@ def test_seeds_are_read_one_by_one_and_in_ranges(text, seeds):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a", "-1", "3-1", "1.5", "0-200", "0-150,200-299", "0-99999999999", "²", "2147483648"],
+    [
+        "",
+        "a",
+        "-1",
+        "1-",
+        "-",
+        "0,2-",
+        "3-1",
+        "1.5",
+        "0-200",
+        "0-150,200-299",
+        "0-99999999999",
+        "²",
+        "2147483648",
+    ],
 )
 def test_malformed_or_too_many_seeds_are_refused(text):
     with pytest.raises(ConfigError, match="seeds = "):

@@ -18,7 +18,7 @@ from bikd_core.training import Training, compute
 from bikd_core.worker.recording import _as_resolved
 from tests import made_up
 
-IMAGE = torch.Size((3, 32, 32))
+IMAGE, SMALL_IMAGE = torch.Size((3, 32, 32)), torch.Size((3, 8, 8))
 
 
 def resnet():
@@ -41,8 +41,10 @@ def started(events):
 
 def test_auto_takes_channels_last_for_resnets_only():
     assert compute.resolve(TrainingConfig(), resnet(), IMAGE).memory_format == "channels_last"
-    small_image = torch.Size((1, 8, 8))
-    assert compute.resolve(TrainingConfig(), small(), small_image).memory_format == "contiguous"
+    assert (
+        compute.resolve(TrainingConfig(), small(), torch.Size((1, 8, 8))).memory_format
+        == "contiguous"
+    )
 
 
 def test_a_prepared_network_has_its_convolutions_as_resolved(device):
@@ -60,18 +62,19 @@ def test_auto_precision_is_bfloat16_only_if_it_is_much_faster(
     clock = iter(np.cumsum([value for pair in [(0.0, s) for s in seconds * 5] for value in pair]))
     monkeypatch.setattr(compute, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     config = TrainingConfig(precision="auto")
-    assert compute.resolve(config, resnet(), IMAGE).precision == precision
+    assert compute.resolve(config, resnet(), SMALL_IMAGE).precision == precision
 
 
 def test_auto_precision_is_float32_if_bfloat16_is_too_coarse(monkeypatch, small_check):
     monkeypatch.setattr(compute, "MAX_ERROR", 0.0)
-    assert compute.resolve(TrainingConfig(precision="auto"), resnet(), IMAGE).precision == "float32"
+    found = compute.resolve(TrainingConfig(precision="auto"), resnet(), SMALL_IMAGE)
+    assert found.precision == "float32"
 
 
 def test_resolving_does_not_change_the_student(small_check):
     net = resnet()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    compute.resolve(TrainingConfig(precision="auto"), net, IMAGE)
+    compute.resolve(TrainingConfig(precision="auto"), net, SMALL_IMAGE)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert net.precision == "float32"
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -115,12 +118,13 @@ def test_a_resumed_run_takes_the_resolved_settings_not_auto(digits):
     assert (new.training.precision, new.training.memory_format) == ("bfloat16", "channels_last")
 
 
+@pytest.mark.slow
 def test_if_torch_compile_fails_the_run_says_why_and_trains_anyway(run, digits, monkeypatch):
     def refuse(*_, **__):
         raise RuntimeError("no compiler\nand a long story")
 
     monkeypatch.setattr(torch, "compile", refuse)
-    config = digits.changed(method="kd", epochs=1)
+    config = digits.changed(method="kd", epochs=1, batch_size=64)
     plain, compiled = run(config), run(config.changed(compile_teacher=True))
     assert not started(compiled).is_compiled
     [warning] = started(compiled).warnings

@@ -90,8 +90,11 @@ def test_the_key_differs_by_teacher_views_and_data(images, teacher, digits, plac
     assert filled(images, teacher).key(teacher) in keys
 
 
+@pytest.mark.slow
 def test_a_run_fills_its_views_once_and_warns_of_the_approximation(run, digits, places):
-    config = digits.changed(augmentation="crop", teacher_views=2, batch_size=64)
+    config = digits.changed(
+        method="kd", augmentation="crop", teacher_views=2, batch_size=64, epochs=2
+    )
     first, second = run(config), run(config)
     progress = [event for event in first if isinstance(event, TeacherViewsDone)]
     assert progress[-1].done == progress[-1].total > 0

@@ -21,7 +21,15 @@ from tests.repeated import first_quick
 
 CPU = torch.device("cpu")
 TRAINED = ["mixed", "batch"]
-SLOW = pytest.mark.slow
+#: With a weight net, with a teacher alone, with neither; then the others.
+FIRST = ["bikd", "kd", "ce"]
+METHODS_BY_KIND = [*FIRST, *(name for name in METHOD_FACTS if name not in FIRST)]
+
+
+@pytest.fixture
+def few_steps(digits):
+    """The digits in batches so large that an epoch has few steps."""
+    return digits.changed(batch_size=64)
 
 
 def make_loop(config, places, teacher=None):
@@ -54,8 +62,8 @@ def spy_on(loop):
 
 
 @pytest.mark.parametrize("trained", TRAINED)
-def test_cross_fitted_halves_never_train_and_guide_in_the_same_epoch(places, digits, trained):
-    config = digits.changed(
+def test_cross_fitted_halves_never_train_and_guide_in_the_same_epoch(places, few_steps, trained):
+    config = few_steps.changed(
         method="meta_weight_net", cross_fit=True, train_on_val=trained, val_per_class=5, epochs=4
     )
     loop, split = make_loop(config, places)
@@ -86,8 +94,8 @@ def test_each_half_holds_half_of_each_class_and_is_the_same_for_every_seed(place
 
 
 @pytest.mark.parametrize("trained", ["no", *TRAINED])
-def test_a_held_out_half_neither_guides_nor_trains(places, digits, trained):
-    config = digits.changed(
+def test_a_held_out_half_neither_guides_nor_trains(places, few_steps, trained):
+    config = few_steps.changed(
         method="meta_weight_net", hold_out_half=True, train_on_val=trained, epochs=2
     )
     loop, _ = make_loop(config, places)
@@ -112,10 +120,11 @@ def test_validation_numbers_come_from_the_held_out_half(places, digits):
     assert done.val_accuracy == pytest.approx(np.mean(by_class))
 
 
-def test_rows_of_a_frame_are_the_images_of_d_tr_in_both_leagues(run, digits):
+@pytest.mark.slow
+def test_rows_of_a_frame_are_the_images_of_d_tr_in_both_leagues(run, few_steps):
     frames = {}
     for trained in ("no", *TRAINED):
-        events = run(digits.changed(method="kd", train_on_val=trained, epochs=1))
+        events = run(few_steps.changed(method="kd", train_on_val=trained, epochs=1))
         panel = next(e for e in events if isinstance(e, Panel))
         started = next(e for e in events if isinstance(e, RunStarted))
         frame = next(e for e in events if isinstance(e, Frame))
@@ -149,9 +158,9 @@ def test_a_batch_of_equal_weight_is_the_sum_of_both_means(places, digits):
 
 
 @pytest.mark.parametrize("trained", first_quick(TRAINED))
-@pytest.mark.parametrize("method", sorted(METHOD_FACTS))
-def test_every_method_trains_on_d_val_too(places, digits, method, trained):
-    config = digits.changed(method=method, train_on_val=trained, epochs=1)
+@pytest.mark.parametrize("method", first_quick(METHODS_BY_KIND, 3))
+def test_every_method_trains_on_d_val_too(places, few_steps, method, trained):
+    config = few_steps.changed(method=method, train_on_val=trained, epochs=1)
     teacher = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(0)).eval()
     loop, _ = make_loop(config, places, teacher if METHOD_FACTS[method].needs_teacher else None)
     seen = spy_on(loop)
@@ -189,6 +198,7 @@ def test_class_priors_count_all_images_trained_on(places, digits):
 # The teacher -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", TRAINED)
 def test_the_teacher_never_saw_d_val(run, digits, places, trained):
     plain = run(digits.changed(method="kd", epochs=1))
@@ -212,12 +222,13 @@ def test_a_student_that_saw_d_val_cannot_become_a_teacher(digits, places, traine
 # Resuming, and refusals ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [
         {"train_on_val": "mixed", "cross_fit": True, "hold_out_half": True},
-        pytest.param({"train_on_val": "batch", "cross_fit": True}, marks=SLOW),
-        pytest.param({"warm_up": 2, "drop_window": True, "inner_steps": 3}, marks=SLOW),
+        {"train_on_val": "batch", "cross_fit": True},
+        {"warm_up": 2, "drop_window": True, "inner_steps": 3},
     ],
 )
 def test_a_resumed_run_equals_an_undisturbed_one(places, digits, stored_teacher, values):

@@ -27,9 +27,15 @@ SLOW_OPTIONS = [
     {"teacher_views": 3, "augmentation": "crop_flip"},
     {"dataset": "cifar10", "student": "resnet8", "precision": "float32"},
 ]
+#: With both, with a weight net alone, with a teacher alone, with neither.
+FIRST = ("bikd", "meta_weight_net", "kd", "ce")
 CONTROLS = [
-    *({"method": name} for name in METHODS),
+    *({"method": name} for name in FIRST),
     *OPTIONS,
+    *(
+        pytest.param({"method": name}, marks=pytest.mark.slow)
+        for name in sorted(METHODS.keys() - set(FIRST))
+    ),
     *(pytest.param(controls, marks=pytest.mark.slow) for controls in SLOW_OPTIONS),
 ]
 
@@ -48,8 +54,10 @@ def loop_on(name, controls):
     return loop
 
 
-def steps(loop, count=2):
+def steps(loop):
+    """Take a step that moves the weight net, if there is one, and the steps before it."""
     record = loop.new_record()
+    count = getattr(loop.config.method, "inner_steps", 1)
     for positions in loop.feed.epoch_batches(0)[:count]:
         loop.step(positions, record, 1, under_lens=False)
     return record

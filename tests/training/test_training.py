@@ -28,8 +28,7 @@ from bikd_core.models.weight_net import WeightNet
 from bikd_core.training import NonFiniteLoss, Training, train
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop
-
-SLOW = pytest.mark.slow
+from tests.repeated import first_quick
 
 
 def epochs(events):
@@ -55,8 +54,9 @@ def test_events_come_in_the_order_that_train_draws(places, digits, quick_teacher
     assert kinds == start + 3 * [Frame, EpochDone]
 
 
+@pytest.mark.slow
 def test_a_trained_teacher_is_used_again(places, digits, quick_teacher):
-    config = digits.changed(method="kd", epochs=1)
+    config = digits.changed(method="kd", epochs=1, batch_size=64)
     first, second = (
         list(Training(config.changed(seed=seed), Control(), places)) for seed in (0, 5)
     )
@@ -66,11 +66,12 @@ def test_a_trained_teacher_is_used_again(places, digits, quick_teacher):
     assert not [event for event in second if isinstance(event, TeacherEpochDone)]
 
 
-@pytest.mark.parametrize("method", ["bikd", "kd", "ce"])
+@pytest.mark.parametrize("method", first_quick(["ce", "kd", "bikd"]))
 def test_same_seed_gives_the_same_events(run, digits, events_of, method):
     assert comparable(run(digits.changed(method=method))) == comparable(events_of(method))
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_weights_on_the_same_split(run, digits, events_of):
     first, second = events_of("bikd"), run(digits.changed(seed=1))
     panels = [next(e for e in events if isinstance(e, Panel)) for events in (first, second)]
@@ -134,6 +135,7 @@ def test_the_teacher_is_in_eval_mode_and_never_changes(places, digits, stored_te
     assert all(torch.equal(v, before[name]) for name, v in teacher.state_dict().items())
 
 
+@pytest.mark.slow
 def test_test_images_do_not_affect_training(places, digits, monkeypatch):
     # Another test set must not change the student or its weights.
     split = load_split(digits.data, places.data)
@@ -148,7 +150,7 @@ def test_test_images_do_not_affect_training(places, digits, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("method", "epoch"), [("ce", 1), ("ce", 2), ("bikd", 1), pytest.param("bikd", 2, marks=SLOW)]
+    ("method", "epoch"), first_quick([("ce", 1), ("ce", 2), ("bikd", 1), ("bikd", 2)])
 )
 def test_a_resumed_run_equals_an_undisturbed_one(places, digits, stored_teacher, method, epoch):
     config = digits.changed(method=method, inner_steps=3, epochs=4, augmentation="crop")
@@ -160,12 +162,14 @@ def test_a_resumed_run_equals_an_undisturbed_one(places, digits, stored_teacher,
     assert comparable(resumed)[2:] == comparable(whole)[2 + 2 * epoch :]
 
 
+@pytest.mark.slow
 def test_learning_rate_falls_at_two_thirds_and_five_sixths(run, digits):
     done = epochs(run(digits.changed(method="ce", epochs=6)))
     rates = [0.05] * 4 + [0.005] + [0.0005]
     assert [event.learning_rate for event in done] == pytest.approx(rates)
 
 
+@pytest.mark.slow
 def test_a_diverging_run_ends_with_epoch_step_losses_and_a_hint(run, digits, places):
     config = digits.changed(learning_rate=10, momentum=0.99, weight_decay=1, epochs=500)
     with pytest.raises(NonFiniteLoss, match=r"epoch \d+, step \d+ .*hard loss.*soft loss.*rate"):
@@ -243,7 +247,7 @@ def test_a_step_requested_during_training_is_a_whole_step(places, digits, stored
 
 
 def test_the_trace_of_a_step_shows_its_batch_and_changes_nothing(places, digits, stored_teacher):
-    config = digits.changed(method="bikd", epochs=1)
+    config = digits.changed(method="bikd", epochs=1, batch_size=64)
     unwatched = list(Training(config, Control(), places))
     control = Control()
     events = iter(Training(config, control, places))
@@ -305,6 +309,7 @@ def test_a_new_learning_rate_is_an_event_and_takes_effect(places, digits):
     assert rates == pytest.approx([0.02, 0.002])
 
 
+@pytest.mark.slow
 def test_a_slowed_run_trains_the_same_and_stays_slow_when_resumed(places, digits, events_of):
     control, digits = Control(), digits.changed(method="ce")
     training = Training(digits, control, places)

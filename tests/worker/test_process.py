@@ -97,6 +97,7 @@ def last(folder, kind):
     return until(look)
 
 
+@pytest.mark.slow
 def test_commands_reach_the_training(worker, places):
     folder, pipes = new_run(places, epochs=10_000), worker()
     pipes.start(folder, places)
@@ -118,6 +119,7 @@ def test_commands_reach_the_training(worker, places):
     assert folder.checkpoint_epoch() == folder.status().epoch > 0
 
 
+@pytest.mark.slow
 def test_a_measurement_is_answered_with_speeds_or_a_reason(worker):
     pipes = worker()
     pipes.send(pipe.Measure(config=config(), num_threads=1))
@@ -137,7 +139,8 @@ def test_it_ends_when_nobody_gives_it_a_run(worker):
     assert pipes.close_input() == 0
 
 
-@pytest.mark.parametrize("is_paused", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_paused", [False, True])
 def test_it_saves_and_ends_when_its_server_goes(worker, places, is_paused):
     folder, pipes = new_run(places, epochs=10_000), worker()
     pipes.start(folder, places)

@@ -204,6 +204,7 @@ print(*record(folder, places, Control(), FakeTraining, num_threads=2), sep="|")
 """
 
 
+@pytest.mark.slow
 def test_a_full_disk_fails_the_run_with_that_reason(places, tmp_path):
     folder = new_run(places)
     command = [sys.executable, "-c", NO_SPACE, str(folder.path), str(tmp_path)]

@@ -18,6 +18,8 @@ from app.figures.step.step import (
     plural,
     signed,
 )
+from app.figures.weight_axis import weight_axis_of
+from bikd_core.config import WeightScale
 
 NUM_EXTREMES = 5  # pictures shown at either end of the ranking
 _PICTURES_HEIGHT = 44  # px that the pictures add to a figure
@@ -208,7 +210,11 @@ def window(step: Step) -> Drawing:
         },
         yaxis={"visible": False, "range": [-0.5, 0.5]},
     )
-    if not step.window_closed:
+    if not step.has_hypergradient:
+        sentence = (
+            f"No: one step in {step.outer_every} has a hypergradient, and this is not one of them."
+        )
+    elif not step.window_closed:
         left = k - gathered
         sentence = (
             f"No: {gathered} of k = {k} hypergradients are gathered. {plural(left, 'more step')} "
@@ -239,6 +245,7 @@ def answer(step: Step, kind: Kind) -> Drawing:
     """Return how each picture's weight changed, against its influence on D_val's loss."""
     values = _influence(step)[:, KINDS.index(kind)]
     change = step.change()[:, KINDS.index(kind)]
+    unit = weight_axis_of(step.scale).unit
     x_limit = 1.08 * max(float(np.abs(_influence(step)).max()), 1e-6)
     y_limit = 1.15 * max(float(np.abs(step.change()).max()), 1e-6)
     names = step.names()
@@ -257,7 +264,8 @@ def answer(step: Step, kind: Kind) -> Drawing:
                 "opacity": 0.8,
                 "color": GROUP_COLOURS[group],
             },
-            "hovertemplate": "%{customdata}<br>influence %{x:.3f}, weight %{y:+.4f}<extra></extra>",
+            "hovertemplate": "%{customdata}<br>influence %{x:.3f}, weight %{y:+.4f}"
+            f"{unit}<extra></extra>",
         }
         for group in GROUPS
     ]
@@ -277,11 +285,12 @@ def answer(step: Step, kind: Kind) -> Drawing:
             "zerolinewidth": 2,
             "tickformat": "+.4f",
             "nticks": 6,
+            **({"ticksuffix": unit} if unit else {}),
         },
         shapes=[_followed(-x_limit, y_limit), _followed(x_limit, -y_limit)],
         **legend_on_top(),
     )
-    sentence = _read_answer(kind, values, change)
+    sentence = _read_answer(kind, values, change, step.scale)
     alt = f"Scatter of weight change against influence, by picture. {sentence}"
     return Drawing(ANSWER_QUESTIONS[kind], sentence, alt, data, layout, HEIGHT)
 
@@ -300,12 +309,16 @@ def _followed(x: float, y: float) -> dict[str, Any]:
     }
 
 
-def _read_answer(kind: Kind, values: NDArray[np.float64], change: NDArray[np.float64]) -> str:
+def _read_answer(
+    kind: Kind, values: NDArray[np.float64], change: NDArray[np.float64], scale: WeightScale
+) -> str:
     followed = int(((values * change) < 0).sum())
     words = (
         f"{followed} of {len(values)} weights of the {kind} loss went the way that D_val wants "
         "(shaded)."
     )
+    if scale == "relative":
+        return f"{words} Not all can: their mean stays 1, so if some rise others fall."
     if kind == "hard":
         return words
     return f"{words} Not all can: the weight net cannot tell apart pictures with similar losses."

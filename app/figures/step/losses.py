@@ -14,13 +14,13 @@ from app.figures.drawing import (
     KIND_COLOURS,
     THEME_TEXT,
     Drawing,
+    Kind,
     base_layout,
 )
 from app.figures.step.step import (
     GROUP_SYMBOLS,
     GROUPS,
     HEIGHT,
-    KINDS,
     Step,
     band_axis,
     band_height,
@@ -29,6 +29,7 @@ from app.figures.step.step import (
     plural,
     signed,
 )
+from app.figures.weight_axis import weight_axis_of
 
 LEAST_LOSS, MOST_LOSS = 1e-3, 16.0  # nats, the ends of the loss axis: a smaller one is drawn there
 _ROW_HEIGHT = 25  # px for one class with its pictures
@@ -145,17 +146,21 @@ PULL_QUESTION = "Which losses pull the student?"
 
 
 def pull(step: Step) -> Drawing:
-    """Return how much each class adds to the loss that the student descends, hard and soft."""
-    values = (
-        step.weighted() if step.has_weight_net else step.trace.losses.astype(np.float64)[:, None]
-    ) / step.size
+    """Return how much each class adds to the loss that the student descends, hard and soft.
+
+    Where the two parts are not known, each class has one bar.
+    """
+    is_split = step.has_weight_net and step.can_be_split
+    values = (step.weighted() if is_split else step.trace.losses.astype(np.float64)[:, None]) / (
+        step.size
+    )
     parts = np.array([values[band.members].sum(axis=0) for band in step.bands])  # [bands, 1 or 2]
-    names = KINDS if step.has_weight_net else ("loss",)
+    names = step.kinds if is_split else ("loss",)
     data = [
         {
             "type": "bar",
             "uid": f"pull-{name}",
-            "name": f"w_{name} · {name} loss" if step.has_weight_net else "loss",
+            "name": f"w_{name} · {name} loss" if is_split else "loss",
             "orientation": "h",
             "x": np.round(parts[:, column], 5).tolist(),
             "y": [-row for row in range(len(parts))],
@@ -166,7 +171,7 @@ def pull(step: Step) -> Drawing:
                 "pattern": {"shape": "/" if name == "soft" else "", "solidity": 0.3},
             },
             "hovertemplate": f"%{{customdata}}: %{{x:.4f}} from the {name} loss<extra></extra>"
-            if step.has_weight_net
+            if is_split
             else "%{customdata}: %{x:.4f}<extra></extra>",
         }
         for column, name in enumerate(names)
@@ -181,14 +186,14 @@ def pull(step: Step) -> Drawing:
         },
         yaxis=band_axis(step),
         annotations=row_values([f"{part:.3f}" for part in parts.sum(axis=1)], THEME_TEXT),
-        **(legend_on_top() if step.has_weight_net else {}),
+        **(legend_on_top() if is_split else {}),
     )
-    sentence = _read_pull(step, parts)
+    sentence = _read_pull(step, parts, is_split=is_split)
     alt = f"Bars of what each class adds to the loss, head to tail. {sentence}"
     return Drawing(PULL_QUESTION, sentence, alt, data, layout, band_height(step))
 
 
-def _read_pull(step: Step, parts: NDArray[np.float64]) -> str:
+def _read_pull(step: Step, parts: NDArray[np.float64], *, is_split: bool) -> str:
     total = float(parts.sum())
     of_few = float(
         sum(part.sum() for part, band in zip(parts, step.bands, strict=True) if band.group == "few")
@@ -201,13 +206,22 @@ def _read_pull(step: Step, parts: NDArray[np.float64]) -> str:
             f"{share} of it, with {len(step.members_of('few'))} of {step.size} pictures. Nobody "
             "asks whether that is what balanced data would want."
         )
-    hard, soft = parts.sum(axis=0)
-    means = weights.astype(np.float64).mean(axis=0)
-    return (
-        f"L_tr = {total:.3f}: {hard:.3f} from the hard loss (mean weight {means[0]:.2f}), "
-        f"{soft:.3f} from the soft loss ({means[1]:.2f}). Few-shot classes are {share} of it. "
-        "A copy of the student, θ′, goes one step down; the student itself still waits at θ."
+    axis = weight_axis_of(step.scale)
+    means = [axis.word(mean) for mean in weights.astype(np.float64).mean(axis=0)]
+    then = "A copy of the student, θ′, goes one step down; the student itself still waits at θ."
+    if not is_split:
+        listed = " and ".join(
+            f"{mean} for the {kind} loss" for kind, mean in zip(step.kinds, means, strict=False)
+        )
+        return (
+            f"The loss is {total:.3f}, with a mean weight of {listed}. Few-shot classes are "
+            f"{share} of it. {then}"
+        )
+    listed = ", ".join(
+        f"{part:.3f} from the {kind} loss ({'mean weight ' if kind == 'hard' else ''}{mean})"
+        for kind, part, mean in zip(step.kinds, parts.sum(axis=0), means, strict=False)
     )
+    return f"L_tr = {total:.3f}: {listed}. Few-shot classes are {share} of it. {then}"
 
 
 OUTER_LOSS_QUESTION = "Does D_val like that step?"
@@ -307,7 +321,7 @@ def outer_pull(step: Step) -> Drawing:
             },
             "hovertemplate": f"{kind} losses: %{{x:.4f}}<extra></extra>",
         }
-        for column, kind in enumerate(KINDS)
+        for column, kind in enumerate(step.kinds)
     ]
     layout = base_layout(
         margin={"l": 108, "r": 24, "t": 34, "b": 52},
@@ -330,33 +344,33 @@ def outer_pull(step: Step) -> Drawing:
         },
         **legend_on_top(),
     )
-    sentence = _read_parts(parts)
+    sentence = _read_parts(parts, step.kinds)
     alt = f"Bars of each third's share in the change of the D_val loss. {sentence}"
     return Drawing(OUTER_PULL_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def outer_parts(step: Step) -> NDArray[np.float64]:
-    """Return what `outer_pull` draws, [3, 2]: many, medium, few by hard, soft."""
+    """Return what `outer_pull` draws, [3, 2]: many, medium, few by hard and, if any, soft."""
     weights, influence = step.trace.weights_before, step.trace.influence
     if weights is None or influence is None:
         raise ValueError("a method without a weight net never looks at D_val")
-    each = weights.astype(np.float64) * influence.astype(np.float64) / step.size
+    each = (weights.astype(np.float64) * influence / step.size)[:, : len(step.kinds)]
     return np.array([each[step.members_of(group)].sum(axis=0) for group in GROUPS])
 
 
-def _read_parts(parts: NDArray[np.float64]) -> str:
-    helper = np.unravel_index(int(parts.argmin()), parts.shape)
-    hinder = np.unravel_index(int(parts.argmax()), parts.shape)
+def _read_parts(parts: NDArray[np.float64], kinds: Sequence[Kind]) -> str:
+    helper = divmod(int(parts.argmin()), len(kinds))
+    hinder = divmod(int(parts.argmax()), len(kinds))
     words = "To first order"
     if parts[helper] < 0:
         words += (
-            f" the {KINDS[helper[1]]} losses of {GROUPS[helper[0]]}-shot classes lower the D_val "
+            f" the {kinds[helper[1]]} losses of {GROUPS[helper[0]]}-shot classes lower the D_val "
             f"loss most ({signed(parts[helper], 2)})"
         )
     if parts[hinder] > 0:
         joint = "; the" if parts[helper] < 0 else " the"
         words += (
-            f"{joint} {KINDS[hinder[1]]} losses of {GROUPS[hinder[0]]}-shot classes work against "
+            f"{joint} {kinds[hinder[1]]} losses of {GROUPS[hinder[0]]}-shot classes work against "
             f"it ({signed(parts[hinder], 2)})"
         )
     return f"{words}. Together: {signed(float(parts.sum()), 2)}."

@@ -18,6 +18,7 @@ from app.figures.step.step import (
     legend_on_top,
     signed,
 )
+from app.figures.weight_axis import weight_axis_of
 
 _MAGNIFICATIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _SPREAD = 0.56  # of a band's height, over which its pictures are spread
@@ -41,9 +42,11 @@ def new_weights(step: Step, kind: Kind) -> Drawing:
     """
     column = KINDS.index(kind)
     change = step.change()[:, column]
+    axis = weight_axis_of(step.scale)
     before, after = _weights(step)
     times = magnification(step)
-    drawn = before + times * (after - before)
+    start, moved = _positions(step)
+    drawn = axis.weight_at(start + times * (moved - start))
     places = [
         (int(place), -row + _offset(number, len(band.members)))
         for row, band in enumerate(step.bands)
@@ -57,10 +60,8 @@ def new_weights(step: Step, kind: Kind) -> Drawing:
     layout = base_layout(
         margin={"l": left_margin(step), "r": 72, "t": 34, "b": 52},
         xaxis={
-            "title": {"text": f"w_{kind}, weight of the {kind} loss", "standoff": 8},
-            "range": _range(before, drawn),
-            "nticks": 6,
-            "zeroline": False,
+            "title": {"text": axis.title_of_kind(kind, is_whole=False), "standoff": 8},
+            **axis.zoomed(_range(start, start + times * (moved - start))),
         },
         yaxis=band_axis(step),
         annotations=row_values(_means(step, change), THEME_TEXT),
@@ -69,6 +70,13 @@ def new_weights(step: Step, kind: Kind) -> Drawing:
     sentence = _read(step, kind, after[:, column], change)
     alt = f"Dumbbells from old to new weight, by class, head to tail. {sentence}"
     return Drawing(NEW_WEIGHTS_QUESTIONS[kind], sentence, alt, data, layout, band_height(step))
+
+
+def _positions(step: Step) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return where the old and the new weights lie on their axis, [B, 2]; [B, 1] for one loss."""
+    axis, (before, after) = weight_axis_of(step.scale), _weights(step)
+    columns = len(step.kinds)
+    return axis.position(before[:, :columns]), axis.position(after[:, :columns])
 
 
 def _weights(step: Step) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -80,8 +88,8 @@ def _weights(step: Step) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def magnification(step: Step) -> int:
     """Return how many times enlarged a step's moves are drawn: to at most a tenth of the axis."""
-    before, _ = _weights(step)
-    longest = float(np.abs(step.change()).max())
+    before, after = _positions(step)
+    longest = float(np.abs(after - before).max())
     span = max(float(before.max() - before.min()), 0.01)
     fitting = [times for times in _MAGNIFICATIONS if times * longest <= 0.1 * span]
     return fitting[-1] if fitting and longest > 0 else 1
@@ -147,7 +155,7 @@ def _ends(
             "color": [GROUP_COLOURS[step.groups[place]] for place, _ in places],
         },
         "hovertemplate": f"%{{customdata[0]}}<br>{when.split()[0]}: %{{customdata[1]:.4f}}"
-        "<extra></extra>",
+        f"{weight_axis_of(step.scale).unit}<extra></extra>",
     }
 
 
@@ -160,15 +168,17 @@ def _means(step: Step, change: NDArray[np.float64]) -> list[str]:
 
 
 def _read(step: Step, kind: Kind, after: NDArray[np.float64], change: NDArray[np.float64]) -> str:
+    axis = weight_axis_of(step.scale)
     if not change.any():
-        mean = float(after.mean())
+        mean = axis.word(float(after.mean()), 3)
         return (
-            f"Nobody: the weight net has not moved, so the mean w_{kind} stays {mean:.3f} and the "
+            f"Nobody: the weight net has not moved, so the mean w_{kind} stays {mean} and the "
             "real student steps with the weights that θ′ had."
         )
     members = {group: step.members_of(group) for group in ("many", "few")}
     thirds = ", ".join(
-        f"{signed(float(change[places].mean()), 4)} to {float(after[places].mean()):.3f} on {group}"
+        f"{signed(float(change[places].mean()), 4)}{axis.unit} to "
+        f"{axis.word(float(after[places].mean()), 3)} on {group}"
         for group, places in members.items()
         if len(places)
     )

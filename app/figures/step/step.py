@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.figures.classes import rows_of
 from app.figures.drawing import MAX_CLASSES_SHOWN, Group, Kind
+from bikd_core.config import WeightScale
 from bikd_core.events import RunStarted, StepTrace
 
 GROUPS: tuple[Group, ...] = ("many", "medium", "few")
@@ -41,6 +42,14 @@ class Step:
     inner_steps: int  # k: hypergradients that make one step of the weight net
     original_indices: NDArray[np.integer[Any]]  # [B], as the data set's source numbers them
     meta_loss: str  # what D_val is judged by: hard, soft or mix
+    scale: WeightScale = "sigmoid"
+    kinds: tuple[Kind, ...] = KINDS  # the losses that the method has
+    #: Whether the objective's losses are the trace's own, without a prior; and whether it adds
+    #: them up as they are. Only then can a picture's loss be split by the trace alone.
+    has_plain_losses: bool = True
+    has_unit_coefficients: bool = True
+    outer_every: int = 1  # one step in so many has a hypergradient
+    steps_before: int = 0  # steps of the epochs before the weights begin
 
     @property
     def size(self) -> int:
@@ -52,6 +61,21 @@ class Step:
         return self.trace.weights_before is not None
 
     @property
+    def has_hypergradient(self) -> bool:
+        """Whether D_val was asked in this step."""
+        return self.trace.outer_losses is not None
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether the weight net learns by now."""
+        return self.trace.step > self.steps_before
+
+    @property
+    def can_be_split(self) -> bool:
+        """Whether the hard and the soft part of each picture's loss are known."""
+        return self.has_plain_losses and self.has_unit_coefficients
+
+    @property
     def is_finite(self) -> bool:
         """Whether every number of the step is finite; if not, figures would mislead."""
         arrays = (
@@ -61,7 +85,7 @@ class Step:
             self.trace.weights_after,
             self.trace.ce_teacher,
             self.trace.soft,
-            self.trace.influence,
+            self.trace.influence if self.has_hypergradient else None,
             self.trace.outer_losses,
         )
         return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
@@ -72,11 +96,18 @@ class Step:
 
         An unfinished window goes on in the next epoch, so the step's number is enough.
         """
-        return (self.trace.step - 1) % self.inner_steps + 1
+        if not self.is_learning:
+            return 0
+        gathered = self._num_due(self.trace.step) - self._num_due(self.steps_before)
+        return (gathered - 1) % self.inner_steps + 1
+
+    def _num_due(self, steps: int) -> int:
+        """Return how many of the run's first steps have a hypergradient: the first, and so on."""
+        return -(-steps // self.outer_every)
 
     @property
     def window_closed(self) -> bool:
-        return self.num_gathered == self.inner_steps
+        return self.has_hypergradient and self.num_gathered == self.inner_steps
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
@@ -109,16 +140,21 @@ class Step:
         ]
 
     def weighted(self) -> NDArray[np.float64]:
-        """Return the hard and the soft part of each picture's loss in the virtual step, [B, 2].
+        """Return the parts of each picture's loss in the virtual step, [B, 2] by hard and soft.
+
+        [B, 1] for a method with one loss.
 
         Raises:
             ValueError: The method has no weight net.
         """
         weights, soft = self.trace.weights_before, self.trace.soft
-        if weights is None or soft is None:
+        if weights is None:
             raise ValueError("a method without a weight net has no virtual step")
-        losses = np.stack([self.trace.ce_student, soft], axis=1).astype(np.float64)
-        return weights.astype(np.float64) * losses
+        columns = [self.trace.ce_student]
+        if "soft" in self.kinds and soft is not None:
+            columns.append(soft)
+        losses = np.stack(columns, axis=1).astype(np.float64)
+        return weights[:, : len(columns)].astype(np.float64) * losses
 
     def change(self) -> NDArray[np.float64]:
         """Return the new weights minus the old ones, [B, 2]; raises as `weighted`."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from app.figures.drawing import MAX_CLASSES_SHOWN, Kind
 from app.shared import status
 from app.shared.link import Link
-from bikd_core.config import METHOD_FACTS
+from bikd_core.config import WeightScale
 from bikd_core.data.sources import facts_of
 from bikd_core.events import EpochDone, RunStarted
 from bikd_core.runs import Snapshot
@@ -57,6 +57,18 @@ class Moment:
         epochs = self.snapshot.epochs
         return bool(epochs) and epochs[0].w_hard_per_class is not None
 
+    @property
+    def scale(self) -> WeightScale:
+        """The scale of the method's weights."""
+        return scale_of(self.snapshot)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The losses that the method weighs; empty until an epoch is done."""
+        if not self.has_weights:
+            return ()
+        return ("hard",) if self.snapshot.epochs[0].w_soft_per_class is None else ("hard", "soft")
+
     def has_weights_of(self, kind: Kind) -> bool:
         """Return whether the method weighs that loss."""
         means = self.epoch.w_hard_per_class if kind == "hard" else self.epoch.w_soft_per_class
@@ -67,11 +79,17 @@ class Moment:
         return self.link if isinstance(self.link, kind) else kind()
 
 
+def scale_of(snapshot: Snapshot) -> WeightScale:
+    """Return the scale of a run's weights: sigmoid where its method has no choice of it."""
+    scale: WeightScale = getattr(snapshot.config.method, "weight_scale", "sigmoid")
+    return scale
+
+
 def why_no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
     """Return why figures of the weights are empty."""
     method = status.method_of(snapshot)
-    if kind == "soft" and METHOD_FACTS[snapshot.config.method.method].has_weight_net:
-        return f"{method} has no teacher, so there is no soft loss to weigh."
+    if kind == "soft" and snapshot.config.method.facts.has_weight_net:
+        return f"Without a teacher there is no soft loss to weigh ({method})."
     return (
         f"{method} has no weight net, so there are no weights: start a run with BiKD to see them."
     )

@@ -5,6 +5,7 @@ Steps are recorded while somebody steps (`StepTrace`); looking back never undoes
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,14 +19,14 @@ from app.components import live_plot, stepper
 from app.components.stepper import Place, place_of
 from app.figures.drawing import Drawing, empty
 from app.figures.step import Step
-from app.lab.views.moment import Moment
-from app.lab.views.phases import PHASES, PLAIN_PHASES, BatchPictures, Phase, StepFigure
+from app.lab.views.moment import Moment, scale_of
+from app.lab.views.phases import PLAIN_PHASES, BatchPictures, Phase, StepFigure, bilevel_phases
 from app.lab.views.view import View
 from app.shared import access, engine, status
 from app.shared.engine import attempt
 from app.shared.link import Link
+from app.shared.markdown import plain
 from app.shared.session import session
-from bikd_core.config import METHOD_FACTS
 from bikd_core.data.pictures import PicturesUnavailable, load_pictures
 from bikd_core.runs import Snapshot, StoreError
 
@@ -68,7 +69,7 @@ class _OneStep(View):
     def show_pair(self, first: Moment, second: Moment) -> None:
         """Draw the two runs one above the other: the figures need the page's whole width."""
         for side, moment in zip("AB", (first, second), strict=True):
-            st.markdown(f"##### {side} · {moment.snapshot.name}")
+            st.markdown(f"##### {side} · {plain(moment.snapshot.name)}")
             self._show(moment, side)
 
     def _show(self, moment: Moment, side: str = "") -> None:
@@ -94,7 +95,8 @@ def _walk(moment: Moment, start: Place, side: str) -> None:
     snapshot = moment.snapshot
     files = snapshot.folder.traces()
     steps = {number: int(path.stem.split("-")[0]) for number, path in files.items()}
-    phases = PHASES if _has_weight_net(snapshot) else PLAIN_PHASES
+    method = snapshot.config.method
+    phases = bilevel_phases(method) if _has_weight_net(snapshot) else PLAIN_PHASES
     newest = _newest(steps, moment.chosen, done=len(snapshot.epochs))
     place = stepper(
         key=_key(snapshot.run_id),
@@ -131,7 +133,7 @@ def _ask(run_id: str, level: Literal["inner", "outer"]) -> None:
 
 def _has_weight_net(snapshot: Snapshot) -> bool:
     if snapshot.resolved is None:  # not begun yet: what its method will have
-        return METHOD_FACTS[snapshot.config.method.method].has_weight_net
+        return snapshot.config.method.facts.has_weight_net
     return snapshot.resolved.estimator != ""
 
 
@@ -162,6 +164,8 @@ def _figures(snapshot: Snapshot, phase: Phase, number: int, file: Path | None, s
     pictures, complaint = _pictures(snapshot, step)
     for row in phase.rows:
         kept = [figure for figure in row if figure.is_worth_drawing(step)]
+        if not kept and not step.has_hypergradient and row is phase.rows[0]:
+            draw(empty(row[0].question, _why_no_hypergradient(step)), key=f"figure_step_why{side}")
         for figure, column in zip(kept, st.columns(max(len(kept), 1), gap="medium"), strict=False):
             drawing = _drawing(
                 snapshot.run_id,
@@ -206,7 +210,9 @@ def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Ste
     """
     trace, panel = _snapshot.folder.trace(number), _snapshot.folder.panel()
     assert _snapshot.resolved is not None  # training begins with it
-    controls = _snapshot.config.flat()
+    controls, method = _snapshot.config.flat(), _snapshot.config.method
+    over = getattr(method, "over", "ce")  # Meta-Weight-Net's, the other one with a weight net
+    is_shifted = "none" not in {controls["prior"], controls["class_shifts"]}
     return Step(
         trace,
         panel.labels[trace.rows],
@@ -214,6 +220,35 @@ def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Ste
         controls["inner_steps"],
         panel.original_indices[trace.rows],
         controls["meta_loss"],
+        scale=scale_of(_snapshot),
+        kinds=("hard", "soft") if method.facts.needs_teacher else ("hard",),
+        has_plain_losses=over in {"ce", "ce_kd"} and not is_shifted,
+        has_unit_coefficients=over == "ce_kd" or not method.facts.needs_teacher,
+        outer_every=getattr(method, "outer_every", 1),
+        steps_before=_steps_before_the_weights(_snapshot),
+    )
+
+
+def _steps_before_the_weights(snapshot: Snapshot) -> int:
+    """Return the steps of the epochs in which the weight net does not learn yet."""
+    method, planned = snapshot.config.method, snapshot.config.training.epochs
+    if scale_of(snapshot) == "relative":
+        first = math.floor(getattr(method, "outer_from", 0.0) * planned + 1e-9)
+    else:
+        first = getattr(method, "warm_up", 0)
+    done = snapshot.epochs[: min(first, len(snapshot.epochs))]
+    return done[-1].step if done else 0
+
+
+def _why_no_hypergradient(step: Step) -> str:
+    if step.trace.step <= step.steps_before:
+        return (
+            "The weights begin later in this run: until then each weight is 1, D_val is not asked "
+            "and the student descends the objective alone."
+        )
+    return (
+        f"One step in {step.outer_every} has a hypergradient, and step {step.trace.step} is not "
+        "one of them: D_val was not asked, and the weight net did not move."
     )
 
 

@@ -21,6 +21,7 @@ from app.figures.step.losses import (
 )
 from app.figures.step.new_weights import NEW_WEIGHTS_QUESTIONS
 from app.lab.views.images.encoding import row_of_pictures
+from bikd_core.config import MethodConfig
 
 _PICTURES_A_ROW = 12  # in the batch's figure
 
@@ -34,6 +35,18 @@ class StepFigure(NamedTuple):
     question: str
     draw: Callable[[Step, BatchPictures], Drawing]
     is_worth_drawing: Callable[[Step], bool] = lambda step: True
+
+
+def _asks_d_val(step: Step, kind: Kind = "hard") -> bool:
+    return step.has_hypergradient and kind in step.kinds
+
+
+def _weighs(step: Step, kind: Kind) -> bool:
+    return kind in step.kinds
+
+
+def _has_moved(step: Step, kind: Kind) -> bool:
+    return step.window_closed and kind in step.kinds
 
 
 class Phase(NamedTuple):
@@ -74,32 +87,49 @@ def _without_pictures(
 BATCH = StepFigure("batch", BATCH_QUESTION, _batch)
 PULL = StepFigure("pull", PULL_QUESTION, partial(_without_pictures, figures.pull))
 OUTER_LOSS = StepFigure(
-    "outer_loss", OUTER_LOSS_QUESTION, partial(_without_pictures, figures.outer_loss)
+    "outer_loss",
+    OUTER_LOSS_QUESTION,
+    partial(_without_pictures, figures.outer_loss),
+    _asks_d_val,
 )
 OUTER_PULL = StepFigure(
-    "outer_pull", OUTER_PULL_QUESTION, partial(_without_pictures, figures.outer_pull)
+    "outer_pull",
+    OUTER_PULL_QUESTION,
+    partial(_without_pictures, figures.outer_pull),
+    lambda step: step.has_hypergradient and step.has_unit_coefficients,
 )
 INFLUENCE = tuple(
-    StepFigure(f"influence_{kind}", question, partial(_influence, kind=kind))
+    StepFigure(
+        f"influence_{kind}",
+        question,
+        partial(_influence, kind=kind),
+        partial(_asks_d_val, kind=kind),
+    )
     for kind, question in INFLUENCE_QUESTIONS.items()
 )
 WINDOW = StepFigure(
     "window",
     WINDOW_QUESTION,
     partial(_without_pictures, figures.window),
-    lambda step: step.inner_steps > 1,  # a window of one is full at each step
+    # A window of one is full at each step.
+    lambda step: step.inner_steps > 1 and step.has_hypergradient and step.is_learning,
 )
 ANSWER = tuple(
     StepFigure(
         f"answer_{kind}",
         question,
         partial(_without_pictures, figures.answer, kind=kind),
-        lambda step: step.window_closed,  # a net that has not moved has no answer to show
+        partial(_has_moved, kind=kind),  # a net that has not moved has no answer to show
     )
     for kind, question in ANSWER_QUESTIONS.items()
 )
 NEW_WEIGHTS = tuple(
-    StepFigure(f"new_{kind}", question, partial(_without_pictures, figures.new_weights, kind=kind))
+    StepFigure(
+        f"new_{kind}",
+        question,
+        partial(_without_pictures, figures.new_weights, kind=kind),
+        partial(_weighs, kind=kind),
+    )
     for kind, question in NEW_WEIGHTS_QUESTIONS.items()
 )
 
@@ -157,6 +187,38 @@ PHASES = (
         (NEW_WEIGHTS,),
     ),
 )
+_CE_STUDENT, _CE_TEACHER = r"\mathrm{CE}(z_i, y_i)", r"\mathrm{CE}(t_i, y_i)"
+_MEAN_LOSS = r"\tfrac{1}{B} \sum_i \sum_j c_{ij}\, s_{ij}\, l_{ij}"  # of any objective
+_NEW_LOSS = _MEAN_LOSS.replace("s_{ij}", r"s^{new}_{ij}")
+
+
+def bilevel_phases(method: MethodConfig) -> tuple[Phase, ...]:
+    """Return the phases of a method with a weight net, as it is configured."""
+    has_teacher = method.facts.needs_teacher
+    is_relative = getattr(method, "weight_scale", "sigmoid") == "relative"
+    if has_teacher and not is_relative and getattr(method, "over", "ce_kd") == "ce_kd":
+        return PHASES
+    batch, virtual, *others, last = PHASES
+    seen = "two losses: the student's and the teacher's" if has_teacher else "the student's loss"
+    words = f"The student θ meets a long-tailed batch. The weight net V sees {seen}."
+    inputs = f"{_CE_STUDENT},\\ {_CE_TEACHER}" if has_teacher else _CE_STUDENT
+    if is_relative:
+        words += " Its answers r are divided by their mean: 1 is the objective's own weight."
+        formula = r"s_{ij} = r_{ij} / \bar r_j, \quad r_i = V_\varphi\big(" + inputs + r"\big)"
+    else:
+        formula = r"s_i = V_\varphi\big(" + inputs + r"\big)"
+    return (
+        batch._replace(words=words, formula=formula),
+        virtual._replace(
+            formula=r"\theta' = \theta - \eta \nabla_\theta L_{tr}, \quad L_{tr} = " + _MEAN_LOSS
+        ),
+        *others,
+        last._replace(
+            formula=r"\theta \leftarrow \mathrm{SGD}\big(\nabla_\theta " + _NEW_LOSS + r"\big)"
+        ),
+    )
+
+
 _PLAIN_WORDS = (
     "{method} has no weight net, so there is no virtual student, no look at D_val and no "
     "influence. A step is a batch, then the real step."

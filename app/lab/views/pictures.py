@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 from pydantic import Field
 
@@ -33,7 +35,7 @@ class _Pictures(View):
         """Draw the gallery, and beside it the picture looked at or a figure to click on."""
         selected = selected_in(moment.snapshot.run_id)
         selection = selected.selection if selected else None
-        order = self._controls(selection, has_weights=moment.has_weights)
+        order = self._controls(selection, moment.kinds)
         looked_at = session().picture
         left, right = st.columns(one_picture.WIDTHS, gap="medium")
         with left:
@@ -50,12 +52,12 @@ class _Pictures(View):
         selected = selected_in(first.snapshot.run_id)
         order = self._controls(
             selected.selection if selected else None,
-            has_weights=first.has_weights or second.has_weights,
+            max(first.kinds, second.kinds, key=len),
         )
         looked_at = session().picture
         columns = st.columns(2, gap="medium")
         for side, moment, column in zip("AB", (first, second), columns, strict=True):
-            shown = gallery_at(moment, order if moment.has_weights else "loss", None)
+            shown = gallery_at(moment, order if order in moment.kinds else "loss", None)
             with column:
                 gallery(
                     shown._replace(title=f"{side} · {shown.title}"),
@@ -66,12 +68,12 @@ class _Pictures(View):
                 if looked_at is not None:
                     one_picture.show_words(moment, looked_at, side)
 
-    def _controls(self, selection: Selection | None, *, has_weights: bool) -> Order:
+    def _controls(self, selection: Selection | None, kinds: Sequence[Kind]) -> Order:
         """Draw the choice of the order, and the buttons that undo a selection; return the order."""
         with st.container(
             key="gallery_controls", horizontal=True, vertical_alignment="center", gap="small"
         ):
-            if has_weights:
+            if len(kinds) > 1:
                 self._order()
             st.button(
                 "Clear selection",
@@ -94,7 +96,9 @@ class _Pictures(View):
                 else "Click on a picture, or on a class or bin beside it.",
                 width="content",
             )
-        return self.choices(PicturesLink).order if has_weights else "loss"
+        if len(kinds) > 1:
+            return self.choices(PicturesLink).order
+        return "hard" if kinds else "loss"
 
     def _order(self) -> None:
         show_value(_KEY, self.choices(PicturesLink).order)

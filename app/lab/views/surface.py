@@ -38,10 +38,27 @@ def _surface(moment: Moment, kind: Kind) -> Drawing:
         frame, panel = folder.frame(moment.chosen), folder.panel()
     except StoreError as error:
         return empty(question, str(error), surface.HEIGHT)
-    if frame.surface is None or frame.ce_teacher is None:
+    axes, note = moment.choices(SurfaceLink).axes, _note(moment.snapshot)
+    if frame.surface is None or (frame.ce_teacher is None and frame.weights is None):
         return empty(question, "This run kept no surface for this epoch.", surface.HEIGHT)
-    axes = moment.choices(SurfaceLink).axes
-    return figures.response_surface(frame, panel, moment.started, kind, axes)
+    if frame.ce_teacher is None:
+        return figures.response_curve(frame, panel, moment.started, axes, moment.scale, note)
+    return figures.response_surface(frame, panel, moment.started, kind, axes, moment.scale, note)
+
+
+def _note(snapshot: Snapshot) -> str:
+    """Return what has to be said about the net's inputs; "" where they are the losses drawn."""
+    method = snapshot.config.method
+    inputs = getattr(method, "weight_net_inputs", "plain")
+    is_published = getattr(method, "over", "ce_kd") == "ce_kd" and (
+        getattr(method, "prior", "none") == "none"
+    )
+    if inputs == "plain" or (is_published and getattr(method, "class_shifts", "none") == "none"):
+        return ""
+    return (
+        "Where the hard loss has a class prior, the net sees the student's loss with it; the "
+        "points stand at the plain loss."
+    )
 
 
 def _select_image(moment: Moment, point: Point) -> Selection | None:

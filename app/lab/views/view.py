@@ -27,11 +27,15 @@ class Figure:
     question: str
     draw: Callable[[Moment], Drawing]  # from a moment that has begun
     select: Callable[[Moment, Point], Selection | None] | None = None  # by a click on it
+    #: Whether a run has anything to show in it; if not, not even its place is drawn.
+    is_worth_drawing: Callable[[Moment], bool] = lambda moment: True
 
     def at(self, moment: Moment) -> Drawing:
         """Return the drawing; before the first epoch an empty one, in the same place."""
         if not moment.has_begun:
             return empty(self.question, moment.why_nothing)
+        if not self.is_worth_drawing(moment):  # but it is in the run beside it
+            return empty(self.question, "This run has nothing to draw here.")
         return _drawn(
             moment.snapshot.run_id,
             moment.snapshot.version,
@@ -87,9 +91,11 @@ class View:
         """Draw the view; under the figures, the pictures of what was clicked on."""
         row_of_strip = self._row_of_strip(moment.snapshot.run_id)
         for number, row in enumerate(self.rows):
-            for figure, column in zip(row, st.columns(len(row), gap="medium"), strict=True):
-                with column:
-                    show_figure(figure, moment)
+            kept = [figure for figure in row if figure.is_worth_drawing(moment)]
+            if kept:
+                for figure, column in zip(kept, st.columns(len(kept), gap="medium"), strict=True):
+                    with column:
+                        show_figure(figure, moment)
             with st.container():  # always drawn: what comes after it keeps its place
                 if number == row_of_strip:
                     show_strip(moment, self.name)
@@ -98,6 +104,8 @@ class View:
         """Draw the view of run A and of run B side by side, each figure on the same axes."""
         for row in self.rows:
             for figure in row:
+                if not any(figure.is_worth_drawing(moment) for moment in (first, second)):
+                    continue
                 drawings = figures.on_same_axes(figure.at(first), figure.at(second))
                 columns = st.columns(2, gap="medium")
                 for side, drawing, moment, column in zip(

@@ -48,19 +48,26 @@ def _distribution(moment: Moment, kind: Kind) -> Drawing:
     if histograms is None:
         return empty(question, "This run kept no weight histograms for this epoch.")
     return figures.weight_distribution(
-        histograms, moment.epoch, moment.started, kind, by_class=moment.by_class
+        histograms,
+        moment.epoch,
+        moment.started,
+        kind,
+        by_class=moment.by_class,
+        scale=moment.scale,
     )
 
 
 def _select_bin(moment: Moment, point: Point, kind: Kind) -> Selection | None:
-    return selection.from_weights(point, moment.started, kind, by_class=moment.by_class)
+    return selection.from_weights(
+        point, moment.started, kind, by_class=moment.by_class, scale=moment.scale
+    )
 
 
 def _mean_weights(moment: Moment) -> Drawing:
     if not moment.has_weights:
         return empty(MEAN_WEIGHTS_QUESTION, why_no_weights(moment.snapshot))
     return figures.mean_weights(
-        moment.snapshot.epochs, moment.started, moment.chosen, moment.planned
+        moment.snapshot.epochs, moment.started, moment.chosen, moment.planned, moment.scale
     )
 
 
@@ -74,13 +81,15 @@ def _over_time(moment: Moment) -> Drawing:
         labels, words = groups[over], f"{over}-class"
     else:
         labels, words = (int(over),), f"class {moment.started.class_names[int(over)]}"
-    counts = weight_counts(moment.snapshot, labels)
-    return figures.weights_over_time(counts, words, moment.chosen, moment.planned)
+    counts = weight_counts(moment.snapshot, labels)[:, : len(moment.kinds)]
+    return figures.weights_over_time(counts, words, moment.chosen, moment.planned, moment.scale)
 
 
 def _select_over_time(moment: Moment, point: Point) -> Selection | None:
     done = len(moment.snapshot.epochs)
-    return selection.from_weights_over_time(point, moment.started, _over(moment), done)
+    return selection.from_weights_over_time(
+        point, moment.started, _over(moment), done, moment.scale
+    )
 
 
 def _over(moment: Moment) -> str:

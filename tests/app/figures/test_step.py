@@ -284,3 +284,79 @@ def test_a_step_with_a_loss_that_is_no_number_is_known_as_such():
 def test_what_a_method_without_weight_net_lacks_is_not_drawn(draw):
     with pytest.raises(ValueError, match="without a weight net"):
         draw(step_of(PLAIN))
+
+
+RELATIVE = {
+    "weights_before": np.array([[1.0, 0.5]] * 3 + [[2.0, 1.0]] * 3, np.float32),
+    "weights_after": np.array([[1.01, 0.5]] * 3 + [[2.0, 1.0]] * 3, np.float32),
+}
+
+
+def relative_step(trace=None, **facts):
+    step = step_of(**(RELATIVE | (trace or {})))
+    return dataclasses.replace(step, scale="relative", **facts)
+
+
+def test_relative_weights_stand_on_a_log_axis_where_equal_ratios_are_equal_moves():
+    drawing = figures.new_weights(relative_step(), "hard")
+    assert drawing.layout["xaxis"]["type"] == "log"
+    ends = traces(drawing)
+    times = int(ends["after"]["name"].split("× ")[1].rstrip(")"))
+    moved = np.log(np.array(ends["after"]["x"]) / np.array(ends["before"]["x"]))
+    assert moved[:3] == pytest.approx([times * np.log(1.01)] * 3, rel=1e-3)
+    low, high = 10 ** np.array(drawing.layout["xaxis"]["range"])
+    assert low < 0.5 < max(ends["after"]["x"]) < high
+    assert drawing.sentence.startswith("Mean w_hard: +0.0100× to 1.01× on many")
+    assert "their mean stays 1" in figures.answer(relative_step(), "hard").sentence
+
+
+def test_losses_that_are_not_the_traces_own_are_not_split():
+    drawing = figures.pull(relative_step(has_plain_losses=False))
+    [bars] = drawing.data
+    assert sum(bars["x"]) == pytest.approx(TRACE.losses.mean())
+    assert drawing.sentence.startswith(
+        "The loss is 0.300, with a mean weight of 1.5× for the hard loss and 0.75× for the soft "
+        "loss."
+    )
+
+
+def test_a_method_with_one_loss_has_no_soft_part():
+    weights = RELATIVE["weights_before"] * (1, 0)
+    alone = {"soft": None, "ce_teacher": None, "weights_before": weights, "weights_after": weights}
+    step = relative_step(alone, kinds=("hard",))
+    [bars] = figures.pull(step).data
+    assert sum(bars["x"]) == pytest.approx((weights[:, 0] * TRACE.ce_student).mean(), abs=1e-4)
+    assert outer_parts(step).shape == (3, 1)
+    for drawing in (
+        figures.pull(step),
+        figures.outer_pull(step),
+        figures.new_weights(step, "hard"),
+    ):
+        json.dumps(drawing._asdict(), allow_nan=False)
+        assert "soft" not in drawing.sentence
+
+
+def test_a_step_without_a_hypergradient_is_finite_and_moves_nothing():
+    step = step_of(outer_losses=None, influence=np.full((6, 2), np.nan, np.float32))
+    assert step.is_finite
+    assert not step.has_hypergradient
+    assert not step.window_closed
+    assert step_of(influence=np.full((6, 2), np.nan, np.float32)).is_finite is False
+
+
+@pytest.mark.parametrize(
+    ("step", "every", "before", "gathered"),
+    [(1, 2, 0, 1), (3, 2, 0, 2), (5, 2, 0, 3), (7, 2, 0, 1), (7, 2, 4, 2), (7, 1, 5, 2)],
+)
+def test_the_window_counts_only_steps_with_a_hypergradient_since_the_weights_began(
+    step, every, before, gathered
+):
+    made = dataclasses.replace(
+        step_of(inner_steps=3, step=step), outer_every=every, steps_before=before
+    )
+    assert made.num_gathered == gathered
+
+
+def test_before_the_weights_begin_nothing_is_gathered():
+    made = dataclasses.replace(step_of(inner_steps=3, step=7), steps_before=7)
+    assert (made.num_gathered, made.window_closed) == (0, False)

@@ -1,5 +1,6 @@
 """The response surfaces by value."""
 
+import dataclasses
 import json
 from typing import ClassVar
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 
 from app import figures
-from app.figures.surface import LOG_FROM, MAX_IMAGES, drawn_images, judge, surface_at
+from app.figures.surface import LOG_FROM, MAX_IMAGES, drawn_images, surface_at
+from app.figures.weight_health import judge
 from bikd_core.config import RunConfig
 from bikd_core.events import SURFACE_AXIS
 from tests import made_up
+from tests.app.shown import unpacked
 from tests.made_up import started
 
 
@@ -194,3 +197,54 @@ def test_figures_are_strict_json_with_unique_trace_names_that_are_css_classes(da
     assert len(set(uids)) == len(uids)
     assert all(uid.replace("-", "").isalnum() for uid in uids)
     assert drawing.sentence in drawing.alt
+
+
+class TestRelative:
+    """Weights as multiples of the objective's own."""
+
+    def drawn(self, kind="hard", weights=None, **options):
+        config = RunConfig.from_flat({"over": "prior_kd", "weight_scale": "relative"})
+        frame, panel = frame_of(
+            config, lambda teacher, student: np.exp(8 * slope(teacher, student) - 4)
+        )
+        if weights is not None:
+            frame = dataclasses.replace(frame, weights=weights.astype(np.float16))
+        begun = started(config)
+        return frame, figures.response_surface(
+            frame, panel, begun, kind, scale="relative", **options
+        )
+
+    def test_the_map_is_a_logarithm_with_the_colours_even_around_1(self):
+        frame, drawing = self.drawn()
+        heat = drawing.data[0]
+        within = np.clip(frame.surface[0].astype(float), 20 ** (-32.5 / 31), 20 ** (31.5 / 31))
+        z = unpacked(heat["z"])[1:, 1:] / 1000
+        assert z == pytest.approx(np.log10(within), abs=6e-4)
+        assert heat["zmin"] == -heat["zmax"] == pytest.approx(-1000 * np.log10(20), abs=0.5)
+        assert heat["colorbar"]["ticktext"] == ["≤ 1/20×", "1/5×", "1×", "5×", "≥ 20×"]
+        shown = np.array(heat["customdata"])[1:, 1:]
+        assert shown == pytest.approx(frame.surface[0].astype(float), rel=0.06)
+
+    def test_the_line_at_1_is_drawn(self):
+        own = next(trace for trace in self.drawn()[1].data if trace["uid"] == "own-weight")
+        assert (own["contours"]["start"], own["contours"]["end"]) == (0, 0)
+
+    def test_the_light_reads_the_weights_that_the_images_had(self):
+        num = len(made_up.labels_of(RunConfig()))
+        weights = np.stack([np.ones(num), np.geomspace(0.1, 10, num)], axis=1)
+        flat, alive = (self.drawn(kind, weights)[1] for kind in ("hard", "soft"))
+        assert "flat · 1× to 1×" in flat.layout["annotations"][0]["text"].replace("</b>", "")
+        assert "w_soft runs from 0.13× to 7.9× the objective's own weight" in alive.sentence
+
+    def test_a_note_about_the_inputs_ends_the_sentence(self):
+        drawing = self.drawn(note="The points stand elsewhere.")[1]
+        assert drawing.sentence.endswith(" The points stand elsewhere.")
+        json.dumps(drawing._asdict(), allow_nan=False)
+
+    @pytest.mark.parametrize("axes", ["log", "linear"])
+    def test_two_of_them_with_many_images_are_small_enough_to_poll(self, axes):
+        config = RunConfig.from_flat({"dataset": "cifar100", "weight_scale": "relative"})
+        frame, panel = frame_of(config, lambda teacher, student: np.exp(slope(teacher, student)))
+        begun = started(config)
+        drawing = figures.response_surface(frame, panel, begun, "hard", axes, "relative")
+        assert len(json.dumps(drawing._asdict())) < 50_000

@@ -72,3 +72,14 @@ def test_the_summary_says_what_was_chosen_at_start(tmp_path):
     )
     words = status.summary(dataclasses.replace(snapshot, resolved=chosen))
     assert words.endswith("cpu, bfloat16, channels last, finite difference, teacher compiled")
+
+
+def test_bikd_over_another_objective_is_named_by_it(tmp_path):
+    snapshot = snapshot_of(tmp_path, over="prior_kd", weight_scale="relative")
+    title = "BiKD over Prior-shifted KD, relative weights"
+    assert status.method_of(snapshot) == title
+    assert f" · {title}, k = 1, meta hard · " in status.summary(snapshot)
+
+
+def test_bikd_as_published_is_bikd(tmp_path):
+    assert status.method_of(snapshot_of(tmp_path)) == "BiKD"

@@ -3,7 +3,9 @@
 import shutil
 
 from bikd_core.places import ASSETS
+from bikd_core.runs.shelf import StoredTeachers
 from tests.app.shown import drawings, words
+from tests.fake_training import until
 from tests.made_up import make_run
 
 SHIPPED = "digits-digits_cnn_l-803da1"
@@ -70,7 +72,11 @@ def test_a_teacher_that_a_waiting_run_needs_stays(open_page, manager):
     assert "needs teacher 'mine': stop it first" in page.warning[0].value
 
 
-def test_training_one_is_an_ordinary_run_of_cross_entropy(open_page, manager):
+def test_training_one_is_an_ordinary_run_of_cross_entropy(open_page, manager, monkeypatch):
+    stored = []  # what a process of its own would store
+    monkeypatch.setattr(
+        StoredTeachers, "_create", lambda shelf, request: stored.append(request["name"])
+    )
     page = open_page("teachers", epochs="3", seed="4")
     page.text_input(key="name_train").set_value("fresh").run()
     page.button(key="train").click().run()
@@ -79,6 +85,8 @@ def test_training_one_is_an_ordinary_run_of_cross_entropy(open_page, manager):
     assert config.method.method == "ce"
     assert config.models.student == "digits_cnn_l"
     assert config.training.seed == 4
+    until(lambda: stored)
+    assert stored == ["fresh"]
 
 
 def test_a_name_that_is_taken_or_no_name_is_refused(open_page, manager):

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from app.components import Gallery, Picture
 from app.figures.drawing import GROUP_COLOURS
+from app.figures.weight_axis import weight_axis_of
 from app.lab.views.images.encoding import data_uris
 from app.lab.views.images.selection import Selection, in_words
 from app.lab.views.images.values import COLUMNS, ImagesAt, Values, images_at
-from app.lab.views.moment import Moment
+from app.lab.views.moment import Moment, scale_of
 from app.shared import engine, status
 from bikd_core.data.pictures import PicturesUnavailable
 from bikd_core.runs import Snapshot, StoreError
@@ -153,6 +154,7 @@ def pictures_of(
         uris, complaint = [""] * len(rows), str(error)
     groups, column = images.groups(), column_of(order)
     values = images.values[rows, COLUMNS.index(column)].astype(np.float64).tolist()
+    axis = weight_axis_of("sigmoid" if order == "loss" else scale_of(images.snapshot))
     shown = "loss" if order == "loss" else column
     names = images.started.class_names
     taken = images.values[rows, COLUMNS.index("taken_for")].tolist()
@@ -165,9 +167,9 @@ def pictures_of(
             Picture(
                 id=index,
                 image=uri,
-                alt=f"{in_words(name)}, {shown} {value:.2f}{belief}",
+                alt=f"{in_words(name)}, {shown} {axis.word(value)}{belief}",
                 name=name,
-                value=f"{value:.2f}",
+                value=axis.short_word(value),
                 group=group,
                 colour=GROUP_COLOURS[group],
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -18,20 +18,16 @@ from app.figures.picture import (
     PICTURE_LOSSES_QUESTION,
     PICTURE_WEIGHTS_QUESTION,
 )
+from app.figures.weight_axis import weight_axis_of
 from app.lab.views.images.contents import NO_BELIEFS, pictures_of
 from app.lab.views.images.selection import in_words
-from app.lab.views.images.values import COLUMNS, History, ImagesAt, history, images_at
+from app.lab.views.images.values import COLUMNS, KINDS, History, ImagesAt, history, images_at
 from app.lab.views.moment import Moment
 from bikd_core.data.sources import facts_of
-from bikd_core.runs import Snapshot, StoreError
+from bikd_core.runs import StoreError
 
 WIDTHS = (0.46, 0.54)  # of the two columns
-_VALUES = {
-    "w_hard": "w_hard",
-    "w_soft": "w_soft",
-    "ce_student": "student's loss",
-    "ce_teacher": "teacher's loss",
-}
+_LOSSES = {"ce_student": "student's loss", "ce_teacher": "teacher's loss"}
 _WHOSE: tuple[Literal["student", "teacher"], ...] = ("student", "teacher")
 
 
@@ -56,11 +52,11 @@ def show(moment: Moment, index: int, beside: Any) -> None:
         return
     snapshot = moment.snapshot
     drawings = _drawings(
-        snapshot.run_id, snapshot.version, moment.chosen, row, _snapshot=snapshot, _images=images
+        snapshot.run_id, snapshot.version, moment.chosen, row, _moment=moment, _images=images
     )
     draw = partial(live_plot, keep_zoom_of=f"{snapshot.run_id} {index}")
     with beside:
-        _portrait(images, row, key="portrait")
+        _portrait(moment, images, row, key="portrait")
         draw(drawings.weights, key="figure_picture_weights")
     left, right = st.columns(WIDTHS, gap="medium")
     with left:
@@ -76,7 +72,7 @@ def show_words(moment: Moment, index: int, side: str) -> None:
     if isinstance(images, str) or row is None:
         st.info(_not_among(index))
         return
-    _portrait(images, row, key=f"portrait_{side}")
+    _portrait(moment, images, row, key=f"portrait_{side}")
 
 
 def _images(moment: Moment) -> ImagesAt | str:
@@ -98,26 +94,39 @@ def _row_of(images: ImagesAt, index: int) -> int | None:
     return int(found[0]) if len(found) else None
 
 
-def _portrait(images: ImagesAt, row: int, *, key: str) -> None:
+def _portrait(moment: Moment, images: ImagesAt, row: int, *, key: str) -> None:
     [picture], _ = pictures_of(images, [row], "loss", is_exact=True)
-    portrait(picture, _lines(images, row), key=key)
+    portrait(picture, _lines(moment, images, row), key=key)
 
 
-def _lines(images: ImagesAt, row: int) -> list[str]:
+def _lines(moment: Moment, images: ImagesAt, row: int) -> list[str]:
     """Return the heading and the lines beside a picture: what it is, what it has at this epoch."""
     name = in_words(images.name_of(row))
     count = images.started.class_counts[int(images.panel.labels[row])]
     now = dict(zip(COLUMNS, images.values[row].tolist(), strict=True))
-    words = [
-        f"{word} {now[column]:.2f}" for column, word in _VALUES.items() if not np.isnan(now[column])
-    ]
+    axis = weight_axis_of(moment.scale)
+    words = [f"w_{kind} {axis.word(now[f'w_{kind}'])}" for kind in moment.kinds]
+    words += [f"{word} {now[name]:.2f}" for name, word in _LOSSES.items() if now[name] >= 0]
     title = facts_of(images.snapshot.config.data.dataset).title
     return [
         f"{name[0].upper()}{name[1:]}, one of {count:,} training pictures",
         f"No. {images.panel.original_indices[row]} of {title}",
         f"Epoch {images.epoch}: {' · '.join(words)}",
+        *_in_the_objective(moment, now),
         *_beliefs(images, row),
     ]
+
+
+def _in_the_objective(moment: Moment, now: Mapping[str, float]) -> list[str]:
+    """Return what relative weights of a picture mean, in one line; none for other weights."""
+    if moment.scale == "sigmoid":
+        return []
+    axis = weight_axis_of(moment.scale)
+    counts = [axis.word(now[f"w_{kind}"]) for kind in moment.kinds]
+    words = f"hard loss counts {counts[0]}"
+    if len(counts) > 1:
+        words += f" and its soft loss {counts[1]}"
+    return [f"Its {words} as much as the objective gives it"]
 
 
 def _beliefs(images: ImagesAt, row: int) -> list[str]:
@@ -142,11 +151,11 @@ def _beliefs(images: ImagesAt, row: int) -> list[str]:
 
 @st.cache_resource(max_entries=200, show_spinner=False)
 def _drawings(
-    run_id: str, version: int, chosen: int, row: int, *, _snapshot: Snapshot, _images: ImagesAt
+    run_id: str, version: int, chosen: int, row: int, *, _moment: Moment, _images: ImagesAt
 ) -> _Drawings:
     """Return the figures of one picture, made once for all browsers that look at it."""
     try:
-        found = history(_snapshot, row)
+        found = history(_moment.snapshot, row)
     except StoreError as error:
         return _Drawings(
             *(
@@ -159,33 +168,29 @@ def _drawings(
             )
         )
     what = f"this {in_words(_images.name_of(row))}"
-    return _draw(found, what, chosen, _snapshot.config.training.epochs)
+    return _draw(found, what, _moment)
 
 
-def _draw(found: History, what: str, chosen: int, planned: int) -> _Drawings:
-    place = (what, found.every, chosen, planned)
-    lines = {name: found.line(name) for name in COLUMNS}
-
-    def pair(
-        draw: Callable[..., Drawing],
-        question: str,
-        hard: list[float] | None,
-        soft: list[float] | None,
-    ) -> Drawing:
-        if hard is None or soft is None:
-            why = "This method has no weight net: start a run with BiKD to see it."
-            return empty(question, why, PICTURE_HEIGHT)
-        return draw(hard, soft, *place)
-
-    student = lines["ce_student"]
+def _draw(found: History, what: str, moment: Moment) -> _Drawings:
+    place = (what, found.every, moment.chosen, moment.planned)
+    student = found.line("ce_student")
+    hard, soft = (found.line(f"w_{kind}") if kind in moment.kinds else None for kind in KINDS)
+    if hard is None:
+        why = "This method has no weight net: start a run with BiKD to see it."
+        weights, influence = (
+            empty(question, why, PICTURE_HEIGHT)
+            for question in (PICTURE_WEIGHTS_QUESTION, PICTURE_INFLUENCE_QUESTION)
+        )
+    else:
+        weights = figures.picture_weights(hard, soft, *place, moment.scale)
+        influence = figures.picture_influence(
+            found.gaps("influence_hard"),
+            None if soft is None else found.gaps("influence_soft"),
+            *place,
+        )
     assert student is not None  # every method has it
     return _Drawings(
-        pair(figures.picture_weights, PICTURE_WEIGHTS_QUESTION, lines["w_hard"], lines["w_soft"]),
-        figures.picture_losses(student, lines["ce_teacher"], *place),
-        pair(
-            figures.picture_influence,
-            PICTURE_INFLUENCE_QUESTION,
-            lines["influence_hard"],
-            lines["influence_soft"],
-        ),
+        weights,
+        figures.picture_losses(student, found.line("ce_teacher"), *place),
+        influence,
     )

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from app.figures.classes import rows_of
 from app.figures.drawing import Kind
+from app.figures.weight_axis import weight_axis_of
 from app.lab.views.images.values import COLUMNS, Values
 from app.shared.session import session
-from bikd_core.evaluation import shot_groups
-from bikd_core.events import WEIGHT_BINS, Panel, RunStarted
+from bikd_core.config import WeightScale
+from bikd_core.evaluation import bin_of, shot_groups
+from bikd_core.events import Panel, RunStarted
 
 Point = Mapping[str, Any]  # a trace's uid; x, y and customdata of the point
 
@@ -33,15 +35,16 @@ class Selection:
     row: int | None = None  # its row in the panel: that image alone
     taken_for: tuple[int, ...] | None = None  # labels, one of which the student finds most likely
     epoch: int | None = None  # at which that holds; None: the epoch looked at
+    scale: WeightScale = "sigmoid"  # of the weights
 
     @property
     def title(self) -> str:
         """The words, with the weights of the bin, and the epoch if it is fixed."""
         if self.kind is None or self.bin is None:
             return self.words
-        low, high = self.bin / WEIGHT_BINS, (self.bin + 1) / WEIGHT_BINS
+        weights = weight_axis_of(self.scale).bin_in_words(self.bin)
         when = "" if self.epoch is None else f" at epoch {self.epoch}"
-        return f"{self.words}, w_{self.kind} {low:.3f} to {high:.3f}{when}"
+        return f"{self.words}, w_{self.kind} {weights}{when}"
 
     def keeps(self, labels: NDArray[np.integer[Any]], values: Values) -> NDArray[np.bool_]:
         """Return which of the images belong to it: [N], [N, 7] -> [N]."""
@@ -50,9 +53,8 @@ class Selection:
             kept &= np.arange(len(labels)) == self.row
         if self.kind is not None and self.bin is not None:
             weights = values[:, COLUMNS.index(f"w_{self.kind}")].astype(np.float64)
-            with np.errstate(invalid="ignore"):  # NaN is in no bin
-                bins = np.minimum(np.floor(weights * WEIGHT_BINS), WEIGHT_BINS - 1)
-            kept &= bins == self.bin
+            is_known = ~np.isnan(weights)
+            kept &= is_known & (bin_of(np.where(is_known, weights, 0.0), self.scale) == self.bin)
         if self.taken_for is not None:
             kept &= np.isin(values[:, COLUMNS.index("taken_for")], self.taken_for)
         return kept
@@ -95,7 +97,12 @@ def in_words(class_name: str) -> str:
 
 
 def from_weights(
-    point: Point, started: RunStarted, kind: Kind, *, by_class: bool
+    point: Point,
+    started: RunStarted,
+    kind: Kind,
+    *,
+    by_class: bool,
+    scale: WeightScale = "sigmoid",
 ) -> Selection | None:
     """Return the class (or third of the classes) and the bin clicked on in a distribution.
 
@@ -122,7 +129,7 @@ def from_weights(
         return None
     if uid == "means":
         return Selection(names[row], members[row])
-    return Selection(names[row], members[row], kind, min(max(int(x * WEIGHT_BINS), 0), 63))
+    return Selection(names[row], members[row], kind, _bin_at(x, scale), scale=scale)
 
 
 def from_class_bars(point: Point, started: RunStarted) -> Selection | None:
@@ -161,7 +168,11 @@ def from_confusion(point: Point, started: RunStarted, *, by_class: bool) -> Sele
 
 
 def from_weights_over_time(
-    point: Point, started: RunStarted, over: str, num_epochs: int
+    point: Point,
+    started: RunStarted,
+    over: str,
+    num_epochs: int,
+    scale: WeightScale = "sigmoid",
 ) -> Selection | None:
     """Return the bin of w_hard or w_soft, and the epoch, that was clicked on.
 
@@ -170,6 +181,7 @@ def from_weights_over_time(
         started: Names and counts of the classes.
         over: Whose weights are drawn: many, medium, few or a class's label.
         num_epochs: Epochs that are done.
+        scale: The scale of the weights.
     """
     kind, x, y = point.get("uid"), point.get("x"), point.get("y")
     if kind not in ("hard", "soft") or not _is_number(x) or not _is_number(y):
@@ -179,9 +191,9 @@ def from_weights_over_time(
         words, members = f"{over}-shot classes", groups[over]
     else:
         words, members = in_words(started.class_names[int(over)]), (int(over),)
-    number = min(max(int(y * WEIGHT_BINS), 0), WEIGHT_BINS - 1)
     epoch = min(max(round(x), 1), num_epochs)
-    return Selection(words, members, "hard" if kind == "hard" else "soft", number, epoch=epoch)
+    whose: Kind = "hard" if kind == "hard" else "soft"
+    return Selection(words, members, whose, _bin_at(y, scale), epoch=epoch, scale=scale)
 
 
 def from_line(point: Point, started: RunStarted) -> Selection | None:
@@ -206,6 +218,11 @@ def from_image(point: Point, started: RunStarted, panel: Panel) -> Selection | N
 def _row_at(y: float) -> int:
     """Return the row of a mark, which is drawn at its row's base line or a little above."""
     return round(0.1 - y)
+
+
+def _bin_at(weight: float, scale: WeightScale) -> int:
+    """Return the bin of a weight that a browser reports, which may be any number."""
+    return int(bin_of(np.array(max(weight, 0.0)), scale))
 
 
 def _is_number(value: object) -> TypeGuard[float]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.classes import rows_of
+from app.figures.drawing import Kind
 from bikd_core.events import BELIEF_UNIT, Frame, Panel, RunStarted
 from bikd_core.runs import Snapshot
 
@@ -20,6 +21,7 @@ COLUMNS = (
     *("w_hard", "w_soft", "ce_student", "ce_teacher", "influence_hard", "influence_soft"),
     "taken_for",  # the label of the student's most probable class
 )
+KINDS: tuple[Kind, ...] = ("hard", "soft")
 #: A frame's arrays by name, and the columns that their first columns fill.
 _STORED = {
     "weights": (0, 1),
@@ -117,6 +119,11 @@ class History(NamedTuple):
         """Return the values of one column; None where the method has none."""
         line = self.values[:, COLUMNS.index(column)].astype(np.float64)
         return None if np.isnan(line).all() else line.tolist()
+
+    def gaps(self, column: str) -> list[float | None]:
+        """Return the values of one column, with None where there is none."""
+        line = self.values[:, COLUMNS.index(column)].astype(np.float64)
+        return [None if np.isnan(value) else float(value) for value in line]
 
 
 def history(snapshot: Snapshot, row: int) -> History:

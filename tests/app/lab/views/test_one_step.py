@@ -11,6 +11,7 @@ from bikd_core.events import StepTrace
 from tests import made_up
 from tests.app import shown
 from tests.made_up import make_run
+from tests.repeated import first_quick
 
 NUM_PICTURES = 8
 
@@ -164,7 +165,7 @@ def test_a_window_that_is_not_full_is_drawn_instead_of_an_answer(open_step, mana
     }
 
 
-@pytest.mark.parametrize("method", ["ce", "kd"])
+@pytest.mark.parametrize("method", first_quick(["ce", "kd"]))
 def test_a_method_without_weight_net_has_two_phases_and_says_why(open_step, manager, method):
     run = with_steps(manager, method=method)
     lab = open_step(run)
@@ -176,12 +177,15 @@ def test_a_method_without_weight_net_has_two_phases_and_says_why(open_step, mana
 
 @pytest.mark.parametrize(
     ("state", "words", "can_step"),
-    [
-        ("paused", "Press “+ one inner step” above", True),
-        ("queued", "has not begun yet", False),
-        ("finished", "Start a run, then press Pause", False),
-        ("stopped", "Resume it, then press Pause", False),
-    ],
+    first_quick(
+        [
+            ("paused", "Press “+ one inner step” above", True),
+            ("queued", "has not begun yet", False),
+            ("finished", "Start a run, then press Pause", False),
+            ("stopped", "Resume it, then press Pause", False),
+        ],
+        2,
+    ),
 )
 def test_without_a_recorded_step_the_view_says_how_to_get_one(
     open_step, manager, state, words, can_step
@@ -229,3 +233,11 @@ def test_a_hundred_classes_are_drawn_as_thirds(open_step, manager):
     lab = open_step(run)
     assert not lab.exception
     assert len(drawings(lab)["batch"]["layout"]["yaxis"]["ticktext"]) == 3
+
+
+def test_a_runs_name_is_shown_as_it_was_typed(open_lab, manager):
+    first, second = (with_steps(manager, method=method) for method in ("bikd", "kd"))
+    first.rename("*odd* [name](x)")
+    lab = open_lab(**{"run": first.run_id, "with": second.run_id, "view": "One step"})
+    headings = [element.value for element in lab.markdown if element.value.startswith("#####")]
+    assert r"##### A · \*odd\* \[name\]\(x\)" in headings

@@ -166,3 +166,28 @@ def test_a_bin_that_is_clicked_on_holds_as_many_pictures_as_the_ridge_says(manag
 def test_the_title_of_a_selection_names_the_weights_of_its_bin():
     assert Selection("digit 9", (9,)).title == "digit 9"
     assert Selection("digit 9", (9,), "soft", 16).title == "digit 9, w_soft 0.250 to 0.266"
+
+
+@pytest.mark.parametrize(("x", "number"), [(0.0, 0), (1 / 22, 0), (1.0, 32), (20.0, 63), (400, 63)])
+def test_a_click_on_relative_weights_selects_their_bin(x, number):
+    point = {"uid": "ridge-9", "x": x, "y": -8.6}
+    found = selection.from_weights(point, started(CONFIG), "hard", by_class=True, scale="relative")
+    assert (found.bin, found.scale) == (number, "relative")
+    over_time = {"uid": "soft", "x": 2.0, "y": x}
+    found = selection.from_weights_over_time(over_time, started(CONFIG), "few", 3, "relative")
+    assert (found.bin, found.scale) == (number, "relative")
+
+
+def test_a_bin_of_relative_weights_holds_as_many_pictures_as_the_ridge_says():
+    weights = np.exp(np.random.default_rng(0).normal(0, 2, (len(LABELS), 2))).astype(np.float16)
+    counts = weight_histograms(weights, LABELS, 10, "relative")
+    given = values(w_hard=weights[:, 0])
+    for number in range(64):
+        chosen = Selection("", (0,), "hard", number, scale="relative")
+        assert chosen.keeps(LABELS, given).sum() == counts[0, 0, number]
+
+
+def test_the_title_of_a_bin_of_relative_weights_says_multiples():
+    first, own = (Selection("digit 9", (9,), "hard", n, scale="relative") for n in (0, 32))
+    assert first.title == "digit 9, w_hard 0.0476× and less"
+    assert own.title == "digit 9, w_hard 0.953× to 1.05×"
