@@ -5,6 +5,7 @@ The links are one row: a list would push the controls down.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -75,7 +76,7 @@ def _take_address(name: str) -> None:
     The controls: when the session begins, and when the browser goes back or forward. The page's
     own parameters: also when the page is first opened.
     """
-    now, parameters = session(), dict(st.query_params)
+    now, parameters = session(), _as_written_now(st.query_params.to_dict())
     is_new = not now.controls or is_history_navigation()
     if is_new:
         others = frozenset[str]().union(*(page.parameters for page in PAGES.values()))
@@ -86,6 +87,13 @@ def _take_address(name: str) -> None:
     if is_new or name not in now.visited_pages:
         now.visited_pages.add(name)
         PAGES[name].take_link(parameters)
+
+
+def _as_written_now(parameters: dict[str, str]) -> dict[str, str]:
+    """Return an address with today's names: `over`, now a control, once chose a view's classes."""
+    if re.fullmatch(r"few|medium|many|[0-9]{1,9}", parameters.get("over", "")):
+        parameters["classes"] = parameters.pop("over")
+    return parameters
 
 
 def _links(pages: Mapping[str, StreamlitPage]) -> None:

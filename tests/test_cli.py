@@ -14,7 +14,8 @@ import pytest
 
 from bikd_core import __version__
 from bikd_core.cli import driver, main
-from bikd_core.config import SOURCE_FACTS, RunConfig, choices, fields
+from bikd_core.config import SOURCE_FACTS, RunConfig, choices, fields, is_read_by
+from bikd_core.config.presets import PRESETS
 from bikd_core.data.long_tail import load_split
 from bikd_core.events import EpochDone, from_json
 from bikd_core.places import Places
@@ -77,6 +78,7 @@ def test_help_lists_option_choices_range_and_defaults_of_each_control(capsys):
     assert "[range: 1 to 200] [default: 50.0" in text
     assert "[range: 0 to below 1] [default: 0.9]" in text
     assert "[range: 1 and up]" in text
+    assert "[default: hard; mix for cifar10 as published]" in text
     [epochs] = re.findall(r"\[default: 60; (.*?)\]", text)
     assert {"20 for fashion_mnist, kmnist", "120 for svhn, cifar10, cifar100"} <= {
         *epochs.split("; ")
@@ -106,20 +108,33 @@ OTHERS = {name: other_value(name) for name in fields()} | {
     "student": "resnet8",
     "learning_rate": 0.2,
     "device": "cpu",
+    "weight_form": "scale",
 }
+#: Forms that read all controls between them.
+FORMS = [{"method": method} for method in choices("method")] + [{"method": "bikd", "over": "ce_kd"}]
 
 
-def test_each_control_can_be_given(fake, home):
-    for method in choices("method"):
-        values = OTHERS | {"method": method, "name": f"All of {method}"}
-        given = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
-        assert main(["run", *given]) == 0
+def test_each_control_can_be_given_to_a_method_that_reads_it(fake, home):
+    given = []
+    for number, form in enumerate(FORMS):
+        values = {k: v for k, v in (OTHERS | form).items() if is_read_by(k, OTHERS | form)}
+        options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
+        assert main(["run", *options, f"--name=Run {number}"]) == 0
+        given.append(values)
     records = {folder.record().name: folder.record().config for folder in list_runs(home.runs)}
-    assert set(records) == {f"All of {method}" for method in choices("method")}
-    read = [config.read_by_method() for config in records.values()]
-    for values in read:
-        assert values == {name: OTHERS[name] for name in values} | {"method": values["method"]}
-    assert {name for values in read for name in values} == set(OTHERS)
+    assert [records[f"Run {number}"].read_by_method() for number in range(len(FORMS))] == given
+    assert {name for values in given for name in values} == set(OTHERS)
+
+
+def test_a_preset_is_what_options_override(fake, home):
+    assert main(["run", "--preset", "relative", "--epochs", "3", "--over", "kd"]) == 0
+    preset = PRESETS["relative"].config
+    assert the_run(home).record().config == preset.changed(epochs=3, over="kd")
+
+
+def test_what_a_preset_sets_may_be_unread_where_an_option_changes_the_form(fake, home):
+    assert main(["run", "--preset", "relative", "--weight-scale", "sigmoid", "--epochs", "1"]) == 0
+    assert the_run(home).record().config.method.weight_scale == "sigmoid"
 
 
 @pytest.mark.parametrize("dataset", SOURCE_FACTS)
@@ -157,6 +172,28 @@ def test_runs_dir_stores_runs_elsewhere(fake, home, tmp_path):
         ("--teacher nobody", "There is no teacher 'nobody'"),
         ("--teacher nowhere.pth", "There is no teacher 'nowhere.pth'"),
         (f"--name {'x' * 201}", "name has at most 200 characters"),
+        ("--preset fast", "preset = 'fast' is not possible: it must be one of quick, "),
+        (
+            "--method kd --inner-steps 3",
+            "inner_steps = 3 is not possible: KD does not read it, only methods with a weight net",
+        ),
+        (
+            "--over ce --temperature 2",
+            "temperature = 2 is not possible: BiKD over CE does not read it, only methods with a t",
+        ),
+        (
+            "--outer-from 0.5",
+            "outer_from = 0.5 is not possible: BiKD reads it only with weight_scale = relative",
+        ),
+        (
+            "--kd-alpha 0.5",
+            "kd_alpha = 0.5 is not possible: BiKD reads it only with over = kd, dive or prior_kd",
+        ),
+        (
+            "--method ce --prior both",
+            "prior = 'both' is not possible: CE does not .* only bikd does",
+        ),
+        ("--weight-scale relative --weight-form convex", "weight_form = 'convex' is not possible"),
     ],
 )
 def test_bad_input_is_one_sentence_and_leaves_no_run(capsys, home, arguments, sentence):
@@ -312,7 +349,8 @@ def test_closing_the_output_pipe_stops_the_run(home):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["bikd", "ce"])
 def test_steps_are_recorded_in_the_lens_epochs_and_change_nothing(home, method):
-    given = ["run", *SMALL, "--method", method, "--epochs", "4", "--inner-steps", "2"]
+    given = ["run", *SMALL, "--method", method, "--epochs", "4"]
+    given += ["--inner-steps", "2"] if method == "bikd" else []
     assert main(given) == 0
     plain = the_run(home)
     assert not plain.traces()

@@ -25,8 +25,8 @@ TORCH_FREE = (
     "bikd_core/__init__ bikd_core/config bikd_core/events bikd_core/control bikd_core/places "
     "bikd_core/data/sources bikd_core/data/counts bikd_core/data/possible bikd_core/data/pictures "
     "bikd_core/data/source bikd_core/data/published_source bikd_core/speed bikd_core/evaluation "
-    "bikd_core/store bikd_core/teachers/card bikd_core/worker bikd_core/runs bikd_core/studies "
-    "bikd_core/cli app"
+    "bikd_core/store bikd_core/teachers/card bikd_core/teachers/imitation bikd_core/worker "
+    "bikd_core/runs bikd_core/studies bikd_core/cli app"
 ).split()
 ROOTS = {"bikd_core.__init__", "app.__init__"}
 HEAVY = {"torch", "torchvision", "sklearn"}

@@ -11,7 +11,7 @@ from app.shared.controls import OF_ONE_RUN
 from app.shared.controls_link import write_controls
 from app.shared.link import Link
 from app.shared.session import session
-from bikd_core.config import ConfigError
+from bikd_core.config import FORM, ConfigError, choices
 from bikd_core.studies import read_entry, read_faults, read_seeds, split_entries
 
 DEFAULT_REFERENCE = "kd"
@@ -33,6 +33,9 @@ def _faults(value: Any) -> Any:
 class CompareLink(Link):
     """The comparison chosen on the page or in an address."""
 
+    question: Literal["methods", "weights"] = Field(
+        "methods", description="one of methods, weights"
+    )
     methods: Annotated[tuple[str, ...], BeforeValidator(_methods)] = Field(
         ("ce", "kd", "balanced_softmax", "bikd"), description="methods, separated by commas"
     )
@@ -55,7 +58,7 @@ class CompareLink(Link):
     @classmethod
     def read(cls, parameters: Mapping[str, str]) -> tuple[Self, list[str]]:
         """Read like `Link.read`, but refuse only those methods of the list that do not exist."""
-        methods, complaints = _known_methods(parameters.get("methods", ""))
+        methods, complaints = _known_methods(parameters.get("methods", ""), parameters)
         given = {name: text for name, text in parameters.items() if name != "methods"}
         if methods:
             given["methods"] = ",".join(methods)
@@ -91,13 +94,14 @@ def written_link() -> dict[str, str]:
     return parameters | session().link(CompareLink).write()
 
 
-def _known_methods(text: str) -> tuple[list[str], list[str]]:
+def _known_methods(text: str, parameters: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """Return the known methods of a list, each once, and a complaint about each unknown one."""
+    form = {k: v for k, v in parameters.items() if k in FORM and v in choices(k)}
     known: list[str] = []
     complaints: list[str] = []
     for entry in filter(None, split_entries(text)):
         try:
-            read_entry(entry)
+            read_entry(entry, form)
         except ConfigError as error:
             complaints.append(f"{error} It is left out.")
         else:

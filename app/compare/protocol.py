@@ -23,7 +23,7 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
     teacher = f"{models.teacher_model}, {'trained' if models.teacher == 'auto' else models.teacher}"
     if models.teacher == "auto":
         teacher += " on the same training images"
-    if not any(is_read_by("teacher", entry.method) for entry in comparison.entries):
+    if not any(is_read_by("teacher", config.flat()) for config in comparison.configs()):
         teacher = "none of these methods has one"
     return [
         (
@@ -77,5 +77,7 @@ def _use_of_val(comparison: Comparison) -> str:
     """Return what the methods use D_val for, those with the same use together."""
     entries: dict[str, list[str]] = {}
     for entry in comparison.entries:
-        entries.setdefault(use_of_d_val(comparison, entry), []).append(entry.label)
+        entries.setdefault(use_of_d_val(comparison, entry), []).append(
+            comparison.labels[entry.text]
+        )
     return "; ".join(f"{listed(labels)} for {use}" for use, labels in entries.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -19,11 +20,22 @@ from app.shared.controls import (
 )
 from app.shared.session import session
 from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
-from bikd_core.studies import FAULTS, Comparison, label_of, read_seeds, write_seeds
+from bikd_core.studies import (
+    ENTRY_NAMES,
+    FAULTS,
+    Comparison,
+    read_entry,
+    read_seeds,
+    with_learned_weights,
+    write_seeds,
+)
+from bikd_core.studies.learned_weights import USUAL_OBJECTIVES, check_pairs
 from bikd_core.teachers.card import TeacherCard
 
 #: Controls that belong to the question; they stand above the others.
 FIRST = ("train_on_val",)
+_QUESTIONS = {"methods": "Who wins?", "weights": "What do learned weights add?"}
+_OBJECTIVES = tuple(name for name, facts in METHOD_FACTS.items() if not facts.has_weight_net)
 _COUNTS = {"last": "the last", "val": "lowest D_val loss"}
 
 
@@ -47,13 +59,14 @@ def side_bar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
         teachers: The stored teachers' cards by name.
     """
     chosen = session().link(CompareLink)
+    _question_widget(chosen)
     _methods_widget(chosen)
     _seeds_widget(chosen)
     _reference_widget(chosen)
     _counts_widget(chosen)
     _faults_widget(chosen)
     st.markdown("##### The same for all")
-    methods = [name for name in map(_method_of, chosen.methods) if name in METHOD_FACTS]
+    methods = _configured(chosen)
     named_controls(FIRST, teachers, methods)
     base = data_controls()
     main = [name for name in MAIN[3:] if name not in OF_ONE_RUN]
@@ -62,10 +75,34 @@ def side_bar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
     return _comparison(base, chosen)
 
 
+def _question_widget(chosen: CompareLink) -> None:
+    st.selectbox(
+        "Question",
+        list(_QUESTIONS),
+        index=list(_QUESTIONS).index(chosen.question),
+        format_func=_QUESTIONS.__getitem__,
+        key=key_showing("question", chosen.question),
+        on_change=_take_question,
+        help="The second one compares each objective with BiKD over it: relative weights, learned "
+        "on D_val, from half of the epochs on.",
+    )
+
+
+def _take_question() -> None:
+    """Take over the question; that of the weights keeps the methods that have none."""
+    _take("question")
+    chosen = session().link(CompareLink)
+    if chosen.question == "weights":
+        plain = [text for text in chosen.methods if text.partition(":")[0] in _OBJECTIVES]
+        _change(methods=tuple(plain or USUAL_OBJECTIVES))
+
+
 def _methods_widget(chosen: CompareLink) -> None:
+    is_of_weights = chosen.question == "weights"
+    offered = _OBJECTIVES if is_of_weights else ENTRY_NAMES
     st.multiselect(
-        "Methods",
-        list(dict.fromkeys([*METHOD_FACTS, *chosen.methods])),
+        "Objectives" if is_of_weights else "Methods",
+        list(dict.fromkeys([*offered, *chosen.methods])),
         default=list(chosen.methods),
         format_func=title_of,
         key=key_showing("methods", list(chosen.methods)),
@@ -73,7 +110,9 @@ def _methods_widget(chosen: CompareLink) -> None:
         args=("methods",),
         placeholder="at least one",
         accept_new_options=True,
-        help="Type a method with its own options as bikd:prior=both,meta_loss=mix.",
+        help="Type a method with its own options, such as kd:kd_alpha=0.3."
+        if is_of_weights
+        else "Type a method with its own options as bikd:prior=both,meta_loss=mix.",
     )
 
 
@@ -146,19 +185,38 @@ def _change(**values: Any) -> None:
     session().set_link(session().link(CompareLink).model_copy(update=values))
 
 
-def _method_of(entry: str) -> str:
-    return entry.partition(":")[0]
+def _entries(chosen: CompareLink) -> tuple[str, ...]:
+    """Return the entries that the question compares.
+
+    Raises:
+        ConfigError: One of them is not possible.
+    """
+    if chosen.question == "methods":
+        return chosen.methods
+    return with_learned_weights(chosen.methods, session().controls)
+
+
+def _configured(chosen: CompareLink) -> list[dict[str, Any]]:
+    """Return all controls of each entry; an impossible one, which a sentence names, has none."""
+    values, configured = session().controls, []
+    with suppress(ConfigError):
+        for text in _entries(chosen):
+            entry = read_entry(text, values)
+            configured.append(values | {"method": entry.method} | entry.own_controls)
+    return configured
 
 
 def title_of(entry: str) -> str:
-    """Return a method's usual name, with the entry's own options.
+    """Return a method's usual name, with the entry's own options and what the controls make of it.
 
     Text that names no method is returned unchanged: the complaint about it quotes it.
     """
+    values = session().controls
     try:
-        return label_of(entry)
+        read = read_entry(entry, values)
     except ConfigError:
         return entry
+    return read.label_in(values | {"method": read.method} | read.own_controls)
 
 
 def _comparison(base: RunConfig | None, chosen: CompareLink) -> Comparison | None:
@@ -170,8 +228,10 @@ def _comparison(base: RunConfig | None, chosen: CompareLink) -> Comparison | Non
     try:
         seeds = read_seeds(chosen.seeds)
         comparison = Comparison(
-            base, chosen.methods, seeds, chosen.effective_reference, chosen.counts, chosen.faults
+            base, _entries(chosen), seeds, chosen.effective_reference, chosen.counts, chosen.faults
         )
+        if chosen.question == "weights":
+            check_pairs(comparison, len(chosen.methods))
     except ConfigError as error:
         st.error(str(error))
         return None

@@ -16,6 +16,7 @@ from app.shared.long_start import confirm_long_start, start_or_ask
 from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import RunConfig
+from bikd_core.config import title_of as method_title
 from bikd_core.runs import Snapshot
 from bikd_core.studies import Comparison, PlannedRun, queue_missing, seconds_to_go
 
@@ -124,8 +125,8 @@ def start_now(comparison: Comparison) -> None:
     def may_resume(run: Snapshot) -> bool:
         is_mine = not access.refusal(run.folder)
         if not is_mine:
-            method, seed = run.config.method.method, run.config.training.seed
-            not_resumed[f"{title_of(method)}, seed {seed}"] = None
+            seed = run.config.training.seed
+            not_resumed[f"{method_title(run.config.method)}, seed {seed}"] = None
         return is_mine
 
     with _STARTING:

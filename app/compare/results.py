@@ -9,7 +9,6 @@ from urllib.parse import urlencode, urljoin
 
 import streamlit as st
 
-from app.compare.question import title_of
 from app.components import live_plot
 from app.figures import comparison as figures
 from app.figures.comparison import Results
@@ -19,11 +18,13 @@ from app.shared.session import session
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
-from bikd_core.studies import Comparison, Interval, Line, PlannedRun, report_of
+from bikd_core.studies import Comparison, Gain, Interval, Line, PlannedRun, gains, report_of
 from bikd_core.studies.export import FORMATS
+from bikd_core.studies.learned_weights import CLAIMED
 
-_ROWS = (("who_wins", "differences"), ("class_differences",), ("cost",))
+_ROWS = (("learned_weights",), ("who_wins", "differences"), ("class_differences",), ("cost",))
 _DRAW = {
+    "learned_weights": figures.learned_weights,
     "who_wins": figures.who_wins,
     "differences": figures.differences,
     "class_differences": figures.class_differences,
@@ -37,7 +38,7 @@ def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
     results, drawings = _evaluated(
         _identity(comparison), done, _comparison=comparison, _planned=planned
     )
-    for row in _ROWS:
+    for row in _ROWS if results.gains else _ROWS[1:]:
         columns = st.columns(len(row), gap="medium")
         for name, column in zip(row, columns, strict=True):
             with column:
@@ -48,8 +49,9 @@ def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
                     on_point=_open_point if name == "who_wins" else None,
                 )
     _table(results)
+    _gains_table(results)
     _downloads(comparison, planned, results)
-    _runs(planned)
+    _runs(comparison, planned)
 
 
 def _identity(comparison: Comparison) -> str:
@@ -77,21 +79,22 @@ def results_of(comparison: Comparison, planned: Sequence[PlannedRun]) -> Results
         method: [(each, run) for each, run in done if each.method == method]
         for method in comparison.methods
     }
+    epochs = comparison.epochs_of(
+        {method: {each.seed: run for each, run in runs_of} for method, runs_of in by_method.items()}
+    )
     data = comparison.base.data
     return Results(
         lines=tuple(comparison.answer([run for _, run in done])),
         reference=comparison.reference,
-        reference_name=title_of(comparison.reference),
-        epochs={
-            method: {each.seed: comparison.epoch_of(run) for each, run in runs_of}
-            for method, runs_of in by_method.items()
-        },
+        reference_name=comparison.labels[comparison.reference],
+        epochs=epochs,
         run_ids={
             method: {each.seed: run.run_id for each, run in runs_of}
             for method, runs_of in by_method.items()
         },
         class_names=facts_of(data.dataset).class_names,
         class_counts=planned_counts(data),
+        gains=tuple(gains(comparison, epochs)),
     )
 
 
@@ -110,13 +113,13 @@ def _open_point(point: Mapping[str, Any]) -> None:
         session().opens_lab = True
 
 
-def _runs(planned: Sequence[PlannedRun]) -> None:
+def _runs(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
     """Draw each run with its state and a link; the failed ones are named elsewhere too."""
     with st.expander(f"All {len(planned)} runs, each with its link"):
         st.dataframe(
             [
                 {
-                    "method": title_of(each.method),
+                    "method": comparison.labels[each.method],
                     "seed": each.seed,
                     "state": each.run.state if each.run else "missing",
                     "balanced": 100 * each.run.epochs[-1].accuracy
@@ -194,6 +197,48 @@ def _table(results: Results) -> None:
         "seeds); intervals are not corrected for "
         "the number of methods. A click on a column's head sorts."
     )
+
+
+def _gains_table(results: Results) -> None:
+    """Draw what learned weights add to each objective, with its p-values."""
+    if not any(gain.differences for gain in results.gains):
+        return
+    st.markdown("##### What learned weights add")
+    number = st.column_config.NumberColumn
+    columns: dict[str, Any] = {
+        "objective": st.column_config.TextColumn("Objective", pinned=True),
+        "seeds": number("Seeds", format="%d", width=_WIDTH, help="Seeds that both have finished."),
+    }
+    for name in CLAIMED:
+        title = _METRICS[name]
+        columns[name] = number(title, format="%+.1f", width=_WIDTH, help="In points.")
+        columns[f"{name}_half"] = number("±", format="%.1f", width=_HALF)
+        columns[f"{name}_p"] = number(
+            "p", format="%.3f", width=_WIDTH, help=f"{title}: of the t-test, corrected by Holm."
+        )
+    st.dataframe(
+        [gain_row(gain) for gain in results.gains],
+        column_config=columns,
+        hide_index=True,
+        placeholder="–",
+        key="learned_weights",
+    )
+    st.caption(
+        "BiKD over the objective, with relative weights, minus the objective itself, paired by "
+        "seed. ± is half the 95 % interval; p is of the paired t-test, corrected by Holm for the "
+        "number of objectives."
+    )
+
+
+def gain_row(gain: Gain) -> dict[str, Any]:
+    """Return an objective's row, in points, not fractions."""
+    row: dict[str, Any] = {"objective": gain.label, "seeds": len(gain.seeds)}
+    for name in CLAIMED:
+        value = gain.differences.get(name)
+        row[name] = None if value is None else 100 * value.mean
+        row[f"{name}_half"] = None if value is None else _half(value)
+        row[f"{name}_p"] = gain.p_values[name]
+    return row
 
 
 # Files -----------------------------------------------------------------------------------------

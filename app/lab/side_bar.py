@@ -38,7 +38,7 @@ def side_bar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig
         show_estimate(
             estimate, lambda: engine.manager().estimate(config), is_idle=is_idle, key="estimate"
         )
-    methods = (session().controls["method"],)
+    methods = (session().controls,)
     named_controls(MAIN[3:-1], teachers, methods)
     seed_control()
     advanced_controls(all_but(MAIN), teachers, methods)

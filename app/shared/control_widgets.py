@@ -13,13 +13,16 @@ import streamlit as st
 
 from app.shared.session import session
 from bikd_core.config import (
+    FORM,
     METHOD_FACTS,
     SOURCE_FACTS,
+    ConfigError,
     RunConfig,
     bounds,
     choices,
     fields,
     is_read_by,
+    with_change,
 )
 from bikd_core.data.possible import models_for
 from bikd_core.teachers.card import TeacherCard
@@ -30,7 +33,10 @@ LABELS: dict[str, dict[Any, str]] = {
 }
 
 
-def widget(name: str, values: Mapping[str, Any], methods: Sequence[str] = ()) -> None:
+Methods = Sequence[Mapping[str, Any]]  # as configured: all controls of each
+
+
+def widget(name: str, values: Mapping[str, Any], methods: Methods = ()) -> None:
     """Draw the widget that fits a control's type.
 
     Args:
@@ -50,7 +56,7 @@ def widget(name: str, values: Mapping[str, Any], methods: Sequence[str] = ()) ->
         _number(name, values, common)
 
 
-def _common(name: str, methods: Sequence[str]) -> dict[str, Any]:
+def _common(name: str, methods: Methods) -> dict[str, Any]:
     field = fields()[name]
     return {
         "label": field.title,
@@ -84,7 +90,7 @@ def _choice(
 
 
 def teacher_widget(
-    values: Mapping[str, Any], teachers: Mapping[str, TeacherCard], methods: Sequence[str]
+    values: Mapping[str, Any], teachers: Mapping[str, TeacherCard], methods: Methods
 ) -> None:
     """Draw the choice of a stored teacher of this data set, or of a file by its path.
 
@@ -170,10 +176,18 @@ def widget_value(name: str) -> Any:
 
 
 def _take(name: str) -> None:
-    """Take over a widget's value. Another data set brings its defaults; method and seed stay."""
+    """Take over a widget's value. Another data set brings its defaults; method and seed stay.
+
+    Another form of the method brings the defaults of that form; an impossible one is refused here,
+    so that the session always holds a possible form.
+    """
     session().forget_complaints()
-    values = session().controls
-    values[name] = widget_value(name)
+    value = widget_value(name)
     if name == "dataset":
-        kept = {kept: values[kept] for kept in ("dataset", "method", "seed")}
-        session().set_controls(RunConfig.from_flat(kept))
+        kept = {kept: session().controls[kept] for kept in (*FORM, "seed")}
+        session().set_controls(RunConfig.from_flat({**kept, name: value}))
+        return
+    try:
+        session().controls = with_change(session().controls, {name: value})
+    except ConfigError as error:
+        session().complain(str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import streamlit as st
@@ -13,13 +14,14 @@ from app.components.live_slider import live_slider
 from app.figures import class_counts
 from app.figures.counts import COUNTS_HEIGHT
 from app.figures.drawing import empty
-from app.shared.control_widgets import teacher_widget, widget
+from app.shared.control_widgets import Methods, teacher_widget, widget
 from app.shared.session import session
 from bikd_core.config import MAX_SEED, ConfigError, RunConfig, bounds, fields
 from bikd_core.data.counts import max_imbalance_factor, planned_counts
 from bikd_core.data.possible import check_possible
 from bikd_core.data.sources import facts_of
 from bikd_core.teachers.card import TeacherCard
+from bikd_core.teachers.imitation import imitations
 
 DATA = ("dataset", "imbalance", "imbalance_factor")
 #: The controls above the fold, in this order; all others are under "Advanced".
@@ -49,7 +51,7 @@ def data_controls() -> RunConfig | None:
 def named_controls(
     names: Sequence[str],
     teachers: Mapping[str, TeacherCard] | None = None,
-    methods: Sequence[str] = (),
+    methods: Methods = (),
 ) -> None:
     """Draw some controls.
 
@@ -64,12 +66,24 @@ def named_controls(
             teacher_widget(values, teachers or {}, methods)
         else:
             widget(name, values, methods)
+        if name == "meta_loss":
+            for sentence in _imitations(methods or (values,), teachers or {}):
+                st.caption(f":material/info: {sentence}")
+
+
+def _imitations(methods: Methods, teachers: Mapping[str, TeacherCard]) -> tuple[str, ...]:
+    """Return what the soft losses of the possible ones among these methods ask on D_val."""
+    configs = []
+    for controls in methods:
+        with suppress(ConfigError):  # the page says what is not possible
+            configs.append(RunConfig.from_flat(controls))
+    return imitations(configs, teachers)
 
 
 def advanced_controls(
     names: Sequence[str],
     teachers: Mapping[str, TeacherCard] | None = None,
-    methods: Sequence[str] = (),
+    methods: Methods = (),
 ) -> None:
     """Draw controls that are folded away at first; arguments as for `named_controls`.
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cache
 from typing import Any
 
 from bikd_core.config import (
+    FORM,
     ConfigError,
     DataConfig,
     RunConfig,
     as_text,
     choices,
+    default_controls,
     fields,
 )
 from bikd_core.data.possible import check_possible
@@ -41,7 +42,7 @@ def read_controls(
     while problem := _problem(given):
         name = _to_drop(given, problem)
         del given[name]
-        default = _defaults(_dataset(given))[name]
+        default = default_controls({"dataset": _dataset(given)})[name]
         words = "none" if default is None else as_text(default)
         complaints.append(f"{problem} The default of {name} is used: {words}.")
     return RunConfig.from_flat(given), complaints
@@ -50,23 +51,18 @@ def read_controls(
 def write_controls(controls: Mapping[str, Any]) -> dict[str, str]:
     """Return the query parameters that `read_controls` needs: what differs from the defaults.
 
-    The defaults are those of the controls' data set.
+    The defaults are those of the controls' data set and of the form of their method, which is
+    written where it differs from the data set's.
     """
-    dataset = controls["dataset"]
-    defaults = _defaults(dataset)
-    changed = {
-        name: value
+    dataset = {"dataset": controls["dataset"]}
+    plain = default_controls({})["dataset"]
+    own = default_controls(dataset)
+    defaults = default_controls(controls) | {name: own[name] for name in FORM} | {"dataset": plain}
+    return {
+        name: as_text(value)
         for name, value in controls.items()
         if value is not None and value != defaults[name]
     }
-    if dataset != choices("dataset")[0]:
-        changed["dataset"] = dataset
-    return {name: as_text(value) for name, value in changed.items()}
-
-
-@cache
-def _defaults(dataset: str) -> Mapping[str, Any]:
-    return RunConfig.from_flat({"dataset": dataset}).flat()
 
 
 def _problem(given: Mapping[str, str]) -> ConfigError | None:

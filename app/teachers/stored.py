@@ -19,6 +19,7 @@ from app.teachers.link import TeachersLink, show_teacher
 from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
+from bikd_core.evaluation import shot_groups
 from bikd_core.teachers.card import TeacherCard, unpack_indices
 
 
@@ -30,6 +31,12 @@ def table(teachers: Mapping[str, TeacherCard]) -> None:
         "factor": st.column_config.NumberColumn("Factor", format="%g"),
         "model": st.column_config.TextColumn("Model"),
         "balanced": st.column_config.NumberColumn("Balanced", format="%.1f %%"),
+        "head_share": st.column_config.NumberColumn(
+            "Predicts many",
+            format="%.0f %%",
+            help="How often it predicts one of the many-shot classes on balanced images: beyond "
+            "their share of the classes, which is a third or a little less, it is biased.",
+        ),
     } | {
         group: st.column_config.NumberColumn(group.capitalize(), format="%.1f %%")
         for group in ("many", "medium", "few")
@@ -51,7 +58,16 @@ def _row(name: str, card: TeacherCard) -> Mapping[str, object]:
         "factor": None if card.is_uploaded else card.data.imbalance_factor,
         "model": card.model,
         "balanced": 100 * card.accuracy,
+        "head_share": _share_of_the_head(card),
     } | {group: 100 * groups[group] if groups else None for group in ("many", "medium", "few")}
+
+
+def _share_of_the_head(card: TeacherCard) -> float | None:
+    """Return how often a teacher predicts a many-shot class, in percent; None if it is unknown."""
+    share = card.predicted_share_per_class
+    if share is None or card.is_uploaded:
+        return None
+    return 100 * sum(share[label] for label in shot_groups(planned_counts(card.data)).many)
 
 
 def shown_teacher(teachers: Mapping[str, TeacherCard]) -> str:

@@ -10,7 +10,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Parameter
 from pydantic import BaseModel, ValidationError
@@ -26,6 +26,7 @@ from bikd_core.config import (
     ModelName,
     RunConfig,
     TrainingConfig,
+    check_read,
     explain,
 )
 from bikd_core.places import Places
@@ -92,6 +93,7 @@ def run(
     Ctrl-C stops it after the current step, and the page can resume it. Twice ends it at once.
     """
     config, places = controls.config(), _places(runs_dir, data_dir)
+    check_read(controls.given, [config.flat()])
     lens = frozenset(lens_epochs)
     ended = drive(config, places, name, as_json=as_json, lens_epochs=lens)
     return _conclude(ended, as_json=as_json)
@@ -118,6 +120,7 @@ def teacher(
     config = RunConfig(data=data, training=training)
     model = teacher_model or config.models.teacher_model
     config = config.changed(student=model, teacher_model=model, method="ce")
+    check_read(_given(data) | _given(training), [config.flat()])
     ended = drive(config, places, name, as_json=False)
     code = _conclude(ended, as_json=False)
     if code == FINISHED:
@@ -144,8 +147,8 @@ def compare_methods(
     Existing runs are not trained again. After Ctrl-C, the same command continues.
     --method and --seed have no effect here.
     """
-    base, places = controls.config(), _places(runs_dir, data_dir)
-    is_complete = compare.compare(base, places, options, as_json=as_json)
+    places = _places(runs_dir, data_dir)
+    is_complete = compare.compare(controls, places, options, as_json=as_json)
     return FINISHED if is_complete else FAILED
 
 
@@ -162,8 +165,8 @@ def search_options(
 
     Existing trials are not trained again. After Ctrl-C, the same command continues.
     """
-    base, places = controls.config(), _places(runs_dir, data_dir)
-    return FINISHED if study.run_search(base, places, options, as_json=as_json) else FAILED
+    places = _places(runs_dir, data_dir)
+    return FINISHED if study.run_search(controls, places, options, as_json=as_json) else FAILED
 
 
 @app.command
@@ -179,14 +182,17 @@ def duel(
 
     Existing runs are not trained again. After Ctrl-C, the same command continues.
     """
-    base, places = controls.config(), _places(runs_dir, data_dir)
-    return FINISHED if study.run_duel(base, places, options, as_json=as_json) else FAILED
+    places = _places(runs_dir, data_dir)
+    return FINISHED if study.run_duel(controls, places, options, as_json=as_json) else FAILED
 
 
 def _options(part: BaseModel) -> list[str]:
     """Return the given options of a group as command-line arguments."""
-    given = {name: getattr(part, name) for name in sorted(part.model_fields_set)}
-    return [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+    return [f"--{name.replace('_', '-')}={value}" for name, value in _given(part).items()]
+
+
+def _given(part: BaseModel) -> dict[str, Any]:
+    return {name: getattr(part, name) for name in sorted(part.model_fields_set)}
 
 
 def _places(runs_dir: Path | None, data_dir: Path | None) -> Places:

@@ -15,20 +15,26 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from bikd_core.config import ConfigError, RunConfig, title_of
+from bikd_core.cli.controls import Controls
+from bikd_core.config import ConfigError, RunConfig, check_read, title_of
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from bikd_core.studies import (
     Comparison,
     Report,
     active_runs,
+    learned_weights,
     queue_missing,
     read_faults,
     read_seeds,
     split_entries,
+    with_learned_weights,
 )
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
+from bikd_core.studies.learned_weights import USUAL_OBJECTIVES, check_pairs
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
+from bikd_core.teachers.card import list_teachers
+from bikd_core.teachers.imitation import imitations
 
 POLL_S = 0.5
 _WIDTH = 160  # characters
@@ -41,6 +47,8 @@ League = Annotated[
         "equal weight. both: one after the other. Without it, --train-on-val decides."
     ),
 ]
+#: The questions, and the methods that are compared where none are named.
+QUESTIONS = {"methods": "ce,kd,bikd", "weights": ",".join(USUAL_OBJECTIVES)}
 Jobs = Annotated[int, Parameter(help="Runs that train at the same time; they share the cores.")]
 
 
@@ -48,12 +56,22 @@ Jobs = Annotated[int, Parameter(help="Runs that train at the same time; they sha
 class CompareOptions:
     """The options of `bikd compare`."""
 
+    question: Annotated[
+        str,
+        Parameter(
+            help="methods: who wins. weights: what learned weights add; --methods are objectives, "
+            "and each is compared with BiKD over it."
+        ),
+    ] = "methods"
     methods: Annotated[
         str,
         Parameter(
-            help="Separated by commas; a method's own options look like bikd:prior=both,warm_up=5."
+            show_default=False,
+            help="Separated by commas; a method's own options look like bikd:prior=both,warm_up=5. "
+            "relative is the strongest form of BiKD. Else "
+            f"{', '.join(f'{names} for {question}' for question, names in QUESTIONS.items())}.",
         ),
-    ] = "ce,kd,bikd"
+    ] = ""
     seeds: Annotated[
         str, Parameter(help="Whole numbers, separated by commas, or a range like 0-9.")
     ] = "0,1,2"
@@ -92,7 +110,7 @@ class CompareOptions:
 CompareArguments = Annotated[CompareOptions, Parameter(name="*", group="Comparison")]
 
 
-def compare(base: RunConfig, places: Places, options: CompareOptions, *, as_json: bool) -> bool:
+def compare(controls: Controls, places: Places, options: CompareOptions, *, as_json: bool) -> bool:
     """Train the missing runs, print the answer, and return whether every run finished.
 
     Raises:
@@ -100,10 +118,24 @@ def compare(base: RunConfig, places: Places, options: CompareOptions, *, as_json
     """
     if options.export is not None:
         check_ending(options.export)
-    comparisons = [comparison_of(league, options) for league in leagues(base, options.league)]
+    comparisons = [
+        comparison_of(base, options) for base in leagues(controls.config(), options.league)
+    ]
+    for comparison in comparisons:
+        check_given(controls, comparison.configs())
     reports = train_and_report(comparisons, places, options.jobs, "comparing")
     show(reports, options.export, as_json=as_json)
     return not any(report.missing for report in reports)
+
+
+def check_given(controls: Controls, configs: Iterable[RunConfig]) -> None:
+    """Check that at least one of these runs reads each option that was given.
+
+    Raises:
+        ConfigError: None does.
+    """
+    methods = [config.flat() for config in configs]
+    check_read({k: v for k, v in controls.given.items() if k != "method"}, methods)
 
 
 def leagues(base: RunConfig, league: str) -> list[RunConfig]:
@@ -127,15 +159,24 @@ def comparison_of(base: RunConfig, options: CompareOptions) -> Comparison:
     Raises:
         ConfigError: An option is not possible.
     """
-    names = split_entries(options.methods)
-    return Comparison(
+    if options.question not in QUESTIONS:
+        raise ConfigError(
+            f"question = {options.question[:80]!r} is not possible: it must be one of "
+            f"{', '.join(QUESTIONS)}."
+        )
+    names = split_entries(options.methods or QUESTIONS[options.question])
+    is_of_weights = options.question == "weights"
+    comparison = Comparison(
         base,
-        names,
+        with_learned_weights(names, base.flat()) if is_of_weights else names,
         read_seeds(options.seeds),
         options.reference or ("kd" if "kd" in names else names[0]),
         options.epoch,  # type: ignore[arg-type]  # checked there
         read_faults(options.fairness, options.faults),
     )
+    if is_of_weights:
+        check_pairs(comparison, len(names))
+    return comparison
 
 
 def train_and_report(
@@ -143,6 +184,8 @@ def train_and_report(
 ) -> list[Report]:
     """Train the missing runs of each comparison in turn, and return their reports."""
     reports = []
+    for comparison in comparisons:
+        warn(comparison.configs(), places)
     manager = RunManager(places, max_training=jobs)
     try:
         for comparison in comparisons:
@@ -151,6 +194,12 @@ def train_and_report(
     finally:
         manager.shutdown()
     return reports
+
+
+def warn(configs: Iterable[RunConfig], places: Places) -> None:
+    """Say what soft losses on D_val ask of the students of these runs, on standard error."""
+    for sentence in imitations(configs, dict(list_teachers(places.teacher_folders()))):
+        print(sentence, file=sys.stderr)
 
 
 def train_missing(configs: Iterable[RunConfig], manager: RunManager, activity: str) -> None:
@@ -210,17 +259,24 @@ def show(
 
 
 def _print(report: Report) -> None:
-    head, *body = table(report)
-    shown = Table()
-    for name in head:
-        is_name = name == "method"
-        shown.add_column(name, justify="left" if is_name else "right", overflow="fold")
-    for line in body:
-        shown.add_row(*line)
     console = wide_console()
     console.print(" ".join(protocol_sentences(report.comparison)))
-    console.print(shown)
+    console.print(_drawn(table(report)))
     console.print(notes(report)[0])
+    if report.gains:
+        console.print(_drawn(learned_weights.table(report.gains)))
+        console.print(learned_weights.verdict(report.gains))
+
+
+def _drawn(rows: Sequence[Sequence[str]]) -> Table:
+    """Return heading and rows as a table, names at the left."""
+    head, *body = rows
+    drawn = Table()
+    for number, name in enumerate(head):
+        drawn.add_column(name, justify="right" if number else "left", overflow="fold")
+    for line in body:
+        drawn.add_row(*line)
+    return drawn
 
 
 def wide_console() -> Console:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.help import DefaultFormatter, HelpEntry, HelpPanel
@@ -21,6 +20,7 @@ from bikd_core.config import (
     bounds,
     fields,
 )
+from bikd_core.config.presets import PRESETS, preset_named
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
@@ -30,6 +30,15 @@ Models = Annotated[ModelConfig, Parameter(name="*", group="Models")]
 Method = Annotated[AllOptions, Parameter(name="*", group="Method")]
 Training = Annotated[TrainingConfig, Parameter(name="*", group="Training")]
 Protocol = Annotated[ProtocolConfig, Parameter(name="*", group="Protocol")]
+
+PresetName = Annotated[
+    str,
+    Parameter(
+        group="Preset",
+        show_default=False,
+        help=f"Controls to begin with, which options override: {', '.join(PRESETS)}.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -41,16 +50,23 @@ class Controls:
     method: Method = field(default_factory=AllOptions)
     training: Training = field(default_factory=TrainingConfig)
     protocol: Protocol = field(default_factory=ProtocolConfig)
+    preset: PresetName = ""
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The controls that were given as options, in the order of `fields`."""
+        parts = (self.data, self.models, self.method, self.training, self.protocol)
+        given = {name: getattr(part, name) for part in parts for name in part.model_fields_set}
+        return {name: given[name] for name in fields() if name in given}
 
     def config(self) -> RunConfig:
-        """Return the config; options not given take the data set's default.
+        """Return the config; options not given take the preset's value or the data set's default.
 
         Raises:
-            ConfigError: The controls do not go together.
+            ConfigError: There is no such preset, or the controls do not go together.
         """
-        parts = [getattr(self, part.name) for part in dataclasses.fields(self)]
-        given = {name: getattr(part, name) for part in parts for name in part.model_fields_set}
-        return RunConfig.from_flat(given)
+        preset = preset_named(self.preset).controls if self.preset else {}
+        return RunConfig.from_flat(preset | self.given)
 
 
 AllControls = Annotated[Controls, Parameter(name="*")]
@@ -73,6 +89,10 @@ def _completed(entry: HelpEntry) -> HelpEntry:
     for dataset, facts in SOURCE_FACTS.items():
         if name in facts.defaults and str(facts.defaults[name]) != default:
             own.setdefault(str(facts.defaults[name]), []).append(dataset)
+        if name in facts.published_defaults:
+            own.setdefault(str(facts.published_defaults[name]), []).append(
+                f"{dataset} as published"
+            )
     others = [f"{value} for {', '.join(datasets)}" for value, datasets in own.items()]
     return entry.copy(default="; ".join([default, *others]) if others else entry.default)
 

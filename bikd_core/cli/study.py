@@ -16,19 +16,21 @@ from rich.table import Table
 from bikd_core.cli.compare import (
     Jobs,
     League,
+    check_given,
     leagues,
     show,
     train_and_report,
     train_missing,
+    warn,
     wide_console,
 )
-from bikd_core.config import ConfigError, RunConfig
+from bikd_core.cli.controls import Controls
+from bikd_core.config import ConfigError
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from bikd_core.studies import (
     Comparison,
     duel,
-    label_of,
     read_seeds,
     search,
     split_entries,
@@ -81,7 +83,9 @@ SearchArguments = Annotated[SearchOptions, Parameter(name="*", group="Search")]
 DuelArguments = Annotated[DuelOptions, Parameter(name="*", group="Duel")]
 
 
-def run_search(base: RunConfig, places: Places, options: SearchOptions, *, as_json: bool) -> bool:
+def run_search(
+    controls: Controls, places: Places, options: SearchOptions, *, as_json: bool
+) -> bool:
     """Train the missing trials, print the best, and return whether all trials finished.
 
     Raises:
@@ -94,8 +98,11 @@ def run_search(base: RunConfig, places: Places, options: SearchOptions, *, as_js
     methods, seeds = split_entries(options.methods), read_seeds(options.seeds)
     searches = [
         Search(league, methods, options.trials, options.search_seed, seeds, options.by)  # type: ignore[arg-type]  # checked there
-        for league in leagues(base, options.league)
+        for league in leagues(controls.config(), options.league)
     ]
+    for each in searches:
+        check_given(controls, [config for _, config in each.grid()])
+        warn([config for _, config in each.grid()], places)
     found = []
     manager = RunManager(places, max_training=options.jobs)
     try:
@@ -140,7 +147,7 @@ def _print(each: Search, ranked: Ranked) -> None:
     )
     for method, trials in ranked.items():
         table = Table()
-        table.add_column(f"{label_of(method)}: entry", overflow="fold")
+        table.add_column(f"{each.label_of(method)}: entry", overflow="fold")
         for name in ("D_val accuracy %", "D_val loss"):
             table.add_column(name, justify="right")
         for result in trials[:_NUM_SHOWN]:
@@ -152,7 +159,7 @@ def _print(each: Search, ranked: Ranked) -> None:
             print(f"{method}: {missing} trials did not finish and do not count.", file=sys.stderr)
 
 
-def run_duel(base: RunConfig, places: Places, options: DuelOptions, *, as_json: bool) -> bool:
+def run_duel(controls: Controls, places: Places, options: DuelOptions, *, as_json: bool) -> bool:
     """Train the missing runs, print who leads, and return whether every run finished.
 
     Raises:
@@ -163,10 +170,11 @@ def run_duel(base: RunConfig, places: Places, options: DuelOptions, *, as_json: 
     entries, seeds = (options.first, options.second), read_seeds(options.seeds)
     comparisons = [
         Comparison(league, entries, seeds, options.second)
-        for league in leagues(base, options.league)
+        for league in leagues(controls.config(), options.league)
     ]
     for comparison in comparisons:
         duel.check(comparison)
+        check_given(controls, comparison.configs())
     reports = train_and_report(comparisons, places, options.jobs, "duelling")
     show(reports, options.export, as_json=as_json, as_data=duel.as_data)
     if not as_json:

@@ -8,10 +8,11 @@ The names of all fields are unique across the parts, so that a config also has a
 
 The flat form has all controls, the options of every method among them; a `RunConfig` has the
 options of its own method alone. One rule connects the two: what the method does not read is no
-part of the run. It is checked when it is given, but neither stored in `run.json` nor compared:
-configs that differ in nothing else are equal. `from_flat` only remembers it, so that `flat` gives
-it back and `changed(method=...)` finds it; where nothing was given, `flat` has the data set's
-default. A stored run may hold such options, since earlier versions wrote them: they are dropped.
+part of the run. The command line and the entries of a comparison refuse it (`check_read`).
+Elsewhere it is checked when it is given, but neither stored in `run.json` nor compared: configs
+that differ in nothing else are equal. `from_flat` only remembers it, so that `flat` gives it back
+and `changed(method=...)` finds it; where nothing was given, `flat` has the data set's default. A
+stored run may hold such options, since earlier versions wrote them: they are dropped.
 """
 
 from bikd_core.config.data import MAX_SEED, DataConfig, Dataset
@@ -39,12 +40,14 @@ from bikd_core.config.models import MODEL_IMAGES, ModelConfig, ModelName
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.reading import facts_of_method, is_read_by
-from bikd_core.config.run import RunConfig
+from bikd_core.config.run import FORM, RunConfig, default_controls, with_change
 from bikd_core.config.source_facts import SOURCE_FACTS, SourceFacts
 from bikd_core.config.titles import title_of
 from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
+from bikd_core.config.unread import check_read, why_unread
 
 __all__ = [
+    "FORM",
     "MAX_SEED",
     "METHOD_CONFIGS",
     "METHOD_FACTS",
@@ -73,11 +76,15 @@ __all__ = [
     "allowed",
     "as_text",
     "bounds",
+    "check_read",
     "choices",
+    "default_controls",
     "explain",
     "facts_of_method",
     "fields",
     "is_read_by",
     "part_of",
     "title_of",
+    "why_unread",
+    "with_change",
 ]

@@ -8,21 +8,19 @@ from typing import Any
 
 from bikd_core.config.method_facts import MethodFacts, facts_with
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
-from bikd_core.config.part import OnlyWith, ReadIf
+from bikd_core.config.part import OnlyWith, ReadIf, options_of
 from bikd_core.config.parts import PARTS
 
 Choices = tuple[tuple[str, Any], ...]  # the options that decide whether others are read
 
-#: The options that marks of other options name.
-DECIDING = tuple(
-    dict.fromkeys(
-        mark.option
-        for model in METHOD_CONFIGS.values()
-        for info in model.model_fields.values()
-        for mark in info.metadata
-        if isinstance(mark, ReadIf)
-    )
-)
+#: The options that marks of other options name, with their possible values.
+DECIDING = {
+    mark.option: options_of(AllOptions.model_fields[mark.option])
+    for model in METHOD_CONFIGS.values()
+    for info in model.model_fields.values()
+    for mark in info.metadata
+    if isinstance(mark, ReadIf)
+}
 
 
 def is_read_by(name: str, method: Mapping[str, Any] | str) -> bool:
@@ -31,11 +29,15 @@ def is_read_by(name: str, method: Mapping[str, Any] | str) -> bool:
     Args:
         name: The control's own name.
         method: The method's name, or controls with "method" among them. Options of the method that
-            are not there have their default.
+            are not there, or have an impossible value, have their default.
     """
     if isinstance(method, str):
         return _is_read(name, method, ())
-    chosen = tuple((option, method[option]) for option in DECIDING if option in method)
+    chosen = tuple(
+        (option, method[option])
+        for option, values in DECIDING.items()
+        if method.get(option) in values
+    )
     return _is_read(name, method["method"], chosen)
 
 

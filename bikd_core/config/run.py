@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError, field_serializer, model_validator
@@ -144,18 +144,43 @@ class RunConfig(Part):
         Raises:
             ConfigError: As `from_flat`.
         """
-        old = self.flat()
-        if any(name in _FORM and values[name] != old[name] for name in values):
-            form = {name: old[name] for name in ("dataset", *_FORM)}
-            defaults = type(self).from_flat(form).flat()
-            for name in AllOptions.model_fields:
-                if name not in _FORM and old[name] == defaults[name]:
-                    del old[name]
-        return type(self).from_flat(old | values)
+        return type(self).from_flat(with_change(self.flat(), values))
 
 
-#: What decides an option's default besides the data set.
-_FORM = ("method", *AS_PUBLISHED)
+#: What decides an option's default besides the data set: the method and its form.
+FORM = ("method", *AS_PUBLISHED)
+
+
+def default_controls(controls: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all controls at their defaults for the data set and the form of these ones.
+
+    Raises:
+        ConfigError: The form is not possible.
+    """
+    return dict(_defaults(tuple((n, controls[n]) for n in ("dataset", *FORM) if n in controls)))
+
+
+@cache
+def _defaults(form: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return RunConfig.from_flat(dict(form)).flat()
+
+
+def with_change(controls: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all controls with some changed, not validated.
+
+    Where the form of the method changes, an option that has the default of the old form takes
+    that of the new one.
+
+    Raises:
+        ConfigError: The old form or the new one is not possible.
+    """
+    new = {**controls, **changed}
+    if any(new[name] != controls[name] for name in FORM):
+        before, after = default_controls(controls), default_controls(new)
+        for name in AllOptions.model_fields.keys() - {*FORM, *changed}:
+            if controls[name] == before[name]:
+                new[name] = after[name]
+    return new
 
 
 def _given(part: Any) -> Any:

@@ -8,7 +8,6 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from bikd_core.events import EpochDone
-from bikd_core.studies.entries import label_of
 
 CONFIDENCE = 0.95
 #: What is compared: by name, how to read it from an epoch. Accuracies are fractions.
@@ -55,6 +54,7 @@ def answer(
     chosen: Mapping[str, Mapping[int, EpochDone]],
     seconds: Mapping[str, float],
     reference: str,
+    labels: Mapping[str, str],
 ) -> list[Line]:
     """Return one line per entry, the best mean balanced accuracy first.
 
@@ -62,6 +62,7 @@ def answer(
         chosen: By entry and seed, the epoch that counts; only of runs that finished.
         seconds: Mean seconds of an epoch, by entry.
         reference: The entry that the others are compared to; it may be missing.
+        labels: Each entry in words.
     """
     kd = seconds.get("kd")
     lines = [
@@ -71,6 +72,7 @@ def answer(
             chosen.get(reference, {}) if method != reference else {},
             seconds[method],
             seconds[method] / kd if kd else None,
+            labels[method],
         )
         for method, by_seed in chosen.items()
         if by_seed
@@ -84,6 +86,7 @@ def _line(
     others: Mapping[int, EpochDone],
     seconds: float,
     cost: float | None,
+    label: str,
 ) -> Line:
     epochs = list(by_seed.values())
     pairs = [(by_seed[seed], others[seed]) for seed in sorted(set(by_seed) & set(others))]
@@ -100,7 +103,7 @@ def _line(
             if pairs
         },
         seconds_per_epoch=seconds,
-        label=label_of(method),
+        label=label,
         cost=cost,
         accuracies=tuple(by_seed[seed].accuracy for seed in sorted(by_seed)),
         per_class=tuple(interval([e.accuracy_per_class[c] for e in epochs]) for c in classes),
@@ -127,3 +130,11 @@ def interval(values: list[float]) -> Interval:
     mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
     half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * error
     return Interval(mean, mean - half, mean + half)
+
+
+def in_percent(value: Interval, *, signed: bool = False) -> str:
+    """Return a mean in percent with half its interval, such as "61.2 ± 1.4"."""
+    mean = f"{100 * value.mean:+.1f}" if signed else f"{100 * value.mean:.1f}"
+    if value.high is None:
+        return mean
+    return f"{mean} ± {100 * (value.high - value.mean):.1f}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import fmean
 from typing import Literal, get_args
 
@@ -50,7 +52,7 @@ class Comparison:
     entries: tuple[Entry, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "entries", tuple(read_entry(text) for text in self.methods))
+        object.__setattr__(self, "entries", self._read_entries())
         for name, values in (("methods", self.methods), ("seeds", self.seeds)):
             if not values or len(set(values)) < len(values):
                 raise ConfigError(
@@ -71,6 +73,23 @@ class Comparison:
                 f"faults = {unknown[0]!r} is not possible: each must be one of {', '.join(FAULTS)}."
             )
         self._check_configs()
+
+    def _read_entries(self) -> tuple[Entry, ...]:
+        controls = self.base.flat()
+        return tuple(read_entry(text, controls) for text in self.methods)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The entries in words, by their text; what the base makes of a method is part of it."""
+        labels = {
+            entry.text: entry.label_in(self.config_of(entry, self.seeds[0]).flat())
+            for entry in self.entries
+        }
+        said = Counter(labels.values())
+        return {
+            text: label if said[label] == 1 else f"{label} [{text}]"
+            for text, label in labels.items()
+        }
 
     def _check_configs(self) -> None:
         configs = [self.config_of(entry, self.seeds[0]) for entry in self.entries]
@@ -109,19 +128,34 @@ class Comparison:
         """Return the config of every run, in the order of `grid`."""
         return [config for _, config in self.grid()]
 
+    def finished(self, runs: Iterable[Snapshot]) -> dict[str, dict[int, Snapshot]]:
+        """Return those of these runs that count, by entry and seed."""
+        found: dict[str, dict[int, Snapshot]] = {text: {} for text in self.methods}
+        comparable = [run for run in runs if is_comparable(run)]
+        for entry, config in self.grid():
+            run = next((run for run in comparable if run.config == config), None)
+            if run is not None:
+                found[entry.text][config.training.seed] = run
+        return found
+
+    def epochs_of(
+        self, finished: Mapping[str, Mapping[int, Snapshot]]
+    ) -> dict[str, dict[int, EpochDone]]:
+        """Return the epochs that count of what `finished` returns, by entry and seed."""
+        return {
+            text: {seed: self.epoch_of(run) for seed, run in by_seed.items()}
+            for text, by_seed in finished.items()
+        }
+
     def answer(self, runs: Iterable[Snapshot]) -> list[Line]:
         """Return the answer that the finished ones among these runs give."""
-        chosen: dict[str, dict[int, EpochDone]] = {text: {} for text in self.methods}
-        seconds: dict[str, list[float]] = {text: [] for text in self.methods}
-        finished = [run for run in runs if is_comparable(run)]
-        for entry, config in self.grid():
-            run = next((run for run in finished if run.config == config), None)
-            if run is None:
-                continue
-            chosen[entry.text][config.training.seed] = self.epoch_of(run)
-            seconds[entry.text].append(fmean(epoch.seconds for epoch in run.epochs))
-        means = {text: fmean(values) for text, values in seconds.items() if values}
-        return answer(chosen, means, self.reference)
+        found = self.finished(runs)
+        seconds = {
+            text: fmean(fmean(epoch.seconds for epoch in run.epochs) for run in by_seed.values())
+            for text, by_seed in found.items()
+            if by_seed
+        }
+        return answer(self.epochs_of(found), seconds, self.reference, self.labels)
 
     def epoch_of(self, run: Snapshot) -> EpochDone:
         """Return the epoch of a finished run that counts."""

@@ -7,7 +7,6 @@ from typing import Any
 from bikd_core.config import ConfigError
 from bikd_core.studies.answer import Line
 from bikd_core.studies.comparison import Comparison
-from bikd_core.studies.entries import label_of
 from bikd_core.studies.report import Report, protocol_of
 
 GOAL = 0.01  # lead in balanced accuracy that this project aims at
@@ -44,7 +43,7 @@ def verdict(report: Report) -> str:
     lead_in_words = (
         f"{mean} points of balanced accuracy (95 % interval {low} to {high}, paired by seed)"
     )
-    first, second = line.label, label_of(reference)
+    first, second = line.label, report.comparison.labels[reference]
     if not lead.excludes_zero:
         return f"No lead: {first} against {second} is {lead_in_words}; the interval holds 0."
     if lead.mean < 0:

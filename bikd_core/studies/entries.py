@@ -1,12 +1,15 @@
 """The entries of a comparison: a method with options that override the comparison's controls.
 
-As text, an entry is `kd` or `bikd:prior=both,meta_loss=hard`. Commas separate the entries of a list
-too: a piece with "=" and no ":" before it belongs to the entry before.
+As text, an entry is `kd`, `bikd:prior=both,meta_loss=hard`, or begins with the name of a form of a
+method: `relative`, `relative:over=ltkd`. Commas separate the entries of a list too: a piece with
+"=" and no ":" before it belongs to the entry before.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from bikd_core.config import (
@@ -14,14 +17,22 @@ from bikd_core.config import (
     ConfigError,
     DataConfig,
     RunConfig,
+    allowed,
+    as_text,
+    choices,
     fields,
     is_read_by,
     title_of,
+    why_unread,
 )
+from bikd_core.config.presets import METHOD_PRESETS
 
 #: Controls that decide which images are trained and tested on; they are the same for all entries.
 _SHARED = tuple(name for name in DataConfig.model_fields if name != "val_per_class")
 _IN_TITLE = ("over", "weight_scale")  # options that a method's title says
+#: What an entry may begin with: a method, or a form of one.
+ENTRY_NAMES = (*METHOD_FACTS, *METHOD_PRESETS)
+_NO_CONTROLS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -31,15 +42,24 @@ class Entry:
     text: str  # as the user wrote it
     method: str
     options: tuple[tuple[str, str], ...] = ()  # control and value, as written
+    form: tuple[tuple[str, str], ...] = ()  # the same, of the form that it begins with
+
+    @property
+    def own_controls(self) -> dict[str, str]:
+        """The controls that the entry itself sets besides the method."""
+        return dict(self.form + self.options)
 
     @property
     def label(self) -> str:
         """The entry in words, such as "BiKD over KD (meta loss hard)"."""
-        options = dict(self.options)
-        in_title = _IN_TITLE if options.get("over", self.method) in METHOD_FACTS else ()
-        given = {name: options.pop(name) for name in in_title if name in options}
-        title = title_of({"method": self.method} | given)
-        words = ", ".join(_words(name, value) for name, value in options.items())
+        return self.label_in({"method": self.method} | self.own_controls)
+
+    def label_in(self, controls: Mapping[str, Any]) -> str:
+        """Return the entry in words where these controls, its own among them, are a run's."""
+        words = ", ".join(
+            _words(name, value) for name, value in self.options if name not in _IN_TITLE
+        )
+        title = title_of(controls)
         return f"{title} ({words})" if words else title
 
     def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
@@ -48,7 +68,7 @@ class Entry:
         Raises:
             ConfigError: An option has an impossible value.
         """
-        return base.changed(method=self.method, seed=seed, **(faults | dict(self.options)))
+        return base.changed(method=self.method, seed=seed, **(faults | self.own_controls))
 
 
 def split_entries(text: str) -> tuple[str, ...]:
@@ -62,27 +82,31 @@ def split_entries(text: str) -> tuple[str, ...]:
     return tuple(entries)
 
 
-def read_entry(text: str) -> Entry:
+def read_entry(text: str, base: Mapping[str, Any] = _NO_CONTROLS) -> Entry:
     """Parse the text of an entry.
 
+    Args:
+        text: The text.
+        base: Controls of the comparison: which options are read may depend on them.
+
     Raises:
-        ConfigError: The method or an option is unknown, or the option cannot differ by entry.
+        ConfigError: The method or an option is unknown, the method as the entry configures it does
+            not read the option, or the option cannot differ by entry.
     """
-    method, _, rest = text.partition(":")
-    if method not in METHOD_FACTS:
+    name, _, rest = text.partition(":")
+    if name not in ENTRY_NAMES:
         raise ConfigError(
-            f"methods = {method[:80]!r} is not possible: each must be one of "
-            f"{', '.join(METHOD_FACTS)}."
+            f"methods = {name[:80]!r} is not possible: each must be one of "
+            f"{', '.join(ENTRY_NAMES)}."
         )
-    options = tuple(_option(text, piece) for piece in rest.split(",") if rest)
-    chosen = {"method": method} | dict(options)
-    if chosen.get("over", method) not in METHOD_FACTS:
-        del chosen["over"]  # the config refuses it
-    for name, _ in options:
-        if not is_read_by(name, chosen):
-            title = METHOD_FACTS[method].title
-            raise ConfigError(f"{_refusal(text)}{title} does not read {name}.")
-    return Entry(text, method, options)
+    given = dict(_option(text, piece) for piece in rest.split(",") if rest)
+    form = {key: as_text(value) for key, value in METHOD_PRESETS.get(name, {}).items()}
+    method = form.pop("method", name)
+    configured = {**base, "method": method, **form, **given}
+    if unread := [key for key in given if not is_read_by(key, configured)]:
+        raise ConfigError(f"{_refusal(text)}{why_unread(unread[0], configured)}.")
+    read = tuple(pair for pair in form.items() if is_read_by(pair[0], configured))
+    return Entry(text, method, tuple(given.items()), read)
 
 
 def label_of(text: str) -> str:
@@ -107,6 +131,8 @@ def _option(text: str, piece: str) -> tuple[str, str]:
         )
     if name in {"method", "seed", *_SHARED}:
         raise ConfigError(f"{_refusal(text)}{name} must be the same for all entries.")
+    if (possible := choices(name)) and value not in map(str, possible):
+        raise ConfigError(f"{name} = {value[:80]!r} is not possible: {allowed(name)}.")
     return name, value
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bikd_core.config import ConfigError
-from bikd_core.studies.answer import METRICS, Interval, Line
-from bikd_core.studies.entries import label_of
+from bikd_core.studies.answer import METRICS, Interval, Line, in_percent
+from bikd_core.studies.learned_weights import verdict
 from bikd_core.studies.report import (
     Report,
     as_data,
@@ -131,7 +131,7 @@ def table(report: Report) -> list[list[str]]:
 
     A star marks a lead whose interval excludes 0.
     """
-    reference = label_of(report.comparison.reference)
+    reference = report.comparison.labels[report.comparison.reference]
     head = ["method", "seeds", *TITLES.values(), f"lead over {reference}"]
     body = [
         [
@@ -160,15 +160,8 @@ def notes(report: Report) -> list[str]:
         "In %, ± half of the 95 % interval over seeds. Leads are paired by seed; * marks a lead "
         "whose interval excludes 0. ECE: expected calibration error."
     )
-    return [legend] + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
-
-
-def in_percent(value: Interval, *, signed: bool = False) -> str:
-    """Return a mean in percent with half its interval, such as "61.2 ± 1.4"."""
-    mean = f"{100 * value.mean:+.1f}" if signed else f"{100 * value.mean:.1f}"
-    if value.high is None:
-        return mean
-    return f"{mean} ± {100 * (value.high - value.mean):.1f}"
+    found = [legend] + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
+    return [*found, verdict(report.gains)] if report.gains else found
 
 
 #: How to write each format, by the ending of the file.

@@ -99,7 +99,7 @@ def _teacher_seconds(to_do: list[PlannedRun], manager: RunManager) -> float:
     """Return the seconds that the first run that needs a teacher spends on training it."""
     for one in to_do:
         config = one.config
-        if config.models.teacher == "auto" and is_read_by("teacher", config.method.method):
+        if config.models.teacher == "auto" and is_read_by("teacher", config.flat()):
             whole = manager.estimate(config)
             without = manager.estimate(config.changed(teacher="stored"))
             return 0.0 if whole is None or without is None else whole - without

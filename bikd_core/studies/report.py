@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from bikd_core.config import METHOD_FACTS
 from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
+from bikd_core.studies import learned_weights
 from bikd_core.studies.answer import Line
 from bikd_core.studies.comparison import EPOCH_WORDS, Comparison
-from bikd_core.studies.entries import Entry, label_of
+from bikd_core.studies.entries import Entry
 from bikd_core.studies.faults import FAULTS, fault_controls
+from bikd_core.studies.learned_weights import Gain, gains
 from bikd_core.studies.planned import planned_runs
 
 _TRAINED = {
@@ -27,6 +29,7 @@ class Report(NamedTuple):
     comparison: Comparison
     lines: Sequence[Line]
     missing: Mapping[str, str]  # runs that do not count, and why
+    gains: Sequence[Gain] = ()  # of the objectives that are compared with BiKD over them
 
 
 def report_of(comparison: Comparison, runs: Sequence[Snapshot]) -> Report:
@@ -36,8 +39,9 @@ def report_of(comparison: Comparison, runs: Sequence[Snapshot]) -> Report:
         if not planned.is_done:
             run = planned.run
             why = "not run" if run is None else f"{run.state}: {run.reason}".rstrip(": ")
-            missing[f"{label_of(planned.method)}, seed {planned.seed}"] = why
-    return Report(comparison, comparison.answer(runs), missing)
+            missing[f"{comparison.labels[planned.method]}, seed {planned.seed}"] = why
+    found = gains(comparison, comparison.epochs_of(comparison.finished(runs)))
+    return Report(comparison, comparison.answer(runs), missing, found)
 
 
 def league_of(comparison: Comparison) -> int:
@@ -70,7 +74,7 @@ def protocol_of(comparison: Comparison) -> dict[str, Any]:
         "epoch": comparison.chosen,
         "faults": {name: FAULTS[name] for name in comparison.faults},
         "own_controls": {
-            entry.text: fault_controls(entry.method, comparison.faults) | dict(entry.options)
+            entry.text: fault_controls(entry.method, comparison.faults) | entry.own_controls
             for entry in entries
         },
         "use_of_d_val": {entry.text: use_of_d_val(comparison, entry) for entry in entries},
@@ -117,4 +121,4 @@ def as_data(report: Report) -> dict[str, Any]:
             for line in report.lines
         ],
         "failed": dict(report.missing),
-    }
+    } | ({"learned_weights": learned_weights.as_data(report.gains)} if report.gains else {})

@@ -23,8 +23,11 @@ Criterion = Literal["val_accuracy", "val_loss"]
 MAX_TRIALS = 1000
 _DRAWS_PER_TRIAL = 200  # after so many draws the space counts as exhausted
 
-#: Factors of the value in the base config.
-_SCALED: dict[str, tuple[float, ...]] = {"learning_rate": (0.25, 0.5, 1, 2, 4)}
+#: Factors of the value that the entry itself has.
+_SCALED: dict[str, tuple[float, ...]] = {
+    "learning_rate": (0.25, 0.5, 1, 2, 4),
+    "weight_net_learning_rate": (0.3, 1, 3, 10),
+}
 #: Values of each searched control, if the method reads it. A rival's constants that are not
 #: controls, such as WSL's α, stay as published.
 _VALUES: dict[str, tuple[Any, ...]] = {
@@ -33,10 +36,12 @@ _VALUES: dict[str, tuple[Any, ...]] = {
     "kd_alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
     "prior": ("none", "hard", "both"),
     "weight_form": ("free", "scale", "convex"),
+    "virtual_step": (0.3, 1.0, 3.0),
+    "outer_from": (0.0, 0.5),
+    "class_shifts": ("none", "one", "each"),
     "inner_steps": (1, 2, 5, 10),
     "meta_loss": ("hard", "mix"),
     "weight_net_inputs": ("shifted", "plain"),
-    "weight_net_learning_rate": (3e-4, 1e-3, 3e-3, 1e-2),
     "cross_fit": (False, True),
 }
 _WARM_UP_SHARES = (0.0, 0.1, 0.3)  # shares of the epochs
@@ -112,23 +117,33 @@ class Search:
 
     def space(self, method: str) -> dict[str, tuple[Any, ...]]:
         """Return the values to draw from for an entry, by control."""
-        entry, base = read_entry(method), self.base
-        values = base.flat()
+        entry = self._entry(method)
+        values = self._config(entry, self.seeds[0]).flat()
         space = {
             name: tuple(factor * values[name] for factor in factors)
             for name, factors in _SCALED.items()
         }
         space |= _VALUES
-        shares = {round(share * base.training.epochs) for share in _WARM_UP_SHARES}
+        shares = {round(share * values["epochs"]) for share in _WARM_UP_SHARES}
         space["warm_up"] = tuple(sorted(shares))
-        if base.protocol.train_on_val == "no":
+        if values["train_on_val"] == "no":
             del space["cross_fit"]  # which would train on D_val
+        if values["weight_scale"] == "relative":
+            space["weight_form"] = ("free", "scale")  # convex is not possible
         fixed = {name for name, _ in entry.options}
         return {
             name: options
             for name, options in space.items()
-            if is_read_by(name, entry.method) and name not in fixed
+            if is_read_by(name, values) and name not in fixed
         }
+
+    def label_of(self, method: str) -> str:
+        """Return an entry in words; what the base makes of a method is part of it."""
+        entry = self._entry(method)
+        return entry.label_in(self._config(entry, self.seeds[0]).flat())
+
+    def _entry(self, text: str) -> Entry:
+        return read_entry(text, self.base.flat())
 
     def trials(self) -> list[Trial]:
         """Return all trials, number by number, so that an interrupted search is fair.
@@ -140,7 +155,7 @@ class Search:
         return [trials[number] for number in range(self.num_trials) for trials in by_method]
 
     def _trials_of(self, method: str) -> list[Trial]:
-        start, space = read_entry(method), self.space(method)
+        start, space = self._entry(method), self.space(method)
         generator = np.random.default_rng([self.seed, *method.encode()])
         entries = [start]
         known = {self._config(start, self.seeds[0])}
@@ -162,15 +177,23 @@ class Search:
     def _draw_entry(
         self, start: Entry, space: dict[str, tuple[Any, ...]], generator: np.random.Generator
     ) -> Entry:
-        """Draw a value for each control of the space; values equal to the base are left out."""
+        """Draw a value for each control of the space.
+
+        Values that the entry has already are left out, and what it does not read as drawn.
+        """
         drawn = {name: values[generator.integers(len(values))] for name, values in space.items()}
-        base = self.base.flat()
-        if drawn.get("prior", base["prior"]) == "none":
+        own = self._config(start, self.seeds[0]).flat()
+        whole = own | drawn
+        if whole["over"] == "ce_kd" and whole["prior"] == "none":
             drawn.pop("weight_net_inputs", None)  # shifted and plain are the same then
-        own = [(name, f"{value}") for name, value in drawn.items() if value != base[name]]
-        options = [*start.options, *own]
-        text = ",".join(f"{name}={value}" for name, value in options)
-        return Entry(f"{start.method}:{text}" if text else start.method, start.method, (*options,))
+        pieces = [
+            f"{name}={value}"
+            for name, value in drawn.items()
+            if value != own[name] and is_read_by(name, whole)
+        ]
+        if not pieces:
+            return start
+        return self._entry(f"{start.text}{',' if ':' in start.text else ':'}{','.join(pieces)}")
 
     def _config(self, entry: Entry, seed: int) -> RunConfig:
         return entry.config(self.judged_base, seed)

@@ -13,7 +13,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,6 +41,9 @@ class TeacherCard(BaseModel):
     seen: str | None  # the original indices of its training images, by `pack_indices`
     train_fingerprint: str | None  # of those images, by `files.train_fingerprint`
     accuracy_per_class: tuple[float, ...]  # on the test set of `data`, label order
+    #: The share of the test set that it takes for each class, label order; the set is balanced, so
+    #: 1/C each would be right. None in cards of earlier versions.
+    predicted_share_per_class: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
     made_by: str  # the command that made it, or the file that it came from
     versions: dict[str, str]
 
@@ -50,6 +53,11 @@ class TeacherCard(BaseModel):
             raise ValueError(
                 f"accuracy_per_class has {len(self.accuracy_per_class)} values "
                 f"for {self.num_classes} classes"
+            )
+        share = self.predicted_share_per_class
+        if share is not None and (len(share) != self.num_classes or abs(sum(share) - 1) > 1e-6):
+            raise ValueError(
+                f"predicted_share_per_class must be {self.num_classes} shares whose sum is 1"
             )
         if self.seen is not None:
             unpack_indices(self.seen)
@@ -75,6 +83,11 @@ class TeacherCard(BaseModel):
         if self.seen is None:
             return 0
         return int(np.isin(original_indices, unpack_indices(self.seen)).sum())
+
+
+def predicted_shares(confusion: NDArray[np.int32]) -> tuple[float, ...]:
+    """Return the share of predictions of each class; [C, C], columns predicted -> C numbers."""
+    return tuple((confusion.sum(axis=0) / confusion.sum()).tolist())
 
 
 def pack_indices(original_indices: ArrayLike) -> str:

@@ -21,12 +21,12 @@ from bikd_core.config import DataConfig
 from bikd_core.data.batches import DeviceSet
 from bikd_core.data.counts import num_test_per_class
 from bikd_core.data.long_tail import LongTailSplit, load_split
-from bikd_core.evaluation import evaluate
+from bikd_core.evaluation import Evaluation, evaluate
 from bikd_core.events import EpochDone
 from bikd_core.models import build
 from bikd_core.store import RunFolder, StoreError
 from bikd_core.store.versions import versions
-from bikd_core.teachers.card import TeacherCard, TeacherError
+from bikd_core.teachers.card import TeacherCard, TeacherError, predicted_shares
 from bikd_core.teachers.files import make_card, save_teacher, teacher_name
 from bikd_core.teachers.parameter_files import load_parameters, read_parameters
 
@@ -56,9 +56,16 @@ def store_run(
     split = load_split(config.data, data_dir)
     model = _build(config.models.student, split)
     model.load_state_dict(safetensors.torch.load_file(student))
-    accuracies = epochs[-1].accuracy_per_class
-    made_by = command or f"the run {run.run_id}"
-    card = make_card(config, split, accuracies, made_by=made_by, versions=versions())
+    last, made_by = epochs[-1], command or f"the run {run.run_id}"
+    is_kept = last.epoch in run.frames_available
+    card = make_card(
+        config,
+        split,
+        last.accuracy_per_class,
+        confusion=run.frame(last.epoch).confusion if is_kept else None,
+        made_by=made_by,
+        versions=versions(),
+    )
     return save_teacher(teachers, name or teacher_name(split, config.models.student), model, card)
 
 
@@ -93,6 +100,7 @@ def store_upload(
     split = load_split(data.model_copy(update={"test_per_class": per_class}), data_dir)
     model = _build(model_name, split)
     load_parameters(model, parameters, file, model_name)
+    measured = _measured(model, split)
     card = TeacherCard.model_validate(
         {
             "model": model_name,
@@ -101,7 +109,8 @@ def store_upload(
             "training": None,
             "seen": None,
             "train_fingerprint": None,
-            "accuracy_per_class": _accuracy(model, split),
+            "accuracy_per_class": measured.accuracy_per_class,
+            "predicted_share_per_class": predicted_shares(measured.confusion),
             "made_by": f"uploaded as {file_name}",
             "versions": versions(),
         }
@@ -114,12 +123,12 @@ def _build(model_name: str, split: LongTailSplit) -> torch.nn.Module:
     return build(model_name, len(split.class_names), channels, size, torch.Generator())
 
 
-def _accuracy(model: torch.nn.Module, split: LongTailSplit) -> tuple[float, ...]:
+def _measured(model: torch.nn.Module, split: LongTailSplit) -> Evaluation:
     model.eval()
     test = DeviceSet(split.test, split, "cpu")
     with torch.inference_mode():
         logits = [model(test.batch(part)) for part in torch.split(torch.arange(len(test)), _BATCH)]
-    return evaluate(torch.cat(logits).numpy(), split.test.labels.numpy()).accuracy_per_class
+    return evaluate(torch.cat(logits).numpy(), split.test.labels.numpy())
 
 
 def serve(request: dict[str, Any]) -> dict[str, str]:

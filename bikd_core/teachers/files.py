@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from bikd_core.config import RunConfig
@@ -25,6 +27,7 @@ from bikd_core.teachers.card import (
     check_name,
     list_teachers,
     pack_indices,
+    predicted_shares,
     read_card,
 )
 from bikd_core.teachers.parameter_files import SUFFIXES, load_parameters, read_parameters
@@ -121,10 +124,19 @@ def make_card(
     split: LongTailSplit,
     accuracy_per_class: Sequence[float],
     *,
+    confusion: NDArray[np.int32] | None = None,
     made_by: str,
     versions: Mapping[str, str],
 ) -> TeacherCard:
     """Return the card that makes a teacher of the student of a `ce` run.
+
+    Args:
+        config: The run.
+        split: What it was trained and tested on.
+        accuracy_per_class: On the test set, label order.
+        confusion: On the test set, [C, C], columns predicted; None if it is not known.
+        made_by: What made the teacher.
+        versions: By package.
 
     Raises:
         TeacherError: The run had another method or trained on D_val, so that its student learned
@@ -148,6 +160,7 @@ def make_card(
         seen=pack_indices(split.train.original_indices.numpy()),
         train_fingerprint=train_fingerprint(split),
         accuracy_per_class=tuple(accuracy_per_class),
+        predicted_share_per_class=None if confusion is None else predicted_shares(confusion),
         made_by=made_by,
         versions=dict(versions),
     )

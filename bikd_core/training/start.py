@@ -8,6 +8,7 @@ from contextlib import suppress
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 from torch import nn
 
 from bikd_core.config import ConfigError, RunConfig, WeightNetOptions
@@ -36,6 +37,7 @@ from bikd_core.teachers.files import (
     save_teacher,
     teacher_name,
 )
+from bikd_core.teachers.imitation import imitation
 from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop, State
@@ -209,9 +211,12 @@ def train_teacher(
     loop = Loop(config, split, None, device)
     epochs = config.training.epochs
     accuracies: tuple[float, ...] = ()
+    confusion: NDArray[np.int32] | None = None
     while loop.epoch < epochs:
         for event in loop.run_epoch(control):
-            if isinstance(event, EpochDone):
+            if isinstance(event, Frame):
+                confusion = event.confusion
+            elif isinstance(event, EpochDone):
                 accuracies = event.accuracy_per_class
                 yield TeacherEpochDone(
                     epoch=event.epoch,
@@ -223,7 +228,9 @@ def train_teacher(
                 yield event
         if control.is_stopped:
             return None
-    card = make_card(config, split, accuracies, made_by=made_by, versions=versions())
+    card = make_card(
+        config, split, accuracies, confusion=confusion, made_by=made_by, versions=versions()
+    )
     return loop.student, card
 
 
@@ -255,6 +262,8 @@ def run_started(loop: Loop, teacher: Teacher | None) -> RunStarted:
 
 def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
     found = [teacher.caution] if teacher and teacher.caution else []
+    if teacher and teacher.card and (words := imitation(loop.config, teacher.card)):
+        found.append(words)
     if loop.compile_error:
         found.append(loop.compile_error)
     views = loop.feed.views

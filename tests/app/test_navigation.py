@@ -5,6 +5,8 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.util import calc_hash
 
+from app.navigation import PAGES
+from bikd_core.config import fields
 from tests.app.shown import words
 from tests.made_up import make_run
 from tests.repeated import first_quick
@@ -81,3 +83,7 @@ def test_parameters_of_another_page_are_no_mistakes(open_page, path, parameters)
     assert not page.exception
     assert not [warning for warning in page.warning if "shown" not in warning.value]
     assert not set(parameters) & set(page.query_params)
+
+
+def test_no_parameter_of_a_page_has_the_name_of_a_control():
+    assert not frozenset[str]().union(*(page.parameters for page in PAGES.values())) & set(fields())

@@ -1,7 +1,7 @@
 import pytest
 
-from bikd_core.config import RunConfig
-from bikd_core.config.presets import PRESETS, nearest
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config.presets import METHOD_PRESETS, PRESETS, nearest, preset_named
 from bikd_core.data.counts import planned_counts
 
 
@@ -29,6 +29,20 @@ def test_the_published_recipes_are_those_of_the_paper():
         1,
     )
     assert (hundred.method.inner_steps, hundred.method.weight_net_layers) == (5, 2)
+
+
+def test_relative_weights_are_one_form_in_presets_and_comparisons():
+    form = METHOD_PRESETS["relative"]
+    for name in ("relative", "relative_cifar10"):
+        flat = PRESETS[name].config.flat()
+        assert {key: flat[key] for key in form} == form
+        assert (flat["weight_net_learning_rate"], flat["meta_loss"]) == (0.01, "hard")
+    assert PRESETS["relative_cifar10"].config.models == PRESETS["cifar10"].config.models
+
+
+def test_a_preset_that_does_not_exist_is_refused_by_name():
+    with pytest.raises(ConfigError, match="preset = 'fast' is not possible: it must be one of q"):
+        preset_named("fast")
 
 
 def test_a_run_of_another_data_set_is_nearest_to_some_preset():

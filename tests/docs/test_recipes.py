@@ -14,8 +14,10 @@ from tests.docs.recipe import DOCS, blocks, change, copy_tree, follow, run
 
 RECIPES = sorted(DOCS.glob("add-a-*.md"))
 ON_THE_PAGE = """
+from tests.app.shown import unfold
+
 def test_the_control_of_the_link_is_on_the_page(open_lab):
-    lab = open_lab(dampening="0.25")
+    lab = unfold(open_lab(dampening="0.25"))
     assert not lab.warning
     assert lab.number_input(key="control_dampening").value == 0.25
     assert lab.query_params["dampening"] == "0.25"
@@ -34,6 +36,10 @@ def test_a_recipe_can_be_followed_literally(page, tmp_path):
 def check_method(tree, home):
     config = newest_config(home)
     assert config["method"] == {"method": "focal", "focal_gamma": 1.0}
+    over = [config["method"] for config in configs(home) if config["method"]["method"] == "bikd"]
+    assert {method["over"] for method in over} == {"focal"}
+    assert 1.0 in {method.get("focal_gamma") for method in over}
+    assert "relative" in {method["weight_scale"] for method in over}
 
 
 def check_control(tree, home):
@@ -63,8 +69,13 @@ CHECKS = {
 
 def newest_config(home):
     """The config of the run that began last."""
-    path = max(home.rglob("run.json"), key=lambda path: path.stat().st_mtime)
-    return json.loads(path.read_text(encoding="utf-8"))["config"]
+    return configs(home)[-1]
+
+
+def configs(home):
+    """The configs of all runs, in the order in which they began."""
+    paths = sorted(home.rglob("run.json"), key=lambda path: path.stat().st_mtime)
+    return [json.loads(path.read_text(encoding="utf-8"))["config"] for path in paths]
 
 
 @pytest.fixture
@@ -97,6 +108,7 @@ def test_the_recipes_method_is_the_focal_loss(focal):
         class_counts=(4, 3, 2, 1),
         device=torch.device("cpu"),
         generator=torch.Generator(),
+        num_epochs=1,
     )
     images, labels = torch.randn(6, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 0, 1])
     result = module.FocalLoss(setting).step(Batch(images, labels, None), 0.1)

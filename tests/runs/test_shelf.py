@@ -52,7 +52,7 @@ def test_an_upload_is_measured_and_teaches_with_a_caution(tmp_path, suffix):
     card = read_card(tmp_path / "teachers" / "mine.json")
     assert card.is_uploaded
     assert card.made_by == "uploaded as mine.pth"
-    assert len(card.accuracy_per_class) == 10
+    assert len(card.accuracy_per_class) == len(card.predicted_share_per_class) == 10
     split = load_split(CONFIG.data, tmp_path)
     teacher = load_teacher("mine", "digits_cnn_l", split, [tmp_path / "teachers"])
     assert "unknown" in teacher.caution
@@ -110,6 +110,7 @@ def test_a_trained_teacher_is_stored_when_its_run_is_finished(shelf):
     assert run.config.method.method == "ce"
     assert run.name == "Teacher small"
     assert card.accuracy_per_class == run.epochs[-1].accuracy_per_class
+    assert card.predicted_share_per_class is not None
     made.store_run(run.run_id, "again")
     again = read_card(manager.places.teachers / "again.json")
     assert again.train_fingerprint == card.train_fingerprint

@@ -11,6 +11,7 @@ from bikd_core.studies.answer import interval
 from tests.made_up import epoch_done
 
 EPOCH = epoch_done(1, RunConfig())
+LABELS = {"kd": "KD", "bikd": "BiKD"}
 KD, BIKD = (0.61, 0.64, 0.60, 0.66), (0.70, 0.69, 0.71, 0.69)
 
 
@@ -22,7 +23,7 @@ def runs(accuracies, first_seed=0):
 
 
 def lines(reference="kd", **methods):
-    made = answer(methods, dict.fromkeys(methods, 0.1), reference)
+    made = answer(methods, dict.fromkeys(methods, 0.1), reference, dict.fromkeys(methods, ""))
     return {line.method: line for line in made}
 
 
@@ -61,7 +62,7 @@ def test_a_lead_agrees_with_the_paired_t_test_on_the_common_seeds():
 
 
 def test_the_best_mean_is_first_and_the_reference_has_no_lead():
-    made = answer({"kd": runs(KD), "bikd": runs(BIKD)}, {"kd": 1.0, "bikd": 2.0}, "kd")
+    made = answer({"kd": runs(KD), "bikd": runs(BIKD)}, {"kd": 1.0, "bikd": 2.0}, "kd", LABELS)
     assert [line.method for line in made] == ["bikd", "kd"]
     assert made[1].lead == {}
     assert made[0].seconds_per_epoch == 2.0

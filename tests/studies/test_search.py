@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config import ConfigError, RunConfig, is_read_by
 from bikd_core.studies import queue_missing
 from bikd_core.studies.search import Search, as_data
 from tests.studies.conftest import wait
@@ -42,8 +42,23 @@ def test_the_space_has_only_controls_that_the_method_reads_and_possible_values()
         assert set(chosen.space("prior_kd")) == {
             "learning_rate", "weight_decay", "temperature", "kd_alpha"
         }  # fmt: skip
+        assert "virtual_step" in space
+        assert not {"outer_from", "class_shifts"} & set(space)
     assert "temperature" not in search().space("balanced_softmax")
     assert "prior" not in search().space("bikd:prior=both")
+
+
+def test_the_space_of_a_form_is_that_of_its_whole_configuration():
+    chosen = search(methods=("relative", "relative:over=ce"), num_trials=30)
+    over_prior_kd, over_ce = map(chosen.space, chosen.methods)
+    assert over_prior_kd["weight_net_learning_rate"] == pytest.approx((0.003, 0.01, 0.03, 0.1))
+    assert {"outer_from", "class_shifts", "kd_alpha"} <= set(over_prior_kd)
+    assert not {"warm_up", "prior"} & set(over_prior_kd)
+    assert not {"temperature", "meta_loss", "weight_form", "kd_alpha"} & set(over_ce)
+    for trial in chosen.trials():
+        controls = trial.entry.config(chosen.judged_base, seed=0).flat()
+        assert all(is_read_by(name, controls) for name, _ in trial.entry.options)
+        assert trial.entry.text.startswith(trial.method)
 
 
 def test_half_of_d_val_is_held_out_if_it_is_trained_on():
@@ -145,6 +160,8 @@ def test_a_duel_says_who_leads(bikd, tmp_path):
         (("duel", "--league", "3"), "league = '3' is not possible: it must be 1, 2 or both"),
         (("search", "--export", "a.md"), "the file must end in .json or .csv"),
         (("search", "--trials", "0"), "trials = 0 is not possible"),
+        (("search", "--methods", "kd", "--inner-steps", "2"), "inner_steps = 2 is not possible"),
+        (("duel", "--first", "kd", "--second", "ce", "--outer-from", "0.5"), "outer_from = 0.5 is"),
     ],
 )
 def test_an_impossible_command_says_why(bikd, arguments, said):

@@ -16,6 +16,7 @@ from bikd_core.teachers.card import (
     TeacherError,
     list_teachers,
     pack_indices,
+    predicted_shares,
     read_card,
     unpack_indices,
 )
@@ -100,6 +101,9 @@ def test_accuracy_is_balanced(accuracies, mean):
         ({"num_classes": 1}, "num_classes"),
         ({"accuracy_per_class": (0.5,)}, "1 values for 2 classes"),
         ({"accuracy_per_class": (0.5, float("nan"))}, "accuracy_per_class"),
+        ({"predicted_share_per_class": (1.0,)}, "predicted_share_per_class must be 2 shares"),
+        ({"predicted_share_per_class": (0.9, 0.2)}, "predicted_share_per_class must be 2 shares"),
+        ({"predicted_share_per_class": (1.5, -0.5)}, "predicted_share_per_class"),
         ({"seen": "?"}, "seen is not a packed bitmap"),
         ({"surprise": 1}, "surprise"),
     ],
@@ -162,3 +166,15 @@ def test_a_broken_card_does_not_hide_the_others_and_is_logged(tmp_path, caplog):
 def test_cards_are_listed_without_torch():
     code = "import sys, bikd_core.teachers.card; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_card_of_an_earlier_version_has_no_shares_of_predictions(tmp_path):
+    values = json.loads(card().model_dump_json())
+    del values["predicted_share_per_class"]
+    (tmp_path / "old.json").write_text(json.dumps(values))
+    assert read_card(tmp_path / "old.json") == card()
+    assert read_card(tmp_path / "old.json").predicted_share_per_class is None
+
+
+def test_shares_of_predictions_by_hand():
+    assert predicted_shares(np.array([[3, 1], [2, 2]])) == (0.625, 0.375)

@@ -58,3 +58,12 @@ def test_a_run_waits_while_another_run_trains_its_teacher(places, digits, quick_
     assert not thread.is_alive()
     assert not events
     assert not list(places.teachers.glob("*.safetensors"))
+
+
+def test_what_meta_loss_mix_asks_is_a_warning_of_the_run_from_its_teacher_s_card(run, digits):
+    for meta_loss in ("mix", "hard"):
+        config = digits.changed(meta_loss=meta_loss, epochs=1)
+        [started] = [event for event in run(config) if isinstance(event, RunStarted)]
+        asked = [words for words in started.warnings if words.startswith("Meta loss mix asks")]
+        assert len(asked) == (meta_loss == "mix")
+        assert all("of balanced images, where 30 % would be right" in words for words in asked)

@@ -3,6 +3,7 @@
 from app.figures.comparison.ahead import claim, differences
 from app.figures.comparison.by_class import class_differences
 from app.figures.comparison.cost import cost
+from app.figures.comparison.learned_weights import learned_weights
 from app.figures.comparison.results import Results, plus_minus
 from app.figures.comparison.who_wins import who_wins
 
@@ -12,6 +13,7 @@ __all__ = [
     "class_differences",
     "cost",
     "differences",
+    "learned_weights",
     "plus_minus",
     "who_wins",
 ]

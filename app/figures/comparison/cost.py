@@ -47,13 +47,14 @@ def cost(results: Results) -> Drawing:
         if end is not None
     ]
     low, high = min([*ends, *values]), max([*ends, *values])
+    largest = 1.35 * max(*times, 1.0)  # the axis's end
     room = max(2.0, 0.08 * (high - low))
     y_range = [max(0.0, low - room), min(101.0, high + room)]
     layout = base_layout(
         margin={"l": 62, "r": 14, "t": 12, "b": 52},
         xaxis={
             "title": {"text": f"time of an epoch ÷ {of}'s"},
-            "range": [0, 1.35 * max(*times, 1.0)],
+            "range": [0, largest],
             "ticksuffix": "×",
             "zeroline": False,
         },
@@ -62,7 +63,7 @@ def cost(results: Results) -> Drawing:
             "range": y_range,
             "zeroline": False,
         },
-        annotations=_labels(results, times, values, y_range),
+        annotations=_labels(results, times, values, y_range, largest),
     )
     sentence = _read(results, times, of, base)
     spelt = " ".join(
@@ -103,19 +104,24 @@ def _points(results: Results, times: list[float]) -> dict[str, Any]:
 
 
 def _labels(
-    results: Results, times: list[float], values: list[float], y_range: list[float]
+    results: Results,
+    times: list[float],
+    values: list[float],
+    y_range: list[float],
+    largest: float,
 ) -> list[dict[str, Any]]:
-    """Return each point's name to its right, moved where names would overlap."""
+    """Return each point's name at its side with more room, moved where names would overlap."""
     per_point = _PLOTTED / (y_range[1] - y_range[0])  # px
+    are_left = [time <= largest / 2 for time in times]
     placed = spread(values, _LABEL_GAP / per_point)
     return [
         {
             "text": line.label,
             "x": time,
             "y": value,
-            "ax": 26,
+            "ax": 26 if is_left else -26,
             "ay": round((value - at) * per_point, 1),
-            "xanchor": "left",
+            "xanchor": "left" if is_left else "right",
             "showarrow": True,
             "arrowhead": 0,
             "arrowwidth": 1,
@@ -125,7 +131,9 @@ def _labels(
             "bgcolor": THEME_BACKGROUND,  # another point's interval may run behind it
             "borderpad": 0,
         }
-        for line, time, value, at in zip(results.lines, times, values, placed, strict=True)
+        for line, time, value, at, is_left in zip(
+            results.lines, times, values, placed, are_left, strict=True
+        )
     ]
 
 

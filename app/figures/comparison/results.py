@@ -8,7 +8,7 @@ from typing import Any
 
 from app.figures.drawing import FONT_SIZE, THEME_BACKGROUND, THEME_TEXT, signed
 from bikd_core.events import EpochDone
-from bikd_core.studies import Interval, Line
+from bikd_core.studies import Gain, Interval, Line
 
 ROW = 66  # px for one method: its name, then two lanes
 TOP, BOTTOM = 58, 52  # px: the legend, the axis
@@ -27,6 +27,7 @@ class Results:
     run_ids: Mapping[str, Mapping[int, str]]
     class_names: tuple[str, ...]
     class_counts: tuple[int, ...]  # training images, label order
+    gains: tuple[Gain, ...] = ()  # of objectives that are compared with BiKD over them
 
 
 def plus_minus(value: Interval, *, is_difference: bool = False) -> str:
@@ -53,7 +54,7 @@ def _half(high: float | None, low: float | None) -> float:
     return 0.0 if high is None or low is None else round(100 * (high - low), 3)
 
 
-def row_axis(number: int) -> dict[str, Any]:
+def row_axis(number: int, title: str = "method, best first") -> dict[str, Any]:
     """Return the y axis: row r is at −r. Names stand above their lanes: a phone is narrow."""
     return {
         "range": [0.5 - number, 0.5],
@@ -62,7 +63,7 @@ def row_axis(number: int) -> dict[str, Any]:
         "showgrid": False,
         "zeroline": False,
         "fixedrange": True,
-        "title": {"text": "method, best first", "standoff": 6},
+        "title": {"text": title, "standoff": 6},
     }
 
 

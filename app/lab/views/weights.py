@@ -31,6 +31,7 @@ class WeightsLink(Link):
 
     over: str = Field(
         "few",
+        alias="classes",
         pattern=r"^(few|medium|many|[0-9]{1,9})$",
         description="few, medium, many or the number of a class",
     )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bikd_core.config.presets import METHOD_PRESETS
 from bikd_core.store import control_key
 from tests.app.shown import drawings, words
 from tests.made_up import make_run
@@ -223,3 +224,51 @@ def test_a_control_that_no_compared_method_reads_is_disabled(open_page):
     page = open_page("compare", methods="ce,balanced_softmax")
     assert page.selectbox(key="control_teacher").disabled
     assert not open_page("compare", methods="ce,kd").selectbox(key="control_teacher").disabled
+    assert open_page("compare", methods="bikd:over=ce").selectbox(key="control_teacher").disabled
+
+
+def test_the_question_of_the_weights_compares_each_objective_with_bikd_over_it(open_page, manager):
+    page = open_page("compare", methods="kd,bikd,ltkd", seeds="0,1", epochs="3")
+    page.selectbox(key="control_question").select("weights").run()
+    assert not page.exception
+    assert page.multiselect(key="control_methods").value == ["kd", "ltkd"]
+    assert "bikd" not in page.multiselect(key="control_methods").options
+    start(page).click().run()
+    asked = [config.flat() for _, config in manager.asked]
+    assert [flat["method"] for flat in asked] == ["kd", "bikd", "ltkd", "bikd"] * 2
+    assert [flat["over"] for flat in asked[1::2]] == ["kd", "ltkd"] * 2
+    assert page.query_params == {
+        "question": "weights", "methods": "kd,ltkd", "seeds": "0,1", "epochs": "3"
+    }  # fmt: skip
+
+
+def test_what_the_weights_add_is_drawn_and_tabled(open_page, manager):
+    form = METHOD_PRESETS["relative"] | {"over": "kd", "epochs": 3}
+    for seed in (0, 1):
+        make_run(manager.places.runs, method="kd", seed=seed, epochs=3)
+        make_run(manager.places.runs, seed=seed, **form)
+    page = open_page("compare", methods="kd", question="weights", seeds="0,1", epochs="3")
+    assert not page.exception
+    drawing = drawings(page)["figure-learned-weights"]
+    assert "No claim about balanced accuracy: KD." in drawing["sentence"]
+    assert list(page.dataframe[1].value["objective"]) == ["KD"]
+
+
+def test_an_impossible_objective_is_named_beside_the_controls(open_page):
+    page = open_page("compare", methods="bikd", question="weights")
+    assert not page.exception
+    assert "has learned weights already" in page.error[0].value
+    assert start(page).disabled
+
+
+def test_a_form_of_a_method_is_offered_and_labelled_by_what_it_is(open_page):
+    page = open_page("compare")
+    page.multiselect(key="control_methods").set_value(["relative", "kd"]).run()
+    assert not page.exception
+    assert start(page).label == "Start 6 runs"
+    assert "BiKD over Prior-shifted KD, relative weights for the weight net" in words(page)
+
+
+def test_a_method_is_labelled_by_what_the_controls_make_of_it(open_page):
+    page = open_page("compare", methods="kd,bikd", over="ltkd", weight_scale="relative")
+    assert "BiKD over LTKD, relative weights for the weight net" in words(page)

@@ -9,6 +9,7 @@ DEFAULT = CompareLink()
 
 def test_what_is_written_is_read_again():
     link = CompareLink(
+        question="methods",
         methods=("dkd", "bikd:prior=both,meta_loss=mix"),
         seeds="0,4-6",
         reference="dkd",
@@ -23,6 +24,23 @@ def test_what_is_written_is_read_again():
         "faults": "drop_window",
     }
     assert CompareLink.read(link.write()) == (link, [])
+
+
+def test_the_question_is_in_the_address_unless_it_is_the_usual_one():
+    link = CompareLink(question="weights", methods=("kd",))
+    assert link.write()["question"] == "weights"
+    assert CompareLink.read(link.write()) == (link, [])
+    link, [complaint] = CompareLink.read({"question": "why"})
+    assert link.question == "methods"
+    assert complaint.endswith("it must be one of methods, weights. methods is used.")
+
+
+def test_an_entry_is_judged_with_the_form_that_the_address_gives():
+    methods = "bikd:kd_alpha=0.3"
+    assert CompareLink.read({"methods": methods, "over": "kd"})[0].methods == (methods,)
+    link, [complaint] = CompareLink.read({"methods": methods})
+    assert link.methods == DEFAULT.methods
+    assert "BiKD reads kd_alpha only with over = kd, dive or prior_kd" in complaint
 
 
 def test_methods_and_seeds_are_always_written():

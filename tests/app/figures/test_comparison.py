@@ -10,6 +10,7 @@ from app.figures.comparison import Results
 from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
+from bikd_core.studies import Gain, Interval
 from bikd_core.studies.answer import answer
 from tests.made_up import epoch_done
 
@@ -32,7 +33,7 @@ def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_cl
         }
         for method, by_seed in by_method.items()
     }
-    lines = answer(epochs, seconds or dict.fromkeys(epochs, 0.1), reference)
+    lines = answer(epochs, seconds or dict.fromkeys(epochs, 0.1), reference, NAMES)
     return Results(
         lines=tuple(lines),
         reference=reference,
@@ -45,6 +46,43 @@ def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_cl
         class_names=facts_of(dataset).class_names,
         class_counts=planned_counts(config.data),
     )
+
+
+def gain(label, balanced, few, p_value, seeds=(0, 1, 2)):
+    """A gain of an objective, given (mean, low, high) of both metrics."""
+    return Gain(
+        objective="kd",
+        weighted="bikd",
+        label=label,
+        seeds=seeds,
+        differences={"accuracy": Interval(*balanced), "accuracy_few": Interval(*few)},
+        p_values={"accuracy": p_value, "accuracy_few": p_value},
+    )
+
+
+def test_learned_weights_are_drawn_as_gains_with_what_may_be_claimed():
+    found = (
+        gain("KD", (0.10, 0.08, 0.12), (0.2, 0.1, 0.3), 0.001),
+        gain("LTKD", (-0.01, -0.03, 0.01), (0.0, -0.1, 0.1), 0.4),
+    )
+    drawing = figures.learned_weights(dataclasses.replace(results(THREE), gains=found))
+    drawn = traces(drawing)
+    assert drawn["adds"]["x"] == [10.0]
+    assert drawn["undecided"]["x"] == [-1.0]
+    assert not drawn["takes"]["showlegend"]
+    assert drawn["few"]["x"] == [20.0, 0.0]
+    assert drawn["few"]["error_x"]["array"] == pytest.approx([10.0, 10.0])
+    assert drawn["seeds"]["x"][:3] == [11.0, 10.0, 12.0]
+    assert "Learned weights add balanced accuracy to KD (+10.0 ± 2.0 points)" in drawing.sentence
+    assert "no claim about LTKD" in drawing.sentence
+    assert "KD: +10.0 ± 2.0 balanced, +20.0 ± 10.0 few." in drawing.alt
+
+
+def test_without_a_common_seed_the_gains_say_what_is_missing():
+    found = (gain("KD", (0, None, None), (0, None, None), None)._replace(differences={}, seeds=()),)
+    drawing = figures.learned_weights(dataclasses.replace(results(THREE), gains=found))
+    assert "no answer yet" in drawing.sentence
+    assert not drawing.data
 
 
 THREE = {"kd": [0.50, 0.52, 0.54], "bikd": [0.61, 0.62, 0.66], "ce": [0.50, 0.53, 0.53]}

@@ -14,6 +14,11 @@ from bikd_core.config import RunConfig
         {"imbalance_factor": 12.5, "head_count": 40, "weight_decay": 1e-5, "weight_net_layers": 2},
         {"teacher": "/some where/teacher & co.pth", "imbalance": "step"},
         {"cross_fit": True, "train_on_val": "mixed"},
+        {"over": "kd", "kd_alpha": 0.3, "weight_scale": "relative"},
+        {"weight_scale": "relative", "weight_net_learning_rate": 0.001, "outer_from": 0.5},
+        {"dataset": "cifar10", "over": "kd"},
+        {"dataset": "cifar10", "over": "kd", "meta_loss": "mix"},
+        {"method": "ce", "temperature": 2.0, "over": "ce"},
         {"cross_fit": True, "train_on_val": "batch", "hold_out_half": True, "val_per_class": 3},
     ],
 )
@@ -33,6 +38,12 @@ def test_an_address_holds_only_what_differs_from_the_data_sets_defaults():
     assert write_controls(RunConfig.from_flat({"dataset": "cifar10"}).flat()) == {
         "dataset": "cifar10"
     }
+
+
+def test_what_the_method_does_not_read_is_no_reason_to_refuse_an_address():
+    config, complaints = read_controls({"method": "kd", "inner_steps": "3", "outer_from": "0.5"})
+    assert complaints == []
+    assert config.flat()["inner_steps"] == 3  # waits until a method with a weight net is chosen
 
 
 def test_a_student_that_does_not_take_the_images_is_refused():

@@ -29,6 +29,7 @@ def test_the_stored_teachers_are_listed_with_card_and_bias(open_page, manager):
     assert list(table["name"]) == [SHIPPED, "mine"]
     assert round(table["balanced"][0], 1) == 84.7
     assert round(table["few"][0], 1) == 56.3
+    assert round(table["head_share"][0]) == 35
     figure = drawings(page)["figure-teacher-accuracy"]
     assert figure["sentence"].startswith("Biased towards the head by 42.0 points")
     assert figure["data"][0]["x"][-1] == 32.8

@@ -115,9 +115,9 @@ def test_what_a_link_says_is_drawn_and_stays_in_the_link(open_lab, manager):
     lab = open_lab(run=run.run_id, view="Weights", over="many", axes="linear")
     assert not lab.warning
     assert "many-class images" in drawings(lab)["figure-over-time"]["sentence"]
-    assert (lab.query_params["over"], lab.query_params["axes"]) == ("many", "linear")
+    assert (lab.query_params["classes"], lab.query_params["axes"]) == ("many", "linear")
     lab.selectbox(key="over_time_of").set_value("few").run()
-    assert "over" not in lab.query_params
+    assert "classes" not in lab.query_params
     choose(lab, "view", "Surface")
     [axes] = [group for group in lab.get("button_group") if group.key == "surface_axes"]
     assert axes.value == "linear"

@@ -1,0 +1,89 @@
+"""Refuses options that were given to a method that does not read them: what would read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from bikd_core.config.describe import ConfigError, as_text, fields
+from bikd_core.config.method import GROUPS
+from bikd_core.config.methods import METHOD_CONFIGS
+from bikd_core.config.part import OnlyWith, ReadIf
+from bikd_core.config.reading import is_read_by
+from bikd_core.config.titles import title_of
+
+_WORDS: dict[str, str] = {"needs_teacher": "a teacher", "has_weight_net": "a weight net"}
+
+
+def check_read(given: Mapping[str, Any], methods: Sequence[Mapping[str, Any]]) -> None:
+    """Check that each option that was given is read by a method at least.
+
+    Args:
+        given: The options with their values, in the order in which they are checked.
+        methods: The methods as configured, at least one: their controls, arguments of `is_read_by`.
+
+    Raises:
+        ConfigError: None of the methods reads an option.
+    """
+    for name, value in given.items():
+        if any(is_read_by(name, method) for method in methods):
+            continue
+        # Of several methods, one that would read it after a change of its form tells the most.
+        form = next((method for method in methods if _condition(name, method)), methods[0])
+        reason = why_unread(name, form, name="it")
+        if _condition(name, form) is None and len({title_of(method) for method in methods}) > 1:
+            reason = f"none of these methods reads it, only {_readers(name, form)}"
+        shown = repr(value) if isinstance(value, str) else as_text(value)
+        raise ConfigError(f"{name} = {shown} is not possible: {reason}.")
+
+
+def why_unread(option: str, method: Mapping[str, Any], *, name: str = "") -> str:
+    """Return why a method does not read an option, and what would: a clause without a full stop.
+
+    Args:
+        option: The option, which the method does not read.
+        method: The method as configured, as for `is_read_by`.
+        name: What the clause calls the option; "": its own name.
+    """
+    title, name = title_of(method), name or option
+    condition = _condition(option, method)
+    if condition is not None:
+        return f"{title} reads {name} only with {condition.option} = {_any_of(condition.values)}"
+    return f"{title} does not read {name}, only {_readers(option, method)}"
+
+
+def _condition(option: str, method: Mapping[str, Any]) -> ReadIf | None:
+    """Return what another option of the method would have to be; None if that is not the reason."""
+    options = METHOD_CONFIGS[method["method"]].model_fields
+    for mark in options[option].metadata if option in options else ():
+        if isinstance(mark, ReadIf) and mark.option in options:
+            default = options[mark.option].default
+            is_chosen = is_read_by(mark.option, method)
+            if (method.get(mark.option, default) if is_chosen else default) not in mark.values:
+                return mark
+    return None
+
+
+def _readers(option: str, method: Mapping[str, Any]) -> str:
+    """Return who reads an option, with a verb: "methods with a teacher do", "bikd and kd do"."""
+    facts: list[str] = [
+        mark.fact for mark in fields()[option].metadata if isinstance(mark, OnlyWith)
+    ]
+    for has, group in GROUPS.items():
+        if option in group.model_fields:
+            facts = [fact for fact, is_needed in zip(_WORDS, has, strict=True) if is_needed]
+            break
+    else:
+        owners = [name for name, model in METHOD_CONFIGS.items() if option in model.model_fields]
+        if owners and method["method"] not in owners:
+            return f"{_and(owners)} {'does' if len(owners) == 1 else 'do'}"
+    return f"methods with {' and '.join(_WORDS[fact] for fact in facts)} do"
+
+
+def _any_of(values: Iterable[Any]) -> str:
+    *most, last = map(str, values)
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _and(values: Sequence[str]) -> str:
+    return f"{', '.join(values[:-1])} and {values[-1]}" if len(values) > 1 else values[0]

@@ -1,0 +1,76 @@
+"""What a soft loss on D_val asks of a student, in words, from the card of its teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from statistics import fmean
+
+from bikd_core.config import SOURCE_FACTS, RunConfig, is_read_by
+from bikd_core.data.counts import planned_counts
+from bikd_core.evaluation import shot_groups
+from bikd_core.teachers.card import TeacherCard
+
+_MOST_NAMED = 5  # classes; more are only counted
+
+
+def card_for(config: RunConfig, teachers: Mapping[str, TeacherCard]) -> TeacherCard | None:
+    """Return the card of the stored teacher that a run is going to have; None if it is unknown.
+
+    Args:
+        config: The run.
+        teachers: The stored teachers' cards by name, in the order in which a run looks for one.
+    """
+    name, model = config.models.teacher, config.models.teacher_model
+    if name != "auto":
+        return teachers.get(name)
+    fitting = (c for c in teachers.values() if not c.is_uploaded and c.data == config.data)
+    return next((card for card in fitting if card.model == model), None)
+
+
+def imitation(config: RunConfig, card: TeacherCard) -> str:
+    """Return what the run's soft loss on D_val asks of the student; "" if it has none."""
+    controls, counts = config.flat(), planned_counts(config.data)
+    meta_loss = controls["meta_loss"] if is_read_by("meta_loss", controls) else "hard"
+    if meta_loss == "hard" or card.dataset != config.data.dataset or len(counts) < 3:
+        return ""
+    groups = shot_groups(counts)
+    share = card.predicted_share_per_class
+    if share is not None:
+        predicted = sum(share[label] for label in groups.many)
+        return (
+            f"Meta loss {meta_loss} asks the student to predict {_named(config, groups.many)} as "
+            f"often as the teacher does: for {_percent(predicted)} of balanced images, where "
+            f"{_percent(len(groups.many) / len(counts))} would be right."
+        )
+    head, tail = (
+        fmean(card.accuracy_per_class[label] for label in labels)
+        for labels in (groups.many, groups.few)
+    )
+    return (
+        f"Meta loss {meta_loss} asks the student to agree with the teacher on D_val: it is right "
+        f"on {_percent(head)} of images of {_named(config, groups.many)}, and on {_percent(tail)} "
+        f"of {_named(config, groups.few)} ({_percent(card.accuracy)} balanced)."
+    )
+
+
+def imitations(
+    configs: Iterable[RunConfig], teachers: Mapping[str, TeacherCard]
+) -> tuple[str, ...]:
+    """Return what the soft losses of these runs on D_val ask, each sentence once."""
+    found = [(config, card_for(config, teachers)) for config in configs]
+    sentences = [imitation(config, card) for config, card in found if card is not None]
+    return tuple(dict.fromkeys(filter(None, sentences)))
+
+
+def _named(config: RunConfig, labels: tuple[int, ...]) -> str:
+    if len(labels) > _MOST_NAMED:
+        is_head = labels == shot_groups(planned_counts(config.data)).many
+        return f"the {len(labels)} {'most frequent' if is_head else 'rarest'} classes"
+    names = [SOURCE_FACTS[config.data.dataset].class_names[label] for label in sorted(labels)]
+    if len(names) == 1:
+        return f"class {names[0]}"
+    return f"classes {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
