@@ -158,7 +158,7 @@ def saturated_share(weights: NDArray[Any]) -> float:
 
 
 def saturated_share_of_relative(raw: NDArray[Any]) -> float:
-    """Return the share of raw relative weights exp(R·tanh(o/R)) [N, K] with |tanh(o/R)| > 0.95."""
+    """Return the share of raw weights exp(R·tanh(o/R)) [N, K] with tanh(o/R) beyond ±0.95."""
     return float((np.abs(np.log(raw)) / RELATIVE_REACH > SATURATED_ABOVE).mean())
 
 
