@@ -26,8 +26,8 @@ class Preset(NamedTuple):
 
 
 #: Forms of a method, by the name under which an entry of a comparison takes them.
-#: "relative" is the strongest one found so far: BiKD's weights relative to prior-shifted KD's own. A
-#: hypergradient in one step of ten lost nothing on digits, and adds a sixth of KD's time or less.
+#: "relative" is the strongest one found so far: BiKD's weights relative to prior-shifted KD's own.
+#: A hypergradient in one step of ten lost nothing on digits, and adds a sixth of KD's time or less.
 METHOD_PRESETS: dict[str, dict[str, Any]] = {
     "relative": {
         "method": "bikd",
