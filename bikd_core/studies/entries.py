@@ -34,13 +34,16 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """The entry in words, such as "BiKD over KD (meta loss hard)"."""
+        """The entry in words, such as "BiKD over KD (relative, meta loss hard)"."""
         options = dict(self.options)
         in_title = _IN_TITLE if options.get("over", self.method) in METHOD_FACTS else ()
         given = {name: options.pop(name) for name in in_title if name in options}
         title = title_of({"method": self.method} | given)
         words = ", ".join(_words(name, value) for name, value in options.items())
-        return f"{title} ({words})" if words else title
+        if not words:
+            return title
+        # A title may end in brackets: they take the options too.
+        return f"{title[:-1]}, {words})" if title.endswith(")") else f"{title} ({words})"
 
     def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
         """Return the config of this entry with a seed.

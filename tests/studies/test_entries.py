@@ -37,7 +37,7 @@ def test_options_of_an_entry_override_controls_of_the_comparison():
         ("bikd:cross_fit=false", "BiKD (no cross-fitted halves)"),
         (
             "bikd:over=kd,weight_scale=relative,outer_from=0.5",
-            "BiKD over KD, relative weights (weights begin after 0.5)",
+            "BiKD over KD (relative, weights begin after 0.5)",
         ),
     ],
 )
