@@ -39,7 +39,7 @@ def test_without_a_teacher_only_the_hard_loss_is_drawn(open_lab, manager):
     shown = drawings(open_view(open_lab, manager, "Weights", **WITHOUT_TEACHER))
     assert shown["figure-w-hard"]["data"]
     assert shown["figure-w-soft"]["sentence"] == (
-        "Without a teacher there is no soft loss to weigh (BiKD over CE, relative weights)."
+        "BiKD over CE (relative) has no teacher, so there is no soft loss to weigh."
     )
     assert len(shown["figure-over-time"]["data"]) == 1
 
