@@ -49,7 +49,21 @@ def test_the_surface_without_a_teacher_is_a_curve(open_lab, manager):
     assert shown["figure-surface-hard"]["data"][0]["uid"] == "curve"
     shown = drawings(open_view(open_lab, manager, "Surface", **OVER))
     assert shown["figure-surface-hard"]["data"][0]["uid"] == "surface"
-    assert "the points stand at the plain loss" in shown["figure-surface-hard"]["sentence"]
+
+
+def test_points_stand_at_the_loss_that_the_net_saw_or_the_sentence_says_that_they_do_not(
+    open_lab, manager
+):
+    shown = drawings(open_view(open_lab, manager, "Surface", **OVER))["figure-surface-hard"]
+    title = shown["layout"]["xaxis"]["title"]["text"]
+    assert title == "student's loss as the net saw it (nats)"
+    assert "the points stand" not in shown["sentence"]
+    options = {"prior": "hard", "weight_scale": "relative"}  # the frame keeps no such loss
+    for inputs, is_said in (("shifted", True), ("plain", False)):
+        lab = open_view(open_lab, manager, "Surface", **options, weight_net_inputs=inputs)
+        shown = drawings(lab)["figure-surface-hard"]
+        assert ("the points stand at the plain one" in shown["sentence"]) is is_said
+        assert shown["layout"]["xaxis"]["title"]["text"] == "cross-entropy of the student (nats)"
 
 
 @pytest.mark.parametrize(
