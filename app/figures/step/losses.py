@@ -159,7 +159,7 @@ def pull(step: Step) -> Drawing:
         {
             "type": "bar",
             "uid": f"pull-{name}",
-            "name": f"{name} loss, weighted" if is_split else "loss",
+            "name": _bar_name(step, name),
             "orientation": "h",
             "x": np.round(parts[:, column], 5).tolist(),
             "y": [-row for row in range(len(parts))],
@@ -190,6 +190,13 @@ def pull(step: Step) -> Drawing:
     sentence = _read_pull(step, parts, is_split=is_split)
     alt = f"Bars of what each class adds to the loss, head to tail. {sentence}"
     return Drawing(PULL_QUESTION, sentence, alt, data, layout, band_height(step))
+
+
+def _bar_name(step: Step, part: str) -> str:
+    """Return the name of the bars of the hard or the soft part, or of the whole loss."""
+    if part == "loss":
+        return part
+    return f"{part} loss, weighted" if step.has_weight_net else f"{part} loss"
 
 
 def _read_pull(step: Step, parts: NDArray[np.float64], *, is_split: bool) -> str:

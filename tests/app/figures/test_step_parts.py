@@ -28,6 +28,7 @@ def test_the_parts_of_a_method_without_a_weight_net_are_split_too():
     step = step_of(PLAIN, parts=PARTS, losses=PARTS.sum(axis=1))
     bars = traces(figures.pull(step))
     assert bars["pull-hard"]["x"] == pytest.approx(np.array([0.3, 0.8, 0.6]) / 6, abs=1e-5)
+    assert [bar["name"] for bar in bars.values()] == ["hard loss", "soft loss"]
     assert "plain mean, 0.433 (0.283 from the hard loss, 0.150 from the soft loss); few-shot" in (
         figures.pull(step).sentence
     )
