@@ -224,6 +224,9 @@ class Frame:
     influence: Annotated[NDArray[np.float32] | None, "N 2"] = None  # of w_hard, of w_soft
     #: Mean weight of the epoch before it is normalised; None where weights are not relative.
     raw_mean: Annotated[NDArray[np.float32] | None, "2"] = None
+    #: The student's cross-entropy as the weight net saw it: with the class prior and the learned
+    #: shifts of the hard loss. None where that is `ce_student`, and in runs of earlier versions.
+    seen_by_net: Annotated[NDArray[np.float32] | None, "N"] = None
     #: The most probable classes at temperature 1 (uint8, or int16 beyond 256 classes), and how
     #: probable each is, in 1/255. None in runs of earlier versions.
     student_top: Annotated[NDArray[np.integer[Any]] | None, "N T"] = None
@@ -255,6 +258,10 @@ class StepTrace:
     influence: Annotated[NDArray[np.float32] | None, "M 2"] = None
     #: The meta loss on the D_val batch: at θ, and at θ' after the virtual step.
     outer_losses: Annotated[NDArray[np.float32] | None, "2"] = None
+    #: What the hard and the soft loss add to `losses`: coefficient · weight · loss of the real
+    #: step. None in runs of earlier versions, as are the objective's coefficients.
+    parts: Annotated[NDArray[np.float32] | None, "M 2"] = None
+    coefficients: Annotated[NDArray[np.float32] | None, "M 2"] = None  # with a weight net
 
 
 class Layout(NamedTuple):

@@ -213,6 +213,8 @@ def relative_arrays(config: RunConfig, epoch: int) -> dict[str, Any]:
         "histograms": weight_histograms(weights, labels, labels.max() + 1, "relative"),
         "surface": np.stack([student, student[::-1]]).astype(np.float16),
     }
+    if config.method.over == "prior_kd":
+        arrays["seen_by_net"] = np.linspace(0.01, 4, len(labels), dtype=np.float32)
     if config.method.facts.needs_teacher:
         arrays["ce_teacher"] = np.full(len(labels), 0.5, np.float32)
     return arrays

@@ -17,6 +17,8 @@ from app.figures.surface import (
     Axes,
     drawn_images,
     loss_axis,
+    seen_losses,
+    title_of_losses,
 )
 from app.figures.weight_axis import WeightAxis, weight_axis_of
 from app.figures.weight_health import judge, light_label, read_health
@@ -49,7 +51,7 @@ def response_curve(
         raise ValueError("a curve needs a weight net")
     axis = weight_axis_of(scale)
     answers = frame.surface[0, 0].astype(np.float64)
-    weights, losses = frame.weights[:, 0].astype(np.float64), frame.ce_student.astype(np.float64)
+    weights, losses = frame.weights[:, 0].astype(np.float64), seen_losses(frame).astype(np.float64)
     raw_mean = 1.0 if frame.raw_mean is None else float(frame.raw_mean[0])
     health = judge(weights, scale, raw_mean)
     drawn = drawn_images(panel.labels)
@@ -59,7 +61,7 @@ def response_curve(
     sentence += f" {note}" if note else ""
     layout = base_layout(
         margin={"l": 68, "r": 16, "t": 34, "b": 84},
-        xaxis=loss_axis("student", losses, axes) | {"showgrid": True},
+        xaxis=loss_axis(title_of_losses(frame), losses, axes) | {"showgrid": True},
         yaxis={"title": {"text": axis.title_of("w_hard")}} | axis.over_epochs([*axis.ends]),
         shapes=axis.line_at_one("y"),
         annotations=[light_label(health, scale)],

@@ -63,7 +63,7 @@ def response_surface(
         raise ValueError("a surface needs a weight net and a teacher")
     column = 0 if kind == "hard" else 1
     values = frame.surface[column].astype(np.float64)
-    losses = np.stack([frame.ce_student, frame.ce_teacher]).astype(np.float64)
+    losses = np.stack([seen_losses(frame), frame.ce_teacher]).astype(np.float64)
     raw_mean = 1.0 if frame.raw_mean is None else float(frame.raw_mean[column])
     weights = surface_at(values, losses)
     if scale == "relative" and frame.weights is not None:  # those that the epoch had
@@ -86,8 +86,8 @@ def response_surface(
     )
     layout = base_layout(
         margin={"l": 68, "r": 12, "t": 34, "b": 84},
-        xaxis=loss_axis("student", losses[0], axes),
-        yaxis=loss_axis("teacher", losses[1], axes),
+        xaxis=loss_axis(title_of_losses(frame), losses[0], axes),
+        yaxis=loss_axis("cross-entropy of the teacher (nats)", losses[1], axes),
         annotations=[light_label(health, scale)],
         showlegend=True,
         legend={
@@ -100,6 +100,18 @@ def response_surface(
         },
     )
     return Drawing(SURFACE_QUESTIONS[kind], sentence, alt, data, layout, HEIGHT)
+
+
+def seen_losses(frame: Frame) -> NDArray[np.float32]:
+    """Return the student's cross-entropies as the weight net saw them, [N]."""
+    return frame.ce_student if frame.seen_by_net is None else frame.seen_by_net
+
+
+def title_of_losses(frame: Frame) -> str:
+    """Return the title of the axis of the student's losses."""
+    if frame.seen_by_net is None:
+        return "cross-entropy of the student (nats)"
+    return "student's loss as the net saw it (nats)"
 
 
 def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -157,10 +169,10 @@ def _heat(
     return [heat, own]
 
 
-def loss_axis(whose: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
-    """Return the axis of the student's or the teacher's losses, [N]."""
+def loss_axis(title: str, losses: NDArray[np.float64], axes: Axes) -> dict[str, Any]:
+    """Return the axis of somebody's losses, [N]."""
     common = {
-        "title": {"text": f"cross-entropy of the {whose} (nats)", "standoff": 6},
+        "title": {"text": title, "standoff": 6},
         "uirevision": axes,  # a zoom does not carry over to the other scale
         "showgrid": False,
         "zeroline": False,

@@ -11,7 +11,7 @@ from bikd_core.config.methods.bikd import AS_PUBLISHED
 
 
 def title_of(method: MethodConfig | Mapping[str, Any]) -> str:
-    """Return a method's title: "BiKD" as published, "BiKD over KD, relative weights" otherwise.
+    """Return a method's title: "BiKD" as published, "BiKD over KD (relative)" otherwise.
 
     Args:
         method: The method's part of a config, or controls with "method" among them; options that
@@ -26,4 +26,4 @@ def title_of(method: MethodConfig | Mapping[str, Any]) -> str:
     if over == AS_PUBLISHED["over"] and not is_relative:
         return title
     words = f"{title} over {METHOD_FACTS[over].title}"
-    return f"{words}, relative weights" if is_relative else words
+    return f"{words} (relative)" if is_relative else words

@@ -26,7 +26,7 @@ from bikd_core.hypergradient import (
     weighted_mean,
 )
 from bikd_core.losses import hard_loss, shifted
-from bikd_core.methods.objective import Objective
+from bikd_core.methods.objective import Objective, two_columns
 from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of
 from bikd_core.methods.pull import Pull
 from bikd_core.methods.window import Window, under
@@ -115,18 +115,35 @@ class BilevelMethod:
         self.num_steps += 1
 
         factors = factors.detach()
-        loss_before = self._outer_loss_now(outer) if under_lens and outer is not None else None
-        return StepResult(
+        parts = coefficients * factors * losses.detach()
+        result = StepResult(
             logits.detach(),
-            losses=(coefficients * factors * losses.detach()).sum(dim=1),
-            weights=_two_columns(factors),
-            influence=_two_columns(self._influence(found, batch, factors, learning_rate)),
+            losses=parts.sum(dim=1),
+            weights=two_columns(factors),
+            influence=two_columns(self._influence(found, batch, factors, learning_rate)),
             outer_loss=None if found is None else found.outer_loss,
             weight_step=is_closing,
-            weights_before=_two_columns(before),
-            outer_loss_before=loss_before,
-            raw_weights=_two_columns(raw.detach()) if self.scale == "relative" else None,
+            weights_before=two_columns(before),
+            raw_weights=two_columns(raw.detach()) if self.scale == "relative" else None,
+            seen_by_net=inputs[:, 0] if self._sees_other_losses else None,
         )
+        return self._with_details(result, parts, coefficients, outer) if under_lens else result
+
+    def _with_details(
+        self, result: StepResult, parts: Tensor, coefficients: Tensor, outer: OuterBatch | None
+    ) -> StepResult:
+        """Return the result with what only a viewer needs; parts are (B, J)."""
+        return result._replace(
+            outer_loss_before=None if outer is None else self._outer_loss_now(outer),
+            parts=two_columns(parts),
+            coefficients=two_columns(coefficients.expand_as(parts)),
+        )
+
+    @property
+    def _sees_other_losses(self) -> bool:
+        """Whether the student's cross-entropy that the weight net sees may not be the plain one."""
+        is_shifted = self.objective.shift.hard is not None or self.class_shifts is not None
+        return self.sees_shifted and is_shifted
 
     @property
     def _is_closing(self) -> bool:
@@ -328,10 +345,3 @@ def _losses_of(
     objective: Objective, batch: Batch, logits: Tensor, class_shifts: Tensor | None
 ) -> Tensor:
     return objective.losses(logits, batch, class_shifts)
-
-
-def _two_columns(values: Tensor) -> Tensor:
-    """Return (B, J) as (B, 2): a loss that there is not has 0."""
-    if values.shape[1] == 2:
-        return values
-    return torch.cat([values, torch.zeros_like(values)], dim=1)

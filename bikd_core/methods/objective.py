@@ -95,11 +95,13 @@ class Objective:
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)
         pair = self.losses(logits, batch)
-        losses = (self.coefficients(pair[:, 0].detach(), batch) * pair).sum(dim=1)
+        parts = self.coefficients(pair[:, 0].detach(), batch) * pair
+        losses = parts.sum(dim=1)
         self.student.zero_grad()
         total = losses.mean() if batch.shares is None else (batch.shares * losses).sum()
         total.backward()  # type: ignore[no-untyped-call]
-        return StepResult(logits.detach(), losses.detach())
+        kept = two_columns(parts.detach()) if under_lens else None
+        return StepResult(logits.detach(), losses.detach(), parts=kept)
 
     def predict(self, logits: Tensor) -> Tensor:
         """Return what predictions are made from: the logits themselves; (B, C) -> (B, C)."""
@@ -114,6 +116,13 @@ class Objective:
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         self.epoch = int(state["epoch"])
+
+
+def two_columns(values: Tensor) -> Tensor:
+    """Return (B, J) as (B, 2): a loss that there is not has 0."""
+    if values.shape[1] == 2:
+        return values
+    return torch.cat([values, torch.zeros_like(values)], dim=1)
 
 
 def prior_shift(prior: Prior, setting: Setting) -> Shift:

@@ -56,6 +56,11 @@ class StepResult(NamedTuple):
     weights_before: Tensor | None = None  # (B, 2), of the virtual step
     outer_loss_before: Tensor | None = None  # (), at θ; only under the lens
     raw_weights: Tensor | None = None  # (B, 2), before they are normalised; if they are relative
+    #: (B,): the student's cross-entropy as the weight net saw it; None where it is the plain one.
+    seen_by_net: Tensor | None = None
+    #: (B, 2): what each loss adds to `losses`; 0 for a loss that there is not. Under the lens.
+    parts: Tensor | None = None
+    coefficients: Tensor | None = None  # (B, 2), the objective's own weights; only under the lens
 
 
 class Method(Protocol):

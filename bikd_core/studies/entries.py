@@ -51,7 +51,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """The entry in words, such as "BiKD over KD (meta loss hard)"."""
+        """The entry in words, such as "BiKD over KD (relative, meta loss hard)"."""
         return self.label_in({"method": self.method} | self.own_controls)
 
     def label_in(self, controls: Mapping[str, Any]) -> str:
@@ -60,7 +60,10 @@ class Entry:
             _words(name, value) for name, value in self.options if name not in _IN_TITLE
         )
         title = title_of(controls)
-        return f"{title} ({words})" if words else title
+        if not words:
+            return title
+        # A title may end in brackets: they take the options too.
+        return f"{title[:-1]}, {words})" if title.endswith(")") else f"{title} ({words})"
 
     def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
         """Return the config of this entry with a seed.

@@ -64,6 +64,8 @@ class EpochRecord:
             self._put("influence", indices, result.influence)
         if result.raw_weights is not None:
             self._put("raw_weights", indices, result.raw_weights)
+        if result.seen_by_net is not None:
+            self._put("seen_by_net", indices, result.seen_by_net)
 
     def _put_beliefs(self, whose: str, indices: Tensor, logits: Tensor) -> None:
         """Record only the most probable classes, to keep every image of every epoch small."""
@@ -102,22 +104,26 @@ class EpochRecord:
             values = self._columns.get(name)
             return None if values is None else values[indices].cpu().numpy()
 
+        def on_cpu(values: Tensor | None) -> NDArray[Any] | None:
+            return None if values is None else values.float().cpu().numpy()
+
         outer = None
         if result.outer_loss is not None and result.outer_loss_before is not None:
             outer = torch.stack([result.outer_loss_before, result.outer_loss]).cpu().numpy()
-        before = result.weights_before
         return StepTrace(
             epoch=epoch,
             step=step,
             rows=indices.cpu().numpy().astype(np.int32),
             ce_student=self._columns["ce_student"][indices].cpu().numpy(),
             losses=result.losses.cpu().numpy(),
-            weights_before=None if before is None else before.cpu().numpy(),
+            weights_before=on_cpu(result.weights_before),
             weights_after=column("weights"),
             ce_teacher=column("ce_teacher"),
             soft=column("soft"),
             influence=column("influence"),
             outer_losses=outer,
+            parts=on_cpu(result.parts),
+            coefficients=on_cpu(result.coefficients),
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -139,6 +145,9 @@ def select_rows(batch: Batch, result: StepResult, kept: Tensor) -> tuple[Batch, 
         influence=pick(result.influence),
         weights_before=pick(result.weights_before),
         raw_weights=pick(result.raw_weights),
+        seen_by_net=pick(result.seen_by_net),
+        parts=pick(result.parts),
+        coefficients=pick(result.coefficients),
     )
 
 
@@ -183,7 +192,7 @@ def _warnings(saturated: float, relative_halves: tuple[float, ...] | None) -> It
     if saturated > MOSTLY:
         yield (
             f"{saturated:.0%} of the weights are saturated: the weight net hardly tells images "
-            "apart."
+            "apart. A lower weight-net learning rate is the usual cure."
         )
     for kind, half in zip(KINDS, relative_halves or (), strict=False):
         if half < COLLAPSED_BELOW:
@@ -220,6 +229,8 @@ def frame_arrays(
         if "raw_weights" in arrays:
             raw_mean = arrays["raw_weights"].mean(axis=0).astype(np.float32)
             frame["raw_mean"] = raw_mean
+        if "seen_by_net" in arrays:
+            frame["seen_by_net"] = arrays["seen_by_net"].astype(np.float32)
         frame["surface"] = surface(weight_net, raw_mean)
     return frame
 

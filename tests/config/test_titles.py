@@ -14,9 +14,9 @@ from bikd_core.config import METHOD_FACTS, RunConfig, title_of
         ({"over": "balanced_softmax"}, "BiKD over Balanced Softmax"),
         (
             {"over": "prior_kd", "weight_scale": "relative"},
-            "BiKD over Prior-shifted KD, relative weights",
+            "BiKD over Prior-shifted KD (relative)",
         ),
-        ({"weight_scale": "relative"}, "BiKD over CE + KD, relative weights"),
+        ({"weight_scale": "relative"}, "BiKD over CE + KD (relative)"),
     ],
 )
 def test_bikd_is_named_by_what_it_stands_over(options, title):

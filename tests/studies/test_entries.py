@@ -38,7 +38,7 @@ def test_options_of_an_entry_override_controls_of_the_comparison():
         ("bikd:cross_fit=false", "BiKD (no cross-fitted halves)"),
         (
             "bikd:over=kd,weight_scale=relative,outer_from=0.5",
-            "BiKD over KD, relative weights (weights begin after 0.5)",
+            "BiKD over KD (relative, weights begin after 0.5)",
         ),
         ("relative", "BiKD over Prior-shifted KD, relative weights"),
         ("relative:over=ce,virtual_step=3", "BiKD over CE, relative weights (look-ahead 3)"),

@@ -9,7 +9,7 @@ import torch
 
 from bikd_core.control import Control
 from bikd_core.evaluation import bin_of, half_weight_share, mean_per_class
-from bikd_core.events import SURFACE_AXIS, EpochDone, Frame, Panel
+from bikd_core.events import SURFACE_AXIS, EpochDone, Frame, Panel, StepTrace
 from bikd_core.models import WeightNet
 from bikd_core.training import Training
 from tests.training.conftest import epochs
@@ -98,6 +98,77 @@ def test_the_surface_of_relative_weights_is_the_nets_output_over_the_mean_raw_we
     pair = torch.tensor([[SURFACE_AXIS[7], SURFACE_AXIS[30]]], dtype=torch.float32)
     expected = net(pair)[0].detach().numpy() / frame.raw_mean
     assert frame.surface[:, 30, 7].tolist() == pytest.approx(expected.tolist(), rel=1e-2)
+
+
+def traces_of(config, places, num_steps):
+    """Return the traces of a run's first steps."""
+    control = Control()
+    control.step("epoch")
+    found = (e for e in Training(config, control, places) if isinstance(e, StepTrace))
+    traces = list(itertools.islice(found, num_steps))
+    control.stop()
+    return traces
+
+
+@pytest.mark.parametrize("over", ["kd", "dkd", "wsl", "balanced_ltkd", "ce", "balanced_softmax"])
+@pytest.mark.parametrize("has_weights", [True, False])
+def test_the_parts_of_a_step_are_what_the_student_descends(
+    digits, shared_places, over, has_weights
+):
+    controls = {"over": over, "weight_scale": "relative"} if has_weights else {"method": over}
+    config = digits.changed(**controls, kd_alpha=0.3, train_on_val="batch")
+    for trace in traces_of(config, shared_places, 3):
+        assert trace.parts.shape == (len(trace.rows), 2)
+        assert trace.parts.sum(axis=1) == pytest.approx(trace.losses, rel=1e-5, abs=1e-6)
+        assert (trace.coefficients is None) is not has_weights
+        if over in {"ce", "balanced_softmax"}:
+            assert not trace.parts[:, 1].any()
+        if over == "kd":
+            weights = trace.weights_after if has_weights else np.ones((len(trace.rows), 2))
+            own = np.stack([0.3 * trace.ce_student, 0.7 * trace.soft], axis=1)
+            assert trace.parts == pytest.approx(weights * own, rel=1e-4, abs=1e-6)
+        if over == "kd" and has_weights:
+            assert trace.coefficients == pytest.approx(np.array([[0.3, 0.7]] * len(trace.rows)))
+
+
+@pytest.mark.parametrize(
+    ("controls", "shifts_it"),
+    [
+        ({"over": "prior_kd"}, True),
+        ({"prior": "hard", "weight_scale": "sigmoid"}, True),
+        ({"over": "prior_kd", "weight_net_inputs": "plain"}, False),
+        ({"over": "kd"}, False),
+    ],
+)
+def test_a_frame_keeps_the_loss_that_the_net_saw_where_it_is_not_the_plain_one(
+    run, digits, controls, shifts_it
+):
+    events = run(digits.changed(**{"weight_scale": "relative", "epochs": 1} | controls))
+    frame = next(event for event in events if isinstance(event, Frame))
+    if not shifts_it:
+        assert frame.seen_by_net is None
+        return
+    labels = next(event for event in events if isinstance(event, Panel)).labels
+    further = frame.seen_by_net - frame.ce_student  # log Σ π_c·p_c − log π_y
+    assert further[labels == 9].min() > 0 > further[labels == 0].max()
+
+
+def test_the_loss_that_the_net_saw_gives_the_weight_that_it_gave(over_ltkd):
+    events, state = over_ltkd
+    frame = [event for event in events if isinstance(event, Frame)][-1]
+    net = WeightNet(1, generator=torch.Generator(), scale="relative")
+    prefix = "method.weight_net."
+    values = {k.removeprefix(prefix): v for k, v in state.tensors.items() if k.startswith(prefix)}
+    net.load_state_dict(values)
+
+    weights = frame.weights[:, 0].astype(np.float64)
+
+    def error_of(losses):
+        inputs = torch.tensor(np.stack([losses, frame.ce_teacher], axis=1))
+        return np.log(net(inputs)[:, 0].detach().numpy() / weights).std()
+
+    # The net moved on within the epoch, so the weights agree only roughly.
+    assert error_of(frame.seen_by_net) < 0.5 * error_of(frame.ce_student)
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3])

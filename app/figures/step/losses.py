@@ -150,17 +150,16 @@ def pull(step: Step) -> Drawing:
 
     Where the two parts are not known, each class has one bar.
     """
-    is_split = step.has_weight_net and step.can_be_split
-    values = (step.weighted() if is_split else step.trace.losses.astype(np.float64)[:, None]) / (
-        step.size
-    )
+    is_split = step.can_be_split
+    values = step.parts() if is_split else step.trace.losses.astype(np.float64)[:, None]
+    values = values / step.size
     parts = np.array([values[band.members].sum(axis=0) for band in step.bands])  # [bands, 1 or 2]
     names = step.kinds if is_split else ("loss",)
     data = [
         {
             "type": "bar",
             "uid": f"pull-{name}",
-            "name": f"w_{name} · {name} loss" if is_split else "loss",
+            "name": _bar_name(step, name),
             "orientation": "h",
             "x": np.round(parts[:, column], 5).tolist(),
             "y": [-row for row in range(len(parts))],
@@ -193,6 +192,13 @@ def pull(step: Step) -> Drawing:
     return Drawing(PULL_QUESTION, sentence, alt, data, layout, band_height(step))
 
 
+def _bar_name(step: Step, part: str) -> str:
+    """Return the name of the bars of the hard or the soft part, or of the whole loss."""
+    if part == "loss":
+        return part
+    return f"{part} loss, weighted" if step.has_weight_net else f"{part} loss"
+
+
 def _read_pull(step: Step, parts: NDArray[np.float64], *, is_split: bool) -> str:
     total = float(parts.sum())
     of_few = float(
@@ -201,8 +207,12 @@ def _read_pull(step: Step, parts: NDArray[np.float64], *, is_split: bool) -> str
     share = f"{100 * of_few / total:.0f} %" if total > 0 else "nothing"
     weights = step.trace.weights_before
     if weights is None:
+        split = ""
+        if is_split:
+            hard, soft = parts.sum(axis=0)
+            split = f" ({hard:.3f} from the hard loss, {soft:.3f} from the soft loss)"
         return (
-            f"The student descends the plain mean, {total:.3f}; few-shot classes are "
+            f"The student descends the plain mean, {total:.3f}{split}; few-shot classes are "
             f"{share} of it, with {len(step.members_of('few'))} of {step.size} pictures. Nobody "
             "asks whether that is what balanced data would want."
         )
@@ -303,8 +313,9 @@ OUTER_PULL_QUESTION = "Whose losses did that?"
 def outer_pull(step: Step) -> Drawing:
     """Return what each third's weighted losses do to the D_val loss, to first order.
 
-    Σ_i w_i · influence_i / B over the pictures of a third: how fast the D_val loss changes as the
-    virtual step gets longer. Negative lowers it.
+    Σ_i w_i · influence_i / B over the pictures of a third, with w the objective's own coefficient
+    times the weight: how fast the D_val loss changes as the virtual step gets longer. Negative
+    lowers it.
     """
     parts = outer_parts(step)
     data = [
@@ -351,10 +362,10 @@ def outer_pull(step: Step) -> Drawing:
 
 def outer_parts(step: Step) -> NDArray[np.float64]:
     """Return what `outer_pull` draws, [3, 2]: many, medium, few by hard and, if any, soft."""
-    weights, influence = step.trace.weights_before, step.trace.influence
-    if weights is None or influence is None:
+    influence = step.trace.influence
+    if influence is None:
         raise ValueError("a method without a weight net never looks at D_val")
-    each = (weights.astype(np.float64) * influence / step.size)[:, : len(step.kinds)]
+    each = step.own_weights() * influence[:, : len(step.kinds)] / step.size
     return np.array([each[step.members_of(group)].sum(axis=0) for group in GROUPS])
 
 

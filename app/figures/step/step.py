@@ -44,8 +44,8 @@ class Step:
     meta_loss: str  # what D_val is judged by: hard, soft or mix
     scale: WeightScale = "sigmoid"
     kinds: tuple[Kind, ...] = KINDS  # the losses that the method has
-    #: Whether the objective's losses are the trace's own, without a prior; and whether it adds
-    #: them up as they are. Only then can a picture's loss be split by the trace alone.
+    #: For traces of earlier versions, which keep no parts and no coefficients: whether the
+    #: objective's losses are the plain ones, without a prior; and whether all coefficients are 1.
     has_plain_losses: bool = True
     has_unit_coefficients: bool = True
     outer_every: int = 1  # one step in so many has a hypergradient
@@ -72,8 +72,15 @@ class Step:
 
     @property
     def can_be_split(self) -> bool:
-        """Whether the hard and the soft part of each picture's loss are known."""
-        return self.has_plain_losses and self.has_unit_coefficients
+        """Whether the parts of each picture's loss are known, and say more than the loss."""
+        if self.trace.parts is not None:
+            return self.has_weight_net or len(self.kinds) > 1
+        return self.has_weight_net and self.has_plain_losses and self.has_unit_coefficients
+
+    @property
+    def knows_coefficients(self) -> bool:
+        """Whether the objective's own weight of each loss is known."""
+        return self.trace.coefficients is not None or self.has_unit_coefficients
 
     @property
     def is_finite(self) -> bool:
@@ -87,6 +94,7 @@ class Step:
             self.trace.soft,
             self.trace.influence if self.has_hypergradient else None,
             self.trace.outer_losses,
+            self.trace.parts,
         )
         return all(bool(np.isfinite(array).all()) for array in arrays if array is not None)
 
@@ -139,25 +147,50 @@ class Step:
             for place, (label, group) in enumerate(zip(self.labels, self.groups, strict=True))
         ]
 
-    def weighted(self) -> NDArray[np.float64]:
-        """Return the parts of each picture's loss in the virtual step, [B, 2] by hard and soft.
+    def parts(self) -> NDArray[np.float64]:
+        """Return the parts of each picture's loss, [B, 2] by hard and soft; [B, 1] for one loss.
 
-        [B, 1] for a method with one loss.
+        With a weight net they are those of the virtual step.
 
         Raises:
-            ValueError: The method has no weight net.
+            ValueError: They are not known: see `can_be_split`.
         """
         weights, soft = self.trace.weights_before, self.trace.soft
+        if self.trace.parts is not None:  # of the real step, at the weights after
+            parts = self.trace.parts[:, : len(self.kinds)].astype(np.float64)
+            return parts if weights is None else parts * self._ratio_of_weights()
         if weights is None:
-            raise ValueError("a method without a weight net has no virtual step")
+            raise ValueError("the trace does not keep the parts of the loss")
         columns = [self.trace.ce_student]
         if "soft" in self.kinds and soft is not None:
             columns.append(soft)
         losses = np.stack(columns, axis=1).astype(np.float64)
         return weights[:, : len(columns)].astype(np.float64) * losses
 
+    def _ratio_of_weights(self) -> NDArray[np.float64]:
+        """Return the old weights over the new ones, [B, J]; 1 where both are 0."""
+        assert self.trace.weights_before is not None
+        assert self.trace.weights_after is not None
+        columns = len(self.kinds)
+        before = self.trace.weights_before[:, :columns].astype(np.float64)
+        after = self.trace.weights_after[:, :columns].astype(np.float64)
+        return np.divide(before, after, out=np.ones_like(before), where=after > 0)
+
+    def own_weights(self) -> NDArray[np.float64]:
+        """Return coefficient · weight of each loss in the virtual step, [B, J].
+
+        Raises:
+            ValueError: The method has no weight net.
+        """
+        if self.trace.weights_before is None:
+            raise ValueError("a method without a weight net has no virtual step")
+        weights = self.trace.weights_before[:, : len(self.kinds)].astype(np.float64)
+        if self.trace.coefficients is None:
+            return weights
+        return weights * self.trace.coefficients[:, : len(self.kinds)]
+
     def change(self) -> NDArray[np.float64]:
-        """Return the new weights minus the old ones, [B, 2]; raises as `weighted`."""
+        """Return the new weights minus the old ones, [B, 2]; raises as `own_weights`."""
         before, after = self.trace.weights_before, self.trace.weights_after
         if before is None or after is None:
             raise ValueError("a method without a weight net has no weights that could change")

@@ -89,7 +89,7 @@ def why_no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
     """Return why figures of the weights are empty."""
     method = status.method_of(snapshot)
     if kind == "soft" and snapshot.config.method.facts.has_weight_net:
-        return f"Without a teacher there is no soft loss to weigh ({method})."
+        return f"{method} has no teacher, so there is no soft loss to weigh."
     return (
         f"{method} has no weight net, so there are no weights: start a run with BiKD to see them."
     )

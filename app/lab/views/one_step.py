@@ -212,7 +212,7 @@ def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Ste
     assert _snapshot.resolved is not None  # training begins with it
     controls, method = _snapshot.config.flat(), _snapshot.config.method
     over = getattr(method, "over", "ce")  # Meta-Weight-Net's, the other one with a weight net
-    is_shifted = "none" not in {controls["prior"], controls["class_shifts"]}
+    is_plain = getattr(method, "prior", "none") == getattr(method, "class_shifts", "none") == "none"
     return Step(
         trace,
         panel.labels[trace.rows],
@@ -222,8 +222,8 @@ def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Ste
         controls["meta_loss"],
         scale=scale_of(_snapshot),
         kinds=("hard", "soft") if method.facts.needs_teacher else ("hard",),
-        has_plain_losses=over in {"ce", "ce_kd"} and not is_shifted,
-        has_unit_coefficients=over == "ce_kd" or not method.facts.needs_teacher,
+        has_plain_losses=over in {"ce", "ce_kd"} and is_plain,
+        has_unit_coefficients=over in {"ce", "ce_kd"},
         outer_every=getattr(method, "outer_every", 1),
         steps_before=_steps_before_the_weights(_snapshot),
     )

@@ -96,7 +96,7 @@ OUTER_PULL = StepFigure(
     "outer_pull",
     OUTER_PULL_QUESTION,
     partial(_without_pictures, figures.outer_pull),
-    lambda step: step.has_hypergradient and step.has_unit_coefficients,
+    lambda step: step.has_hypergradient and step.knows_coefficients,
 )
 INFLUENCE = tuple(
     StepFigure(
@@ -198,7 +198,7 @@ def bilevel_phases(method: MethodConfig) -> tuple[Phase, ...]:
     is_relative = getattr(method, "weight_scale", "sigmoid") == "relative"
     if has_teacher and not is_relative and getattr(method, "over", "ce_kd") == "ce_kd":
         return PHASES
-    batch, virtual, *others, last = PHASES
+    batch, virtual, judged, *others, last = PHASES
     seen = "two losses: the student's and the teacher's" if has_teacher else "the student's loss"
     words = f"The student θ meets a long-tailed batch. The weight net V sees {seen}."
     inputs = f"{_CE_STUDENT},\\ {_CE_TEACHER}" if has_teacher else _CE_STUDENT
@@ -211,6 +211,10 @@ def bilevel_phases(method: MethodConfig) -> tuple[Phase, ...]:
         batch._replace(words=words, formula=formula),
         virtual._replace(
             formula=r"\theta' = \theta - \eta \nabla_\theta L_{tr}, \quad L_{tr} = " + _MEAN_LOSS
+        ),
+        judged._replace(
+            formula=r"L_{val}(\theta') - L_{val}(\theta) \approx \tfrac{\eta}{B} \sum_i \sum_j "
+            r"c_{ij}\, s_{ij} \cdot \mathrm{influence}_{ij}"
         ),
         *others,
         last._replace(

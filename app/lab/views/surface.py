@@ -18,6 +18,7 @@ from app.lab.views.moment import Moment, why_no_weights
 from app.lab.views.view import Figure, View, show_value
 from app.shared.engine import attempt
 from app.shared.link import Link
+from bikd_core.events import Frame
 from bikd_core.runs import Snapshot, StoreError
 
 _KEY = "surface_axes"
@@ -38,7 +39,7 @@ def _surface(moment: Moment, kind: Kind) -> Drawing:
         frame, panel = folder.frame(moment.chosen), folder.panel()
     except StoreError as error:
         return empty(question, str(error), surface.HEIGHT)
-    axes, note = moment.choices(SurfaceLink).axes, _note(moment.snapshot)
+    axes, note = moment.choices(SurfaceLink).axes, _note(moment.snapshot, frame)
     if frame.surface is None or (frame.ce_teacher is None and frame.weights is None):
         return empty(question, "This run kept no surface for this epoch.", surface.HEIGHT)
     if frame.ce_teacher is None:
@@ -46,18 +47,18 @@ def _surface(moment: Moment, kind: Kind) -> Drawing:
     return figures.response_surface(frame, panel, moment.started, kind, axes, moment.scale, note)
 
 
-def _note(snapshot: Snapshot) -> str:
-    """Return what has to be said about the net's inputs; "" where they are the losses drawn."""
+def _note(snapshot: Snapshot, frame: Frame) -> str:
+    """Return what has to be said about the net's inputs; "" where they are the losses drawn.
+
+    Runs of earlier versions, over CE + KD all of them, did not keep what the net saw.
+    """
     method = snapshot.config.method
-    inputs = getattr(method, "weight_net_inputs", "plain")
-    is_published = getattr(method, "over", "ce_kd") == "ce_kd" and (
-        getattr(method, "prior", "none") == "none"
-    )
-    if inputs == "plain" or (is_published and getattr(method, "class_shifts", "none") == "none"):
+    has_prior = getattr(method, "over", "") == "ce_kd" and getattr(method, "prior", "") != "none"
+    sees_prior = has_prior and getattr(method, "weight_net_inputs", "plain") == "shifted"
+    if frame.seen_by_net is not None or not sees_prior:
         return ""
     return (
-        "Where the hard loss has a class prior, the net sees the student's loss with it; the "
-        "points stand at the plain loss."
+        "The net sees the student's loss with the class prior; the points stand at the plain one."
     )
 
 

@@ -39,6 +39,17 @@ def test_every_image_stands_at_its_loss_and_weight_with_its_row():
     assert y == pytest.approx(frame.weights[rows, 0], rel=0.01)
 
 
+def test_images_stand_at_the_loss_that_the_net_saw():
+    frame = made_up.frame_of(CONFIG, made_up.epoch_done(4, CONFIG))
+    seen = np.linspace(0.5, 2, len(frame.ce_student), dtype=np.float32)
+    panel = made_up.panel(made_up.labels_of(CONFIG))
+    frame = dataclasses.replace(frame, seen_by_net=seen)
+    drawing = figures.response_curve(frame, panel, made_up.started(CONFIG), scale="relative")
+    for trace in drawing.data[1:]:
+        assert trace["x"] == pytest.approx(seen[trace["customdata"]], rel=0.01)
+    assert "as the net saw it" in drawing.layout["xaxis"]["title"]["text"]
+
+
 def test_weights_of_the_sigmoid_have_a_plain_axis():
     frame = made_up.frame_of(CONFIG, made_up.epoch_done(4, CONFIG))
     frame = dataclasses.replace(

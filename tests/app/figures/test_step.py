@@ -310,7 +310,7 @@ def test_relative_weights_stand_on_a_log_axis_where_equal_ratios_are_equal_moves
     assert "their mean stays 1" in figures.answer(relative_step(), "hard").sentence
 
 
-def test_losses_that_are_not_the_traces_own_are_not_split():
+def test_an_earlier_trace_of_losses_with_a_prior_is_not_split():
     drawing = figures.pull(relative_step(has_plain_losses=False))
     [bars] = drawing.data
     assert sum(bars["x"]) == pytest.approx(TRACE.losses.mean())

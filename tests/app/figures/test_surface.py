@@ -60,6 +60,17 @@ def test_the_map_is_the_stored_surface_teacher_up_student_right(kind, column, ax
     assert (z[1:, 0] == z[1:, 1]).all()
 
 
+def test_images_and_verdict_are_taken_where_the_net_saw_them():
+    config = RunConfig.from_flat({"prior": "hard"})
+    frame, panel = frame_of(config)
+    seen = np.full_like(frame.ce_student, 0.5)
+    frame = dataclasses.replace(frame, seen_by_net=seen, ce_teacher=seen)
+    drawing = figures.response_surface(frame, panel, started(config), "hard")
+    assert {x for trace in points(drawing) for x in trace["x"]} == {0.5}
+    assert "▬ flat" in drawing.layout["annotations"][0]["text"]  # all have the same weight
+    assert "as the net saw it" in drawing.layout["xaxis"]["title"]["text"]
+
+
 def test_hard_and_soft_have_the_same_axes_and_colours():
     (_, _, hard), (_, _, soft) = draw("hard"), draw("soft")
     assert hard.layout["xaxis"] == soft.layout["xaxis"]

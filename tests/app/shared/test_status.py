@@ -76,7 +76,7 @@ def test_the_summary_says_what_was_chosen_at_start(tmp_path):
 
 def test_bikd_over_another_objective_is_named_by_it(tmp_path):
     snapshot = snapshot_of(tmp_path, over="prior_kd", weight_scale="relative")
-    title = "BiKD over Prior-shifted KD, relative weights"
+    title = "BiKD over Prior-shifted KD (relative)"
     assert status.method_of(snapshot) == title
     assert f" · {title}, k = 1, meta hard · " in status.summary(snapshot)
 

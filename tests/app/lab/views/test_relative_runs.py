@@ -39,7 +39,7 @@ def test_without_a_teacher_only_the_hard_loss_is_drawn(open_lab, manager):
     shown = drawings(open_view(open_lab, manager, "Weights", **WITHOUT_TEACHER))
     assert shown["figure-w-hard"]["data"]
     assert shown["figure-w-soft"]["sentence"] == (
-        "Without a teacher there is no soft loss to weigh (BiKD over CE, relative weights)."
+        "BiKD over CE (relative) has no teacher, so there is no soft loss to weigh."
     )
     assert len(shown["figure-over-time"]["data"]) == 1
 
@@ -49,7 +49,21 @@ def test_the_surface_without_a_teacher_is_a_curve(open_lab, manager):
     assert shown["figure-surface-hard"]["data"][0]["uid"] == "curve"
     shown = drawings(open_view(open_lab, manager, "Surface", **OVER))
     assert shown["figure-surface-hard"]["data"][0]["uid"] == "surface"
-    assert "the points stand at the plain loss" in shown["figure-surface-hard"]["sentence"]
+
+
+def test_points_stand_at_the_loss_that_the_net_saw_or_the_sentence_says_that_they_do_not(
+    open_lab, manager
+):
+    shown = drawings(open_view(open_lab, manager, "Surface", **OVER))["figure-surface-hard"]
+    title = shown["layout"]["xaxis"]["title"]["text"]
+    assert title == "student's loss as the net saw it (nats)"
+    assert "the points stand" not in shown["sentence"]
+    options = {"prior": "hard", "weight_scale": "relative"}  # the frame keeps no such loss
+    for inputs, is_said in (("shifted", True), ("plain", False)):
+        lab = open_view(open_lab, manager, "Surface", **options, weight_net_inputs=inputs)
+        shown = drawings(lab)["figure-surface-hard"]
+        assert ("the points stand at the plain one" in shown["sentence"]) is is_said
+        assert shown["layout"]["xaxis"]["title"]["text"] == "cross-entropy of the student (nats)"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +125,7 @@ def test_a_gallery_of_one_loss_offers_no_other_order(open_lab, manager):
     assert shown["sections"][0][1][0]["value"].endswith("×")
 
 
-def with_step(manager, **options):
+def with_step(manager, arrays=None, **options):
     run = make_run(manager.places.runs, state="paused", **OVER, **options)
     rows = np.arange(8, dtype=np.int32)
     losses = np.linspace(0.1, 2, 8, dtype=np.float32)
@@ -126,7 +140,7 @@ def with_step(manager, **options):
             weights_after=weights,
             ce_teacher=losses,
             soft=losses,
-            influence=np.full((8, 2), np.nan, np.float32),
+            **{"influence": np.full((8, 2), np.nan, np.float32)} | (arrays or {}),
         )
     )
     return run
@@ -147,6 +161,26 @@ def test_a_step_that_did_not_ask_d_val_says_why(open_lab, manager, options, why,
     [drawing] = [d for name, d in drawings(lab).items() if name != "class-counts"]
     assert drawing["data"] == []
     assert why in drawing["sentence"]
+
+
+@pytest.mark.parametrize(("has_coefficients", "drawn"), [(True, True), (False, False)])
+def test_whose_losses_did_that_is_drawn_where_the_trace_keeps_the_coefficients(
+    open_lab, manager, has_coefficients, drawn
+):
+    coefficients = np.full((8, 2), [0.2, 0.8], np.float32)
+    arrays = {
+        "influence": np.ones((8, 2), np.float32),
+        "outer_losses": np.array([2, 1.9], np.float32),
+        **({"coefficients": coefficients, "parts": coefficients} if has_coefficients else {}),
+    }
+    run = with_step(manager, arrays)
+    for phase, name in ((2, "pull"), (3, "outer-pull")):
+        lab = open_lab(run=run.run_id, view="One step", phase=str(phase))
+        assert not lab.exception
+        uids = [
+            bars["uid"] for bars in drawings(lab).get(f"figure-step-{name}", {"data": []})["data"]
+        ]
+        assert any(uid.endswith("soft") for uid in uids) is drawn
 
 
 def test_the_step_is_told_in_the_words_of_relative_weights(open_lab, manager):
