@@ -9,7 +9,7 @@ FORMS = {
     "KD": {"method": "kd"},
     "BiKD": {"method": "bikd"},
     "BiKD over CE": {"method": "bikd", "over": "ce"},
-    "BiKD over CE, relative weights": {"method": "bikd", "over": "ce", "weight_scale": "relative"},
+    "BiKD over CE (relative)": {"method": "bikd", "over": "ce", "weight_scale": "relative"},
 }
 
 
@@ -27,9 +27,9 @@ FORMS = {
         ("BiKD over CE", "weight_form", "BiKD over CE does not read weight_form, only methods w"),
         ("BiKD over CE", "prior", "BiKD over CE reads prior only with over = ce_kd"),
         (
-            "BiKD over CE, relative weights",
+            "BiKD over CE (relative)",
             "class_shift_learning_rate",
-            "BiKD over CE, relative weights reads class_shift_learning_rate only with class_shifts",
+            "BiKD over CE (relative) reads class_shift_learning_rate only with class_shifts",
         ),
     ],
 )

@@ -40,8 +40,8 @@ def test_options_of_an_entry_override_controls_of_the_comparison():
             "bikd:over=kd,weight_scale=relative,outer_from=0.5",
             "BiKD over KD (relative, weights begin after 0.5)",
         ),
-        ("relative", "BiKD over Prior-shifted KD, relative weights"),
-        ("relative:over=ce,virtual_step=3", "BiKD over CE, relative weights (look-ahead 3)"),
+        ("relative", "BiKD over Prior-shifted KD (relative)"),
+        ("relative:over=ce,virtual_step=3", "BiKD over CE (relative, look-ahead 3)"),
     ],
 )
 def test_the_label_names_the_entrys_own_options(text, label):
@@ -96,14 +96,14 @@ def test_a_form_of_a_method_is_an_entry_whose_options_may_be_overridden():
 def test_the_label_says_what_the_controls_of_the_comparison_make_of_a_method():
     base = RunConfig.from_flat({"over": "kd", "weight_scale": "relative"})
     labels = Comparison(base, ("bikd", "kd", "bikd:outer_every=2"), (0,), "kd").labels
-    assert labels["bikd"] == "BiKD over KD, relative weights"
+    assert labels["bikd"] == "BiKD over KD (relative)"
     assert labels["kd"] == "KD"
 
 
 def test_two_entries_never_have_the_same_label():
     same = ("relative", "bikd:over=prior_kd,weight_scale=relative")
     labels = Comparison(RunConfig(), same, (0,), "relative").labels
-    assert labels["relative"] == "BiKD over Prior-shifted KD, relative weights [relative]"
+    assert labels["relative"] == "BiKD over Prior-shifted KD (relative) [relative]"
     assert len(set(labels.values())) == 2
 
 

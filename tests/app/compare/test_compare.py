@@ -266,9 +266,9 @@ def test_a_form_of_a_method_is_offered_and_labelled_by_what_it_is(open_page):
     page.multiselect(key="control_methods").set_value(["relative", "kd"]).run()
     assert not page.exception
     assert start(page).label == "Start 6 runs"
-    assert "BiKD over Prior-shifted KD, relative weights for the weight net" in words(page)
+    assert "BiKD over Prior-shifted KD (relative) for the weight net" in words(page)
 
 
 def test_a_method_is_labelled_by_what_the_controls_make_of_it(open_page):
     page = open_page("compare", methods="kd,bikd", over="ltkd", weight_scale="relative")
-    assert "BiKD over LTKD, relative weights for the weight net" in words(page)
+    assert "BiKD over LTKD (relative) for the weight net" in words(page)
