@@ -99,6 +99,10 @@ class WeightNetOptions(MethodConfig):
         "they swap each epoch.",
     )
 
+    def epochs_without_learning(self, num_epochs: int) -> int:
+        """Return the epochs of a run, of so many, after which the weight net begins to learn."""
+        return min(self.warm_up, num_epochs)
+
 
 class TeacherAndWeightNetOptions(TeacherOptions, WeightNetOptions):
     """The options of every method with a teacher and a weight net."""

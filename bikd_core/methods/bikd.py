@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import torch
@@ -48,8 +47,7 @@ class BiKD(BilevelMethod):
         self.meta_loss = options.meta_loss if has_teacher else "hard"
         self.sees_shifted = options.weight_net_inputs == "shifted"
         if self.scale == "relative":
-            # The product of a decimal share and a count may lie just below a whole number.
-            self.first_epoch = math.floor(options.outer_from * setting.num_epochs + 1e-9)
+            self.first_epoch = options.epochs_without_learning(setting.num_epochs)
         super().__init__(setting, options.over)
         if options.over == "ce_kd":
             self.objective.shift = prior_shift(options.prior, setting)

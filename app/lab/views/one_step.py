@@ -5,7 +5,6 @@ Steps are recorded while somebody steps (`StepTrace`); looking back never undoes
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,6 +26,7 @@ from app.shared.engine import attempt
 from app.shared.link import Link
 from app.shared.markdown import plain
 from app.shared.session import session
+from bikd_core.config import WeightNetOptions
 from bikd_core.data.pictures import PicturesUnavailable, load_pictures
 from bikd_core.runs import Snapshot, StoreError
 
@@ -231,12 +231,10 @@ def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Ste
 
 def _steps_before_the_weights(snapshot: Snapshot) -> int:
     """Return the steps of the epochs in which the weight net does not learn yet."""
-    method, planned = snapshot.config.method, snapshot.config.training.epochs
-    if scale_of(snapshot) == "relative":
-        first = math.floor(getattr(method, "outer_from", 0.0) * planned + 1e-9)
-    else:
-        first = getattr(method, "warm_up", 0)
-    done = snapshot.epochs[: min(first, len(snapshot.epochs))]
+    method = snapshot.config.method
+    if not isinstance(method, WeightNetOptions):
+        return 0
+    done = snapshot.epochs[: method.epochs_without_learning(snapshot.config.training.epochs)]
     return done[-1].step if done else 0
 
 

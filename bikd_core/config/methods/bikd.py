@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
@@ -94,6 +95,13 @@ class Options(TeacherAndWeightNetOptions):
                 "weights have mean 1, so they cannot sum to 1; it must be free or scale."
             )
         return self
+
+    def epochs_without_learning(self, num_epochs: int) -> int:
+        """Return the epochs of a run, of so many, after which the weight net begins to learn."""
+        if self.weight_scale == "sigmoid":
+            return super().epochs_without_learning(num_epochs)
+        # The product of a decimal share and a count may lie just below a whole number.
+        return math.floor(self.outer_from * num_epochs + 1e-9)
 
 
 def is_as_published(options: Mapping[str, Any]) -> bool:
