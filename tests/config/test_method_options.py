@@ -357,7 +357,7 @@ print(f"{made.losses(logits, Batch(logits, torch.tensor([0]), None)).item():.4f}
         "sharpness = 0 is not possible: it must be a number, more than 0 and at most 9.",
         "method = 'dull' is not possible: it must be one of bikd, ce, kd,",
         "Sharp CE (sharpness 3)",
-        "methods = 'ce:sharpness=3' is not possible: CE does not read sharpness.",
+        "methods = 'ce:sharpness=3' is not possible: CE does not read sharpness, only ",
         "--sharpness",
         "Factor of the logits.",
         "0.0949",  # -log(e³ / (e³ + 2))
