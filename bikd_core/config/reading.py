@@ -24,21 +24,25 @@ DECIDING = {
 
 
 def is_read_by(name: str, method: Mapping[str, Any] | str) -> bool:
-    """Return whether a control changes anything in a run of this method.
+    """Return whether a control changes anything in a run of this method; arguments as `read_by`."""
+    return name in read_by(method)
+
+
+def read_by(method: Mapping[str, Any] | str) -> frozenset[str]:
+    """Return the names of the controls that change anything in a run of this method.
 
     Args:
-        name: The control's own name.
         method: The method's name, or controls with "method" among them. Options of the method that
             are not there, or have an impossible value, have their default.
     """
     if isinstance(method, str):
-        return _is_read(name, method, ())
+        return _read_by(method, ())
     chosen = tuple(
         (option, method[option])
         for option, values in DECIDING.items()
         if method.get(option) in values
     )
-    return _is_read(name, method["method"], chosen)
+    return _read_by(method["method"], chosen)
 
 
 def facts_of_method(method: Mapping[str, Any]) -> MethodFacts:
@@ -49,6 +53,10 @@ def facts_of_method(method: Mapping[str, Any]) -> MethodFacts:
 
 
 @cache
+def _read_by(method: str, chosen: Choices) -> frozenset[str]:
+    return frozenset(name for name in _FIELDS if _is_read(name, method, chosen))
+
+
 def _is_read(name: str, method: str, chosen: Choices) -> bool:
     options = METHOD_CONFIGS[method].model_fields
     if name in AllOptions.model_fields and name not in options:

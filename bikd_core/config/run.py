@@ -23,7 +23,7 @@ from bikd_core.config.models import ModelConfig
 from bikd_core.config.part import Part
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
-from bikd_core.config.reading import is_read_by
+from bikd_core.config.reading import read_by
 from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 from bikd_core.config.training import TrainingConfig
 
@@ -73,7 +73,8 @@ class RunConfig(Part):
     @field_serializer("method")
     def _leave_out_unread(self, method: MethodConfig) -> dict[str, Any]:
         values = method.model_dump(mode="json")
-        return {name: value for name, value in values.items() if is_read_by(name, values)}
+        read = read_by(values)
+        return {name: value for name, value in values.items() if name in read}
 
     @property
     def cross_fits(self) -> bool:
@@ -89,7 +90,8 @@ class RunConfig(Part):
     def _read(self) -> tuple[tuple[str, Any], ...]:
         """The controls that the method reads, as pairs: what makes two configs the same run."""
         values = self.flat()
-        return tuple((name, value) for name, value in values.items() if is_read_by(name, values))
+        read = read_by(values)
+        return tuple((name, value) for name, value in values.items() if name in read)
 
     def read_by_method(self) -> dict[str, Any]:
         """Return the controls that the method reads, by their own name."""
@@ -109,7 +111,8 @@ class RunConfig(Part):
         defaults = {name: info.default for name, info in AllOptions.model_fields.items()}
         given, own = self._given_options, self.method.model_dump(mode="json")
         values = defaults | SOURCE_FACTS[self.data.dataset].defaults | given
-        values |= {name: own[name] for name in own if name not in given or is_read_by(name, own)}
+        read = read_by(own)
+        values |= {name: own[name] for name in own if name not in given or name in read}
         for part in PARTS:
             if part != "method":
                 values |= getattr(self, part).model_dump(mode="json")
@@ -199,7 +202,8 @@ def _without_unread(options: Any) -> Any:
     if not isinstance(method, str) or method not in METHOD_CONFIGS:
         return options
     known = AllOptions.model_fields
-    return {k: v for k, v in options.items() if k not in known or is_read_by(k, options)}
+    read = read_by(options)
+    return {name: value for name, value in options.items() if name not in known or name in read}
 
 
 def _defaults_of_the_source(data: Any, method: Any) -> dict[str, Any]:
