@@ -83,8 +83,8 @@ def _question_widget(chosen: CompareLink) -> None:
         format_func=_QUESTIONS.__getitem__,
         key=key_showing("question", chosen.question),
         on_change=_take_question,
-        help="The second one compares each objective with BiKD over it: relative weights, learned "
-        "on D_val, from half of the epochs on.",
+        help="The second one compares each objective with BiKD over it: relative weights, "
+        "learned on D_val.",
     )
 
 
