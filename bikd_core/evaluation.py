@@ -16,6 +16,8 @@ from bikd_core.events import RELATIVE_REACH, SATURATED_ABOVE, SATURATED_BELOW, W
 
 OUTER_SHARE = 0.33  # the share of classes in "many" and in "few"; the others are "medium"
 CALIBRATION_BINS = 15
+SATURATED_FROM = 0.9  # a larger share of saturated weights is too many
+COLLAPSED_BELOW = 0.1  # a smaller share of the images that carries half of the weight is too few
 ONE_BIN, LARGEST_BIN = 32, 20.0  # of relative weights: where weight 1 falls, the last bin's weight
 
 

@@ -109,17 +109,21 @@ def soft_gradient(student_logits: Tensor, teacher_logits: Tensor, temperature: f
 
 
 def weight_net_inputs(
-    student_logits: Tensor, teacher_logits: Tensor, labels: Tensor, shift: Shift = NO_SHIFT
+    student_logits: Tensor,
+    teacher_logits: Tensor | None,
+    labels: Tensor,
+    shift: Shift = NO_SHIFT,
 ) -> Tensor:
     """Return what the weight net sees: (B, C), (B, C), (B,) -> (B, 2), in nats.
 
-    The columns are the cross-entropies of the student and of the teacher at temperature 1. They
-    are detached, so that no gradient bypasses the virtual step. The student's is the hard loss
-    that it trains on, so the same shift applies to it.
+    The columns are the cross-entropies of the student and of the teacher at temperature 1; without
+    a teacher there is only the first, (B, 1). They are detached, so that no gradient bypasses the
+    virtual step. The student's is the hard loss that it trains on, so the same shift applies to it.
     """
-    student = shifted(student_logits.detach(), shift.hard)
-    pair = [hard_loss(logits, labels) for logits in (student, teacher_logits.detach())]
-    return torch.stack(pair, dim=1)
+    seen = [hard_loss(shifted(student_logits.detach(), shift.hard), labels)]
+    if teacher_logits is not None:
+        seen.append(hard_loss(teacher_logits.detach(), labels))
+    return torch.stack(seen, dim=1)
 
 
 def meta_loss(

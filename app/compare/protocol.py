@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from app.figures.comparison.results import listed
-from bikd_core.config import is_read_by
+from bikd_core.config import is_read_by, listed
 from bikd_core.data.counts import num_test_per_class, planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.studies import EPOCH_WORDS, FAULTS, Comparison, write_seeds

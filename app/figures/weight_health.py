@@ -10,14 +10,18 @@ from numpy.typing import NDArray
 from app.figures.drawing import Kind
 from app.figures.weight_axis import WeightAxis, weight_axis_of
 from bikd_core.config import WeightScale
-from bikd_core.evaluation import half_weight_share, saturated_share, saturated_share_of_relative
+from bikd_core.evaluation import (
+    COLLAPSED_BELOW,
+    SATURATED_FROM,
+    half_weight_share,
+    saturated_share,
+    saturated_share_of_relative,
+)
 from bikd_core.events import SATURATED_ABOVE, SATURATED_BELOW
 
 Light = Literal["alive", "flat", "saturated", "collapsed"]
 FLAT_BELOW = 0.05  # a surface with a smaller range over the images hardly tells them apart
 FLAT_RATIO = 1.1  # of relative weights: the highest over the lowest
-SATURATED_FROM = 0.9  # share of the images with a weight beyond the limits: too many
-COLLAPSED_BELOW = 0.1  # share of the images that carries half of the weight: too few
 ADVICE = (
     "Lower the weight net's learning rate, or let the weights begin later (“Weights begin after”)."
 )

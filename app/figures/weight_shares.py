@@ -21,8 +21,9 @@ from app.figures.drawing import (
 )
 from app.figures.outer_loop import HEIGHT, PLOTTED_HEIGHT, line_with_gaps, single_line
 from app.figures.weight_axis import weight_axis_of
-from app.figures.weight_health import ADVICE, COLLAPSED_BELOW, SATURATED_FROM
+from app.figures.weight_health import ADVICE
 from bikd_core.config import WeightScale
+from bikd_core.evaluation import COLLAPSED_BELOW, SATURATED_FROM
 from bikd_core.events import EpochDone, RunStarted
 
 SATURATED_QUESTION = "How many weights are stuck at 0 or 1?"

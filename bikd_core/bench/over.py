@@ -16,13 +16,10 @@ from typing import Any
 import torch
 
 from bikd_core.bench.report import Row
+from bikd_core.bench.step import ready_loop
 from bikd_core.bench.turns import in_turns
 from bikd_core.config import RunConfig
-from bikd_core.models import build
-from bikd_core.training import resolve_device
 from bikd_core.training.compute import keep_freed_memory
-from bikd_core.training.loop import Loop
-from bikd_core.training.measure import random_split
 
 PAIRS: dict[str, dict[str, Any]] = {
     "32x4-8x4": {"dataset": "cifar10", "teacher_model": "resnet32x4", "student": "resnet8x4"},
@@ -74,21 +71,13 @@ def measure(pair: str, over: str, estimator: str, repeats: int) -> list[Row]:
 def _step(controls: dict[str, Any]) -> Callable[[], float]:
     """Return what takes a step and gives its seconds."""
     config = RunConfig.from_flat(controls)
-    device = resolve_device("auto")
-    split = random_split(config, num_batches=1)
-    shape = split.train.images.shape[1:]
-    draw = torch.Generator().manual_seed(1)
-    teacher = build(
-        config.models.teacher_model, len(split.class_names), shape[0], shape[1], draw
-    ).eval()
-    loop = Loop(config, split, teacher.requires_grad_(False), device)
-    loop.student.train()
+    loop, _ = ready_loop(config, torch.Generator().manual_seed(1))
     record, rows = loop.new_record(), torch.arange(config.training.batch_size)
 
     def step() -> float:
         start = time.perf_counter()
         loop.step(rows, record, 1, under_lens=False)
-        if device.type == "cuda":
+        if loop.device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - start
 

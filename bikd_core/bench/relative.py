@@ -18,7 +18,7 @@ from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
 from bikd_core.config.titles import title_of
 from bikd_core.events import EpochDone
 from bikd_core.places import Places
-from bikd_core.studies.answer import Interval, interval
+from bikd_core.studies.answer import in_percent, interval
 
 Part = Literal["rates", "variants", "league2"]
 Controls = dict[str, Any]
@@ -155,7 +155,7 @@ def _row(key: str, found: dict[str, dict[int, dict[str, float]]]) -> Row:
     base = {"method": controls.get("over", controls["method"])}
     itself = base | {name: controls[name] for name in ("learning_rate", "train_on_val")}
     own = found.get(_key(itself), {}) if "over" in controls else {}
-    gains = [100 * (results[s]["accuracy"] - own[s]["accuracy"]) for s in results if s in own]
+    gains = [results[s]["accuracy"] - own[s]["accuracy"] for s in results if s in own]
     said = {"method", "over", "weight_scale", "learning_rate", "train_on_val"}
     return {
         "setting": title_of(controls),
@@ -163,15 +163,10 @@ def _row(key: str, found: dict[str, dict[int, dict[str, float]]]) -> Row:
         "learning_rate": controls["learning_rate"],
         "league": 1 if controls["train_on_val"] == "no" else 2,
         "splits": len(results),
-        "balanced": _text(interval([100 * r["accuracy"] for r in results.values()])),
+        "balanced": in_percent(interval([r["accuracy"] for r in results.values()])),
         "few": f"{interval([100 * r['accuracy_few'] for r in results.values()]).mean:.1f}",
-        "over_the_objective": _text(interval(gains)) if len(gains) > 1 else "",
+        "over_the_objective": in_percent(interval(gains), signed=True) if len(gains) > 1 else "",
     }
-
-
-def _text(value: Interval) -> str:
-    half = "" if value.high is None else f" ± {value.high - value.mean:.1f}"
-    return f"{value.mean:.1f}{half}"
 
 
 def _setting(controls: Controls) -> Controls:

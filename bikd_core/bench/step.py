@@ -36,6 +36,7 @@ from bikd_core.methods import Batch
 from bikd_core.models import build
 from bikd_core.models.network import computing_in
 from bikd_core.teachers.kept_views import TeacherViews
+from bikd_core.training import resolve_device
 from bikd_core.training.compute import keep_freed_memory
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
@@ -90,6 +91,20 @@ def _variants() -> list[Variant]:
 VARIANTS = _variants()
 
 
+def ready_loop(config: RunConfig, draw: torch.Generator) -> tuple[Loop, nn.Module]:
+    """Return a loop over one batch of random images, and its untrained teacher, drawn from `draw`.
+
+    The teacher's answers do not change the time of a step.
+    """
+    split = random_split(config, num_batches=1)
+    num_classes, (_, channels, size, _) = len(split.class_names), split.train.images.shape
+    teacher = build(config.models.teacher_model, num_classes, channels, size, draw).eval()
+    teacher.requires_grad_(False)
+    loop = Loop(config, split, teacher, resolve_device("auto"))
+    loop.student.train()
+    return loop, teacher
+
+
 class Measurable(Protocol):
     """A variant that can be timed when it is its turn."""
 
@@ -106,13 +121,10 @@ class TimedVariant:
         self.variant = variant
         controls = {"meta_loss": "hard", "inner_steps": WINDOW, "precision": variant.precision}
         config = RunConfig.from_flat(PAIRS[pair] | controls | variant.controls)
-        split = random_split(config, num_batches=1)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        shape = (len(split.class_names), 3, 32)
         draw = torch.Generator().manual_seed(1)
-        teacher = build(config.models.teacher_model, *shape, draw).eval().requires_grad_(False)
-        self.loop, self.teacher = Loop(config, split, teacher, self.device), teacher
-        self.loop.student.train()
+        self.loop, teacher = ready_loop(config, draw)
+        self.teacher, self.device = teacher, self.loop.device
+        shape = (len(self.loop.split.class_names), 3, 32)
         if config.training.teacher_views:
             views = TeacherViews(self.loop.feed.train_set, config.training.teacher_views, draw)
             list(views.fill(teacher))

@@ -24,6 +24,7 @@ from bikd_core.config.describe import (
     choices,
     explain,
     fields,
+    listed,
     part_of,
 )
 from bikd_core.config.method import (
@@ -83,6 +84,7 @@ __all__ = [
     "facts_of_method",
     "fields",
     "is_read_by",
+    "listed",
     "part_of",
     "title_of",
     "why_unread",

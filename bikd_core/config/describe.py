@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any, get_args
@@ -102,6 +102,11 @@ def _shown(value: object) -> str:
     """Return a value as a message shows it, cut short: one from a URL may be of any length."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def listed(parts: Sequence[str], last: str = "and") -> str:
+    """Return words as a list in a sentence: "a, b and c"; `last` stands before the last one."""
+    return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def as_text(value: Any) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bikd_core.config.describe import ConfigError, as_text, fields
+from bikd_core.config.describe import ConfigError, as_text, fields, listed
 from bikd_core.config.method import GROUPS
 from bikd_core.config.methods import METHOD_CONFIGS
 from bikd_core.config.part import OnlyWith, ReadIf
@@ -48,7 +48,8 @@ def why_unread(option: str, method: Mapping[str, Any], *, name: str = "") -> str
     title, name = title_of(method), name or option
     condition = _condition(option, method)
     if condition is not None:
-        return f"{title} reads {name} only with {condition.option} = {_any_of(condition.values)}"
+        values = listed([*map(str, condition.values)], last="or")
+        return f"{title} reads {name} only with {condition.option} = {values}"
     return f"{title} does not read {name}, only {_readers(option, method)}"
 
 
@@ -76,14 +77,5 @@ def _readers(option: str, method: Mapping[str, Any]) -> str:
     else:
         owners = [name for name, model in METHOD_CONFIGS.items() if option in model.model_fields]
         if owners and method["method"] not in owners:
-            return f"{_and(owners)} {'does' if len(owners) == 1 else 'do'}"
+            return f"{listed(owners)} {'does' if len(owners) == 1 else 'do'}"
     return f"methods with {' and '.join(_WORDS[fact] for fact in facts)} do"
-
-
-def _any_of(values: Iterable[Any]) -> str:
-    *most, last = map(str, values)
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-def _and(values: Sequence[str]) -> str:
-    return f"{', '.join(values[:-1])} and {values[-1]}" if len(values) > 1 else values[0]

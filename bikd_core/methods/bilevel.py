@@ -25,7 +25,7 @@ from bikd_core.hypergradient import (
     parameters,
     weighted_mean,
 )
-from bikd_core.losses import hard_loss, shifted
+from bikd_core.losses import NO_SHIFT, weight_net_inputs
 from bikd_core.methods.objective import Objective, two_columns
 from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of
 from bikd_core.methods.pull import Pull
@@ -90,7 +90,7 @@ class BilevelMethod:
         inner = self._inner_batch(batch)
         losses = inner.losses(logits, self._shifts())
         coefficients = self.objective.coefficients(losses[:, 0].detach(), batch)
-        inputs = self._inputs(logits.detach(), batch)
+        inputs = self._inputs(logits, batch)
         raw, factors = self._weigh(inputs, coefficients, batch)
         before = factors.detach()
         is_closing = self._is_closing
@@ -182,16 +182,10 @@ class BilevelMethod:
         return raw, raw / ((counts * raw).sum(dim=0) / counts.sum(dim=0))
 
     def _inputs(self, logits: Tensor, batch: Batch) -> Tensor:
-        """Return what the weight net sees of each image: (B, C) -> (B, J), detached, in nats.
-
-        The columns are the cross-entropies of the student and of the teacher at temperature 1.
-        """
-        shift = self.objective.shift.moved(self._shifts()).hard if self.sees_shifted else None
-        seen = [hard_loss(shifted(logits, shift), batch.labels)]
-        if self.objective.needs_teacher:
-            assert batch.teacher_logits is not None
-            seen.append(hard_loss(batch.teacher_logits, batch.labels))
-        return torch.stack(seen, dim=1)
+        """Return what the weight net sees of each image: (B, C) -> (B, J), in nats."""
+        shift = self.objective.shift.moved(self._shifts()) if self.sees_shifted else NO_SHIFT
+        teacher_logits = batch.teacher_logits if self.objective.needs_teacher else None
+        return weight_net_inputs(logits, teacher_logits, batch.labels, shift)
 
     def _inner_batch(self, batch: Batch) -> InnerBatch:
         losses = partial(_losses_of, self.objective, batch)

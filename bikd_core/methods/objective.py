@@ -16,8 +16,8 @@ from bikd_core.losses import (
     Shift,
     hard_gradient,
     hard_loss,
+    loss_gradients,
     shifted,
-    soft_gradient,
     soft_loss,
 )
 from bikd_core.methods.prior import log_prior
@@ -84,13 +84,12 @@ class Objective:
 
     def slopes(self, batch: Batch, logits: Tensor) -> Tensor:
         """Return the derivatives of the plain losses by the logits; (B, C) -> (B, J, C)."""
-        parts = [hard_gradient(shifted(logits, self.shift.hard), batch.labels)]
-        if self.needs_teacher:
-            assert isinstance(self.options, TeacherOptions)
-            assert batch.teacher_logits is not None
-            soft, temperature = shifted(logits, self.shift.soft), self.options.temperature
-            parts.append(soft_gradient(soft, batch.teacher_logits, temperature))
-        return torch.stack(parts, dim=1)
+        if not self.needs_teacher:
+            return hard_gradient(shifted(logits, self.shift.hard), batch.labels)[:, None]
+        assert isinstance(self.options, TeacherOptions)
+        assert batch.teacher_logits is not None
+        temperature = self.options.temperature
+        return loss_gradients(logits, batch.teacher_logits, batch.labels, temperature, self.shift)
 
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any, Literal, NamedTuple
 
-from bikd_core.config import METHOD_FACTS, ConfigError
+from bikd_core.config import METHOD_FACTS, ConfigError, listed
 from bikd_core.config.difference import differences
 from bikd_core.config.methods.bikd import Options
 from bikd_core.events import EpochDone
@@ -193,20 +193,16 @@ def _claims(found: Sequence[Gain], metric: str, words: str) -> str:
             if gain.claim(metric) == claim
         ]
         if named:
-            parts.append(f"{verb.format(words)} {_listed(named)}")
+            parts.append(f"{verb.format(words)} {listed(named)}")
     undecided = [gain.label for gain in found if gain.claim(metric) == "undecided"]
     if not parts:
-        return f"No claim about {words}: {_listed(undecided)}."
+        return f"No claim about {words}: {listed(undecided)}."
     sentence = f"Learned weights {' and '.join(parts)}"
-    return f"{sentence}; no claim about {_listed(undecided)}." if undecided else f"{sentence}."
+    return f"{sentence}; no claim about {listed(undecided)}." if undecided else f"{sentence}."
 
 
 def _points(value: Interval) -> str:
     return in_percent(value, signed=True).replace("-", "−")
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
 def as_data(found: Sequence[Gain]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from statistics import fmean
 
-from bikd_core.config import SOURCE_FACTS, RunConfig, is_read_by
+from bikd_core.config import SOURCE_FACTS, RunConfig, is_read_by, listed
 from bikd_core.data.counts import planned_counts
 from bikd_core.evaluation import shot_groups
 from bikd_core.teachers.card import TeacherCard
@@ -67,9 +67,7 @@ def _named(config: RunConfig, labels: tuple[int, ...]) -> str:
         is_head = labels == shot_groups(planned_counts(config.data)).many
         return f"the {len(labels)} {'most frequent' if is_head else 'rarest'} classes"
     names = [SOURCE_FACTS[config.data.dataset].class_names[label] for label in sorted(labels)]
-    if len(names) == 1:
-        return f"class {names[0]}"
-    return f"classes {', '.join(names[:-1])} and {names[-1]}"
+    return f"{'class' if len(names) == 1 else 'classes'} {listed(names)}"
 
 
 def _percent(share: float) -> str:

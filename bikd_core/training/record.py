@@ -15,6 +15,8 @@ from torch import Tensor
 
 from bikd_core.config import MethodConfig
 from bikd_core.evaluation import (
+    COLLAPSED_BELOW,
+    SATURATED_FROM,
     half_weight_share,
     known_mean_per_class,
     mean_per_class,
@@ -28,8 +30,6 @@ from bikd_core.methods import Batch, StepResult
 from bikd_core.models.weight_net import WeightNet
 
 KINDS = ("hard", "soft")  # the columns of weights and influence
-MOSTLY = 0.9  # a larger share of saturated weights is worth a warning
-COLLAPSED_BELOW = 0.1  # so few images with half of the weight too
 
 
 class NonFiniteLoss(RuntimeError):
@@ -189,7 +189,7 @@ def weight_summary(
 
 
 def _warnings(saturated: float, relative_halves: tuple[float, ...] | None) -> Iterator[str]:
-    if saturated > MOSTLY:
+    if saturated > SATURATED_FROM:
         yield (
             f"{saturated:.0%} of the weights are saturated: the weight net hardly tells images "
             "apart. A lower weight-net learning rate is the usual cure."

@@ -13,15 +13,17 @@ from app.figures.comparison.results import (
     TOP,
     WORSE,
     Results,
+    difference_axis,
     error_bars,
     legend,
-    listed,
     plus_minus,
     row_axis,
     row_borders,
     row_names,
+    seed_dots,
 )
 from app.figures.drawing import THEME_TEXT, Drawing, base_layout, empty
+from bikd_core.config import listed
 from bikd_core.studies import Line
 
 #: A claim's name, colour and symbol: never told apart by colour alone.
@@ -30,7 +32,6 @@ _CLAIMS = {
     "behind": (WORSE, "triangle-left"),
     "undecided": (THEME_TEXT, "circle-open"),
 }
-_MIN_REACH = 2.0  # points to each side of zero
 
 
 def claim(line: Line) -> str:
@@ -52,21 +53,14 @@ def differences(results: Results) -> Drawing:
         return empty(DIFFERENCES_QUESTION, why)
     leads = [line.lead["accuracy"] for line in lines]
     dots = _by_seed(results, lines)
-    data = [_dots(dots), *(_means(results, lines, name) for name in _CLAIMS)]
-    reach = [*(x for x, *_ in dots), -_MIN_REACH, _MIN_REACH]
+    data = [seed_dots(dots, "single seeds"), *(_means(results, lines, name) for name in _CLAIMS)]
+    reach = [x for x, *_ in dots]
     reach += [100 * end for lead in leads for end in (lead.low, lead.high) if end is not None]
-    room = 0.06 * (max(reach) - min(reach))
     layout = base_layout(
         margin={"l": 34, "r": 14, "t": TOP, "b": BOTTOM},
         showlegend=True,
         legend=legend(),
-        xaxis={
-            "title": {"text": f"balanced accuracy − {results.reference_name}'s (points)"},
-            "range": [min(reach) - room, max(reach) + room],
-            "zeroline": True,
-            "zerolinewidth": 2,
-            "zerolinecolor": THEME_TEXT,
-        },
+        xaxis=difference_axis(f"balanced accuracy − {results.reference_name}'s (points)", reach),
         yaxis=row_axis(len(lines)),
         shapes=row_borders(len(lines)),
         annotations=row_names(
@@ -93,21 +87,6 @@ def _by_seed(results: Results, lines: list[Line]) -> list[tuple[float, float, st
         for seed, epoch in sorted(results.epochs[line.method].items())
         if seed in base
     ]
-
-
-def _dots(dots: list[tuple[float, float, str]]) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "uid": "seeds",
-        "name": "single seeds",
-        "mode": "markers",
-        "x": [x for x, _, _ in dots],
-        "y": [y for _, y, _ in dots],
-        "text": [words for *_, words in dots],
-        "marker": {"symbol": "circle-open", "size": 7, "color": THEME_TEXT},
-        "opacity": 0.7,
-        "hovertemplate": "%{text}: %{x:+.1f} points<extra></extra>",
-    }
 
 
 def _means(results: Results, lines: list[Line], name: str) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from app.figures.comparison.results import (
     TOP,
     WORSE,
     Results,
+    difference_axis,
     error_bars,
     legend,
     plus_minus,
     row_axis,
     row_borders,
     row_names,
+    seed_dots,
 )
 from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, base_layout, empty
 from bikd_core.studies import Gain
@@ -31,7 +33,6 @@ _CLAIMS = {
     "takes": ("balanced: loss", WORSE, "triangle-left"),
     "undecided": ("balanced: no claim", THEME_TEXT, "circle-open"),
 }
-_MIN_REACH = 2.0  # points to each side of zero
 
 LEARNED_WEIGHTS_QUESTION = "What do learned weights add?"
 
@@ -44,22 +45,19 @@ def learned_weights(results: Results) -> Drawing:
         return empty(LEARNED_WEIGHTS_QUESTION, sentence)
     dots = _by_seed(results, gains)
     few = [gain.differences["accuracy_few"] for gain in gains]
-    data = [_dots(dots), *(_balanced(gains, claim) for claim in _CLAIMS), _few(gains)]
-    reach = [*(x for x, *_ in dots), -_MIN_REACH, _MIN_REACH]
+    data = [
+        seed_dots(dots, "balanced, single seeds"),
+        *(_balanced(gains, claim) for claim in _CLAIMS),
+        _few(gains),
+    ]
+    reach = [x for x, *_ in dots]
     shown = [*few, *(gain.differences["accuracy"] for gain in gains)]
     reach += [100 * end for value in shown for end in value if end is not None]
-    room = 0.06 * (max(reach) - min(reach))
     layout = base_layout(
         margin={"l": 34, "r": 14, "t": TOP, "b": BOTTOM},
         showlegend=True,
         legend=legend(),
-        xaxis={
-            "title": {"text": "BiKD over it − the objective itself (points)"},
-            "range": [min(reach) - room, max(reach) + room],
-            "zeroline": True,
-            "zerolinewidth": 2,
-            "zerolinecolor": THEME_TEXT,
-        },
+        xaxis=difference_axis("BiKD over it − the objective itself (points)", reach),
         yaxis=row_axis(len(gains), "objective"),
         shapes=row_borders(len(gains)),
         annotations=row_names(
@@ -86,21 +84,6 @@ def _by_seed(results: Results, gains: list[Gain]) -> list[tuple[float, float, st
             points = round(100 * (weighted[seed].accuracy - own[seed].accuracy), 2)
             found.append((points, SEEDS_AT - row, f"{gain.label}, seed {seed}"))
     return found
-
-
-def _dots(dots: list[tuple[float, float, str]]) -> dict[str, Any]:
-    return {
-        "type": "scatter",
-        "uid": "seeds",
-        "name": "balanced, single seeds",
-        "mode": "markers",
-        "x": [x for x, _, _ in dots],
-        "y": [y for _, y, _ in dots],
-        "text": [words for *_, words in dots],
-        "marker": {"symbol": "circle-open", "size": 7, "color": THEME_TEXT},
-        "opacity": 0.7,
-        "hovertemplate": "%{text}: %{x:+.1f} points<extra></extra>",
-    }
 
 
 def _balanced(gains: list[Gain], claim: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from bikd_core.studies import Gain, Interval, Line
 ROW = 66  # px for one method: its name, then two lanes
 TOP, BOTTOM = 58, 52  # px: the legend, the axis
 NAME_AT, MEAN_AT, SEEDS_AT, GROUPS_AT = 0.34, 0.06, -0.13, -0.33  # in rows above the row's line
+_MIN_REACH = 2.0  # points to each side of zero, of an axis of differences
 BETTER, WORSE = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion
 
 
@@ -107,11 +108,6 @@ def row_borders(number: int) -> list[dict[str, Any]]:
     ]
 
 
-def listed(parts: Sequence[str]) -> str:
-    """Return the words as a list in a sentence: "a, b and c"."""
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
-
-
 def legend() -> dict[str, Any]:
     """Return a legend above the plot, in as many lines as the width needs."""
     return {
@@ -122,4 +118,33 @@ def legend() -> dict[str, Any]:
         "yanchor": "bottom",
         "font": {"size": FONT_SIZE - 1},
         "itemsizing": "trace",
+    }
+
+
+def seed_dots(dots: list[tuple[float, float, str]], name: str) -> dict[str, Any]:
+    """Return the trace of single seeds' differences: (points, height, words) of each."""
+    return {
+        "type": "scatter",
+        "uid": "seeds",
+        "name": name,
+        "mode": "markers",
+        "x": [x for x, _, _ in dots],
+        "y": [y for _, y, _ in dots],
+        "text": [words for *_, words in dots],
+        "marker": {"symbol": "circle-open", "size": 7, "color": THEME_TEXT},
+        "opacity": 0.7,
+        "hovertemplate": "%{text}: %{x:+.1f} points<extra></extra>",
+    }
+
+
+def difference_axis(title: str, shown: Iterable[float]) -> dict[str, Any]:
+    """Return the x axis of differences in points: it holds zero and all that is shown."""
+    reach = [-_MIN_REACH, _MIN_REACH, *shown]
+    room = 0.06 * (max(reach) - min(reach))
+    return {
+        "title": {"text": title},
+        "range": [min(reach) - room, max(reach) + room],
+        "zeroline": True,
+        "zerolinewidth": 2,
+        "zerolinecolor": THEME_TEXT,
     }

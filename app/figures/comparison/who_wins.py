@@ -14,13 +14,13 @@ from app.figures.comparison.results import (
     Results,
     error_bars,
     legend,
-    listed,
     plus_minus,
     row_axis,
     row_borders,
     row_names,
 )
 from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, base_layout, empty
+from bikd_core.config import listed
 
 _RANGE = [-2, 102]  # %: a whole marker fits at 0 and at 100
 _SYMBOLS = {"many": "triangle-up", "medium": "square", "few": "triangle-down"}
