@@ -12,7 +12,16 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
 from numpy.typing import NDArray
@@ -272,25 +281,35 @@ class Layout(NamedTuple):
     is_optional: bool
 
 
-def _layouts(kind: type[Any]) -> dict[str, Layout]:
+def layouts(kind: type[Panel | Frame | StepTrace]) -> dict[str, Layout]:
+    """Return the layout of each array of a panel, frame or trace, by name."""
+    key: Any = kind  # to mypy a dataclass is not hashable
+    return _layouts(key)
+
+
+@cache
+def _layouts(kind: Any) -> dict[str, Layout]:
     found: dict[str, Layout] = {}
     for name, hint in get_type_hints(kind, include_extras=True).items():
         if not hasattr(hint, "__metadata__"):
             continue
         array, is_optional = get_args(hint)[0], type(None) in get_args(get_args(hint)[0])
         array = get_args(array)[0] if is_optional else array
-        scalar = get_args(get_args(array)[1])[0]  # of ndarray[shape, dtype[scalar]]
-        dtype = getattr(scalar, "__origin__", scalar)
-        found[name] = Layout(dtype, tuple(hint.__metadata__[0].split()), is_optional)
+        shape = tuple(hint.__metadata__[0].split())
+        found[name] = Layout(_scalar_of(array), shape, is_optional)
     return found
 
 
-_LAYOUTS = {kind: _layouts(kind) for kind in (Panel, Frame, StepTrace)}
+def _scalar_of(array: Any) -> type[np.generic]:
+    """Return the numpy scalar of an array's type.
 
-
-def layouts(kind: type[Panel | Frame | StepTrace]) -> dict[str, Layout]:
-    """Return the layout of each array of a panel, frame or trace, by name."""
-    return _LAYOUTS[kind]
+    `NDArray[scalar]` stands for ndarray[shape, dtype[scalar]]; from numpy 2.5 on, where Python is
+    at least 3.12, it is an alias that keeps its own argument.
+    """
+    kind = get_origin(array) or array
+    if isinstance(kind, type) and issubclass(kind, np.generic):
+        return kind
+    return _scalar_of(get_args(array)[-1])
 
 
 def arrays(item: Panel | Frame | StepTrace) -> dict[str, NDArray[Any]]:

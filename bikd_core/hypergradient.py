@@ -32,11 +32,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp
+from torch.nn.functional import batch_norm
+from torch.overrides import TorchFunctionMode
 
 from bikd_core.config import Estimator
 from bikd_core.losses import NO_SHIFT, Shift, loss_gradients, meta_loss, student_losses
@@ -285,18 +288,26 @@ def _forward_mode(
     student: nn.Module, theta: Params, direction: Params, images: Tensor, logits: Tensor
 ) -> Tensor:
     """Return ż = J_θ z · v, (B, C), in the student's precision; float32 outside the layers."""
-    if precision_of(student) == "float32":
+    is_coarse = precision_of(student) != "float32"
+    with _BatchNormInFloat32() if is_coarse else nullcontext():
         change: Tensor = jvp(
             lambda point: logits_at(student, point, images), (theta,), (direction,)
         )[1]
-        return change
-    # torch 2.14: batch norm under autocast gives float32 tangents to bfloat16 values, and the next
-    # convolution refuses them. So every input is converted to bfloat16 itself.
-    start, tangent = ({k: v.bfloat16() for k, v in params.items()} for params in (theta, direction))
-    with computing_in(student, "float32"):
-        coarse = images.bfloat16()
-        change = jvp(lambda point: logits_at(student, point, coarse), (start,), (tangent,))[1]
-    return change.float()
+    return change
+
+
+class _BatchNormInFloat32(TorchFunctionMode):
+    """Lets batch norm read and give float32.
+
+    Of a bfloat16 input torch computes float32 tangents (on CUDA, and under autocast on the CPU too:
+    2.11 and 2.14), and the next convolution refuses tangents of another type than its values.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call a function of torch, batch norm with its input in float32."""
+        if func is batch_norm:
+            args = (args[0].float(), *args[1:])
+        return func(*args, **(kwargs or {}))
 
 
 def _finite_difference(

@@ -29,6 +29,9 @@ def devices() -> list[str]:
         return ["cpu"]
     import torch
 
+    from bikd_core.training.compute import compute_float32_exactly
+
+    compute_float32_exactly()
     return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 

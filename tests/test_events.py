@@ -1,16 +1,18 @@
 import dataclasses
 import json
 import math
-from typing import get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import numpy as np
 import pytest
+from typing_extensions import TypeAliasType
 
 from bikd_core.events import (
     ControlChanged,
     EpochDone,
     Event,
     Frame,
+    Layout,
     Panel,
     RunFailed,
     RunStarted,
@@ -19,6 +21,7 @@ from bikd_core.events import (
     TeacherViewsDone,
     arrays,
     from_json,
+    layouts,
     to_json,
 )
 
@@ -186,3 +189,16 @@ def test_only_the_arrays_that_are_there_go_to_a_file():
     frame = Frame(epoch=1, ce_student=np.ones(3, np.float32), confusion=np.zeros((2, 2), np.int32))
     assert set(arrays(panel)) == {"labels", "original_indices"}
     assert set(arrays(frame)) == {"ce_student", "confusion"}
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_layouts_are_read_where_numpys_array_type_keeps_its_own_argument(optional):
+    """As from numpy 2.5 on, where Python is at least 3.12."""
+    scalar = TypeVar("scalar", bound=np.generic)
+    aliased: Any = TypeAliasType(
+        "aliased", np.ndarray[tuple[Any, ...], np.dtype[scalar]], type_params=(scalar,)
+    )
+    array = aliased[np.uint8]
+    hint = Annotated[array | None if optional else array, "N 2"]
+    panel = type("Aliased", (), {"__annotations__": {"pixels": hint}})
+    assert layouts(panel) == {"pixels": Layout(np.uint8, ("N", "2"), optional)}

@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,14 @@ Row = dict[str, Any]
 
 def machine() -> dict[str, Any]:
     """Return what a reader needs to judge the numbers, without names or paths of the machine."""
-    packages = ("torch", "streamlit", "numpy")
+    import torch
+
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    packages = [name for name in ("torch", "streamlit", "numpy") if find_spec(name)]
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
+        "accelerator": card,
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     } | {name: version(name) for name in packages}

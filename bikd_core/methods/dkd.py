@@ -43,7 +43,7 @@ class DecoupledDistillation(Objective):
 
     def coefficients(self, hard: Tensor, batch: Batch) -> Tensor:
         both = hard.new_ones(2)
-        both[1] = min((self.epoch + 1) / WARM_UP, 1.0)
+        both[1:].fill_(min((self.epoch + 1) / WARM_UP, 1.0))  # `both[1] = …` waits for a GPU
         return both
 
 

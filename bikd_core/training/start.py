@@ -39,6 +39,7 @@ from bikd_core.teachers.files import (
 )
 from bikd_core.teachers.imitation import imitation
 from bikd_core.teachers.kept_views import TeacherViews
+from bikd_core.training.compute import compute_float32_exactly
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop, State
 
@@ -278,11 +279,14 @@ def _warnings(loop: Loop, teacher: Teacher | None) -> tuple[str, ...]:
 def resolve_device(name: str) -> torch.device:
     """Return the device with this name; "auto" is CUDA if there is one, else the CPU.
 
+    From then on this process computes float32 convolutions in float32.
+
     Raises:
         ConfigError: `name` is "cuda" and there is none.
     """
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device = 'cuda' is not possible: this machine has no CUDA device.")
+    compute_float32_exactly()
     return torch.device(name)

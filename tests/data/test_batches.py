@@ -8,6 +8,7 @@ from bikd_core.config import DataConfig
 from bikd_core.data.augmentation import crop_and_flip
 from bikd_core.data.batches import DeviceSet, Endless, epoch_order
 from bikd_core.data.long_tail import LongTailSplit, load_split
+from tests.cuda_waits import waiting_refused
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -123,11 +124,8 @@ def test_a_batch_never_makes_the_cpu_wait(split, device):
     if device == "cpu":
         pytest.skip("a CUDA device is needed to see whether anything waits for it")
     images = DeviceSet(split.val, split, device, "crop_flip")
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with waiting_refused():
         images.batch(torch.arange(50), generator())
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize(
