@@ -56,6 +56,7 @@ def imported(module: str, *, top_level_only: bool = False) -> frozenset[str]:
     return frozenset(names)
 
 
+@cache
 def own_modules(names: frozenset[str]) -> set[str]:
     """The modules of this project among imported names."""
     return {module for name in names for module in (name, f"{name}.__init__") if module in MODULES}
@@ -69,6 +70,7 @@ def modules_in(folder_or_module: str) -> list[str]:
     return [module for module in MODULES if is_in(module, folder_or_module)]
 
 
+@cache
 def layer_of(module: str) -> str:
     """The longest entry of the list that a module belongs to; "" if there is none."""
     return max((layer for layer in ORDER if is_in(module, layer)), key=len, default="")

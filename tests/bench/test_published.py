@@ -22,6 +22,7 @@ def batch(size, seed):
     return Batch(images, torch.randint(0, 10, (size,), generator=draw), None)
 
 
+@pytest.mark.slow
 def test_published_and_engine_take_the_same_step():
     teacher = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(1)).double().eval()
     train, val = batch(12, 2), batch(9, 3)

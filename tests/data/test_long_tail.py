@@ -12,6 +12,7 @@ from bikd_core.data.counts import planned_counts
 from bikd_core.data.image_set import ImageSet, LoadedSource, load_source
 from bikd_core.data.long_tail import channel_statistics, load_split, make_split
 from tests.data.conftest import NAMES
+from tests.repeated import first_quick
 
 
 def counts(images: ImageSet) -> tuple[int, ...]:
@@ -50,7 +51,7 @@ def test_default_digits_split(digits):
     assert split.class_names == tuple("0123456789")
 
 
-@pytest.mark.parametrize("dataset", ["digits", "cifar10", "cifar100", "svhn"])
+@pytest.mark.parametrize("dataset", first_quick(["digits", "cifar10", "cifar100", "svhn"]))
 @pytest.mark.parametrize(
     "values",
     [
@@ -150,7 +151,7 @@ def test_an_impossible_split_is_refused_before_anything_is_read(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("dataset", NAMES)
+@pytest.mark.parametrize("dataset", first_quick(NAMES, 2))
 def test_a_split_of_each_torchvision_set(dataset, make_tiny):
     tiny = make_tiny(dataset)
     config = DataConfig(dataset=dataset, imbalance_factor=3, val_per_class=1)

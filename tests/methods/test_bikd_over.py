@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from bikd_core.config import METHOD_CONFIGS, METHOD_FACTS
 from bikd_core.methods import METHODS, Batch, Setting
+from tests.repeated import first_quick
 
 COUNTS = (40, 9, 5, 1)
 LOG_PRIOR = np.log(np.array(COUNTS) / sum(COUNTS))
@@ -84,7 +85,7 @@ def descend(method, batch):
 
 
 @pytest.mark.parametrize("shares", [None, SHARES], ids=["one batch", "beside D_val"])
-@pytest.mark.parametrize("over", OBJECTIVES)
+@pytest.mark.parametrize("over", first_quick(OBJECTIVES, 2))
 def test_while_the_weight_net_stands_still_each_step_is_the_objectives_own_to_the_bit(over, shares):
     own = make(over, torch.float32)
     ours = relative(over, dtype=torch.float32, inner_steps=100, class_shifts="each")
@@ -221,7 +222,7 @@ def test_the_nets_gradient_goes_through_the_normalisation(estimator):
         torch.testing.assert_close(2 * parameter.grad, gradient, rtol=1e-7, atol=1e-12)
 
 
-@pytest.mark.parametrize("over", OBJECTIVES)
+@pytest.mark.parametrize("over", first_quick(OBJECTIVES, 2))
 @pytest.mark.parametrize("shifts", ["one", "each"])
 def test_net_and_shifts_move_as_the_double_backward_says_over_each_objective(over, shifts):
     moved = []
@@ -259,7 +260,7 @@ def test_a_shift_for_a_class_without_images_is_refused():
         relative("kd", class_shifts="one", counts=(9, 5, 0, 1))
 
 
-@pytest.mark.parametrize("num_done", [0, 1, 3, 4])
+@pytest.mark.parametrize("num_done", first_quick([3, 0, 1, 4]))
 def test_a_restored_method_with_shifts_goes_on_as_if_nothing_had_happened(num_done):
     def fresh():
         return relative("balanced_ltkd", class_shifts="one", inner_steps=2, outer_every=2)

@@ -119,6 +119,7 @@ def test_a_table_names_the_methods_and_what_failed(bikd):
 
 
 @THREAD_OR_CHILD
+@pytest.mark.slow
 def test_a_run_of_another_process_is_waited_for_and_resumed(bikd, manager):
     config = BASE.changed(epochs=40, method="kd", seed=0)
     elsewhere = manager.start(config)  # the command has its own manager and child processes

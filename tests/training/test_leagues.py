@@ -61,6 +61,7 @@ def spy_on(loop):
 # Which images ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", TRAINED)
 def test_cross_fitted_halves_never_train_and_guide_in_the_same_epoch(places, few_steps, trained):
     config = few_steps.changed(
@@ -93,6 +94,7 @@ def test_each_half_holds_half_of_each_class_and_is_the_same_for_every_seed(place
     assert not torch.equal(other.measure, roles.measure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trained", ["no", *TRAINED])
 def test_a_held_out_half_neither_guides_nor_trains(places, few_steps, trained):
     config = few_steps.changed(

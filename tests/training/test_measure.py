@@ -7,6 +7,7 @@ from bikd_core.training.measure import measure
 from tests.repeated import first_quick
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["bikd", "kd"])
 def test_a_run_and_the_training_of_its_teacher_are_timed(method):
     speeds = measure(RunConfig.from_flat({"method": method, "inner_steps": 2}), lambda: False)

@@ -66,6 +66,7 @@ def test_a_trained_teacher_is_used_again(places, digits, quick_teacher):
     assert not [event for event in second if isinstance(event, TeacherEpochDone)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", first_quick(["ce", "kd", "bikd"]))
 def test_same_seed_gives_the_same_events(run, digits, events_of, method):
     assert comparable(run(digits.changed(method=method))) == comparable(events_of(method))
@@ -79,6 +80,7 @@ def test_another_seed_gives_other_weights_on_the_same_split(run, digits, events_
     assert epochs(first)[-1].w_hard_per_class != epochs(second)[-1].w_hard_per_class
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["ce", "kd"])
 def test_a_method_without_a_weight_net_yields_no_weights(events_of, method):
     events = events_of(method)
@@ -91,6 +93,7 @@ def test_a_method_without_a_weight_net_yields_no_weights(events_of, method):
     assert (done.train_soft_loss is None) == (method == "ce")
 
 
+@pytest.mark.slow
 def test_a_frame_holds_each_image_and_agrees_with_its_epoch(events_of):
     events = events_of("bikd")
     panel = next(e for e in events if isinstance(e, Panel))
@@ -110,6 +113,7 @@ def test_a_frame_holds_each_image_and_agrees_with_its_epoch(events_of):
     assert frame.influence.shape == frame.weights.shape == (len(labels), 2)
 
 
+@pytest.mark.slow
 def test_the_surface_is_the_output_of_the_weight_net(places, digits, stored_teacher):
     training = Training(digits.changed(epochs=1), Control(), places)
     frame = next(event for event in training if isinstance(event, Frame))
@@ -124,6 +128,7 @@ def test_the_surface_is_the_output_of_the_weight_net(places, digits, stored_teac
     assert frame.surface[:, 30, 7].tolist() == pytest.approx(expected, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_the_teacher_is_in_eval_mode_and_never_changes(places, digits, stored_teacher):
     training = Training(digits.changed(epochs=1), Control(), places)
     events = iter(training)
@@ -246,6 +251,7 @@ def test_a_step_requested_during_training_is_a_whole_step(places, digits, stored
     control.stop()
 
 
+@pytest.mark.slow
 def test_the_trace_of_a_step_shows_its_batch_and_changes_nothing(places, digits, stored_teacher):
     config = digits.changed(method="bikd", epochs=1, batch_size=64)
     unwatched = list(Training(config, Control(), places))

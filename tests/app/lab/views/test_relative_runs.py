@@ -8,6 +8,7 @@ from bikd_core.config import RunConfig
 from tests import made_up
 from tests.app.shown import choose, components, drawings, words
 from tests.made_up import make_run
+from tests.repeated import first_quick
 
 OVER = {"over": "prior_kd", "weight_scale": "relative"}
 WITHOUT_TEACHER = {"over": "ce", "weight_scale": "relative"}
@@ -22,7 +23,9 @@ def open_view(open_lab, manager, view, **options):
 
 
 @pytest.mark.parametrize("view", [view.name for view in VIEWS])
-@pytest.mark.parametrize("options", [OVER, WITHOUT_TEACHER, {"method": "meta_weight_net"}])
+@pytest.mark.parametrize(
+    "options", first_quick([OVER, WITHOUT_TEACHER, {"method": "meta_weight_net"}])
+)
 def test_each_view_opens(open_lab, manager, view, options):
     open_view(open_lab, manager, view, **options)
 
@@ -153,7 +156,7 @@ def with_step(manager, arrays=None, **options):
         ({"outer_every": 3}, "One step in 3 has a hypergradient, and step 8 is not one of them"),
     ],
 )
-@pytest.mark.parametrize("phase", [2, 3, 4])
+@pytest.mark.parametrize("phase", first_quick([2, 3, 4]))
 def test_a_step_that_did_not_ask_d_val_says_why(open_lab, manager, options, why, phase):
     run = with_step(manager, **options)
     lab = open_lab(run=run.run_id, view="One step", phase=str(phase + 1))
