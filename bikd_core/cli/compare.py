@@ -90,14 +90,15 @@ class CompareOptions:
         str,
         Parameter(
             name="--protocol",
-            help="fair; or as_published, with every fault of the published comparison.",
+            help="fair; or as_published, with the faults of the published comparison: all but "
+            "authors_recipes.",
         ),
     ] = "fair"
     faults: Annotated[
         str,
         Parameter(
             help="Single faults, separated by commas: teacher_batch_statistics, drop_window, "
-            "test_chosen_epoch, unequal_recipes."
+            "test_chosen_epoch, unequal_recipes, authors_recipes."
         ),
     ] = ""
     jobs: Jobs = 1

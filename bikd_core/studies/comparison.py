@@ -14,7 +14,7 @@ from bikd_core.events import EpochDone
 from bikd_core.runs import RunManager, Snapshot
 from bikd_core.studies.answer import Line, answer
 from bikd_core.studies.entries import Entry, read_entry
-from bikd_core.studies.faults import FAULTS, fault_controls, takes_best_test_epoch
+from bikd_core.studies.faults import check_faults, fault_controls, takes_best_test_epoch
 
 ChosenEpoch = Literal["last", "val", "test"]
 #: Each way to choose the epoch that counts, in words.
@@ -68,10 +68,7 @@ class Comparison:
             raise ConfigError(
                 f"epoch = {self.chosen!r} is not possible: it must be last, val or test."
             )
-        if unknown := [name for name in self.faults if name not in FAULTS]:
-            raise ConfigError(
-                f"faults = {unknown[0]!r} is not possible: each must be one of {', '.join(FAULTS)}."
-            )
+        check_faults(self.faults)
         self._check_configs()
 
     def _read_entries(self) -> tuple[Entry, ...]:

@@ -16,9 +16,9 @@ def by_method(comparison):
     return {config.method.method: config for config in comparison.configs()}
 
 
-def test_a_fair_comparison_has_no_fault_and_the_published_one_has_all():
+def test_a_fair_comparison_has_no_fault_and_the_published_one_its_own():
     assert read_faults("fair") == ()
-    assert read_faults("as_published") == tuple(FAULTS)
+    assert set(FAULTS) - set(read_faults("as_published")) == {"authors_recipes"}
     assert read_faults("fair", "drop_window") == ("drop_window",)
     for config in by_method(compared()).values():
         assert not config.protocol.teacher_batch_statistics
@@ -31,17 +31,26 @@ def test_a_fault_of_the_published_code_is_bikds_alone(name):
     assert [getattr(config.protocol, name) for config in configs.values()] == [True] + 3 * [False]
 
 
-def test_unequal_recipes_are_the_rivals_own():
+def recipe(config):
+    training, method = config.training, config.method
+    values = (training.batch_size, training.learning_rate, training.weight_decay)
+    return (*values, getattr(method, "temperature", None), getattr(method, "kd_alpha", None))
+
+
+def test_unequal_recipes_are_one_for_all_rivals_as_the_published_scripts_have_it():
     fair, unequal = by_method(compared()), by_method(compared("unequal_recipes"))
     assert unequal["bikd"] == fair["bikd"]
-    assert unequal["ce"] == fair["ce"]
-    bkd = unequal["bkd"]
-    assert (bkd.training.batch_size, bkd.training.weight_decay, bkd.method.temperature) == (
-        128,
-        2e-4,
-        2.0,
-    )
-    assert unequal["kd"].method.kd_alpha == 0.1
+    assert recipe(unequal["kd"]) == (128, 0.1, 2e-4, 3.0, 0.5)
+    assert recipe(unequal["bkd"]) == (128, 0.1, 2e-4, 3.0, None)
+    assert recipe(unequal["ce"]) == (128, 0.1, 2e-4, None, None)
+
+
+def test_authors_recipes_are_the_rivals_own():
+    fair, own = by_method(compared()), by_method(compared("authors_recipes"))
+    assert own["bikd"] == fair["bikd"]
+    assert own["ce"] == fair["ce"]
+    assert recipe(own["bkd"]) == (128, 0.1, 2e-4, 2.0, None)
+    assert recipe(own["kd"]) == (64, 0.05, 5e-4, 4.0, 0.1)
 
 
 def test_the_test_chosen_epoch_is_bikds_best_and_its_rivals_that_of_d_val(finished):
@@ -83,11 +92,17 @@ def test_the_protocol_names_the_use_of_d_val_by_each_entry():
     [
         ("kind", "", "protocol = 'kind' is not possible: it must be fair or as_published"),
         ("fair", "drop_window,luck", "faults = 'luck' is not possible"),
+        ("as_published", "authors_recipes", "faults = 'authors_recipes' is not possible with uneq"),
     ],
 )
 def test_an_unknown_protocol_or_fault_is_refused_by_name(protocol, names, said):
     with pytest.raises(ConfigError, match=said):
         read_faults(protocol, names)
+
+
+def test_a_rival_has_one_recipe_on_the_page_too():
+    with pytest.raises(ConfigError, match="not possible with unequal_recipes: a rival has one"):
+        compared("unequal_recipes", "authors_recipes")
 
 
 def test_d_val_cannot_choose_the_epoch_where_it_is_trained_on():
