@@ -53,7 +53,8 @@ for _category in (FutureWarning, DeprecationWarning):
 Params = dict[str, Tensor]
 #: Length of the finite-difference step in θ-space, relative to ‖θ‖. A shorter step drowns in
 #: float32 rounding; a longer one moves more ReLUs across their kink, which hurts small networks
-#: most. From 1e-5 to 6e-5 the error is mostly 0.1 to 0.5 % of ∂L_val/∂w.
+#: most. The error of ∂L_val/∂w on CIFAR-10 is 0.2 to 13 % on an untrained ResNet, and 0.07 to 0.9 %
+#: after 20 steps.
 FINITE_STEP = 2e-5
 
 
@@ -315,7 +316,7 @@ def _finite_difference(
 ) -> Tensor:
     """Return (z(θ + εv) - z(θ)) / ε, (B, C), in float32, with ε = FINITE_STEP·‖θ‖ / ‖v‖.
 
-    It is 0 where v = 0.
+    It is 0 where v = 0. Its error is that of a difference in float32: see FINITE_STEP.
     """
     length, norm = (
         torch.nn.utils.get_total_norm(list(params.values())) for params in (theta, direction)
