@@ -96,7 +96,7 @@ def stored_teachers(monkeypatch):
 
 TEACHER_OF_DIGITS = (
     "one",
-    SimpleNamespace(is_uploaded=False, model="digits_cnn_l", data=DIGITS.data),
+    SimpleNamespace(is_uploaded=False, model="digits_cnn_l", data=DIGITS.data, without_fold=None),
 )
 
 
