@@ -15,9 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bikd_core.config import ConfigError
+from bikd_core.config import ConfigError, listed
 from bikd_core.data.image_set import to_device
 from bikd_core.data.long_tail import LongTailSplit
+
+_MOST_NAMED = 5  # classes in a warning; more are only counted
 
 
 def deal(labels: Tensor, num_folds: int, seed: int) -> Tensor:
@@ -106,9 +108,14 @@ def single_image_warning(split: LongTailSplit, num_folds: int) -> str:
     single = [n for n, c in zip(split.class_names, split.class_counts, strict=True) if c == 1]
     if not single:
         return ""
-    named = ", ".join(single[:5]) + (" and others" if len(single) > 5 else "")
-    have = f"class {named} has" if len(single) == 1 else f"classes {named} have"
+    if len(single) > _MOST_NAMED:
+        single = [*single[:_MOST_NAMED], f"{len(single) - _MOST_NAMED} more"]
+    have = (
+        "class {} has one training image"
+        if len(single) == 1
+        else ("classes {} have one training image each")
+    )
     return (
-        f"teacher_folds = {num_folds}: {have} one training image, and the teacher that judges it "
-        "has never seen an image of its class."
+        f"teacher_folds = {num_folds}: {have.format(listed(single))}, and the teacher that judges "
+        "it has never seen an image of its class."
     )

@@ -158,6 +158,21 @@ def test_a_teacher_that_will_be_trained_first_counts(measuring, places):
     assert measuring.estimate(DIGITS) == pytest.approx(seconds + 60 * 4)
 
 
+def test_teachers_that_leave_out_a_fold_count_by_what_they_are_trained_on(
+    measuring, stored_teachers
+):
+    seconds = 10 * (NUM_IMAGES * 0.1 + NUM_EVALUATED * 0.01)
+    teacher = 60 * NUM_IMAGES * 0.2
+    folds = DIGITS.changed(teacher_folds=5)
+    assert estimated(measuring, folds) == pytest.approx(seconds + 5 * 0.8 * teacher)
+    inputs = folds.changed(out_of_fold="inputs")
+    assert estimated(measuring, inputs) == pytest.approx(seconds + (5 * 0.8 + 1) * teacher)
+    name, card = TEACHER_OF_DIGITS
+    for fold in (None, (2, 5), (1, 3)):
+        stored_teachers.append((name, SimpleNamespace(**vars(card) | {"without_fold": fold})))
+    assert estimated(measuring, inputs) == pytest.approx(seconds + 4 * 0.8 * teacher)
+
+
 @pytest.mark.slow
 def test_what_cannot_be_measured_has_no_estimate_and_costs_no_child(parent):
     odd = DIGITS.changed(batch_size=2)
