@@ -81,8 +81,8 @@ def method_of(snapshot: Snapshot) -> str:
 
 def _awaits_teachers(snapshot: Snapshot) -> bool:
     """Return whether another teacher may have to be trained after the last one that was."""
-    fold, num_folds = snapshot.teacher_epochs[-1].fold, snapshot.config.teacher_folds
-    return snapshot.state == "starting" and num_folds > 1 and fold != (num_folds, num_folds)
+    fold, num_folds = snapshot.teacher_epochs[-1].fold, snapshot.config.num_fold_teachers
+    return snapshot.state == "starting" and num_folds > 0 and fold != (num_folds, num_folds)
 
 
 def _place(position: int | None) -> str:

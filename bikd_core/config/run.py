@@ -75,7 +75,7 @@ class RunConfig(Part):
         method = self.method
         if (
             isinstance(method, TeacherOptions)
-            and self.teacher_folds > 1
+            and self.num_fold_teachers
             and method.out_of_fold == "inputs"
             and method.trust == 0
             and not method.facts.has_weight_net
@@ -99,20 +99,17 @@ class RunConfig(Part):
         return isinstance(self.method, WeightNetOptions) and self.method.cross_fit
 
     @property
-    def teacher_folds(self) -> int:
-        """The number of teachers that have each not seen a fold of D_tr; 1 where there are none."""
-        return self.method.teacher_folds if isinstance(self.method, TeacherOptions) else 1
+    def num_fold_teachers(self) -> int:
+        """The number of teachers that have each not seen a fold of D_tr; 0 where there are none."""
+        folds = self.method.teacher_folds if isinstance(self.method, TeacherOptions) else 1
+        return folds if folds > 1 else 0
 
     @property
     def needs_whole_teacher(self) -> bool:
         """Whether a teacher that has seen all of D_tr is asked: for the soft loss."""
         method = self.method
-        is_replaced = (
-            isinstance(method, TeacherOptions)
-            and method.teacher_folds > 1
-            and method.out_of_fold == "inputs_and_soft_loss"
-        )
-        return method.facts.needs_teacher and not is_replaced
+        serves = isinstance(method, TeacherOptions) and method.out_of_fold == "inputs_and_soft_loss"
+        return method.facts.needs_teacher and not (self.num_fold_teachers and serves)
 
     def _halved(self) -> tuple[str, ...]:
         """Return the controls that halve D_val."""

@@ -90,7 +90,9 @@ def _num_lacking(config: RunConfig, teachers: Sequence[Path]) -> float:
         and card.model == config.models.teacher_model
         and card.data == config.data
     }
-    num_folds = config.teacher_folds
-    folds = {(number, num_folds) for number in range(1, num_folds + 1)} if num_folds > 1 else set()
-    num_whole = int(config.needs_whole_teacher and None not in stored)
-    return num_whole + len(folds - stored) * (num_folds - 1) / num_folds
+    lacking = float(config.needs_whole_teacher and None not in stored)
+    num_folds = config.num_fold_teachers
+    for number in range(1, num_folds + 1):
+        if (number, num_folds) not in stored:
+            lacking += (num_folds - 1) / num_folds
+    return lacking

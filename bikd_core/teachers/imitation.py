@@ -29,8 +29,8 @@ def card_for(config: RunConfig, teachers: Mapping[str, TeacherCard]) -> TeacherC
     fitting = [card for card in fitting if card.model == model]
     if config.needs_whole_teacher:
         return next((card for card in fitting if card.without_fold is None), None)
-    num_folds = config.teacher_folds
-    folds = [card for card in fitting if card.without_fold and card.without_fold[1] == num_folds]
+    of = config.num_fold_teachers
+    folds = [card for card in fitting if card.without_fold and card.without_fold[1] == of]
     return mean_card(folds) if folds else None
 
 

@@ -61,7 +61,15 @@ class StepOutcome(NamedTuple):
 
 
 class Loop:
-    """Trains one student, epoch by epoch, with its optimiser, its method and its batches."""
+    """Trains one student, epoch by epoch, with its optimiser, its method and its batches.
+
+    Args:
+        config: The run.
+        split: What it trains and is judged on.
+        teacher: For the soft loss; None without a teacher, or if out-of-fold ones serve it.
+        device: The device to train on.
+        fold_teachers: The out-of-fold teachers by fold; (): there are none.
+    """
 
     def __init__(
         self,
@@ -71,15 +79,6 @@ class Loop:
         device: torch.device,
         fold_teachers: Sequence[nn.Module] = (),
     ) -> None:
-        """Prepare the run's networks, batches, method and optimiser.
-
-        Args:
-            config: The run.
-            split: What it trains and is judged on.
-            teacher: For the soft loss; None without a teacher, or if out-of-fold ones serve it.
-            device: The device to train on.
-            fold_teachers: The out-of-fold teachers by fold; (): there are none.
-        """
         training = config.training
         self.config, self.split, self.teacher, self.device = config, split, teacher, device
         self.fold_teachers = fold_teachers

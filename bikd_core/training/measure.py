@@ -67,8 +67,7 @@ def _time(
     batch_size = config.training.batch_size
     # Weights that begin late would not be met in the few steps that are timed.
     config = config.changed(outer_from=0.0)
-    num_folds = config.teacher_folds if config.teacher_folds > 1 else 0
-    folds = [teacher] * num_folds if teacher is not None else []
+    folds = [teacher] * config.num_fold_teachers if teacher is not None else []
     whole = teacher if config.needs_whole_teacher else None
     loop = Loop(config, random_split(config), whole, device, folds)
     control = Control()

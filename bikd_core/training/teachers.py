@@ -92,8 +92,8 @@ class TeacherSearch:
             if whole is None:
                 return None
         folds: list[Teacher] = []
-        num_folds, seed = self._config.teacher_folds, self._config.data.split_seed
-        for fold in range(num_folds if num_folds > 1 else 0):
+        num_folds, seed = self._config.num_fold_teachers, self._config.data.split_seed
+        for fold in range(num_folds):
             kept = split_without(self._split, num_folds, fold, seed)
             teacher = yield from self._find_or_train(kept, (fold + 1, num_folds))
             if teacher is None:
@@ -150,8 +150,8 @@ class TeacherSearch:
 
 
 def _check_folds(config: RunConfig) -> None:
-    num_folds, controls = config.teacher_folds, config.flat()
-    if num_folds == 1:
+    num_folds, controls = config.num_fold_teachers, config.flat()
+    if not num_folds:
         return
     if controls["teacher_batch_statistics"]:
         raise ConfigError(

@@ -229,7 +229,8 @@ def test_out_of_fold_inputs_are_refused_where_nothing_would_read_them(method):
 
 
 def test_the_number_of_teachers_is_one_of_ten():
-    assert RunConfig.from_flat({"teacher_folds": "10"}).teacher_folds == 10
+    assert RunConfig.from_flat({"teacher_folds": "10"}).num_fold_teachers == 10
+    assert RunConfig().num_fold_teachers == 0
     for value in (0, 11, 2.5):
         with pytest.raises(ConfigError, match=r"^teacher_folds = .* must be one of 1, 2, .*, 10"):
             RunConfig.from_flat({"teacher_folds": value})

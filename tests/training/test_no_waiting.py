@@ -49,7 +49,7 @@ def loop_on(name, controls):
     shape = (10, *split.train.images.shape[1:3])
     draw = torch.Generator().manual_seed(0)
     teacher = build("digits_cnn_s" if shape[1] == 1 else "resnet8", *shape, draw).eval()
-    folds = [teacher] * config.teacher_folds if config.teacher_folds > 1 else []
+    folds = [teacher] * config.num_fold_teachers
     whole = teacher.requires_grad_(False) if config.needs_whole_teacher else None
     loop = Loop(config, split, whole, torch.device(name), folds)
     if config.training.teacher_views:
