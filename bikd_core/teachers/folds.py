@@ -110,12 +110,11 @@ def single_image_warning(split: LongTailSplit, num_folds: int) -> str:
         return ""
     if len(single) > _MOST_NAMED:
         single = [*single[:_MOST_NAMED], f"{len(single) - _MOST_NAMED} more"]
-    have = (
-        "class {} has one training image"
-        if len(single) == 1
-        else ("classes {} have one training image each")
-    )
+    named = listed(single)
+    have = f"class {named} has one training image"
+    if len(single) > 1:
+        have = f"classes {named} have one training image each"
     return (
-        f"teacher_folds = {num_folds}: {have.format(listed(single))}, and the teacher that judges "
-        "it has never seen an image of its class."
+        f"teacher_folds = {num_folds}: {have}, and the teacher that judges it has never seen an "
+        "image of its class."
     )
