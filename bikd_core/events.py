@@ -75,6 +75,9 @@ class RunStarted:
     versions: dict[str, str]
     memory_format: str = "contiguous"  # of images and parameters; earlier versions had no other
     is_compiled: bool = False  # the teacher, by torch.compile
+    #: The names of the out-of-fold teachers, by fold. Without another one, `teacher` is a name for
+    #: all of them, and its accuracy is their mean.
+    fold_teachers: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -88,6 +91,8 @@ class TeacherEpochDone:
     epochs: Number
     seconds: Seconds
     accuracy: Fraction  # balanced, on the test set
+    #: (2, 5): it is trained without the second of five folds. None: on all of D_tr.
+    fold: tuple[Number, Number] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -220,6 +225,9 @@ class Frame:
     Relative weights are multiples of the objective's own weight: the mean over a batch is 1. Their
     surface is the weight net's output over `raw_mean`. A method with one loss has 0 in the second
     column.
+
+    With out-of-fold teachers, the teacher's loss and classes of an image are those of the teacher
+    that has not seen it.
 
     `influence` is (B/η)·∂L_val/∂w: negative where the validation set wants more of that picture's
     loss. It does not fall with the learning rate. It is NaN for images whose step had none.

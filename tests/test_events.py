@@ -67,6 +67,7 @@ EVENTS = [
     STARTED,
     TeacherViewsDone(done=500, total=1200),
     TeacherEpochDone(epoch=1, epochs=60, seconds=0.5, accuracy=0.75),
+    TeacherEpochDone(epoch=1, epochs=60, seconds=0.5, accuracy=0.75, fold=(2, 5)),
     StepDone(epoch=1, step=3, weighted_loss=1.5, outer_loss=2.0, weight_step=True),
     StepDone(epoch=1, step=4, weighted_loss=1.5, outer_loss=None, weight_step=False),
     EPOCH,
@@ -115,8 +116,12 @@ def test_fields_that_earlier_versions_did_not_write_take_their_defaults():
     del values["val_accuracy"]
     assert from_json(json.dumps(values)) == EPOCH
     values = json.loads(to_json(STARTED))
-    del values["memory_format"], values["is_compiled"], values["warnings"]
+    del values["memory_format"], values["is_compiled"], values["warnings"], values["fold_teachers"]
     assert from_json(json.dumps(values)) == STARTED
+    teacher = TeacherEpochDone(epoch=1, epochs=60, seconds=0.5, accuracy=0.75)
+    values = json.loads(to_json(teacher))
+    del values["fold"]
+    assert from_json(json.dumps(values)) == teacher
 
 
 @pytest.mark.parametrize(

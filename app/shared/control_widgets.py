@@ -94,13 +94,17 @@ def teacher_widget(
 ) -> None:
     """Draw the choice of a stored teacher of this data set, or of a file by its path.
 
+    Teachers that have not seen a fold are not offered: runs find them by themselves.
+
     Args:
         values: As for `widget`.
         teachers: The stored teachers' cards by name.
         methods: As for `widget`.
     """
     fitting = {
-        name: card for name, card in teachers.items() if card.data.dataset == values["dataset"]
+        name: card
+        for name, card in teachers.items()
+        if card.data.dataset == values["dataset"] and card.without_fold is None
     }
     labels = {"auto": "auto – one that fits, else train it"} | {
         name: f"{name} ({100 * card.accuracy:.1f} %)" for name, card in fitting.items()

@@ -6,6 +6,7 @@ from app.figures.drawing import percent
 from bikd_core.config import title_of
 from bikd_core.events import RunStarted
 from bikd_core.runs import Snapshot
+from bikd_core.teachers.card import fold_words
 
 _COLOURS = {
     "queued": "gray",
@@ -37,8 +38,10 @@ def headline(snapshot: Snapshot) -> tuple[str, str]:
             return "asking the teacher about each view", f"{views.done:,} of {views.total:,}"
         case "starting" | "running" if not done and snapshot.teacher_epochs:
             teacher = snapshot.teacher_epochs[-1]
-            if teacher.epoch < teacher.epochs:
-                return "training the teacher first", f"{teacher.epoch} of {teacher.epochs}"
+            if teacher.epoch < teacher.epochs or _awaits_teachers(snapshot):
+                fold = fold_words(teacher.fold)
+                which = f"the teacher without {fold}" if fold else "the teacher"
+                return f"training {which} first", f"{teacher.epoch} of {teacher.epochs}"
             return "training", f"0 of {planned}"
         case "starting":
             return "starting", "loading the data and the teacher"
@@ -74,6 +77,12 @@ def accuracy(snapshot: Snapshot, epoch: int, gain: str = "") -> str:
 def method_of(snapshot: Snapshot) -> str:
     """Return what a run's method is called, as it is configured."""
     return title_of(snapshot.config.method)
+
+
+def _awaits_teachers(snapshot: Snapshot) -> bool:
+    """Return whether another teacher may have to be trained after the last one that was."""
+    fold, num_folds = snapshot.teacher_epochs[-1].fold, snapshot.config.num_fold_teachers
+    return snapshot.state == "starting" and num_folds > 0 and fold != (num_folds, num_folds)
 
 
 def _place(position: int | None) -> str:

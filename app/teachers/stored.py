@@ -30,6 +30,10 @@ def table(teachers: Mapping[str, TeacherCard]) -> None:
         "dataset": st.column_config.TextColumn("Data set"),
         "factor": st.column_config.NumberColumn("Factor", format="%g"),
         "model": st.column_config.TextColumn("Model"),
+        "left_out": st.column_config.TextColumn(
+            "Left out",
+            help="The part of the training images that an out-of-fold teacher has not seen.",
+        ),
         "balanced": st.column_config.NumberColumn("Balanced", format="%.1f %%"),
         "head_share": st.column_config.NumberColumn(
             "Predicts many",
@@ -57,6 +61,7 @@ def _row(name: str, card: TeacherCard) -> Mapping[str, object]:
         "dataset": facts_of(card.dataset).title,
         "factor": None if card.is_uploaded else card.data.imbalance_factor,
         "model": card.model,
+        "left_out": card.left_out or None,
         "balanced": 100 * card.accuracy,
         "head_share": _share_of_the_head(card),
     } | {group: 100 * groups[group] if groups else None for group in ("many", "medium", "few")}
@@ -141,7 +146,8 @@ def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
                 "Saw",
                 f"{len(unpack_indices(card.seen)):,} images of the split with seed "
                 f"{data.split_seed}, {max(counts):,} of the largest class and {min(counts):,} of "
-                f"the smallest ({data.imbalance}, factor {data.imbalance_factor:g}); none of D_val "
+                f"the smallest ({data.imbalance}, factor {data.imbalance_factor:g})"
+                f"{f', without {card.left_out} of them' if card.left_out else ''}; none of D_val "
                 "and of the test set",
             ),
             (

@@ -19,6 +19,7 @@ from bikd_core.events import (
     TeacherViewsDone,
     to_json,
 )
+from bikd_core.teachers.card import fold_words
 
 
 class Reporter:
@@ -60,10 +61,13 @@ class Reporter:
         """Show an event of the run."""
         match event:
             case TeacherEpochDone():
+                fold = fold_words(event.fold)
                 if event.epoch == 1:
-                    self._say("No stored teacher fits this split, so one is trained first.")
+                    part = f" without {fold}" if fold else ""
+                    self._say(f"No stored teacher fits this split{part}, so one is trained first.")
+                what = f"teacher, {fold}" if fold else "teacher"
                 numbers = f"{event.accuracy:.1%} balanced"
-                self._show("teacher", event.epoch, event.epochs, numbers)
+                self._show(what, event.epoch, event.epochs, numbers)
             case TeacherViewsDone():
                 self._show("teacher's views", event.done, event.total, "")
             case RunStarted():
@@ -93,6 +97,11 @@ class Reporter:
         if event.teacher:
             accuracy = fmean(event.teacher_accuracy_per_class)
             self._say(f"Teacher: {event.teacher}, {accuracy:.1%} balanced.")
+        if event.fold_teachers:
+            self._say(
+                f"Each training image is judged by the one of {len(event.fold_teachers)} teachers "
+                "that has not seen it."
+            )
         for warning in event.warnings:
             self._say(warning)
 

@@ -6,7 +6,7 @@ options extends its group in `bikd_core/config/methods/NAME.py`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -15,6 +15,8 @@ from bikd_core.config.part import OnlyWith, Part, ReadIf
 
 WeightScale = Literal["sigmoid", "relative"]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
+NumFolds = Literal[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+SEVERAL = get_args(NumFolds)[1:]
 
 
 class MethodConfig(Part):
@@ -39,6 +41,32 @@ class TeacherOptions(MethodConfig):
         le=100,
         title="Temperature",
         description="Softens the distributions of teacher and student in the soft loss.",
+    )
+    teacher_folds: Annotated[NumFolds, OnlyWith("needs_teacher")] = Field(
+        1,
+        title="Teacher folds",
+        description="1 as published: one teacher, which has seen every training image. More: as "
+        "many teachers, each trained without its own part of D_tr; an image is judged by the one "
+        "that has not seen it.",
+    )
+    out_of_fold: Annotated[
+        Literal["inputs", "inputs_and_soft_loss"],
+        OnlyWith("needs_teacher"),
+        ReadIf("teacher_folds", SEVERAL),
+    ] = Field(
+        "inputs_and_soft_loss",
+        title="Out-of-fold teachers give",
+        description="What the teacher that has not seen an image gives: only the inputs, which "
+        "are the weight net's and what trust goes by, or the soft loss as well.",
+    )
+    trust: Annotated[float, OnlyWith("needs_teacher"), ReadIf("teacher_folds", SEVERAL)] = Field(
+        0.0,
+        ge=0,
+        le=2,
+        title="Trust in labels",
+        description="Both losses of an image count in proportion to this power of the probability "
+        "that its out-of-fold teacher gives to its label, with mean 1 in each class of a batch; 0: "
+        "all count alike.",
     )
 
 

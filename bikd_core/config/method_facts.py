@@ -19,6 +19,7 @@ NO_METHODS = (
     "prior",
     "bilevel",
     "pull",
+    "trust",
     "window",
 )  # files in that folder that hold none
 FIRST = ("bikd", "ce", "kd")  # in lists; the others follow by name

@@ -16,7 +16,7 @@ from bikd_core.config.describe import (
     part_of,
     unknown_control,
 )
-from bikd_core.config.method import MethodConfig, WeightNetOptions
+from bikd_core.config.method import MethodConfig, TeacherOptions, WeightNetOptions
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions, AnyMethodConfig
 from bikd_core.config.methods.bikd import AS_PUBLISHED, is_as_published
 from bikd_core.config.models import ModelConfig
@@ -70,6 +70,23 @@ class RunConfig(Part):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_that_out_of_fold_teachers_are_read(self) -> Self:
+        method = self.method
+        if (
+            isinstance(method, TeacherOptions)
+            and self.num_fold_teachers
+            and method.out_of_fold == "inputs"
+            and method.trust == 0
+            and not method.facts.has_weight_net
+        ):
+            raise ValueError(
+                f"out_of_fold = 'inputs' is not possible with trust = 0 and {method.facts.title}, "
+                "which has no weight net, so that nothing would read them; it must be "
+                "inputs_and_soft_loss, or trust more than 0."
+            )
+        return self
+
     @field_serializer("method")
     def _leave_out_unread(self, method: MethodConfig) -> dict[str, Any]:
         values = method.model_dump(mode="json")
@@ -80,6 +97,19 @@ class RunConfig(Part):
     def cross_fits(self) -> bool:
         """Whether D_val's halves take turns in training and in guiding the weight net."""
         return isinstance(self.method, WeightNetOptions) and self.method.cross_fit
+
+    @property
+    def num_fold_teachers(self) -> int:
+        """The number of teachers that have each not seen a fold of D_tr; 0 where there are none."""
+        folds = self.method.teacher_folds if isinstance(self.method, TeacherOptions) else 1
+        return folds if folds > 1 else 0
+
+    @property
+    def needs_whole_teacher(self) -> bool:
+        """Whether a teacher that has seen all of D_tr is asked: for the soft loss."""
+        method = self.method
+        serves = isinstance(method, TeacherOptions) and method.out_of_fold == "inputs_and_soft_loss"
+        return method.facts.needs_teacher and not (self.num_fold_teachers and serves)
 
     def _halved(self) -> tuple[str, ...]:
         """Return the controls that halve D_val."""

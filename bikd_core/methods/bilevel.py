@@ -89,7 +89,7 @@ class BilevelMethod:
         logits = self.student(batch.images)
         inner = self._inner_batch(batch)
         losses = inner.losses(logits, self._shifts())
-        coefficients = self.objective.coefficients(losses[:, 0].detach(), batch)
+        coefficients = self.objective.trusted_coefficients(losses[:, 0].detach(), batch)
         inputs = self._inputs(logits, batch)
         raw, factors = self._weigh(inputs, coefficients, batch)
         before = factors.detach()
@@ -184,7 +184,7 @@ class BilevelMethod:
     def _inputs(self, logits: Tensor, batch: Batch) -> Tensor:
         """Return what the weight net sees of each image: (B, C) -> (B, J), in nats."""
         shift = self.objective.shift.moved(self._shifts()) if self.sees_shifted else NO_SHIFT
-        teacher_logits = batch.teacher_logits if self.objective.needs_teacher else None
+        teacher_logits = batch.judge_logits if self.objective.needs_teacher else None
         return weight_net_inputs(logits, teacher_logits, batch.labels, shift)
 
     def _inner_batch(self, batch: Batch) -> InnerBatch:

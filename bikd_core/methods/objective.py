@@ -22,6 +22,7 @@ from bikd_core.losses import (
 )
 from bikd_core.methods.prior import log_prior
 from bikd_core.methods.protocol import Batch, Setting, StepResult
+from bikd_core.methods.trust import trust_in_labels
 from bikd_core.models.weight_net import WeightNet
 
 Prior = Literal["none", "hard", "both"]
@@ -66,6 +67,13 @@ class Objective:
         """Return c, (J,) or (B, J), given the hard losses (B,), detached: here `self.fixed`."""
         return self.fixed.to(hard.dtype)
 
+    def trusted_coefficients(self, hard: Tensor, batch: Batch) -> Tensor:
+        """Return c, by the trust in each image's label, (J,) or (B, J); arguments as above."""
+        own, options = self.coefficients(hard, batch), self.options
+        if not isinstance(options, TeacherOptions) or options.trust == 0:
+            return own
+        return own * trust_in_labels(batch, options.trust)[:, None]
+
     def losses(self, logits: Tensor, batch: Batch, class_shifts: Tensor | None = None) -> Tensor:
         """Return the losses of each image; (B, C) -> (B, J), in nats.
 
@@ -94,7 +102,7 @@ class Objective:
     def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)
         pair = self.losses(logits, batch)
-        parts = self.coefficients(pair[:, 0].detach(), batch) * pair
+        parts = self.trusted_coefficients(pair[:, 0].detach(), batch) * pair
         losses = parts.sum(dim=1)
         self.student.zero_grad()
         total = losses.mean() if batch.shares is None else (batch.shares * losses).sum()

@@ -17,6 +17,9 @@ from bikd_core.models.weight_net import WeightNet
 class Batch(NamedTuple):
     """Images (B, …) as floats, labels (B,), and teacher logits (B, C) where there is a teacher.
 
+    `out_of_fold_logits` (B, C) are those of teachers that have each not seen the image; None where
+    there are no such teachers. They are what weights go by, the others what the student imitates.
+
     The student descends Σ_i share_i · loss_i. Without shares that is the mean; with a D_val batch
     of equal weight behind the D_tr batch it is the sum of both means.
     """
@@ -25,6 +28,14 @@ class Batch(NamedTuple):
     labels: Tensor
     teacher_logits: Tensor | None
     shares: Tensor | None = None  # (B,)
+    out_of_fold_logits: Tensor | None = None
+
+    @property
+    def judge_logits(self) -> Tensor | None:
+        """The teacher logits (B, C) that weights go by: out of fold, where there are such."""
+        if self.out_of_fold_logits is None:
+            return self.teacher_logits
+        return self.out_of_fold_logits
 
 
 @dataclass(frozen=True)

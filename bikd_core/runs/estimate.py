@@ -16,7 +16,7 @@ _DECISIVE = (
     "dataset student teacher_model method over inner_steps meta_loss estimator weight_net_layers "
     "outer_from outer_every class_shifts "
     "batch_size augmentation train_on_val device precision memory_format teacher_views "
-    "compile_teacher"
+    "compile_teacher teacher_folds out_of_fold"
 ).split()
 
 
@@ -47,17 +47,17 @@ def seconds_of_run(
     matching_runs = [run for run in local_runs if speed_key(run.config) == speed_key(config)]
     run_speed = next((_speed(run) for run in matching_runs if run.epochs and run.resolved), None)
     teacher_speed = next((_teacher_speed(run) for run in matching_runs if run.teacher_epochs), None)
-    lacks_teacher = not _has_teacher(config, teachers)
-    if run_speed is None or (lacks_teacher and teacher_speed is None):
+    num_lacking = _num_lacking(config, teachers)
+    if run_speed is None or (num_lacking and teacher_speed is None):
         speeds = measured()
         if speeds is None:
             return None
         run_speed, teacher_speed = run_speed or speeds.run, teacher_speed or speeds.teacher
     seconds = run_speed.seconds(config.data, config.training.epochs)
-    if lacks_teacher and teacher_speed is not None:
+    if num_lacking and teacher_speed is not None:
         # A teacher takes the data set's own defaults: see `training.teacher_config`.
         epochs = RunConfig.from_flat({"dataset": config.data.dataset}).training.epochs
-        seconds += teacher_speed.seconds(config.data, epochs)
+        seconds += num_lacking * teacher_speed.seconds(config.data, epochs)
     return seconds
 
 
@@ -76,11 +76,23 @@ def _teacher_speed(run: Snapshot) -> Speed:
     return Speed(median(epoch.seconds for epoch in run.teacher_epochs) / num_images, 0.0)
 
 
-def _has_teacher(config: RunConfig, teachers: Sequence[Path]) -> bool:
-    """Return whether no teacher has to be trained, judged by the cards alone."""
-    return config.models.teacher != "auto" or any(
-        not card.is_uploaded
+def _num_lacking(config: RunConfig, teachers: Sequence[Path]) -> float:
+    """Return the teachers that have to be trained, judged by the cards alone.
+
+    One that is trained on four folds of five counts 4/5.
+    """
+    if config.models.teacher != "auto":
+        return 0
+    stored = {
+        card.without_fold
+        for _, card in list_teachers(teachers)
+        if not card.is_uploaded
         and card.model == config.models.teacher_model
         and card.data == config.data
-        for _, card in list_teachers(teachers)
-    )
+    }
+    lacking = float(config.needs_whole_teacher and None not in stored)
+    num_folds = config.num_fold_teachers
+    for number in range(1, num_folds + 1):
+        if (number, num_folds) not in stored:
+            lacking += (num_folds - 1) / num_folds
+    return lacking

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Self
 
 import numpy as np
@@ -44,6 +45,8 @@ class TeacherCard(BaseModel):
     #: The share of the test set that it takes for each class, label order; the set is balanced, so
     #: 1/C each would be right. None in cards of earlier versions.
     predicted_share_per_class: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
+    #: (2, 5): it was trained without the second of five folds of the training images of `data`.
+    without_fold: tuple[int, int] | None = None
     made_by: str  # the command that made it, or the file that it came from
     versions: dict[str, str]
 
@@ -59,6 +62,8 @@ class TeacherCard(BaseModel):
             raise ValueError(
                 f"predicted_share_per_class must be {self.num_classes} shares whose sum is 1"
             )
+        if self.without_fold is not None and not 1 <= self.without_fold[0] <= self.without_fold[1]:
+            raise ValueError(f"without_fold = {self.without_fold} is no fold: (2, 5) would be one")
         if self.seen is not None:
             unpack_indices(self.seen)
         return self
@@ -74,6 +79,11 @@ class TeacherCard(BaseModel):
         return float(np.mean(self.accuracy_per_class))
 
     @property
+    def left_out(self) -> str:
+        """The part of its training set that it has not seen: "fold 2 of 5"; "" if it saw all."""
+        return fold_words(self.without_fold)
+
+    @property
     def is_uploaded(self) -> bool:
         """Whether nobody here knows what it was trained on."""
         return self.seen is None
@@ -85,9 +95,28 @@ class TeacherCard(BaseModel):
         return int(np.isin(original_indices, unpack_indices(self.seen)).sum())
 
 
+def fold_words(fold: tuple[int, int] | None) -> str:
+    """Return "fold 2 of 5" for (2, 5); "" for None."""
+    return "" if fold is None else "fold {} of {}".format(*fold)
+
+
 def predicted_shares(confusion: NDArray[np.int32]) -> tuple[float, ...]:
     """Return the share of predictions of each class; [C, C], columns predicted -> C numbers."""
     return tuple((confusion.sum(axis=0) / confusion.sum()).tolist())
+
+
+def mean_card(cards: Sequence[TeacherCard]) -> TeacherCard:
+    """Return the first of some fold teachers' cards, with the accuracies and shares of them all."""
+    shares = [c.predicted_share_per_class for c in cards if c.predicted_share_per_class is not None]
+    means = {
+        "accuracy_per_class": _means([card.accuracy_per_class for card in cards]),
+        "predicted_share_per_class": _means(shares) if len(shares) == len(cards) else None,
+    }
+    return cards[0].model_copy(update=means)
+
+
+def _means(of_each: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    return tuple(fmean(values) for values in zip(*of_each, strict=True))
 
 
 def pack_indices(original_indices: ArrayLike) -> str:

@@ -105,9 +105,15 @@ def find_teacher(split: LongTailSplit, model_name: str, folders: Sequence[Path])
     return None
 
 
-def teacher_name(split: LongTailSplit, model_name: str) -> str:
-    """Return a readable name for a split's training images, such as digits-digits_cnn_l-3f2a9c."""
-    return f"{split.dataset}-{model_name}-{train_fingerprint(split)[:6]}"
+def teacher_name(
+    split: LongTailSplit, model_name: str, without_fold: tuple[int, int] | None = None
+) -> str:
+    """Return a readable name for a split's training images, such as digits-digits_cnn_l-3f2a9c.
+
+    One that is trained without a fold says so: digits-digits_cnn_l-81bd0e-fold2of5.
+    """
+    ending = "" if without_fold is None else "-fold{}of{}".format(*without_fold)
+    return f"{split.dataset}-{model_name}-{train_fingerprint(split)[:6]}{ending}"
 
 
 def train_fingerprint(split: LongTailSplit) -> str:
@@ -125,6 +131,7 @@ def make_card(
     accuracy_per_class: Sequence[float],
     *,
     confusion: NDArray[np.int32] | None = None,
+    without_fold: tuple[int, int] | None = None,
     made_by: str,
     versions: Mapping[str, str],
 ) -> TeacherCard:
@@ -135,6 +142,7 @@ def make_card(
         split: What it was trained and tested on.
         accuracy_per_class: On the test set, label order.
         confusion: On the test set, [C, C], columns predicted; None if it is not known.
+        without_fold: The number of the fold that the split leaves out, and how many there are.
         made_by: What made the teacher.
         versions: By package.
 
@@ -161,6 +169,7 @@ def make_card(
         train_fingerprint=train_fingerprint(split),
         accuracy_per_class=tuple(accuracy_per_class),
         predicted_share_per_class=None if confusion is None else predicted_shares(confusion),
+        without_fold=without_fold,
         made_by=made_by,
         versions=dict(versions),
     )

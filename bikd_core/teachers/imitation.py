@@ -8,13 +8,15 @@ from statistics import fmean
 from bikd_core.config import SOURCE_FACTS, RunConfig, is_read_by, listed
 from bikd_core.data.counts import planned_counts
 from bikd_core.evaluation import shot_groups
-from bikd_core.teachers.card import TeacherCard
+from bikd_core.teachers.card import TeacherCard, mean_card
 
 _MOST_NAMED = 5  # classes; more are only counted
 
 
 def card_for(config: RunConfig, teachers: Mapping[str, TeacherCard]) -> TeacherCard | None:
     """Return the card of the stored teacher that a run is going to have; None if it is unknown.
+
+    For out-of-fold teachers it is the mean of those that are stored.
 
     Args:
         config: The run.
@@ -23,8 +25,13 @@ def card_for(config: RunConfig, teachers: Mapping[str, TeacherCard]) -> TeacherC
     name, model = config.models.teacher, config.models.teacher_model
     if name != "auto":
         return teachers.get(name)
-    fitting = (c for c in teachers.values() if not c.is_uploaded and c.data == config.data)
-    return next((card for card in fitting if card.model == model), None)
+    fitting = [c for c in teachers.values() if not c.is_uploaded and c.data == config.data]
+    fitting = [card for card in fitting if card.model == model]
+    if config.needs_whole_teacher:
+        return next((card for card in fitting if card.without_fold is None), None)
+    of = config.num_fold_teachers
+    folds = [card for card in fitting if card.without_fold and card.without_fold[1] == of]
+    return mean_card(folds) if folds else None
 
 
 def imitation(config: RunConfig, card: TeacherCard) -> str:

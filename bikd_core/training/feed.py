@@ -6,6 +6,7 @@ B batch, C classes, N images.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from bikd_core.data.batches import DeviceSet, Endless, epoch_order
 from bikd_core.data.image_set import ImageSet, to_device
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.methods import Batch
+from bikd_core.teachers.folds import OutOfFold
 from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.val_roles import val_roles
 
@@ -43,6 +45,7 @@ class Feed:
         teacher: nn.Module | None,
         device: torch.device,
         memory_format: torch.memory_format,
+        fold_teachers: Sequence[nn.Module] = (),
     ) -> None:
         self.config, self.teacher, self.device = config, teacher, device
         self.train_on_val = config.protocol.train_on_val
@@ -50,6 +53,9 @@ class Feed:
         self.generators = generators_for(
             config.training.seed, "order", "augmentation", "val_augmentation"
         )
+        self.out_of_fold: OutOfFold | None = None
+        if fold_teachers:
+            self.out_of_fold = OutOfFold(fold_teachers, split, config.data.split_seed)
         self.views: TeacherViews | None = None  # of the training images, once filled
         self._fixed_guide_logits: Tensor | None = None  # on D_val, if they never change
         self.roles = val_roles(config, split)
@@ -76,10 +82,11 @@ class Feed:
                 loaders[name] = Endless(len(positions), training.batch_size, generator)
         return loaders
 
-    def _teacher_logits(self, images: Tensor) -> Tensor | None:
-        """Return the teacher's logits (B, C); None without a teacher."""
+    def _soft_logits(self, images: Tensor, positions: Tensor) -> Tensor:
+        """Return the teacher logits (B, C) that the student imitates; there is a teacher."""
         if self.teacher is None:
-            return None
+            assert self.out_of_fold is not None
+            return self.out_of_fold.logits(images, positions)
         with torch.no_grad():
             logits: Tensor = self.teacher(images)
         return logits
@@ -87,34 +94,42 @@ class Feed:
     def _batch_at(self, positions: Tensor) -> Batch:
         """Return the batch at these training positions, augmented or from the kept views."""
         indices = to_device(positions, self.device)
-        augmentation = self.generators["augmentation"]
-        if self.views is None:
-            images = self.train_set.batch(indices, augmentation)
-            teacher_logits = self._teacher_logits(images)
-        else:
-            images, teacher_logits = self.views.draw(indices, augmentation)
-        return Batch(images, self.train_set.labels[indices], teacher_logits)
+        augmentation, labels = self.generators["augmentation"], self.train_set.labels[indices]
+        if self.views is not None:
+            images, kept = self.views.draw(indices, augmentation)
+            return Batch(images, labels, kept)
+        images = self.train_set.batch(indices, augmentation)
+        soft = out_of_fold = None
+        if self.out_of_fold is not None:
+            soft = out_of_fold = self.out_of_fold.logits(images, positions)
+        if self.teacher is not None:
+            soft = self._soft_logits(images, positions)
+        return Batch(images, labels, soft, out_of_fold_logits=out_of_fold)
 
     def next_guide(self, epoch: int) -> Batch:
         """Return the next D_val batch that guides the weight net; epochs count from 0."""
-        indices = to_device(self._next_of_val("val", self.roles.guide, epoch), self.device)
+        positions = self._next_of_val("val", self.roles.guide, epoch)
+        indices = to_device(positions, self.device)
         images = self.val_set.batch(indices, self.generators["val_augmentation"])
-        logits = self._guide_logits(images, indices)
+        logits = self._guide_logits(images, positions)
         return Batch(images, self.val_set.labels[indices], logits)
 
-    def _guide_logits(self, images: Tensor, indices: Tensor) -> Tensor | None:
+    def _guide_logits(self, images: Tensor, positions: Tensor) -> Tensor | None:
         """Return the teacher's logits on a batch of D_val; None if L_val does not need them."""
         options = self.config.method
         is_hard = not isinstance(options, TeacherAndWeightNetOptions) or options.meta_loss == "hard"
-        if is_hard or self.teacher is None:
+        if is_hard or (self.teacher is None and self.out_of_fold is None):
             return None
         is_augmented = self.val_set.augmentation != "none"
         if is_augmented or self.config.protocol.teacher_batch_statistics:
-            return self._teacher_logits(images)
+            return self._soft_logits(images, self.num_rows + positions)
         if self._fixed_guide_logits is None:  # computed once, since they never change
             batch_size = self.config.training.batch_size
-            self._fixed_guide_logits = logits_on(self.val_set, self.teacher, batch_size)
-        return self._fixed_guide_logits[indices]
+            batches = torch.split(torch.arange(len(self.val_set)), batch_size)
+            self._fixed_guide_logits = torch.cat(
+                [self._soft_logits(self.val_set.batch(p), self.num_rows + p) for p in batches]
+            )
+        return self._fixed_guide_logits[to_device(positions, self.device)]
 
     def _next_of_val(self, role: str, turns: tuple[Tensor, ...], epoch: int) -> Tensor:
         turn = epoch % len(turns)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +61,15 @@ class StepOutcome(NamedTuple):
 
 
 class Loop:
-    """Trains one student, epoch by epoch, with its optimiser, its method and its batches."""
+    """Trains one student, epoch by epoch, with its optimiser, its method and its batches.
+
+    Args:
+        config: The run.
+        split: What it trains and is judged on.
+        teacher: For the soft loss; None without a teacher, or if out-of-fold ones serve it.
+        device: The device to train on.
+        fold_teachers: The out-of-fold teachers by fold; (): there are none.
+    """
 
     def __init__(
         self,
@@ -69,13 +77,15 @@ class Loop:
         split: LongTailSplit,
         teacher: nn.Module | None,
         device: torch.device,
+        fold_teachers: Sequence[nn.Module] = (),
     ) -> None:
         training = config.training
         self.config, self.split, self.teacher, self.device = config, split, teacher, device
+        self.fold_teachers = fold_teachers
         self.generators = generators_for(training.seed, "student", "weight_net")
         self.compile_error = ""  # why the teacher could not be compiled
         self._make_networks()
-        self.feed = Feed(config, split, teacher, device, self.compute.layout)
+        self.feed = Feed(config, split, teacher, device, self.compute.layout, fold_teachers)
         self.measured_set, self.test_set = (
             DeviceSet(part, split, device, memory_format=self.compute.layout)
             for part in (split.val[self.feed.roles.measure], split.test)
@@ -108,11 +118,13 @@ class Loop:
             self.generators["student"],
         ).to(self.device)
         self.compute = resolve(config.training, self.student, image_shape)
-        for net in (self.student, teacher):
-            if net is not None:
-                prepare(net, self.compute, self.device)
-        if config.training.compile_teacher and isinstance(teacher, Network):
-            self.compile_error = compile_for(teacher, image_shape, self.compute)
+        teachers = [net for net in (teacher, *self.fold_teachers) if net is not None]
+        for net in (self.student, *teachers):
+            prepare(net, self.compute, self.device)
+        for net in teachers:
+            if config.training.compile_teacher and isinstance(net, Network):
+                error = compile_for(net, image_shape, self.compute)
+                self.compile_error = self.compile_error or error
 
     def _make_method(self) -> Method:
         return METHODS[self.config.method.method](

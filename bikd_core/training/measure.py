@@ -22,7 +22,8 @@ from bikd_core.events import StepDone
 from bikd_core.models import build
 from bikd_core.speed import Speed, Speeds
 from bikd_core.training.loop import Loop
-from bikd_core.training.start import resolve_device, teacher_config
+from bikd_core.training.start import resolve_device
+from bikd_core.training.teachers import teacher_config
 
 _NUM_STEPS = 4  # the first does not count: it allocates memory and chooses kernels
 _SMALL_BATCH = 8  # images, for a first quick measurement
@@ -66,7 +67,9 @@ def _time(
     batch_size = config.training.batch_size
     # Weights that begin late would not be met in the few steps that are timed.
     config = config.changed(outer_from=0.0)
-    loop = Loop(config, random_split(config), teacher, device)
+    folds = [teacher] * config.num_fold_teachers if teacher is not None else []
+    whole = teacher if config.needs_whole_teacher else None
+    loop = Loop(config, random_split(config), whole, device, folds)
     control = Control()
     control.step("epoch")  # so that each step gives an event
     ends = []

@@ -55,10 +55,11 @@ class EpochRecord:
         self._put("total", indices, result.losses)
         self._put_beliefs("student", indices, result.logits)
         if batch.teacher_logits is not None:
-            self._put("ce_teacher", indices, hard_loss(batch.teacher_logits, batch.labels))
             soft = soft_loss(result.logits, batch.teacher_logits, self.temperature)
             self._put("soft", indices, soft)
-            self._put_beliefs("teacher", indices, batch.teacher_logits)
+        if batch.judge_logits is not None:
+            self._put("ce_teacher", indices, hard_loss(batch.judge_logits, batch.labels))
+            self._put_beliefs("teacher", indices, batch.judge_logits)
         if result.weights is not None and result.influence is not None:
             self._put("weights", indices, result.weights)
             self._put("influence", indices, result.influence)
@@ -137,7 +138,12 @@ def select_rows(batch: Batch, result: StepResult, kept: Tensor) -> tuple[Batch, 
     def pick(values: Tensor | None) -> Tensor | None:
         return None if values is None else values[kept]
 
-    cut = Batch(batch.images[kept], batch.labels[kept], pick(batch.teacher_logits))
+    cut = Batch(
+        batch.images[kept],
+        batch.labels[kept],
+        pick(batch.teacher_logits),
+        out_of_fold_logits=pick(batch.out_of_fold_logits),
+    )
     return cut, result._replace(
         logits=result.logits[kept],
         losses=result.losses[kept],

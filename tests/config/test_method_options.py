@@ -24,13 +24,14 @@ from bikd_core.config import (
     is_read_by,
 )
 from bikd_core.config.difference import differences
+from bikd_core.config.part import OnlyWith, ReadIf
 from bikd_core.store.folder import RunRecord
 from tests.other_values import other_value
 
 PACKAGE = Path(bikd_core.__file__).parent
 RECORDED = sorted((PACKAGE.parent / "assets/runs").glob("*.zip"))
 OF_A_TEACHER = (
-    *("temperature", "meta_loss", "weight_form"),
+    *("temperature", "meta_loss", "weight_form", "teacher_folds"),
     *("teacher", "teacher_model", "teacher_views", "teacher_batch_statistics"),
 )
 FORMS = [
@@ -38,6 +39,8 @@ FORMS = [
     {"method": "bikd", "over": "prior_kd"},
     {"method": "bikd", "over": "ce", "weight_scale": "relative"},
     {"method": "bikd", "weight_scale": "relative", "class_shifts": "each"},
+    {"method": "bikd", "teacher_folds": 5},
+    {"method": "kd", "teacher_folds": 2, "trust": 1.0},
 ]
 OTHERS = {name: other_value(name) for name in AllOptions.model_fields if name != "method"}
 
@@ -52,7 +55,8 @@ def test_a_config_has_the_options_of_its_own_method_and_stores_those_that_it_rea
     read = {name for name in AllOptions.model_fields if is_read_by(name, form)}
     own = set(type(config.method).model_fields)
     assert read <= own
-    assert read == own or "over" in own
+    marks = {name: type(config.method).model_fields[name].metadata for name in own - read}
+    assert all(any(isinstance(mark, ReadIf | OnlyWith) for mark in marks[name]) for name in marks)
     assert not any(hasattr(config.method, name) for name in set(AllOptions.model_fields) - own)
     assert set(config.model_dump()["method"]) == read
 
@@ -78,6 +82,11 @@ def test_a_config_has_the_options_of_its_own_method_and_stores_those_that_it_rea
         ("class_shift_learning_rate", {"weight_scale": "relative"}, False),
         ("class_shift_learning_rate", {"weight_scale": "relative", "class_shifts": "one"}, True),
         ("class_shift_learning_rate", {"class_shifts": "one"}, False),  # which is not read itself
+        ("out_of_fold", {}, False),
+        ("out_of_fold", {"teacher_folds": 2}, True),
+        ("out_of_fold", {"teacher_folds": 2, "over": "ce"}, False),
+        ("trust", {}, False),
+        ("trust", {"teacher_folds": 5}, True),
         ("virtual_step", {"over": "ce"}, True),
         ("epochs", {"over": "ce"}, True),
     ],
@@ -201,6 +210,30 @@ def test_a_change_of_form_keeps_what_is_not_the_old_forms_default():
     assert (changed.method.meta_loss, changed.method.inner_steps) == ("soft", 3)
     assert changed.method.weight_net_learning_rate == 0.01
     assert changed.changed(weight_scale="sigmoid") == own
+
+
+@pytest.mark.parametrize("method", ["kd", "prior_kd"])
+def test_out_of_fold_inputs_are_refused_where_nothing_would_read_them(method):
+    folds = {"teacher_folds": 5, "out_of_fold": "inputs"}
+    with pytest.raises(ConfigError, match=r"^out_of_fold = 'inputs' is not possible with trust = "):
+        RunConfig.from_flat({"method": method, **folds})
+    assert RunConfig.from_flat({"method": method, "trust": 0.5, **folds}).needs_whole_teacher
+    assert RunConfig.from_flat({"over": method, **folds}).needs_whole_teacher
+    both = RunConfig.from_flat({"method": method, "teacher_folds": 5})
+    assert both.method.out_of_fold == "inputs_and_soft_loss"
+    assert not both.needs_whole_teacher
+    # Without folds neither is read, and so neither is refused.
+    plain = RunConfig.from_flat({"method": method, "out_of_fold": "inputs"})
+    assert plain == RunConfig.from_flat({"method": method})
+    assert not RunConfig.from_flat({"method": "ce", **folds}).needs_whole_teacher
+
+
+def test_the_number_of_teachers_is_one_of_ten():
+    assert RunConfig.from_flat({"teacher_folds": "10"}).num_fold_teachers == 10
+    assert RunConfig().num_fold_teachers == 0
+    for value in (0, 11, 2.5):
+        with pytest.raises(ConfigError, match=r"^teacher_folds = .* must be one of 1, 2, .*, 10"):
+            RunConfig.from_flat({"teacher_folds": value})
 
 
 def test_convex_relative_weights_are_refused_in_one_sentence():

@@ -96,7 +96,7 @@ def stored_teachers(monkeypatch):
 
 TEACHER_OF_DIGITS = (
     "one",
-    SimpleNamespace(is_uploaded=False, model="digits_cnn_l", data=DIGITS.data),
+    SimpleNamespace(is_uploaded=False, model="digits_cnn_l", data=DIGITS.data, without_fold=None),
 )
 
 
@@ -156,6 +156,21 @@ def test_a_teacher_that_will_be_trained_first_counts(measuring, places):
     epoch = TeacherEpochDone(epoch=1, epochs=60, seconds=4.0, accuracy=0.5)
     earlier_run(places, DIGITS, epoch)
     assert measuring.estimate(DIGITS) == pytest.approx(seconds + 60 * 4)
+
+
+def test_teachers_that_leave_out_a_fold_count_by_what_they_are_trained_on(
+    measuring, stored_teachers
+):
+    seconds = 10 * (NUM_IMAGES * 0.1 + NUM_EVALUATED * 0.01)
+    teacher = 60 * NUM_IMAGES * 0.2
+    folds = DIGITS.changed(teacher_folds=5)
+    assert estimated(measuring, folds) == pytest.approx(seconds + 5 * 0.8 * teacher)
+    inputs = folds.changed(out_of_fold="inputs")
+    assert estimated(measuring, inputs) == pytest.approx(seconds + (5 * 0.8 + 1) * teacher)
+    name, card = TEACHER_OF_DIGITS
+    for fold in (None, (2, 5), (1, 3)):
+        stored_teachers.append((name, SimpleNamespace(**vars(card) | {"without_fold": fold})))
+    assert estimated(measuring, inputs) == pytest.approx(seconds + 4 * 0.8 * teacher)
 
 
 @pytest.mark.slow

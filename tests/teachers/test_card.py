@@ -105,6 +105,8 @@ def test_accuracy_is_balanced(accuracies, mean):
         ({"predicted_share_per_class": (0.9, 0.2)}, "predicted_share_per_class must be 2 shares"),
         ({"predicted_share_per_class": (1.5, -0.5)}, "predicted_share_per_class"),
         ({"seen": "?"}, "seen is not a packed bitmap"),
+        ({"without_fold": (6, 5)}, r"without_fold = \(6, 5\) is no fold"),
+        ({"without_fold": (0, 5)}, r"without_fold = \(0, 5\) is no fold"),
         ({"surprise": 1}, "surprise"),
     ],
 )
@@ -170,7 +172,7 @@ def test_cards_are_listed_without_torch():
 
 def test_a_card_of_an_earlier_version_has_no_shares_of_predictions(tmp_path):
     values = json.loads(card().model_dump_json())
-    del values["predicted_share_per_class"]
+    del values["predicted_share_per_class"], values["without_fold"]
     (tmp_path / "old.json").write_text(json.dumps(values))
     assert read_card(tmp_path / "old.json") == card()
     assert read_card(tmp_path / "old.json").predicted_share_per_class is None

@@ -76,6 +76,20 @@ def test_the_card_is_that_of_the_named_teacher_or_of_one_that_fits_the_split():
     assert imitations([MIX, RunConfig(), MIX.changed(seed=1)], cards) == (imitation(MIX, card()),)
 
 
+def test_a_fold_s_teacher_is_the_card_only_of_a_run_that_asks_it():
+    cards = {
+        f"fold {number}": card(accuracy_per_class=(accuracy,) * 10, without_fold=(number, 2))
+        for number, accuracy in ((1, 0.5), (2, 0.75))
+    }
+    assert card_for(MIX, cards) is None
+    assert card_for(MIX.changed(teacher_folds=3), cards) is None
+    folds = MIX.changed(teacher_folds=2)
+    assert card_for(folds, cards).accuracy_per_class == pytest.approx((0.625,) * 10)
+    assert card_for(folds, cards).predicted_share_per_class == pytest.approx(SHARES)
+    assert card_for(folds.changed(out_of_fold="inputs"), cards) is None
+    assert card_for(folds.changed(out_of_fold="inputs"), cards | {"all": card()}) == card()
+
+
 def test_the_project_s_own_teacher_says_its_shares():
     [(_, own)] = list_teachers([ASSETS / "teachers"])
     assert own.predicted_share_per_class is not None

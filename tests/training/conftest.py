@@ -9,12 +9,12 @@ from bikd_core.config import RunConfig
 from bikd_core.control import Control
 from bikd_core.events import EpochDone
 from bikd_core.places import Places
-from bikd_core.training import Training, start
+from bikd_core.training import Training, teachers
 
 
 def train_teachers_quickly(monkeypatch):
-    original = start.teacher_config
-    monkeypatch.setattr(start, "teacher_config", lambda config: original(config).changed(epochs=2))
+    made = teachers.teacher_config
+    monkeypatch.setattr(teachers, "teacher_config", lambda config: made(config).changed(epochs=2))
 
 
 @pytest.fixture

@@ -20,11 +20,13 @@ OPTIONS = [
     {"estimator": "finite_difference"},
     {"train_on_val": "batch", "cross_fit": True},
     {"prior": "both", "inner_steps": 2, "warm_up": 1},
+    {"teacher_folds": 3, "out_of_fold": "inputs", "trust": 1.0},
 ]
 SLOW_OPTIONS = [
     {"estimator": "unrolled"},
     {"augmentation": "crop_flip", "meta_loss": "mix"},
     {"train_on_val": "mixed"},
+    {"teacher_folds": 3, "trust": 1.0, "train_on_val": "batch", "meta_loss": "mix"},
     {"teacher_views": 3, "augmentation": "crop_flip"},
     {"dataset": "cifar10", "student": "resnet8", "precision": "float32"},
 ]
@@ -47,7 +49,9 @@ def loop_on(name, controls):
     shape = (10, *split.train.images.shape[1:3])
     draw = torch.Generator().manual_seed(0)
     teacher = build("digits_cnn_s" if shape[1] == 1 else "resnet8", *shape, draw).eval()
-    loop = Loop(config, split, teacher.requires_grad_(False), torch.device(name))
+    folds = [teacher] * config.num_fold_teachers
+    whole = teacher.requires_grad_(False) if config.needs_whole_teacher else None
+    loop = Loop(config, split, whole, torch.device(name), folds)
     if config.training.teacher_views:
         loop.feed.views = TeacherViews(loop.feed.train_set, config.training.teacher_views, draw)
         list(loop.feed.views.fill(teacher))

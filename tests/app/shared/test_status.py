@@ -37,6 +37,21 @@ def test_a_teacher_that_is_trained_first_is_said(tmp_path, state):
     assert words == ("training the teacher first", "12 of 60")
 
 
+@pytest.mark.parametrize(("epoch", "state"), [(12, "starting"), (60, "starting"), (12, "running")])
+def test_a_fold_s_teacher_says_which_fold_it_leaves_out(tmp_path, epoch, state):
+    snapshot = snapshot_of(tmp_path, done=0, state=state, method="kd", teacher_folds=5)
+    teacher = TeacherEpochDone(epoch=epoch, epochs=60, seconds=0.1, accuracy=0.5, fold=(2, 5))
+    words = status.headline(dataclasses.replace(snapshot, teacher_epochs=(teacher,)))
+    assert words == ("training the teacher without fold 2 of 5 first", f"{epoch} of 60")
+
+
+def test_after_the_last_fold_s_teacher_the_run_itself_trains(tmp_path):
+    snapshot = snapshot_of(tmp_path, done=0, state="starting", method="kd", teacher_folds=5)
+    teacher = TeacherEpochDone(epoch=60, epochs=60, seconds=0.1, accuracy=0.5, fold=(5, 5))
+    words = status.headline(dataclasses.replace(snapshot, teacher_epochs=(teacher,)))
+    assert words[0] == "training"
+
+
 def test_a_step_is_read_out_while_paused_inside_an_epoch(tmp_path):
     snapshot = snapshot_of(tmp_path, done=2, state="paused")
     assert status.headline(snapshot) == ("paused", "after epoch 2 of 2")

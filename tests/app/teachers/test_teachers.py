@@ -36,6 +36,18 @@ def test_the_stored_teachers_are_listed_with_card_and_bias(open_page, manager):
     assert "293 images" in words(page)
 
 
+def test_a_fold_s_teacher_says_which_fold_it_has_not_seen(open_page, manager):
+    add(manager, "part")
+    path = manager.places.teachers / "part.json"
+    path.write_text(path.read_text().replace('"made_by"', '"without_fold": [2, 5], "made_by"', 1))
+    page = open_page("teachers", shown="part")
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("name")
+    assert table["left_out"]["part"] == "fold 2 of 5"
+    assert table["left_out"].isna()[SHIPPED]
+    assert "without fold 2 of 5 of them; none of D_val" in words(page)
+
+
 def test_the_project_s_own_teacher_cannot_be_deleted_and_one_s_own_is_asked_twice(
     open_page, manager
 ):
