@@ -8,7 +8,7 @@ from typing import Any
 from bikd_core.config.describe import ConfigError, as_text, fields, listed
 from bikd_core.config.method import GROUPS
 from bikd_core.config.methods import METHOD_CONFIGS
-from bikd_core.config.part import OnlyWith, ReadIf
+from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove
 from bikd_core.config.reading import is_read_by
 from bikd_core.config.titles import title_of
 
@@ -46,6 +46,9 @@ def why_unread(option: str, method: Mapping[str, Any], *, name: str = "") -> str
         name: What the clause calls the option; "": its own name.
     """
     title, name = title_of(method), name or option
+    for mark in fields()[option].metadata:
+        if isinstance(mark, ReadIfAbove) and not mark.is_met_by(method):
+            return f"a run reads {name} only with {mark.option} above {as_text(mark.bound)}"
     condition = _condition(option, method)
     if condition is not None:
         values = listed([*map(str, condition.values)], last="or")
