@@ -76,6 +76,16 @@ def planned_labels(config: DataConfig) -> PlannedLabels:
     return PlannedLabels(true, given)
 
 
+def in_words(config: DataConfig) -> str:
+    """Return what label noise does to a split, in a few words: "30 % changed to the next class"."""
+    done = {
+        "uniform": "drawn anew from all classes alike",
+        "by_count": "drawn anew by the sizes of the classes",
+        "pairs": "changed to the next class",
+    }[config.label_noise_kind]
+    return f"{100 * config.label_noise:g} % {done}"
+
+
 def _check_room(config: DataConfig, num_drawn: int, num_images: int, num_classes: int) -> None:
     room = num_images - num_classes
     if num_drawn <= room:

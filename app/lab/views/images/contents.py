@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.components import Gallery, Picture
 from app.figures.drawing import GROUP_COLOURS
 from app.figures.weight_axis import weight_axis_of
+from app.figures.wrong_labels import read_wrong_labels
 from app.lab.views.images.encoding import data_uris
 from app.lab.views.images.selection import Selection, in_words
 from app.lab.views.images.values import COLUMNS, ImagesAt, Values, images_at
@@ -105,7 +106,7 @@ def _gallery(
     if selection is not None and selection.taken_for is not None and not images.has_beliefs:
         return nothing(NO_BELIEFS)
     if selection is not None:
-        kept = selection.keeps(labels, images.values)
+        kept = selection.keeps(labels, images.values, images.panel.is_wrong)
     parts = sections(images.values, kept, order)
     rows = [row for part in parts for row in part.rows]
     pictures, complaint = pictures_of(images, rows, order)
@@ -125,6 +126,9 @@ def _read(
     labels, group_of = images.panel.labels, images.groups()
     if selection is not None and selection.row is not None:
         words = f"At epoch {images.epoch}, one of {len(labels):,} training pictures."
+    elif selection is not None and selection.is_wrong:
+        have = "picture has" if count == 1 else "pictures have"
+        words = f"At epoch {images.epoch}, {count:,} {have} a planted wrong label."
     elif selection is not None:
         pictures_are = "picture is" if count == 1 else "pictures are"
         words = f"At epoch {images.epoch}, {count:,} {pictures_are} of {selection.title}."
@@ -136,9 +140,28 @@ def _read(
             f"At epoch {images.epoch}, of {count:,} training pictures, {few[0]} of the {each} "
             f"highest{lowest} are of few-shot classes."
         )
+    if selection is None:
+        words += _wrong_among(images, parts, order)
     if order == "loss":
         method = status.method_of(images.snapshot)
         return f"{words} {method} has no weights, so the student's loss orders them."
+    return words
+
+
+def _wrong_among(images: ImagesAt, parts: tuple[Section, ...], order: Order) -> str:
+    """Return which pictures of a gallery of all have a planted wrong label; "" if none can have."""
+    if images.panel.is_wrong is None:
+        return ""
+    words = ""
+    if len(parts) == 2:
+        wrong = [int(images.panel.is_wrong[list(part.rows)].sum()) for part in parts]
+        words = (
+            f" {wrong[0]} of the {len(parts[0].rows)} highest and {wrong[1]} of the "
+            f"{len(parts[1].rows)} lowest have a planted wrong label."
+        )
+    if order != "loss":
+        weights = images.values[:, COLUMNS.index(column_of(order))]
+        words += f" {read_wrong_labels(weights, images.panel, order)}"
     return words
 
 
@@ -163,12 +186,15 @@ def pictures_of(
         name = images.name_of(row)
         belief = "" if np.isnan(label) else f", taken for {in_words(names[int(label)])}"
         group = groups[int(images.panel.labels[row])]
+        truth = images.true_name_of(row)
+        planted = f" (planted wrong label, truly {in_words(truth)})" if truth else ""
         pictures.append(
             Picture(
                 id=index,
                 image=uri,
-                alt=f"{in_words(name)}, {shown} {axis.word(value)}{belief}",
+                alt=f"{in_words(name)}{planted}, {shown} {axis.word(value)}{belief}",
                 name=name,
+                badge=f"truly {truth}" if truth else "",
                 value=axis.short_word(value),
                 group=group,
                 colour=GROUP_COLOURS[group],
