@@ -80,7 +80,7 @@ def weight_distribution(
     if panel is not None and weights is not None and panel.is_wrong is not None:
         column = weights[:, 0 if kind == "hard" else 1]
         marks = _wrong_labels(column, panel, started, axis, by_class=by_class)
-        ranked = read_wrong_labels(column, panel, kind, are_crossed=True)
+        ranked = read_wrong_labels(column, panel, kind)
         sentence, alt = f"{sentence} {ranked}", f"{alt} {ranked}"
     if not by_class:
         counts, means, rows = _grouped(counts, means, rows)

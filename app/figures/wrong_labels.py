@@ -75,25 +75,21 @@ def rank_wrong_labels(
     return Ranking(larger / num_pairs, float(2 * ndtr(-abs(z))))
 
 
-def read_wrong_labels(
-    weights: NDArray[np.floating[Any]], panel: Panel, kind: Kind, *, are_crossed: bool = False
-) -> str:
+def read_wrong_labels(weights: NDArray[np.floating[Any]], panel: Panel, kind: Kind) -> str:
     """Return how a weight ranks the planted wrong labels, in words; "" where there are none.
 
     Args:
         weights: [N] w_hard or w_soft of each image.
         panel: The images' labels, given and true.
         kind: Which of the two weights.
-        are_crossed: Whether crosses mark them.
     """
     if panel.is_wrong is None:
         return ""
     num_wrong, num_images = int(panel.is_wrong.sum()), len(panel.labels)
     have = "picture has" if num_wrong == 1 else "pictures have"
-    words = f"{num_wrong:,} of {num_images:,} {have} a planted wrong label"
-    if are_crossed:
-        num_marked = len(marked_rows(panel))
-        words += f" (✕, {num_marked:,} of them drawn)" if num_marked < num_wrong else " (✕)"
+    num_marked = len(marked_rows(panel))
+    sign = f"✕, {num_marked:,} of them drawn" if num_marked < num_wrong else "✕"
+    words = f"{num_wrong:,} of {num_images:,} {have} a planted wrong label ({sign})"
     if min(num_wrong, num_images - num_wrong) < _FEWEST:
         return f"{words}: too few to say how w_{kind} ranks them."
     values = weights.astype(np.float64)

@@ -31,7 +31,8 @@ def check_read(given: Mapping[str, Any], methods: Sequence[Mapping[str, Any]]) -
         # Of several methods, one that would read it after a change of its form tells the most.
         form = next((method for method in methods if _condition(name, method)), methods[0])
         reason = why_unread(name, form, name="it")
-        if _condition(name, form) is None and len({title_of(method) for method in methods}) > 1:
+        is_general = _condition(name, form) is None and _unmet_bound(name, form) is None
+        if is_general and len({title_of(method) for method in methods}) > 1:
             reason = f"none of these methods reads it, only {_readers(name, form)}"
         shown = repr(value) if isinstance(value, str) else as_text(value)
         raise ConfigError(f"{name} = {shown} is not possible: {reason}.")
@@ -46,9 +47,8 @@ def why_unread(option: str, method: Mapping[str, Any], *, name: str = "") -> str
         name: What the clause calls the option; "": its own name.
     """
     title, name = title_of(method), name or option
-    for mark in fields()[option].metadata:
-        if isinstance(mark, ReadIfAbove) and not mark.is_met_by(method):
-            return f"a run reads {name} only with {mark.option} above {as_text(mark.bound)}"
+    if (above := _unmet_bound(option, method)) is not None:
+        return f"a run reads {name} only with {above.option} above {as_text(above.bound)}"
     condition = _condition(option, method)
     if condition is not None:
         values = listed([*map(str, condition.values)], last="or")
@@ -66,6 +66,12 @@ def _condition(option: str, method: Mapping[str, Any]) -> ReadIf | None:
             if (method.get(mark.option, default) if is_chosen else default) not in mark.values:
                 return mark
     return None
+
+
+def _unmet_bound(option: str, method: Mapping[str, Any]) -> ReadIfAbove | None:
+    """Return the number that would have to be larger; None if that is not the reason."""
+    marks = (mark for mark in fields()[option].metadata if isinstance(mark, ReadIfAbove))
+    return next((mark for mark in marks if not mark.is_met_by(method)), None)
 
 
 def _readers(option: str, method: Mapping[str, Any]) -> str:

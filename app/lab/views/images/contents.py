@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from app.components import Gallery, Picture
 from app.figures.drawing import GROUP_COLOURS
 from app.figures.weight_axis import weight_axis_of
-from app.figures.wrong_labels import read_wrong_labels
 from app.lab.views.images.encoding import data_uris
 from app.lab.views.images.selection import Selection, in_words
 from app.lab.views.images.values import COLUMNS, ImagesAt, Values, images_at
@@ -141,28 +140,23 @@ def _read(
             f"highest{lowest} are of few-shot classes."
         )
     if selection is None:
-        words += _wrong_among(images, parts, order)
+        words += _wrong_among(images, parts)
     if order == "loss":
         method = status.method_of(images.snapshot)
         return f"{words} {method} has no weights, so the student's loss orders them."
     return words
 
 
-def _wrong_among(images: ImagesAt, parts: tuple[Section, ...], order: Order) -> str:
-    """Return which pictures of a gallery of all have a planted wrong label; "" if none can have."""
+def _wrong_among(images: ImagesAt, parts: tuple[Section, ...]) -> str:
+    """Return how many of the shown pictures have a planted wrong label; "" if none can have."""
     if images.panel.is_wrong is None:
         return ""
-    words = ""
-    if len(parts) == 2:
-        wrong = [int(images.panel.is_wrong[list(part.rows)].sum()) for part in parts]
-        words = (
-            f" {wrong[0]} of the {len(parts[0].rows)} highest and {wrong[1]} of the "
-            f"{len(parts[1].rows)} lowest have a planted wrong label."
-        )
-    if order != "loss":
-        weights = images.values[:, COLUMNS.index(column_of(order))]
-        words += f" {read_wrong_labels(weights, images.panel, order)}"
-    return words
+    shown = [(len(part.rows), int(images.panel.is_wrong[list(part.rows)].sum())) for part in parts]
+    words = (
+        f"{wrong} of the {number} {place}"
+        for place, (number, wrong) in zip(("highest", "lowest"), shown, strict=False)
+    )
+    return f" {' and '.join(words)} have a planted wrong label."
 
 
 def pictures_of(

@@ -108,8 +108,9 @@ def _lines(moment: Moment, images: ImagesAt, row: int) -> list[str]:
     words = [f"w_{kind} {axis.word(now[f'w_{kind}'])}" for kind in moment.kinds]
     words += [f"{word} {now[name]:.2f}" for name, word in _LOSSES.items() if now[name] >= 0]
     title = facts_of(images.snapshot.config.data.dataset).title
+    pictures = "training pictures" if images.panel.is_wrong is None else "pictures labelled so"
     return [
-        f"{name[0].upper()}{name[1:]}, one of {count:,} training pictures",
+        f"{name[0].upper()}{name[1:]}, one of {count:,} {pictures}",
         f"No. {images.panel.original_indices[row]} of {title}",
         *([f"A planted wrong label: truly {in_words(truth)}"] if truth else []),
         f"Epoch {images.epoch}: {' · '.join(words)}",
