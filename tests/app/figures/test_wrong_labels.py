@@ -13,6 +13,7 @@ from app.figures.wrong_labels import (
 )
 from bikd_core.config import RunConfig
 from bikd_core.data.label_noise import planned_labels
+from bikd_core.evaluation import head_to_tail
 from tests import made_up
 
 CONFIG = RunConfig.from_flat(
@@ -172,3 +173,34 @@ def test_counts_say_how_many_labels_are_wrong_in_each_class():
             "with this label"
         )
     assert f"{sum(labels.wrong_counts)} labels are wrong" in drawing.sentence
+
+
+def test_with_many_classes_crosses_stand_on_the_lines_of_the_heat_map():
+    config = CONFIG.changed(dataset="cifar100")
+    epoch, panel = made_up.epoch_done(3, config), made_up.panel_of(config)
+    frame = made_up.frame_of(config, epoch)
+    drawing = figures.weight_distribution(
+        frame.histograms,
+        epoch,
+        made_up.started(config),
+        "hard",
+        scale="relative",
+        panel=panel,
+        weights=frame.weights,
+    )
+    heat, marks = drawing.data
+    assert heat["type"] == "heatmap"
+    assert len(marks["x"]) <= MAX_MARKS
+    assert marks["y"] == (-panel.labels[marks["customdata"]]).tolist()
+
+
+def test_means_over_images_and_log_priors_count_the_labels_as_given():
+    config = CONFIG.changed(class_shifts="each")
+    started, epochs = made_up.started(config), [made_up.epoch_done(n, config) for n in (1, 2, 3)]
+    factor = figures.mean_factor(epochs, started, 3, 3, "relative")
+    assert factor.data[0]["y"] == pytest.approx([1, 1, 1])  # the made-up weights' mean
+    shifts = figures.class_shifts(epochs, started, 3)
+    [diamonds] = [trace for trace in shifts.data if trace["uid"] == "log-prior"]
+    log_shares = np.log(started.label_counts)
+    in_rows = log_shares[list(head_to_tail(started.class_counts))]
+    np.testing.assert_allclose(diamonds["x"], in_rows - log_shares.mean(), atol=1e-3)
