@@ -62,7 +62,7 @@ class RunStarted:
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     kind: Literal["started"] = "started"
     class_names: Annotated[tuple[str, ...], Field(min_length=2)]
-    class_counts: tuple[Number, ...]  # images of D_tr per class, the frames' rows
+    class_counts: tuple[Number, ...]  # images of D_tr truly of each class
     num_val: Count
     num_test: Count
     data_fingerprint: str
@@ -78,7 +78,14 @@ class RunStarted:
     #: The names of the out-of-fold teachers, by fold. Without another one, `teacher` is a name for
     #: all of them, and its accuracy is their mean.
     fold_teachers: tuple[str, ...] = ()
+    #: Images of D_tr with each label, which may be wrong; () where label noise changed none.
+    label_counts: tuple[Number, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def counts_as_labelled(self) -> tuple[int, ...]:
+        """The images of D_tr with each label, the frames' rows: what methods take for counts."""
+        return self.label_counts or self.class_counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -206,8 +213,15 @@ Event = (
 class Panel:
     """The training images behind the rows of every frame; yielded once, before the first frame."""
 
-    labels: Annotated[NDArray[np.int16], "N"]
+    labels: Annotated[NDArray[np.int16], "N"]  # as they are given to the student
     original_indices: Annotated[NDArray[np.int32], "N"]  # as the data set's source numbers them
+    #: Where label noise was planted; None without it, and in runs of earlier versions.
+    true_labels: Annotated[NDArray[np.int16] | None, "N"] = None
+
+    @property
+    def is_wrong(self) -> NDArray[np.bool_] | None:
+        """Whether each image has a planted wrong label, [N]; None without label noise."""
+        return None if self.true_labels is None else self.labels != self.true_labels
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,6 +7,7 @@ import numpy as np
 
 from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
+from bikd_core.data.label_noise import planned_labels
 from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import (
     half_weight_share,
@@ -49,6 +50,7 @@ def started(config: RunConfig | None = None, **changes: Any) -> RunStarted:
         values |= {
             "class_names": facts.class_names,
             "class_counts": planned_counts(config.data),
+            "label_counts": planned_labels(config.data).counts if config.data.label_noise else (),
             "num_val": 10 * facts.num_classes,
             "num_test": 58 * facts.num_classes,
             "estimator": "forward" if method.has_weight_net else "",
@@ -151,26 +153,48 @@ def _relative(config: RunConfig, share: float) -> dict[str, Any]:
 
 
 def relative_weights(config: RunConfig, share: float) -> np.ndarray:
-    """Return lognormal weights [N, K] with mean 1, which rise from head to tail; more so later."""
+    """Return lognormal weights [N, K] with mean 1, which rise from head to tail; more so later.
+
+    Wrong labels get a quarter of what right ones get.
+    """
     labels = labels_of(config)
     rank = labels / labels.max()
     columns = 2 if config.method.facts.needs_teacher else 1
     noise = np.random.default_rng(0).normal(0, 0.2, (len(labels), columns))
     weights = np.exp(share * (2 * rank[:, None] + noise))
+    weights[labels != true_labels_of(config)] /= 4
     return weights / weights.mean(axis=0)
 
 
 def labels_of(config: RunConfig) -> np.ndarray:
-    """Return the labels [N] of the training images, class by class."""
-    counts = planned_counts(config.data)
-    return np.repeat(np.arange(len(counts), dtype=np.int16), counts)
+    """Return the labels [N] of the training images as they are given, class by class."""
+    return planned_labels(config.data).given.astype(np.int16)
 
 
-def panel(labels: np.ndarray | None = None, original_indices: np.ndarray | None = None) -> Panel:
+def true_labels_of(config: RunConfig) -> np.ndarray:
+    """Return the true labels [N] of the training images, class by class."""
+    return planned_labels(config.data).true.astype(np.int16)
+
+
+def panel(
+    labels: np.ndarray | None = None,
+    original_indices: np.ndarray | None = None,
+    true_labels: np.ndarray | None = None,
+) -> Panel:
     """Return a panel of images with these labels [N] and indices [N]; 0, 1, 2, … if none."""
     labels = np.zeros(NUM_IMAGES) if labels is None else labels
     indices = np.arange(len(labels)) if original_indices is None else original_indices
-    return Panel(labels=labels.astype(np.int16), original_indices=indices.astype(np.int32))
+    return Panel(
+        labels=labels.astype(np.int16),
+        original_indices=indices.astype(np.int32),
+        true_labels=None if true_labels is None else true_labels.astype(np.int16),
+    )
+
+
+def panel_of(config: RunConfig) -> Panel:
+    """Return the panel of a run, with the true labels if there is label noise."""
+    true = true_labels_of(config) if config.data.label_noise else None
+    return panel(labels_of(config), true_labels=true)
 
 
 def frame(epoch: int, loss: float | np.ndarray = 0.0, num_classes: int = 2, **arrays: Any) -> Frame:
@@ -183,7 +207,7 @@ def frame(epoch: int, loss: float | np.ndarray = 0.0, num_classes: int = 2, **ar
 
 def histograms(config: RunConfig, epoch: EpochDone) -> np.ndarray:
     """Return counts [2, C, 64]: a class lies in the bin of its mean weight and in the next one."""
-    counts = planned_counts(config.data)
+    counts = planned_labels(config.data).counts
     made = np.zeros((2, len(counts), WEIGHT_BINS), dtype=np.int32)
     for kind, means in enumerate((epoch.w_hard_per_class, epoch.w_soft_per_class)):
         for label, (count, mean) in enumerate(zip(counts, means, strict=True)):
@@ -254,7 +278,7 @@ def make_run(
     with folder.lock():
         folder.append(started(config))
         if is_relative(config):
-            folder.append(panel(labels_of(config)))
+            folder.append(panel_of(config))
         for number in range(1, done + 1):
             epoch = epoch_done(number, config)
             folder.append(frame_of(config, epoch))

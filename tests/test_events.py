@@ -146,6 +146,7 @@ def test_fields_that_earlier_versions_did_not_write_take_their_defaults():
         (EPOCH, "step", -1),
         (EPOCH, "warnings", "one"),
         (STARTED, "class_counts", [100, -2]),
+        (STARTED, "label_counts", [102, 0]),
         (STARTED, "class_names", ["zero", 1]),
         (STARTED, "versions", {"torch": 2}),
         (ControlChanged(epoch=2, step=7, control="paused"), "control", "danced"),

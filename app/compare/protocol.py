@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bikd_core.config import is_read_by, listed
+from bikd_core.config import DataConfig, is_read_by, listed
 from bikd_core.data.counts import num_test_per_class, planned_counts
+from bikd_core.data.label_noise import in_words, planned_labels
 from bikd_core.data.sources import facts_of
 from bikd_core.studies import EPOCH_WORDS, FAULTS, Comparison, write_seeds
 from bikd_core.studies.report import use_of_d_val
@@ -29,7 +30,7 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
             "Data",
             f"{facts.title}, {data.imbalance} tail, factor {data.imbalance_factor:g}: "
             f"{sum(counts):,} training images, {max(counts):,} in the largest class, "
-            f"{min(counts):,} in the smallest",
+            f"{min(counts):,} in the smallest{_label_noise(data)}",
         ),
         (
             "Split",
@@ -49,6 +50,14 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
         ("Epoch that counts", _epoch(comparison)),
         ("Faults of the published comparison", _faults(comparison)),
     ]
+
+
+def _label_noise(data: DataConfig) -> str:
+    """Return how many of the training labels are wrong, as an addition; "" if none is."""
+    if not data.label_noise:
+        return ""
+    num_wrong = sum(planned_labels(data).wrong_counts)
+    return f"; {num_wrong:,} labels wrong ({in_words(data)})"
 
 
 def _league(comparison: Comparison) -> str:

@@ -24,12 +24,13 @@ function makeButton(picture) {
   button.type = "button";
   const bar = element("span", "bikd-group");
   bar.append(element("span", ""), element("span", "bikd-value"));
-  button.append(imageOf(picture), element("span", "bikd-name"), bar);
+  const badge = element("span", "bikd-badge");
+  button.append(imageOf(picture), element("span", "bikd-name"), bar, badge);
   return button;
 }
 
 function fill(button, picture, selected) {
-  const [image, name, bar] = button.children;
+  const [image, name, bar, badge] = button.children;
   const [group, value] = bar.children;
   if (Boolean(picture.image) !== (image.tagName === "IMG")) image.replaceWith(imageOf(picture));
   else if (picture.image) image.alt = picture.alt;
@@ -41,6 +42,7 @@ function fill(button, picture, selected) {
   value.textContent = picture.value;
   group.textContent = SHORT[picture.group] ?? picture.group;
   bar.style.background = picture.colour;
+  badge.textContent = picture.badge;
 }
 
 function blank() {

@@ -26,6 +26,7 @@ class Picture(TypedDict):
     image: str  # a data URI; "" where there is none on this machine
     alt: str  # "digit 9, w_hard 0.88"
     name: str  # its class
+    badge: str  # on top of it: "truly 3"; "" for none
     value: str  # what the gallery is ordered by
     group: str  # many, medium or few
     colour: str  # of the group

@@ -128,7 +128,7 @@ def _shifts(epochs: Sequence[EpochDone]) -> Shifts:
 
 
 def _log_prior(started: RunStarted) -> NDArray[np.float64]:
-    counts = np.array(started.class_counts, dtype=np.float64)
+    counts = np.array(started.counts_as_labelled, dtype=np.float64)
     return _centred(np.log(counts / counts.sum()))
 
 

@@ -22,6 +22,7 @@ from app.figures.surface import (
 )
 from app.figures.weight_axis import WeightAxis, weight_axis_of
 from app.figures.weight_health import judge, light_label, read_health
+from app.figures.wrong_labels import marked_rows, wrong_marks
 from bikd_core.config import WeightScale
 from bikd_core.events import SURFACE_AXIS, Frame, Panel, RunStarted
 
@@ -68,9 +69,19 @@ def response_curve(
         showlegend=True,
         legend={"orientation": "h", "x": 0, "y": -0.21, "yanchor": "top"},
     )
+    crossed = np.intersect1d(drawn, marked_rows(panel))
+    x = np.maximum(losses, LOG_FROM) if axes == "log" else losses
     data = [
         _curve(answers, axis, axes),
         *_points(losses, weights, panel, started, drawn, axis, axes),
+        *wrong_marks(
+            crossed,
+            x[crossed],
+            axis.within(weights[crossed]),
+            panel,
+            started.class_names,
+            in_legend=True,
+        ),
     ]
     alt = f"Curve of w_hard over the student's cross-entropy, with training images. {sentence}"
     return Drawing(SURFACE_QUESTIONS["hard"], sentence, alt, data, layout, HEIGHT)

@@ -16,6 +16,7 @@ from app.figures.classes import Rows, rows_of
 from app.figures.drawing import GROUP_COLOURS, Drawing, Kind, base_layout
 from app.figures.weight_axis import weight_axis_of
 from app.figures.weight_health import judge, light_label, read_health
+from app.figures.wrong_labels import marked_rows, wrong_marks
 from bikd_core.config import WeightScale
 from bikd_core.events import SURFACE_AXIS, Frame, Panel, RunStarted
 
@@ -76,6 +77,9 @@ def response_surface(
     if len(drawn) < len(panel.labels):
         data.append(_density(losses, axes))
     data += _images(losses, panel, rows, drawn, axes)
+    x, y = np.maximum(losses, LOG_FROM) if axes == "log" else losses
+    crossed = np.intersect1d(drawn, marked_rows(panel))
+    data += wrong_marks(crossed, x[crossed], y[crossed], panel, started.class_names, in_legend=True)
     sentence = read_health(health, kind, frame.epoch, scale) + _read_images(losses, drawn, axes)
     sentence += f" {note}" if note else ""
     alt = (

@@ -63,7 +63,7 @@ def mean_factor(
     scale: WeightScale = "sigmoid",
 ) -> Drawing:
     """Return the mean weight over all images at each epoch: a factor on the learning rate."""
-    counts = np.array(started.class_counts, dtype=np.float64)
+    counts = np.array(started.counts_as_labelled, dtype=np.float64)
     means = {
         kind: [float(np.dot(counts, values) / counts.sum()) for values in columns if values]
         for kind, columns in (

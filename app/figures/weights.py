@@ -29,9 +29,10 @@ from app.figures.drawing import (
     packed,
 )
 from app.figures.weight_axis import WeightAxis, weight_axis_of
+from app.figures.wrong_labels import marked_rows, read_wrong_labels, wrong_marks
 from bikd_core.config import WeightScale
-from bikd_core.evaluation import shot_groups
-from bikd_core.events import EpochDone, RunStarted
+from bikd_core.evaluation import head_to_tail, shot_groups
+from bikd_core.events import EpochDone, Panel, RunStarted
 
 _KINDS: tuple[Kind, Kind] = ("hard", "soft")
 _PEAK = 0.88  # of a row's height
@@ -52,10 +53,13 @@ def weight_distribution(
     *,
     by_class: bool = True,
     scale: WeightScale = "sigmoid",
+    panel: Panel | None = None,
+    weights: NDArray[np.floating[Any]] | None = None,
 ) -> Drawing:
     """Return a ridge for each class, head to tail, or for each third; each scaled to its peak.
 
     Hard and soft have the same axes, bins and colours, so that they can be compared by eye.
+    Planted wrong labels are marked at their weights, and a sentence says how they rank.
 
     Args:
         histograms: [2, C, 64] training images by weight, of hard and of soft.
@@ -64,23 +68,32 @@ def weight_distribution(
         kind: Which of the two.
         by_class: Whether each class has a ridge; with more than 20 it has a line of a heat map.
         scale: The scale of the weights.
+        panel: The images' labels, needed to mark wrong ones.
+        weights: [N, 2] the images' weights, needed for it too.
     """
     rows = rows_of(started.class_names, started.class_counts)
     axis = weight_axis_of(scale)
     counts = histograms[0 if kind == "hard" else 1]
     means = means_of(epoch, kind)
     sentence, alt = _read(means, rows, kind, epoch.epoch, axis)
+    marks: list[dict[str, Any]] = []
+    if panel is not None and weights is not None and panel.is_wrong is not None:
+        column = weights[:, 0 if kind == "hard" else 1]
+        marks = _wrong_labels(column, panel, started, axis, by_class=by_class)
+        ranked = read_wrong_labels(column, panel, kind)
+        sentence, alt = f"{sentence} {ranked}", f"{alt} {ranked}"
     if not by_class:
         counts, means, rows = _grouped(counts, means, rows)
     elif not rows.are_named:
-        return _heat_map(counts, rows, kind, axis, sentence, alt)
+        drawn = _heat_map(counts, rows, kind, axis, sentence, alt)
+        return drawn._replace(data=[*drawn.data, *marks])
     data = [
         trace
         for row in range(len(rows.labels))
         for trace in _ridge(counts[rows.labels[row]], row, rows, axis)
     ]
     ordered = [means[label] for label in rows.labels]
-    data.append(_mean_ticks(ordered, axis))
+    data += [*marks, _mean_ticks(ordered, axis)]
     layout = base_layout(
         margin={"l": rows.left_margin, "r": 52, "t": 12, "b": 52},
         xaxis=_weights_along_x(kind, axis),
@@ -142,6 +155,26 @@ def _ridge(
         "images<extra></extra>",
     }
     return [base, outline]
+
+
+def _wrong_labels(
+    weights: NDArray[np.floating[Any]],
+    panel: Panel,
+    started: RunStarted,
+    axis: WeightAxis,
+    *,
+    by_class: bool,
+) -> list[dict[str, Any]]:
+    """Return a cross at the weight, [N] of one loss, of each wrong label, on that label's row."""
+    counts = started.class_counts
+    members: Sequence[tuple[int, ...]] = shot_groups(counts)
+    if by_class:
+        members = [(label,) for label in head_to_tail(counts)]
+    row_of = {label: row for row, labels in enumerate(members) for label in labels}
+    marked = marked_rows(panel)
+    x = axis.within(weights[marked].astype(np.float64))
+    y = np.array([-row_of[label] for label in panel.labels[marked].tolist()], dtype=np.float64)
+    return wrong_marks(marked, x, y, panel, started.class_names)
 
 
 def _mean_ticks(means: list[float], axis: WeightAxis) -> dict[str, Any]:

@@ -75,6 +75,7 @@ def student_card(snapshot: Snapshot) -> dict[str, Any]:
         "controls": snapshot.config.flat(),
         "classes": list(started.class_names),
         "training_images_per_class": list(started.class_counts),
+        "training_labels_per_class": list(started.counts_as_labelled),
         "data_fingerprint": started.data_fingerprint,
         "teacher": started.teacher,
         "epochs": last.epoch,

@@ -13,11 +13,12 @@ from app.components import live_plot
 from app.components.live_slider import live_slider
 from app.figures import class_counts
 from app.figures.counts import COUNTS_HEIGHT
-from app.figures.drawing import empty
+from app.figures.drawing import Drawing, empty
 from app.shared.control_widgets import Methods, teacher_widget, widget
 from app.shared.session import session
-from bikd_core.config import MAX_SEED, ConfigError, RunConfig, bounds, fields
+from bikd_core.config import MAX_SEED, ConfigError, DataConfig, RunConfig, bounds, fields
 from bikd_core.data.counts import max_imbalance_factor, planned_counts
+from bikd_core.data.label_noise import planned_labels
 from bikd_core.data.possible import check_possible
 from bikd_core.data.sources import facts_of
 from bikd_core.teachers.card import TeacherCard
@@ -139,10 +140,18 @@ def _imbalance_factor() -> None:
         st.rerun()
     try:
         config = RunConfig.from_flat(values).data
-        drawing = class_counts(facts_of(config.dataset).class_names, planned_counts(config))
+        drawing = _counts(config)
     except ConfigError as error:
         drawing = empty("", str(error), COUNTS_HEIGHT)
     live_plot(drawing, key="class_counts", keep_zoom_of="", is_small=True)
+
+
+def _counts(config: DataConfig) -> Drawing:
+    names, counts = facts_of(config.dataset).class_names, planned_counts(config)
+    if not config.label_noise:
+        return class_counts(names, counts)
+    labels = planned_labels(config)
+    return class_counts(names, counts, labels.counts, labels.wrong_counts)
 
 
 def _largest_factor(values: Mapping[str, Any], lowest: float) -> float:

@@ -132,6 +132,8 @@ def summary(snapshot: Snapshot) -> str:
     words = [f"{flat['dataset']} ×{flat['imbalance_factor']:g}"]
     if flat["imbalance"] != "exponential":
         words[0] += f" {flat['imbalance']}"
+    if flat["label_noise"]:
+        words[0] += f", label noise {100 * flat['label_noise']:g} % {flat['label_noise_kind']}"
     facts = snapshot.config.method.facts
     words.append(method_of(snapshot))
     if facts.has_weight_net:

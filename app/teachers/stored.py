@@ -18,6 +18,7 @@ from app.shared.session import session
 from app.teachers.link import TeachersLink, show_teacher
 from bikd_core.config import RunConfig
 from bikd_core.data.counts import planned_counts
+from bikd_core.data.label_noise import in_words
 from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import shot_groups
 from bikd_core.teachers.card import TeacherCard, unpack_indices
@@ -150,6 +151,7 @@ def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
                 f"{f', without {card.left_out} of them' if card.left_out else ''}; none of D_val "
                 "and of the test set",
             ),
+            *([("Label noise", in_words(data))] if data.label_noise else []),
             (
                 "Trained",
                 f"{training.epochs} epochs, batch {training.batch_size}, learning rate "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from bikd_core.config.part import Part
+from bikd_core.config.part import Part, ReadIfAbove
 from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 
 # The files in `bikd_core/data/sources`: a type checker accepts any name, pydantic only those.
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Dataset: TypeAlias = str
 else:
     Dataset = Literal[tuple(SOURCE_FACTS)]
+LabelNoise: TypeAlias = Literal["uniform", "by_count", "pairs"]
 MAX_SEED = 2**31 - 1
 
 
@@ -65,4 +66,20 @@ class DataConfig(Part):
         le=MAX_SEED,
         title="Split seed",
         description="Fixes the test set, D_val and the order of the pool.",
+    )
+    label_noise: float = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        title="Label noise",
+        description="Share of the training images whose label is drawn anew, so that some are "
+        "wrong; the split seed draws them. One image of each class keeps its label, and D_val and "
+        "the test set stay clean.",
+    )
+    label_noise_kind: Annotated[LabelNoise, ReadIfAbove("label_noise")] = Field(
+        "uniform",
+        title="Kind of label noise",
+        description="What a label noise of 0.3 does to 100 images: it draws 30 labels anew, from "
+        "all classes alike (uniform) or by the sizes of the classes (by_count), where a new label "
+        "can be the old one; or it gives 30 images the label of the next class, all wrong (pairs).",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -40,6 +41,19 @@ class ReadIf:
 
     option: str
     values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class ReadIfAbove:
+    """Marks a control that is read only where a number, another control, is above a bound."""
+
+    option: str
+    bound: float = 0.0
+
+    def is_met_by(self, controls: Mapping[str, Any]) -> bool:
+        """Return whether the number is above the bound; one that is not there is not."""
+        value = controls.get(self.option)
+        return isinstance(value, int | float) and value > self.bound
 
 
 def options_of(info: FieldInfo) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bikd_core.config.method_facts import MethodFacts, facts_with
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
-from bikd_core.config.part import OnlyWith, ReadIf, options_of
+from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove, options_of
 from bikd_core.config.parts import PARTS
 
 Choices = tuple[tuple[str, Any], ...]  # the options that decide whether others are read
@@ -20,6 +20,15 @@ DECIDING = {
     for info in model.model_fields.values()
     for mark in info.metadata
     if isinstance(mark, ReadIf)
+}
+
+#: The marks that name a number, which decides by being above their bound.
+THRESHOLDS = {
+    mark
+    for model in PARTS.values()
+    for info in model.model_fields.values()
+    for mark in info.metadata
+    if isinstance(mark, ReadIfAbove)
 }
 
 
@@ -37,12 +46,13 @@ def read_by(method: Mapping[str, Any] | str) -> frozenset[str]:
     """
     if isinstance(method, str):
         return _read_by(method, ())
-    chosen = tuple(
+    chosen = [
         (option, method[option])
         for option, values in DECIDING.items()
         if method.get(option) in values
-    )
-    return _read_by(method["method"], chosen)
+    ]
+    chosen += [(mark.option, mark.bound) for mark in THRESHOLDS if mark.is_met_by(method)]
+    return _read_by(method["method"], tuple(chosen))
 
 
 def facts_of_method(method: Mapping[str, Any]) -> MethodFacts:
@@ -66,6 +76,9 @@ def _is_read(name: str, method: str, chosen: Choices) -> bool:
         if isinstance(mark, OnlyWith):
             facts = facts_of_method({"method": method, **dict(chosen)})
             if not getattr(facts, mark.fact):
+                return False
+        elif isinstance(mark, ReadIfAbove):
+            if (mark.option, mark.bound) not in chosen:
                 return False
         elif isinstance(mark, ReadIf) and mark.option in options:
             default = options[mark.option].default

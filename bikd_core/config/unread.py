@@ -8,7 +8,7 @@ from typing import Any
 from bikd_core.config.describe import ConfigError, as_text, fields, listed
 from bikd_core.config.method import GROUPS
 from bikd_core.config.methods import METHOD_CONFIGS
-from bikd_core.config.part import OnlyWith, ReadIf
+from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove
 from bikd_core.config.reading import is_read_by
 from bikd_core.config.titles import title_of
 
@@ -31,7 +31,8 @@ def check_read(given: Mapping[str, Any], methods: Sequence[Mapping[str, Any]]) -
         # Of several methods, one that would read it after a change of its form tells the most.
         form = next((method for method in methods if _condition(name, method)), methods[0])
         reason = why_unread(name, form, name="it")
-        if _condition(name, form) is None and len({title_of(method) for method in methods}) > 1:
+        is_general = _condition(name, form) is None and _unmet_bound(name, form) is None
+        if is_general and len({title_of(method) for method in methods}) > 1:
             reason = f"none of these methods reads it, only {_readers(name, form)}"
         shown = repr(value) if isinstance(value, str) else as_text(value)
         raise ConfigError(f"{name} = {shown} is not possible: {reason}.")
@@ -46,6 +47,8 @@ def why_unread(option: str, method: Mapping[str, Any], *, name: str = "") -> str
         name: What the clause calls the option; "": its own name.
     """
     title, name = title_of(method), name or option
+    if (above := _unmet_bound(option, method)) is not None:
+        return f"a run reads {name} only with {above.option} above {as_text(above.bound)}"
     condition = _condition(option, method)
     if condition is not None:
         values = listed([*map(str, condition.values)], last="or")
@@ -63,6 +66,12 @@ def _condition(option: str, method: Mapping[str, Any]) -> ReadIf | None:
             if (method.get(mark.option, default) if is_chosen else default) not in mark.values:
                 return mark
     return None
+
+
+def _unmet_bound(option: str, method: Mapping[str, Any]) -> ReadIfAbove | None:
+    """Return the number that would have to be larger; None if that is not the reason."""
+    marks = (mark for mark in fields()[option].metadata if isinstance(mark, ReadIfAbove))
+    return next((mark for mark in marks if not mark.is_met_by(method)), None)
 
 
 def _readers(option: str, method: Mapping[str, Any]) -> str:

@@ -7,13 +7,13 @@
 
 D_val is taken from the start, before the training images, and the test set from the end. So a
 larger factor only removes training images, and neither of the two balanced sets changes with the
-other's size or with the tail.
+other's size or with the tail. Label noise changes labels of training images alone.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from torch import Tensor
 from bikd_core.config import DataConfig
 from bikd_core.data.counts import num_test_per_class, planned_counts
 from bikd_core.data.image_set import ImageSet, LoadedSource, load_source
+from bikd_core.data.label_noise import planned_labels
 from bikd_core.data.sources import Progress
 
 
@@ -32,13 +33,21 @@ class LongTailSplit:
 
     dataset: str
     class_names: tuple[str, ...]  # [C]
-    train: ImageSet
+    train: ImageSet  # its labels as they are given, be they right or wrong
     val: ImageSet
     test: ImageSet
-    class_counts: tuple[int, ...]  # [C] training images, in label order
+    class_counts: tuple[int, ...]  # [C] training images truly of each class, in label order
     mean: tuple[float, ...]  # per channel, of the training images, in [0, 1]
     std: tuple[float, ...]
-    fingerprint: str  # 16 hex digits; equal for equal images in equal roles
+    fingerprint: str  # 16 hex digits; equal for equal images and labels in equal roles
+    true_labels: Tensor | None = None  # int64 [N] of the training images; None without label noise
+
+    @property
+    def label_counts(self) -> tuple[int, ...]:
+        """The training images with each label, [C]: all that a method can know of the counts."""
+        if self.true_labels is None:
+            return self.class_counts
+        return tuple(self.train.labels.bincount(minlength=len(self.class_names)).tolist())
 
 
 def load_split(
@@ -50,7 +59,7 @@ def load_split(
         ConfigError: The split is not possible; this is found before anything is read.
         DatasetUnavailable: As `load_source`.
     """
-    planned_counts(config)
+    planned_labels(config)
     return make_split(load_source(config.dataset, data_dir, on_progress=on_progress), config)
 
 
@@ -58,14 +67,14 @@ def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
     """Return the split of a loaded data set.
 
     Raises:
-        ConfigError: As `planned_counts`.
+        ConfigError: As `planned_labels`.
     """
     counts = planned_counts(config)
     num_val, num_test = config.val_per_class, num_test_per_class(config)
     pool, seed = source.pool, config.split_seed
     orders = _orders(pool, len(counts), seed)
     train = [o[num_val : num_val + count] for o, count in zip(orders, counts, strict=True)]
-    train_set = _take(pool, train)
+    train_set, true_labels = _with_given_labels(_take(pool, train), torch.cat(train), config)
     val_set = _take(pool, [order[:num_val] for order in orders])
     if source.test is None:
         test_set = _take(pool, [order[-num_test:] for order in orders])
@@ -83,6 +92,7 @@ def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
         mean=mean,
         std=std,
         fingerprint=_fingerprint(train_set, val_set, test_set),
+        true_labels=true_labels,
     )
 
 
@@ -115,6 +125,22 @@ def _orders(images: ImageSet, num_classes: int, split_seed: int) -> list[Tensor]
 def _take(images: ImageSet, positions: list[Tensor]) -> ImageSet:
     """Return those images in the order of the file, so that no class comes first."""
     return images[torch.cat(positions).sort().values]
+
+
+def _with_given_labels(
+    images: ImageSet, positions: Tensor, config: DataConfig
+) -> tuple[ImageSet, Tensor | None]:
+    """Return the training images with their labels as given, and the true labels [N] if noisy.
+
+    Args:
+        images: As `_take` returns them.
+        positions: [N] where they are in the pool, class by class, each in its random order.
+        config: The split.
+    """
+    if not config.label_noise:
+        return images, None
+    given = torch.from_numpy(planned_labels(config).given)[positions.argsort()]
+    return replace(images, labels=given), images.labels
 
 
 def _fingerprint(*sets: ImageSet) -> str:

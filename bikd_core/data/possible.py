@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bikd_core.config import MODEL_IMAGES, ConfigError, RunConfig
-from bikd_core.data.counts import planned_counts
+from bikd_core.data.label_noise import planned_labels
 from bikd_core.data.sources import facts_of
 
 
@@ -13,7 +13,7 @@ def check_possible(config: RunConfig) -> None:
     Raises:
         ConfigError: One sentence that names the control, its value and what would be right.
     """
-    planned_counts(config.data)
+    planned_labels(config.data)
     dataset = config.data.dataset
     fitting = models_for(dataset)
     for name in ("teacher_model", "student"):

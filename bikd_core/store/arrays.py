@@ -207,6 +207,7 @@ def _check_range(name: str, array: NDArray[Any] | None, dimensions: Dimensions) 
     """Refuse [*] indices of classes or rows that do not exist, and negative counts."""
     limits = {
         "labels": dimensions.num_classes,
+        "true_labels": dimensions.num_classes,
         "student_top": dimensions.num_classes,
         "teacher_top": dimensions.num_classes,
         "rows": dimensions.num_images,

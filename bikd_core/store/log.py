@@ -79,8 +79,9 @@ class LogReader:
             self._num_classes = self._num_classes or len(event.class_names)
             self._check_length(event, "class_names")
             self._check_length(event, "class_counts")
-            if event.teacher_accuracy_per_class:
-                self._check_length(event, "teacher_accuracy_per_class")
+            for name in ("teacher_accuracy_per_class", "label_counts"):
+                if getattr(event, name):
+                    self._check_length(event, name)
         elif isinstance(event, EpochDone):
             self._num_epochs += 1
             if not self._num_classes:

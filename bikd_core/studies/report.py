@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bikd_core.config import METHOD_FACTS
+from bikd_core.data.label_noise import in_words
 from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
 from bikd_core.studies import learned_weights
@@ -85,6 +86,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
     """Return the protocol in sentences."""
     base, seeds = comparison.base, comparison.seeds
     data, training, protocol = base.data, base.training, base.protocol
+    noise = f", labels {in_words(data)}" if data.label_noise else ""
     held_out = "; one half of it only measures" if protocol.hold_out_half else ""
     faults = "; ".join(FAULTS[name] for name in comparison.faults)
     words = EPOCH_WORDS[comparison.chosen]
@@ -92,7 +94,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
     if "test_chosen_epoch" in comparison.faults:
         epoch = "Each entry's best epoch."
     return [
-        f"{facts_of(data.dataset).title}, imbalance factor {data.imbalance_factor:g}, "
+        f"{facts_of(data.dataset).title}, imbalance factor {data.imbalance_factor:g}{noise}, "
         f"{base.models.teacher_model} teaches {base.models.student}; {training.epochs} epochs, "
         f"batch {training.batch_size}, learning rate {training.learning_rate:g}, temperature "
         f"{base.flat()['temperature']:g}; seeds {', '.join(map(str, seeds))}.",

@@ -56,13 +56,16 @@ def split_without(split: LongTailSplit, num_folds: int, fold: int, seed: int) ->
             f"teacher_folds = {num_folds} is not possible: it must be at most {len(split.train)}, "
             "the number of training images."
         )
-    kept = split.train[deal(split.train.labels, num_folds, seed) != fold]
-    counts = torch.bincount(kept.labels, minlength=len(split.class_counts)).tolist()
+    is_kept = deal(split.train.labels, num_folds, seed) != fold
+    true_labels = None if split.true_labels is None else split.true_labels[is_kept]
+    labels = split.train.labels[is_kept] if true_labels is None else true_labels
+    counts = torch.bincount(labels, minlength=len(split.class_counts)).tolist()
     name = f"{split.fingerprint} without fold {fold} of {num_folds}"
     return dataclasses.replace(
         split,
-        train=kept,
+        train=split.train[is_kept],
         class_counts=tuple(counts),
+        true_labels=true_labels,
         fingerprint=hashlib.sha256(name.encode()).hexdigest()[:16],
     )
 
@@ -105,7 +108,7 @@ class OutOfFold:
 
 def single_image_warning(split: LongTailSplit, num_folds: int) -> str:
     """Return what follows from classes with one training image; "" if there are none."""
-    single = [n for n, c in zip(split.class_names, split.class_counts, strict=True) if c == 1]
+    single = [n for n, c in zip(split.class_names, split.label_counts, strict=True) if c == 1]
     if not single:
         return ""
     if len(single) > _MOST_NAMED:

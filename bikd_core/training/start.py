@@ -96,9 +96,11 @@ class Training:
                 return  # stopped while they were filled
         self._loop = loop
         yield run_started(loop, teachers)
+        true_labels = split.true_labels
         yield Panel(
             labels=split.train.labels.numpy().astype(np.int16),
             original_indices=split.train.original_indices.numpy().astype(np.int32),
+            true_labels=None if true_labels is None else true_labels.numpy().astype(np.int16),
         )
         while loop.epoch < self.config.training.epochs and not self.control.is_stopped:
             yield from loop.run_epoch(self.control)
@@ -142,6 +144,7 @@ def run_started(loop: Loop, teachers: RunTeachers) -> RunStarted:
         estimator=options.estimator if isinstance(options, WeightNetOptions) else "",
         num_threads=torch.get_num_threads(),
         versions=versions(),
+        label_counts=() if split.true_labels is None else split.label_counts,
         is_compiled=config.training.compile_teacher and not loop.compile_error,
         fold_teachers=tuple(teacher.name for teacher in teachers.folds),
         warnings=_warnings(loop, teachers),

@@ -68,10 +68,12 @@ def halves(positions: Tensor, labels: Tensor, seed: int) -> tuple[Tensor, Tensor
 def trained_counts(config: RunConfig, split: LongTailSplit, roles: ValRoles) -> tuple[float, ...]:
     """Return how often the student sees each class, in label order, for the class priors.
 
+    Images of D_tr count for the label that they are given: a method knows no other.
+
     If D_val is mixed in, its images count like those of D_tr. If it is a batch of equal weight,
     all of D_val counts as much as all of D_tr, so each class gets N/C more.
     """
-    counts, protocol = split.class_counts, config.protocol
+    counts, protocol = split.label_counts, config.protocol
     if protocol.train_on_val == "no":
         return counts
     of_val = torch.bincount(split.val.labels[roles.train[0]], minlength=len(counts)).tolist()

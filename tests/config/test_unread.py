@@ -53,6 +53,18 @@ def test_an_option_is_refused_if_none_of_the_methods_reads_it():
         check_read({"inner_steps": 2}, [ce, kd])
     with pytest.raises(ConfigError, match=r"^class_shifts = 'one' is .* with weight_scale = re"):
         check_read({"class_shifts": "one"}, [kd, bikd])
+    with pytest.raises(ConfigError) as refusal:
+        check_read({"label_noise_kind": "pairs"}, [ce, kd])
+    assert str(refusal.value) == (
+        "label_noise_kind = 'pairs' is not possible: a run reads it only with label_noise above 0."
+    )
+    check_read({"label_noise_kind": "pairs"}, [ce | {"label_noise": 0.1}, kd])
+
+
+def test_the_kind_of_label_noise_is_no_difference_without_noise():
+    clean, pairs = (RunConfig.from_flat(v) for v in ({}, {"label_noise_kind": "pairs"}))
+    assert clean == pairs
+    assert clean.changed(label_noise=0.1) != pairs.changed(label_noise=0.1)
 
 
 @pytest.mark.parametrize("value", ["nobody", [], 3])

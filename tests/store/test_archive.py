@@ -224,6 +224,12 @@ def test_a_log_whose_values_cannot_be_is_refused_with_its_line(
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_label_counts_must_be_one_for_each_class(finished, tmp_path):
+    log = log_with("", "").replace('"label_counts": []', '"label_counts": [38, 2]')
+    with pytest.raises(CorruptRunError, match="label_counts has 2 values for 3 classes"):
+        import_run(rezipped(finished, **{"events.jsonl": log}), tmp_path / "elsewhere")
+
+
 @pytest.mark.parametrize("created", ["2026-11-24T19:24:12", "0001-01-01T00:00:00Z", 3, None])
 def test_a_run_made_at_no_possible_time_is_refused(finished, tmp_path, created):
     record = json.loads((finished.path / "run.json").read_text()) | {"created": created}
@@ -277,6 +283,23 @@ def test_a_frame_that_is_not_of_this_run_is_refused_with_its_array(
 )
 def test_a_panel_that_is_not_of_this_run_is_refused(finished, tmp_path, labels, indices, complaint):
     panel = npz(labels=labels.astype(np.int16), original_indices=indices.astype(np.int32))
+    with pytest.raises(CorruptRunError, match=rf"^panel\.npz: .*{complaint}"):
+        import_run(rezipped(finished, **{"panel.npz": panel}), tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    ("true_labels", "complaint"),
+    [
+        (LABELS + 1, "true_labels holds 1 to 3; it must hold 0 to 2"),
+        (LABELS[:39], r"true_labels has the shape \(39,\); it must be \(40,\)"),
+    ],
+)
+def test_true_labels_that_do_not_fit_are_refused(finished, tmp_path, true_labels, complaint):
+    arrays = {"labels": LABELS, "true_labels": true_labels}
+    panel = npz(
+        original_indices=np.arange(40, dtype=np.int32),
+        **{name: array.astype(np.int16) for name, array in arrays.items()},
+    )
     with pytest.raises(CorruptRunError, match=rf"^panel\.npz: .*{complaint}"):
         import_run(rezipped(finished, **{"panel.npz": panel}), tmp_path / "elsewhere")
 

@@ -78,6 +78,12 @@ def test_the_protocol_names_faults_and_a_test_chosen_epoch():
     assert protocol_of(compared())["faults"] == {}
 
 
+def test_the_protocol_names_label_noise():
+    said = protocol_sentences(compared(label_noise=0.2, label_noise_kind="by_count"))[0]
+    assert "labels 20 % drawn anew by the sizes of the classes" in said
+    assert "labels" not in protocol_sentences(compared())[0]
+
+
 def test_the_protocol_names_the_use_of_d_val_by_each_entry():
     first = protocol_of(compared())["use_of_d_val"]
     assert first == {"bikd": "the weight net", "kd": "nothing", "bkd": "nothing", "ce": "nothing"}

@@ -12,13 +12,21 @@ from app.figures.drawing import Kind
 from app.lab.views.accuracy import CLASS_ACCURACY
 from app.lab.views.images import one_picture
 from app.lab.views.images.contents import Order, gallery_at
-from app.lab.views.images.selection import Selection, clear_selection, selected_in
+from app.lab.views.images.selection import (
+    Selection,
+    clear_selection,
+    select,
+    selected_in,
+    wrong_labels,
+)
 from app.lab.views.images.strip import PICTURES as NAME
 from app.lab.views.moment import Moment
 from app.lab.views.view import View, show_figure, show_value
 from app.lab.views.weights import W_HARD, W_SOFT
 from app.shared.link import Link
 from app.shared.session import session
+from bikd_core.data.sources import facts_of
+from bikd_core.runs import Snapshot
 
 _KEY = "gallery_by"
 _BESIDE = {"hard": W_HARD, "soft": W_SOFT, "loss": CLASS_ACCURACY}  # the gallery, by its order
@@ -35,7 +43,7 @@ class _Pictures(View):
         """Draw the gallery, and beside it the picture looked at or a figure to click on."""
         selected = selected_in(moment.snapshot.run_id)
         selection = selected.selection if selected else None
-        order = self._controls(selection, moment.kinds)
+        order = self._controls(selection, moment.kinds, moment.snapshot)
         looked_at = session().picture
         left, right = st.columns(one_picture.WIDTHS, gap="medium")
         with left:
@@ -68,13 +76,26 @@ class _Pictures(View):
                 if looked_at is not None:
                     one_picture.show_words(moment, looked_at, side)
 
-    def _controls(self, selection: Selection | None, kinds: Sequence[Kind]) -> Order:
-        """Draw the choice of the order, and the buttons that undo a selection; return the order."""
+    def _controls(
+        self,
+        selection: Selection | None,
+        kinds: Sequence[Kind],
+        snapshot: Snapshot | None = None,
+    ) -> Order:
+        """Draw the choice of the order, and the buttons of the selection; return the order.
+
+        Args:
+            selection: What is selected.
+            kinds: The losses that are weighed.
+            snapshot: The run whose wrong labels can be selected; None for two runs.
+        """
         with st.container(
             key="gallery_controls", horizontal=True, vertical_alignment="center", gap="small"
         ):
             if len(kinds) > 1:
                 self._order()
+            if snapshot is not None and snapshot.config.data.label_noise:
+                _wrong_labels_button(snapshot, selection)
             st.button(
                 "Clear selection",
                 key="clear_selection",
@@ -112,6 +133,19 @@ class _Pictures(View):
             persist_state="session",
             on_change=lambda: self.choose(PicturesLink(order=st.session_state[_KEY])),
         )
+
+
+def _wrong_labels_button(snapshot: Snapshot, selection: Selection | None) -> None:
+    chosen = wrong_labels(facts_of(snapshot.config.data.dataset).num_classes)
+    st.button(
+        "Wrong labels",
+        key="select_wrong_labels",
+        icon=":material/label_off:",
+        help="Shows only the pictures with a planted wrong label.",
+        disabled=selection == chosen,
+        on_click=select,
+        args=(snapshot.run_id, NAME, chosen),
+    )
 
 
 def _look_at(picture: int | None) -> None:

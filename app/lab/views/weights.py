@@ -42,18 +42,22 @@ def _distribution(moment: Moment, kind: Kind) -> Drawing:
     if not moment.has_weights_of(kind):
         return empty(question, why_no_weights(moment.snapshot, kind))
     try:
-        histograms = moment.snapshot.folder.frame(moment.chosen).histograms
+        frame = moment.snapshot.folder.frame(moment.chosen)
+        is_noisy = moment.snapshot.config.data.label_noise > 0
+        panel = moment.snapshot.folder.panel() if is_noisy else None
     except StoreError as error:
         return empty(question, str(error))
-    if histograms is None:
+    if frame.histograms is None:
         return empty(question, "This run kept no weight histograms for this epoch.")
     return figures.weight_distribution(
-        histograms,
+        frame.histograms,
         moment.epoch,
         moment.started,
         kind,
         by_class=moment.by_class,
         scale=moment.scale,
+        panel=panel,
+        weights=frame.weights,
     )
 
 

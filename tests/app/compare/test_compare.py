@@ -32,6 +32,8 @@ def test_the_protocol_says_what_is_the_same_and_what_d_val_is_used_for(open_page
     assert "CE, KD and Balanced Softmax for nothing" in said
     assert "D_val is not trained on" in said
     assert "for choosing the epoch" in words(open_page("compare", counts="val"))
+    noisy = words(open_page("compare", label_noise="0.3", label_noise_kind="pairs"))
+    assert "88 labels wrong (30 % changed to the next class)" in noisy
 
 
 def test_leagues_entries_and_faults_are_said_and_in_the_link(open_page):

@@ -89,6 +89,12 @@ def test_the_summary_says_what_was_chosen_at_start(tmp_path):
     assert words.endswith("cpu, bfloat16, channels last, finite difference, teacher compiled")
 
 
+def test_the_summary_names_label_noise(tmp_path):
+    noisy = snapshot_of(tmp_path, label_noise=0.3, label_noise_kind="pairs")
+    assert status.summary(noisy).startswith("digits ×50, label noise 30 % pairs · ")
+    assert "noise" not in status.summary(snapshot_of(tmp_path))
+
+
 def test_bikd_over_another_objective_is_named_by_it(tmp_path):
     snapshot = snapshot_of(tmp_path, over="prior_kd", weight_scale="relative")
     title = "BiKD over Prior-shifted KD (relative)"

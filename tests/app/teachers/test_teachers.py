@@ -2,8 +2,10 @@
 
 import shutil
 
+from app.teachers.stored import card_lines
 from bikd_core.places import ASSETS
 from bikd_core.runs.shelf import StoredTeachers
+from bikd_core.teachers.card import read_card
 from tests.app.shown import drawings, words
 from tests.fake_training import until
 from tests.made_up import make_run
@@ -46,6 +48,14 @@ def test_a_fold_s_teacher_says_which_fold_it_has_not_seen(open_page, manager):
     assert table["left_out"]["part"] == "fold 2 of 5"
     assert table["left_out"].isna()[SHIPPED]
     assert "without fold 2 of 5 of them; none of D_val" in words(page)
+
+
+def test_a_card_names_the_label_noise_of_its_split():
+    card = read_card(ASSETS / "teachers" / f"{SHIPPED}.json")
+    assert "Label noise" not in dict(card_lines(card))
+    data = card.data.model_copy(update={"label_noise": 0.3})
+    noisy = dict(card_lines(card.model_copy(update={"data": data})))
+    assert noisy["Label noise"] == "30 % drawn anew from all classes alike"
 
 
 def test_the_project_s_own_teacher_cannot_be_deleted_and_one_s_own_is_asked_twice(

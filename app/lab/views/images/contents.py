@@ -105,7 +105,7 @@ def _gallery(
     if selection is not None and selection.taken_for is not None and not images.has_beliefs:
         return nothing(NO_BELIEFS)
     if selection is not None:
-        kept = selection.keeps(labels, images.values)
+        kept = selection.keeps(labels, images.values, images.panel.is_wrong)
     parts = sections(images.values, kept, order)
     rows = [row for part in parts for row in part.rows]
     pictures, complaint = pictures_of(images, rows, order)
@@ -125,6 +125,9 @@ def _read(
     labels, group_of = images.panel.labels, images.groups()
     if selection is not None and selection.row is not None:
         words = f"At epoch {images.epoch}, one of {len(labels):,} training pictures."
+    elif selection is not None and selection.is_wrong:
+        have = "picture has" if count == 1 else "pictures have"
+        words = f"At epoch {images.epoch}, {count:,} {have} a planted wrong label."
     elif selection is not None:
         pictures_are = "picture is" if count == 1 else "pictures are"
         words = f"At epoch {images.epoch}, {count:,} {pictures_are} of {selection.title}."
@@ -136,10 +139,24 @@ def _read(
             f"At epoch {images.epoch}, of {count:,} training pictures, {few[0]} of the {each} "
             f"highest{lowest} are of few-shot classes."
         )
+    if selection is None:
+        words += _wrong_among(images, parts)
     if order == "loss":
         method = status.method_of(images.snapshot)
         return f"{words} {method} has no weights, so the student's loss orders them."
     return words
+
+
+def _wrong_among(images: ImagesAt, parts: tuple[Section, ...]) -> str:
+    """Return how many of the shown pictures have a planted wrong label; "" if none can have."""
+    if images.panel.is_wrong is None:
+        return ""
+    shown = [(len(part.rows), int(images.panel.is_wrong[list(part.rows)].sum())) for part in parts]
+    words = (
+        f"{wrong} of the {number} {place}"
+        for place, (number, wrong) in zip(("highest", "lowest"), shown, strict=False)
+    )
+    return f" {' and '.join(words)} have a planted wrong label."
 
 
 def pictures_of(
@@ -163,12 +180,15 @@ def pictures_of(
         name = images.name_of(row)
         belief = "" if np.isnan(label) else f", taken for {in_words(names[int(label)])}"
         group = groups[int(images.panel.labels[row])]
+        truth = images.true_name_of(row)
+        planted = f" (planted wrong label, truly {in_words(truth)})" if truth else ""
         pictures.append(
             Picture(
                 id=index,
                 image=uri,
-                alt=f"{in_words(name)}, {shown} {axis.word(value)}{belief}",
+                alt=f"{in_words(name)}{planted}, {shown} {axis.word(value)}{belief}",
                 name=name,
+                badge=f"truly {truth}" if truth else "",
                 value=axis.short_word(value),
                 group=group,
                 colour=GROUP_COLOURS[group],

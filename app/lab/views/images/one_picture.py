@@ -101,16 +101,18 @@ def _portrait(moment: Moment, images: ImagesAt, row: int, *, key: str) -> None:
 
 def _lines(moment: Moment, images: ImagesAt, row: int) -> list[str]:
     """Return the heading and the lines beside a picture: what it is, what it has at this epoch."""
-    name = in_words(images.name_of(row))
-    count = images.started.class_counts[int(images.panel.labels[row])]
+    name, truth = in_words(images.name_of(row)), images.true_name_of(row)
+    count = images.started.counts_as_labelled[int(images.panel.labels[row])]
     now = dict(zip(COLUMNS, images.values[row].tolist(), strict=True))
     axis = weight_axis_of(moment.scale)
     words = [f"w_{kind} {axis.word(now[f'w_{kind}'])}" for kind in moment.kinds]
     words += [f"{word} {now[name]:.2f}" for name, word in _LOSSES.items() if now[name] >= 0]
     title = facts_of(images.snapshot.config.data.dataset).title
+    pictures = "training pictures" if images.panel.is_wrong is None else "pictures labelled so"
     return [
-        f"{name[0].upper()}{name[1:]}, one of {count:,} training pictures",
+        f"{name[0].upper()}{name[1:]}, one of {count:,} {pictures}",
         f"No. {images.panel.original_indices[row]} of {title}",
+        *([f"A planted wrong label: truly {in_words(truth)}"] if truth else []),
         f"Epoch {images.epoch}: {' · '.join(words)}",
         *_in_the_objective(moment, now),
         *_beliefs(images, row),
@@ -130,15 +132,16 @@ def _in_the_objective(moment: Moment, now: Mapping[str, float]) -> list[str]:
 
 
 def _beliefs(images: ImagesAt, row: int) -> list[str]:
-    """Return what student and teacher take it for, most probable first; the right one marked."""
+    """Return what student and teacher take it for, most probable first; its label marked."""
     if not images.has_beliefs:
         return [NO_BELIEFS]
     lines = []
-    right = int(images.panel.labels[row])
+    given, truth = images.name_of(row), images.true_name_of(row)
+    marks = {given: " ✓"} if not truth else {given: " (its label)", truth: " (truly)"}
+    names = images.started.class_names
     for whose in _WHOSE:
         words = [
-            f"{images.started.class_names[label]} {100 * share:.0f} %"
-            f"{' ✓' if label == right else ''}"
+            f"{names[label]} {100 * share:.0f} %{marks.get(names[label], '')}"
             for label, share in images.beliefs(row, whose)
         ]
         if words:

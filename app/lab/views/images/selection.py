@@ -36,6 +36,7 @@ class Selection:
     taken_for: tuple[int, ...] | None = None  # labels, one of which the student finds most likely
     epoch: int | None = None  # at which that holds; None: the epoch looked at
     scale: WeightScale = "sigmoid"  # of the weights
+    is_wrong: bool = False  # only those with a planted wrong label
 
     @property
     def title(self) -> str:
@@ -46,9 +47,19 @@ class Selection:
         when = "" if self.epoch is None else f" at epoch {self.epoch}"
         return f"{self.words}, w_{self.kind} {weights}{when}"
 
-    def keeps(self, labels: NDArray[np.integer[Any]], values: Values) -> NDArray[np.bool_]:
-        """Return which of the images belong to it: [N], [N, 7] -> [N]."""
+    def keeps(
+        self,
+        labels: NDArray[np.integer[Any]],
+        values: Values,
+        is_wrong: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.bool_]:
+        """Return which of the images belong to it: [N], [N, 7], [N] -> [N].
+
+        Without label noise `is_wrong` is None, and no label is.
+        """
         kept = np.isin(labels, self.labels)
+        if self.is_wrong:
+            kept &= np.zeros(len(labels), dtype=np.bool_) if is_wrong is None else is_wrong
         if self.row is not None:
             kept &= np.arange(len(labels)) == self.row
         if self.kind is not None and self.bin is not None:
@@ -213,6 +224,11 @@ def from_image(point: Point, started: RunStarted, panel: Panel) -> Selection | N
     label = int(panel.labels[row])
     words = f"{in_words(started.class_names[label])}, No. {panel.original_indices[row]}"
     return Selection(words, (label,), row=row)
+
+
+def wrong_labels(num_classes: int) -> Selection:
+    """Return the images with a planted wrong label."""
+    return Selection("planted wrong labels", tuple(range(num_classes)), is_wrong=True)
 
 
 def _row_at(y: float) -> int:

@@ -64,8 +64,15 @@ class ImagesAt(NamedTuple):
         return list(zip(classes[row].tolist(), shares, strict=True))
 
     def name_of(self, row: int) -> str:
-        """Return the name of an image's class."""
+        """Return the name of an image's class, as it is labelled."""
         return self.started.class_names[int(self.panel.labels[row])]
+
+    def true_name_of(self, row: int) -> str:
+        """Return the name of an image's true class if its label is a planted wrong one, else ""."""
+        panel = self.panel
+        if panel.true_labels is None or panel.is_wrong is None or not panel.is_wrong[row]:
+            return ""
+        return self.started.class_names[int(panel.true_labels[row])]
 
     def groups(self) -> dict[int, str]:
         """Return many, medium or few, by label."""
