@@ -12,6 +12,7 @@ from rich.table import Column
 
 from bikd_core.evaluation import ShotGroups, shot_groups
 from bikd_core.events import (
+    ClassBiasesFitted,
     EpochDone,
     Event,
     RunStarted,
@@ -75,6 +76,8 @@ class Reporter:
                 self._show("epoch", event.epoch, self._epochs, self._numbers(event))
                 if self._as_json:
                     print(to_json(event), flush=True)
+            case ClassBiasesFitted():
+                self._conclude(event)
 
     def _show(self, what: str, done: int, total: int, numbers: str) -> None:
         values: dict[str, Any] = {"description": what, "completed": done, "total": total}
@@ -93,6 +96,14 @@ class Reporter:
         if event.teacher:
             accuracy = fmean(event.teacher_accuracy_per_class)
             self._say(f"Teacher: {event.teacher}, {accuracy:.1%} balanced.")
+        for warning in event.warnings:
+            self._say(warning)
+
+    def _conclude(self, event: ClassBiasesFitted) -> None:
+        self._say(
+            f"With class biases fitted to {event.num_val} images of D_val: "
+            f"{event.accuracy:.1%} balanced, {event.accuracy_few:.1%} few."
+        )
         for warning in event.warnings:
             self._say(warning)
 

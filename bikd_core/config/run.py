@@ -81,6 +81,11 @@ class RunConfig(Part):
         """Whether D_val's halves take turns in training and in guiding the weight net."""
         return isinstance(self.method, WeightNetOptions) and self.method.cross_fit
 
+    @property
+    def fits_class_biases(self) -> bool:
+        """Whether images of D_val are left that the student is not trained on, to fit biases to."""
+        return self.protocol.train_on_val == "no" or self.protocol.hold_out_half
+
     def _halved(self) -> tuple[str, ...]:
         """Return the controls that halve D_val."""
         switches = {"hold_out_half": self.protocol.hold_out_half, "cross_fit": self.cross_fits}
