@@ -9,16 +9,17 @@ from bikd_core.training.loop import Loop
 
 
 def class_biases(loop: Loop) -> ClassBiasesFitted | None:
-    """Fit class biases to the images that D_val's loss is measured on; None if they were trained on.
+    """Fit class biases to the images that D_val's loss is measured on.
 
     They are fitted to what the method predicts from, which need not be the student's logits.
+
+    Returns:
+        The event, or None where those images were trained on.
     """
     if not loop.config.fits_class_biases:
         return None
-    scores, labels = (
-        loop.predicted(loop.measured_set),
-        loop.split.val.labels[loop.feed.roles.measure].numpy(),
-    )
+    scores = loop.predicted(loop.measured_set)
+    labels = loop.split.val.labels[loop.feed.roles.measure].numpy()
     fitted = fit_class_biases(scores, labels)
     calibrated = fitted.apply(loop.predicted(loop.test_set))
     val = cross_fitted(scores, labels)
