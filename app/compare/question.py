@@ -37,7 +37,7 @@ FIRST = ("train_on_val",)
 _QUESTIONS = {"methods": "Who wins?", "weights": "What do learned weights add?"}
 _OBJECTIVES = tuple(name for name, facts in METHOD_FACTS.items() if not facts.has_weight_net)
 _COUNTS = {"last": "the last", "val": "lowest D_val loss"}
-_CALIBRATIONS = {"none": "the student's own", "class_biases": "with class biases"}
+_CALIBRATIONS = {"none": "as trained", "class_biases": "with biases"}
 
 
 def quick_comparison() -> Comparison:

@@ -167,7 +167,7 @@ _METRICS = {
     "calibration_error": "ECE",
 }
 _MORE = {"calibration_error": "Expected calibration error, 15 bins."}
-_BY_CALIBRATION = {"none": "Plain", "class_biases": "+ biases"}
+_BY_CALIBRATION = {"none": "As trained", "class_biases": "+ biases"}
 _WIDTH, _HALF = 66, 44  # px: all columns are in sight on a screen of 1280
 
 
@@ -293,8 +293,8 @@ def row_of(line: Line) -> dict[str, Any]:
     lead = line.lead.get("accuracy")
     row["lead"] = None if lead is None else 100 * lead.mean
     row["lead_half"] = None if lead is None else _half(lead)
-    row |= {name: 100 * value.mean for name, value in line.by_calibration.items()}
     row |= {"seconds": line.seconds_per_epoch, "cost": line.cost}
+    row |= {name: 100 * value.mean for name, value in line.by_calibration.items()}
     return row
 
 

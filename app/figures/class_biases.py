@@ -164,7 +164,8 @@ def _read(fitted: ClassBiasesFitted, started: RunStarted, undoing: Any) -> str:
         return signed(float(values[list(labels)].mean()), 2)
 
     sentence = (
-        f"Fitted to {fitted.num_val} images of D_val that were not trained on: "
+        f"Fitted after epoch {fitted.epoch} to {fitted.num_val} images of D_val that were not "
+        "trained on: "
         f"{mean(biases, groups.few)} nats in the tail third, {mean(biases, groups.many)} in the "
         f"head third (−log π: {mean(undoing, groups.few)} and {mean(undoing, groups.many)}), at "
         f"temperature {fitted.temperature:.2f}."

@@ -24,6 +24,7 @@ from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, base_layout,
 from bikd_core.config import listed
 
 _RANGE = [-2, 102]  # %: a whole marker fits at 0 and at 100
+_LEGEND_LINE = 22  # px
 _OTHER_SYMBOLS = {"none": "diamond-open", "class_biases": "star"}
 _SYMBOLS = {"many": "triangle-up", "medium": "square", "few": "triangle-down"}
 
@@ -38,8 +39,10 @@ def who_wins(results: Results) -> Drawing:
         return empty(WHO_WINS_QUESTION, "Here as soon as the first run is finished.")
     names = [line.label for line in lines]
     balanced = [line.values["accuracy"] for line in lines]
+    others = [*filter(None, [_others(results, name) for name in CALIBRATIONS])]
+    top = TOP + _LEGEND_LINE * len(others)
     layout = base_layout(
-        margin={"l": 34, "r": 14, "t": TOP, "b": BOTTOM},
+        margin={"l": 34, "r": 14, "t": top, "b": BOTTOM},
         showlegend=True,
         legend=legend(),
         xaxis={"title": {"text": "test accuracy (%)"}, "range": _RANGE, "zeroline": False},
@@ -47,14 +50,13 @@ def who_wins(results: Results) -> Drawing:
         shapes=row_borders(len(lines)),
         annotations=row_names(names, [f"{plus_minus(value)} %" for value in balanced]),
     )
-    others = filter(None, [_others(results, name) for name in CALIBRATIONS])
     groups = [_group(results, name) for name in _SYMBOLS]
     data = [_means(results), *others, _seeds(results), *groups]
     sentence = _read(results)
     alt = f"Dot chart of test accuracy of {len(lines)} methods, best first. {sentence} " + " ".join(
         _spelt(results, row) for row in range(len(lines))
     )
-    return Drawing(WHO_WINS_QUESTION, sentence, alt, data, layout, TOP + BOTTOM + ROW * len(lines))
+    return Drawing(WHO_WINS_QUESTION, sentence, alt, data, layout, top + BOTTOM + ROW * len(lines))
 
 
 def _means(results: Results) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def test_the_accuracy_view_shows_the_class_biases_of_a_run_that_has_them(open_la
     lab = open_lab(run=run.run_id, view="Accuracy")
     assert not lab.exception
     drawn = drawings(lab)
-    assert "Fitted to 100 images of D_val" in drawn["figure-class-biases"]["sentence"]
+    assert "Fitted after epoch 3 to 100 images of D_val" in drawn["figure-class-biases"]["sentence"]
     assert "Stars: with class biases" in drawn["figure-accuracy"]["sentence"]
     older = make_run(manager.places.runs, method="kd")
     lab = open_lab(run=older.run_id, view="Accuracy")
