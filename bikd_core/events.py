@@ -174,6 +174,33 @@ class EpochDone:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ClassBiasesFitted:
+    """Class biases fitted to D_val at the end of a run, and the student's accuracy with them.
+
+    Predictions are made from z/T + b. Only images of D_val that were not trained on count; there
+    is no such event without any. Fields that `EpochDone` has too are of the test set as there, but
+    those of D_val are cross-fitted: each image is judged by biases fitted to other ones.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+    kind: Literal["class_biases"] = "class_biases"
+    epoch: Number  # whose student it was: the last one
+    num_val: Number  # images that they were fitted to: those behind `EpochDone.val_loss`
+    biases: tuple[Annotated[float, Field(ge=-_LARGEST, le=_LARGEST)], ...]  # nats; their sum is 0
+    temperature: Annotated[float, Field(gt=0, le=1e3)]
+    val_loss: Magnitude | None  # None where a class has a single image
+    val_accuracy: Fraction | None
+    test_loss: Magnitude
+    accuracy: Fraction
+    accuracy_many: Fraction
+    accuracy_medium: Fraction
+    accuracy_few: Fraction
+    accuracy_per_class: tuple[Fraction, ...]
+    calibration_error: Fraction
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ControlChanged:
     """Somebody paused or resumed the run, or set `control` to `value`, after this step.
 
@@ -204,6 +231,7 @@ Event = (
     | TeacherViewsDone
     | StepDone
     | EpochDone
+    | ClassBiasesFitted
     | ControlChanged
     | RunFailed
 )

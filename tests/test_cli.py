@@ -300,6 +300,9 @@ def test_json_is_the_runs_epochs_and_nothing_else(teacher, capsys, home):
     folder = list_runs(home.runs)[0]
     assert [from_json(line) for line in out.splitlines()] == epochs_of(folder)
     assert "Teacher: quick, " in err
+    fitted = folder.events()[-1]
+    assert f"With class biases fitted to {fitted.num_val} images of D_val" in err
+    assert f"{fitted.accuracy:.1%} balanced" in err
     for number, line in enumerate(out.splitlines(), 1):
         values = json.loads(line)
         assert values["epoch"] == number

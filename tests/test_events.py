@@ -8,6 +8,7 @@ import pytest
 from typing_extensions import TypeAliasType
 
 from bikd_core.events import (
+    ClassBiasesFitted,
     ControlChanged,
     EpochDone,
     Event,
@@ -63,7 +64,24 @@ STARTED = RunStarted(
     num_threads=1,
     versions={"torch": "2.14.1"},
 )
+FITTED = ClassBiasesFitted(
+    epoch=1,
+    num_val=20,
+    biases=(-0.5, 0.5),
+    temperature=1.25,
+    val_loss=1.5,
+    val_accuracy=0.75,
+    test_loss=1.625,
+    accuracy=0.875,
+    accuracy_many=0.875,
+    accuracy_medium=0.875,
+    accuracy_few=0.75,
+    accuracy_per_class=(0.875, 0.875),
+    calibration_error=0.0625,
+    warnings=("a warning",),
+)
 EVENTS = [
+    FITTED,
     STARTED,
     TeacherViewsDone(done=500, total=1200),
     TeacherEpochDone(epoch=1, epochs=60, seconds=0.5, accuracy=0.75),
@@ -149,6 +167,11 @@ def test_fields_that_earlier_versions_did_not_write_take_their_defaults():
         (STARTED, "label_counts", [102, 0]),
         (STARTED, "class_names", ["zero", 1]),
         (STARTED, "versions", {"torch": 2}),
+        (FITTED, "temperature", 0),
+        (FITTED, "biases", [0.5, None]),
+        (FITTED, "biases", [math.inf, 0.5]),
+        (FITTED, "accuracy", None),
+        (FITTED, "num_val", 0),
         (ControlChanged(epoch=2, step=7, control="paused"), "control", "danced"),
         (ControlChanged(epoch=2, step=7, control="speed"), "value", 0),
     ],

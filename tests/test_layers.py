@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     "bikd_core/config bikd_core/events bikd_core/control bikd_core/places bikd_core/data "
     "bikd_core/speed bikd_core/models bikd_core/losses bikd_core/hypergradient "
-    "bikd_core/evaluation bikd_core/methods bikd_core/store bikd_core/teachers "
-    "bikd_core/training bikd_core/worker bikd_core/runs bikd_core/studies bikd_core/bench "
-    "bikd_core/cli "
+    "bikd_core/evaluation bikd_core/calibration bikd_core/methods bikd_core/store "
+    "bikd_core/teachers bikd_core/training bikd_core/worker bikd_core/runs bikd_core/studies "
+    "bikd_core/bench bikd_core/cli "
     "app/figures app/components app/shared app/lab/views app/lab app/compare app/teachers "
     "app/bench app/navigation app/main"
 ).split()
@@ -25,6 +25,7 @@ TORCH_FREE = (
     "bikd_core/__init__ bikd_core/config bikd_core/events bikd_core/control bikd_core/places "
     "bikd_core/data/sources bikd_core/data/counts bikd_core/data/possible bikd_core/data/pictures "
     "bikd_core/data/source bikd_core/data/published_source bikd_core/speed bikd_core/evaluation "
+    "bikd_core/calibration "
     "bikd_core/store bikd_core/teachers/card bikd_core/teachers/imitation bikd_core/worker "
     "bikd_core/runs bikd_core/studies bikd_core/cli app"
 ).split()

@@ -12,7 +12,7 @@ from app.shared.controls_link import write_controls
 from app.shared.link import Link
 from app.shared.session import session
 from bikd_core.config import FORM, ConfigError, choices
-from bikd_core.studies import read_entry, read_faults, read_seeds, split_entries
+from bikd_core.studies import Calibration, read_entry, read_faults, read_seeds, split_entries
 
 DEFAULT_REFERENCE = "kd"
 
@@ -44,6 +44,7 @@ class CompareLink(Link):
     )
     reference: str = Field(DEFAULT_REFERENCE, description="one of the methods compared")
     counts: Literal["last", "val"] = Field("last", description="one of last, val")
+    calibration: Calibration = Field("none", description="one of none, class_biases")
     faults: Annotated[tuple[str, ...], BeforeValidator(_faults)] = Field(
         (), description="faults of the published comparison, separated by commas"
     )

@@ -7,7 +7,7 @@ from bikd_core.data.counts import num_test_per_class, planned_counts
 from bikd_core.data.label_noise import in_words, planned_labels
 from bikd_core.data.sources import facts_of
 from bikd_core.studies import EPOCH_WORDS, FAULTS, Comparison, write_seeds
-from bikd_core.studies.report import use_of_d_val
+from bikd_core.studies.report import calibration_words, use_of_d_val
 
 _AUGMENTATION = {"none": "none", "crop": "random crop", "crop_flip": "random crop and flip"}
 
@@ -48,6 +48,7 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
         ),
         ("D_val is used by", _use_of_val(comparison)),
         ("Epoch that counts", _epoch(comparison)),
+        ("Accuracy that counts", calibration_words(comparison)),
         ("Faults of the published comparison", _faults(comparison)),
     ]
 

@@ -37,6 +37,7 @@ FIRST = ("train_on_val",)
 _QUESTIONS = {"methods": "Who wins?", "weights": "What do learned weights add?"}
 _OBJECTIVES = tuple(name for name, facts in METHOD_FACTS.items() if not facts.has_weight_net)
 _COUNTS = {"last": "the last", "val": "lowest D_val loss"}
+_CALIBRATIONS = {"none": "as trained", "class_biases": "with biases"}
 
 
 def quick_comparison() -> Comparison:
@@ -64,6 +65,7 @@ def side_bar(teachers: Mapping[str, TeacherCard]) -> Comparison | None:
     _seeds_widget(chosen)
     _reference_widget(chosen)
     _counts_widget(chosen)
+    _calibration_widget(chosen)
     _faults_widget(chosen)
     st.markdown("##### The same for all")
     methods = _configured(chosen)
@@ -158,6 +160,23 @@ def _counts_widget(chosen: CompareLink) -> None:
     )
 
 
+def _calibration_widget(chosen: CompareLink) -> None:
+    st.segmented_control(
+        "Which accuracy counts",
+        list(_CALIBRATIONS),
+        format_func=_CALIBRATIONS.__getitem__,
+        default=chosen.calibration,
+        required=True,
+        key=key_showing("calibration", chosen.calibration),
+        on_change=_take,
+        args=("calibration",),
+        help="Class biases: a number for each class and one temperature, fitted to D_val after "
+        "training and added to the logits. Every run has them, so nothing is trained again. For "
+        "one method alone type kd:calibration=class_biases.",
+        width="stretch",
+    )
+
+
 def _faults_widget(chosen: CompareLink) -> None:
     st.multiselect(
         "Faults of the published comparison",
@@ -228,7 +247,13 @@ def _comparison(base: RunConfig | None, chosen: CompareLink) -> Comparison | Non
     try:
         seeds = read_seeds(chosen.seeds)
         comparison = Comparison(
-            base, _entries(chosen), seeds, chosen.effective_reference, chosen.counts, chosen.faults
+            base,
+            _entries(chosen),
+            seeds,
+            chosen.effective_reference,
+            chosen.counts,
+            chosen.faults,
+            calibration=chosen.calibration,
         )
         if chosen.question == "weights":
             check_pairs(comparison, len(chosen.methods))

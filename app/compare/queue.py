@@ -18,13 +18,14 @@ from app.shared.session import session
 from bikd_core.config import RunConfig
 from bikd_core.config import title_of as method_title
 from bikd_core.runs import Snapshot
-from bikd_core.studies import Comparison, PlannedRun, queue_missing, seconds_to_go
+from bikd_core.studies import Comparison, PlannedRun, each_once, queue_missing, seconds_to_go
 
 _STARTING = threading.Lock()  # two browsers that start the same comparison start it once
 
 
 def buttons(comparison: Comparison | None, planned: Sequence[PlannedRun]) -> None:
     """Draw Start and Stop, and how long it will take."""
+    planned = each_once(planned)
     missing = [each for each in planned if each.is_missing]
     active = [each for each in planned if each.is_active]
     refusal = _refusal(active)
@@ -130,7 +131,11 @@ def start_now(comparison: Comparison) -> None:
         return is_mine
 
     with _STARTING:
-        attempt(lambda: queue_missing(comparison.configs(), engine.manager(), claim, may_resume))
+        attempt(
+            lambda: queue_missing(
+                comparison.configs(), engine.manager(), claim, may_resume, comparison.calibrated
+            )
+        )
     if not_resumed:
         session().complain(
             f"Not resumed, because somebody else controls it: {'; '.join(not_resumed)}. It "
@@ -156,6 +161,7 @@ def _stop_one(run_id: str) -> None:
 
 def progress(planned: Sequence[PlannedRun]) -> None:
     """Draw how many runs are done, which one trains now, and what failed for which reason."""
+    planned = each_once(planned)
     done = sum(each.is_done for each in planned)
     words = [f"{done} of {len(planned)} runs"]
     training = next((p for p in planned if p.is_active and p.run and p.run.state != "queued"), None)

@@ -11,14 +11,23 @@ import streamlit as st
 
 from app.components import live_plot
 from app.figures import comparison as figures
-from app.figures.comparison import Results
+from app.figures.comparison import CALIBRATIONS, Results
 from app.figures.drawing import Drawing
 from app.shared import engine
 from app.shared.session import session
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
-from bikd_core.studies import Comparison, Gain, Interval, Line, PlannedRun, gains, report_of
+from bikd_core.studies import (
+    Comparison,
+    Gain,
+    Interval,
+    Line,
+    PlannedRun,
+    each_once,
+    gains,
+    report_of,
+)
 from bikd_core.studies.export import FORMATS
 from bikd_core.studies.learned_weights import CLAIMED
 
@@ -94,6 +103,7 @@ def results_of(comparison: Comparison, planned: Sequence[PlannedRun]) -> Results
         },
         class_names=facts_of(data.dataset).class_names,
         class_counts=planned_counts(data),
+        calibrations={entry.text: comparison.calibration_of(entry) for entry in comparison.entries},
         gains=tuple(gains(comparison, epochs)),
     )
 
@@ -115,6 +125,7 @@ def _open_point(point: Mapping[str, Any]) -> None:
 
 def _runs(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
     """Draw each run with its state and a link; the failed ones are named elsewhere too."""
+    planned = each_once(planned)
     with st.expander(f"All {len(planned)} runs, each with its link"):
         st.dataframe(
             [
@@ -156,6 +167,7 @@ _METRICS = {
     "calibration_error": "ECE",
 }
 _MORE = {"calibration_error": "Expected calibration error, 15 bins."}
+_BY_CALIBRATION = {"none": "As trained", "class_biases": "+ biases"}
 _WIDTH, _HALF = 66, 44  # px: all columns are in sight on a screen of 1280
 
 
@@ -184,6 +196,10 @@ def _table(results: Results) -> None:
         columns[name] = number(title, format="%.1f %%", width=_WIDTH, help=_MORE.get(name))
         columns[f"{name}_half"] = number(
             "±", format="%.1f", width=_HALF, help=f"{title}: half its interval."
+        )
+    for name, title in _BY_CALIBRATION.items():
+        columns[name] = number(
+            title, format="%.1f %%", width=_WIDTH, help=f"Balanced, {CALIBRATIONS[name]}."
         )
     st.dataframe(
         [row_of(line) for line in results.lines],
@@ -278,6 +294,7 @@ def row_of(line: Line) -> dict[str, Any]:
     row["lead"] = None if lead is None else 100 * lead.mean
     row["lead_half"] = None if lead is None else _half(lead)
     row |= {"seconds": line.seconds_per_epoch, "cost": line.cost}
+    row |= {name: 100 * value.mean for name, value in line.by_calibration.items()}
     return row
 
 

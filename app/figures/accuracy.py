@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from app.figures.class_biases import star_by_class, star_over_epochs, words_over_epochs
 from app.figures.classes import Rows, class_axis, row_values, rows_of
 from app.figures.drawing import (
     GROUP_COLOURS,
@@ -19,10 +20,11 @@ from app.figures.drawing import (
     epoch_marker,
     percent,
 )
-from bikd_core.events import ControlChanged, EpochDone, RunStarted
+from bikd_core.events import ClassBiasesFitted, ControlChanged, EpochDone, RunStarted
 
 MAX_POINTS = 1000  # epochs drawn in one line; of longer runs every n-th, and the sentence says so
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
+_LEGEND_HEIGHT = 22  # px
 _LABEL_WIDTH = 0.08  # width of an upright label, as a share of the epoch axis
 
 
@@ -30,15 +32,22 @@ ACCURACY_QUESTION = "How good is the student on balanced test data?"
 
 
 def accuracy_over_epochs(
-    epochs: Sequence[EpochDone], controls: Sequence[ControlChanged], chosen: int, planned: int
+    epochs: Sequence[EpochDone],
+    controls: Sequence[ControlChanged],
+    chosen: int,
+    planned: int,
+    fitted: ClassBiasesFitted | None = None,
 ) -> Drawing:
     """Return lines of the balanced test accuracy, and of that of many, medium and few.
+
+    Stars at the last epoch: the same with class biases.
 
     Args:
         epochs: At least one, from epoch 1 on.
         controls: Changes made while it trained: marked as lines.
         chosen: The epoch looked at.
         planned: Planned epochs of the run.
+        fitted: The run's class biases, if it has any.
     """
     values = {
         "balanced": [epoch.accuracy for epoch in epochs],
@@ -54,20 +63,26 @@ def accuracy_over_epochs(
         for name, line in values.items()
     ]
     data[0]["line"]["width"] = 4
+    above = 0  # px: the legend
+    words, legend = "", {}
+    if fitted is not None:
+        above, words, legend = _LEGEND_HEIGHT, words_over_epochs(fitted), _legend_of_stars(data)
+        data.append(star_over_epochs(fitted))
     ends = {name: (100 * line[-1], colours[name]) for name, line in values.items()}
     change_lines, change_labels = control_marks(controls, planned)
     now = epochs[chosen - 1]
     sentence = (
         f"At epoch {chosen} of {planned} balanced accuracy is {percent(now.accuracy)}: "
         f"many {percent(now.accuracy_many)}, medium {percent(now.accuracy_medium)}, "
-        f"few {percent(now.accuracy_few)}.{thinned(every)}"
+        f"few {percent(now.accuracy_few)}.{words}{thinned(every)}"
     )
     layout = base_layout(
         hovermode="x unified",
         xaxis=epoch_axis(planned),
         yaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
         shapes=[epoch_marker(chosen), *change_lines],
-        annotations=end_labels(ends, _PLOTTED_HEIGHT, 101) + change_labels,
+        annotations=end_labels(ends, _PLOTTED_HEIGHT - above, 101) + change_labels,
+        **legend,
     )
     best = max(range(len(epochs)), key=lambda i: epochs[i].accuracy)
     alt = (
@@ -75,6 +90,17 @@ def accuracy_over_epochs(
         f"Highest balanced accuracy so far: {percent(epochs[best].accuracy)} at epoch {best + 1}."
     )
     return Drawing(ACCURACY_QUESTION, sentence, alt, data, layout, HEIGHT)
+
+
+def _legend_of_stars(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the layout of a legend for the stars alone: labels name the lines at their ends."""
+    for line in lines:
+        line["showlegend"] = False
+    return {
+        "margin": {"l": 62, "r": 108, "t": 12 + _LEGEND_HEIGHT, "b": 52},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+    }
 
 
 def line_over_epochs(
@@ -163,8 +189,13 @@ def _in_words(change: ControlChanged) -> str:
 CLASS_ACCURACY_QUESTION = "Which classes does the student get right?"
 
 
-def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
-    """Return bars of each class's test accuracy, head to tail; the teacher's as diamonds."""
+def class_accuracy(
+    epoch: EpochDone, started: RunStarted, fitted: ClassBiasesFitted | None = None
+) -> Drawing:
+    """Return bars of each class's test accuracy, head to tail; the teacher's as diamonds.
+
+    Stars, if class biases were fitted to the student of this epoch: the accuracy with them.
+    """
     rows = rows_of(started.class_names, started.class_counts)
     accuracy = [epoch.accuracy_per_class[label] for label in rows.labels]
     data = [accuracy_bars(rows, accuracy, "student")]
@@ -172,12 +203,16 @@ def class_accuracy(epoch: EpochDone, started: RunStarted) -> Drawing:
     if teacher := started.teacher_accuracy_per_class:
         data.append(_diamonds(rows, [teacher[label] for label in rows.labels]))
         teacher_words = f" Diamonds: the teacher, {percent(sum(teacher) / len(teacher))} balanced."
+    star_words = ""
+    if fitted is not None and fitted.epoch == epoch.epoch:
+        data.append(star_by_class(fitted, rows))
+        star_words = f" Stars: with class biases, {percent(fitted.accuracy)} balanced."
     worst = min(range(len(accuracy)), key=lambda row: accuracy[row])
     best = max(range(len(accuracy)), key=lambda row: accuracy[row])
     sentence = (
         f"At epoch {epoch.epoch} best on {rows.names[best]} ({percent(accuracy[best])}, "
         f"{rows.counts[best]:,} training images), worst on {rows.names[worst]} "
-        f"({percent(accuracy[worst])}, {rows.counts[worst]:,}).{teacher_words}"
+        f"({percent(accuracy[worst])}, {rows.counts[worst]:,}).{teacher_words}{star_words}"
     )
     numbers = [f"{100 * value:.0f} %" for value in accuracy] if rows.are_named else []
     layout = base_layout(

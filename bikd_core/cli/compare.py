@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +30,7 @@ from bikd_core.studies import (
     split_entries,
     with_learned_weights,
 )
+from bikd_core.studies.calibration import read_calibration
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.learned_weights import USUAL_OBJECTIVES, check_pairs
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
@@ -85,6 +86,14 @@ class CompareOptions:
             "a fault of the published comparison."
         ),
     ] = "last"
+    calibration: Annotated[
+        str,
+        Parameter(
+            help="The accuracy that counts. none: the student's own; class_biases: with class "
+            "biases fitted to D_val after training, which every run has. One entry alone: "
+            "kd:calibration=class_biases."
+        ),
+    ] = "none"
     league: League = ""
     fairness: Annotated[
         str,
@@ -174,6 +183,7 @@ def comparison_of(base: RunConfig, options: CompareOptions) -> Comparison:
         options.reference or ("kd" if "kd" in names else names[0]),
         options.epoch,  # type: ignore[arg-type]  # checked there
         read_faults(options.fairness, options.faults),
+        calibration=read_calibration(options.calibration),
     )
     if is_of_weights:
         check_pairs(comparison, len(names))
@@ -190,7 +200,7 @@ def train_and_report(
     manager = RunManager(places, max_training=jobs)
     try:
         for comparison in comparisons:
-            train_missing(comparison.configs(), manager, activity)
+            train_missing(comparison.configs(), manager, activity, comparison.calibrated)
             reports.append(report_of(comparison, manager.list()))
     finally:
         manager.shutdown()
@@ -203,11 +213,16 @@ def warn(configs: Iterable[RunConfig], places: Places) -> None:
         print(sentence, file=sys.stderr)
 
 
-def train_missing(configs: Iterable[RunConfig], manager: RunManager, activity: str) -> None:
+def train_missing(
+    configs: Iterable[RunConfig],
+    manager: RunManager,
+    activity: str,
+    calibrated: Container[RunConfig] = (),
+) -> None:
     """Train the missing runs, and wait for them and for those that another process trains.
 
     The other process may be the page, or a killed command whose child still runs. What it leaves
-    unfinished is resumed here.
+    unfinished is resumed here. Runs of `calibrated` configs must have class biases.
 
     Raises:
         ConfigError: The split is impossible, or a model does not take the data set's images.
@@ -215,8 +230,8 @@ def train_missing(configs: Iterable[RunConfig], manager: RunManager, activity: s
     """
     missing = list(configs)
     while missing:
-        others = [run.run_id for run in active_runs(missing, manager)]
-        queued = queue_missing(missing, manager)
+        others = [run.run_id for run in active_runs(missing, manager, calibrated)]
+        queued = queue_missing(missing, manager, calibrated=calibrated)
         others = [run_id for run_id in others if run_id not in queued]
         _follow(manager, queued, activity)
         _follow(manager, others, "waiting for another process")

@@ -12,6 +12,7 @@ from rich.table import Column
 
 from bikd_core.evaluation import ShotGroups, shot_groups
 from bikd_core.events import (
+    ClassBiasesFitted,
     EpochDone,
     Event,
     RunStarted,
@@ -79,6 +80,8 @@ class Reporter:
                 self._show("epoch", event.epoch, self._epochs, self._numbers(event))
                 if self._as_json:
                     print(to_json(event), flush=True)
+            case ClassBiasesFitted():
+                self._conclude(event)
 
     def _show(self, what: str, done: int, total: int, numbers: str) -> None:
         values: dict[str, Any] = {"description": what, "completed": done, "total": total}
@@ -102,6 +105,14 @@ class Reporter:
                 f"Each training image is judged by the one of {len(event.fold_teachers)} teachers "
                 "that has not seen it."
             )
+        for warning in event.warnings:
+            self._say(warning)
+
+    def _conclude(self, event: ClassBiasesFitted) -> None:
+        self._say(
+            f"With class biases fitted to {event.num_val} images of D_val: "
+            f"{event.accuracy:.1%} balanced, {event.accuracy_few:.1%} few."
+        )
         for warning in event.warnings:
             self._say(warning)
 

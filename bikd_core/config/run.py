@@ -111,6 +111,11 @@ class RunConfig(Part):
         serves = isinstance(method, TeacherOptions) and method.out_of_fold == "inputs_and_soft_loss"
         return method.facts.needs_teacher and not (self.num_fold_teachers and serves)
 
+    @property
+    def fits_class_biases(self) -> bool:
+        """Whether images of D_val are left that the student is not trained on, to fit biases to."""
+        return self.protocol.train_on_val == "no" or self.protocol.hold_out_half
+
     def _halved(self) -> tuple[str, ...]:
         """Return the controls that halve D_val."""
         switches = {"hold_out_half": self.protocol.hold_out_half, "cross_fit": self.cross_fits}

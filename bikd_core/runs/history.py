@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bikd_core.config import RunConfig
 from bikd_core.events import (
+    ClassBiasesFitted,
     ControlChanged,
     EpochDone,
     Event,
@@ -51,6 +52,9 @@ class Snapshot:
     teacher_epochs: tuple[TeacherEpochDone, ...]  # of a teacher that is trained first
     teacher_views: TeacherViewsDone | None  # how far the kept views are, if there are any
     epochs: tuple[EpochDone, ...]
+    #: From the last epoch's student; None before the end, where all of D_val is trained on, and in
+    #: runs of earlier versions.
+    class_biases: ClassBiasesFitted | None
     controls: tuple[ControlChanged, ...]
     last_step: StepDone | None  # None unless somebody stepped
     seconds_left: float | None  # as of the last epoch's end; None unless running or paused
@@ -174,6 +178,7 @@ class History:
                 (e for e in reversed(self._events) if isinstance(e, TeacherViewsDone)), None
             ),
             epochs=epochs,
+            class_biases=next((e for e in self._events if isinstance(e, ClassBiasesFitted)), None),
             controls=tuple(e for e in self._events if isinstance(e, ControlChanged)),
             last_step=steps[-1] if steps else None,
             seconds_left=self._seconds_left(epochs) if state in {"running", "paused"} else None,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from bikd_core.events import EpochDone, Event, RunStarted, from_json
+from bikd_core.events import ClassBiasesFitted, EpochDone, Event, RunStarted, from_json
 from bikd_core.store.files import CorruptRunError
 
 
@@ -91,6 +91,13 @@ class LogReader:
             for name in ("accuracy_per_class", "w_hard_per_class", "w_soft_per_class"):
                 if getattr(event, name) is not None:
                     self._check_length(event, name)
+        elif isinstance(event, ClassBiasesFitted):
+            if event.epoch != self._num_epochs:
+                raise ValueError(
+                    f"class biases of epoch {event.epoch} after epoch {self._num_epochs}"
+                )
+            self._check_length(event, "biases")
+            self._check_length(event, "accuracy_per_class")
 
     def _check_length(self, event: Event, name: str) -> None:
         if (length := len(getattr(event, name))) != self._num_classes:

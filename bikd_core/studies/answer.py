@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from statistics import fmean, stdev
+from types import MappingProxyType
 from typing import NamedTuple
 
 from bikd_core.events import EpochDone
@@ -48,6 +49,9 @@ class Line(NamedTuple):
     accuracies: tuple[float, ...]  # balanced, in the order of `seeds`
     per_class: tuple[Interval, ...]
     per_class_lead: tuple[Interval, ...]  # paired by seed; empty if `lead` is
+    #: The balanced accuracy by calibration: without and with class biases; empty where some run has
+    #: none.
+    by_calibration: Mapping[str, Interval] = MappingProxyType({})
 
 
 def answer(

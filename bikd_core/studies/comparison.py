@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
@@ -12,8 +12,14 @@ from typing import Literal, get_args
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.events import EpochDone
 from bikd_core.runs import RunManager, Snapshot
-from bikd_core.studies.answer import Line, answer
-from bikd_core.studies.entries import Entry, read_entry
+from bikd_core.studies.answer import Interval, Line, answer, interval
+from bikd_core.studies.calibration import (
+    Calibration,
+    check_fitted,
+    read_calibration,
+    with_class_biases,
+)
+from bikd_core.studies.entries import Entry, bracketed, read_entry
 from bikd_core.studies.faults import check_faults, fault_controls, takes_best_test_epoch
 
 ChosenEpoch = Literal["last", "val", "test"]
@@ -38,6 +44,7 @@ class Comparison:
             one on the test set, which is a fault and is named as one.
         faults: Faults of the published comparison, by their names in `FAULTS`. Without any, the
             comparison is fair.
+        calibration: Which accuracy counts, of the entries that do not say it themselves.
 
     Raises:
         ConfigError: A name is unknown, something is repeated, or `methods` or `seeds` is empty.
@@ -49,6 +56,7 @@ class Comparison:
     reference: str
     chosen: ChosenEpoch = "last"
     faults: tuple[str, ...] = ()
+    calibration: Calibration = "none"
     entries: tuple[Entry, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +76,7 @@ class Comparison:
             raise ConfigError(
                 f"epoch = {self.chosen!r} is not possible: it must be last, val or test."
             )
+        read_calibration(self.calibration)
         check_faults(self.faults)
         self._check_configs()
 
@@ -78,25 +87,33 @@ class Comparison:
     @cached_property
     def labels(self) -> dict[str, str]:
         """The entries in words, by their text; what the base makes of a method is part of it."""
-        labels = {
-            entry.text: entry.label_in(self.config_of(entry, self.seeds[0]).flat())
-            for entry in self.entries
-        }
+        labels = {entry.text: self._label_of(entry) for entry in self.entries}
         said = Counter(labels.values())
         return {
             text: label if said[label] == 1 else f"{label} [{text}]"
             for text, label in labels.items()
         }
 
+    def _label_of(self, entry: Entry) -> str:
+        config = self.config_of(entry, self.seeds[0])
+        label = entry.label_in(config.flat())
+        if self.calibration_of(entry) == "none" or config.protocol.train_on_val == "no":
+            return label
+        return bracketed(label, ["half of D_val not trained on"])
+
     def _check_configs(self) -> None:
         configs = [self.config_of(entry, self.seeds[0]) for entry in self.entries]
+        calibrations = [self.calibration_of(entry) for entry in self.entries]
         for number, config in enumerate(configs):
-            for earlier, text in zip(configs[:number], self.methods, strict=False):
-                if config == earlier:
+            for earlier, entry in zip(configs[:number], self.entries, strict=False):
+                if config == earlier and calibrations[number] == self.calibration_of(entry):
                     raise ConfigError(
-                        f"methods = {self.methods[number]!r} is not possible beside {text!r}: "
-                        "both are the same run."
+                        f"methods = {self.methods[number]!r} is not possible beside {entry.text!r}:"
+                        " both are the same run."
                     )
+            if calibrations[number] == "class_biases":
+                check_fitted(config)
+                self._check_last_epoch(self.entries[number])
             trains_on_val = config.protocol.train_on_val != "no"
             holds_out = config.protocol.hold_out_half
             if trains_on_val and not holds_out and self.chooses_by_val(self.entries[number]):
@@ -105,11 +122,33 @@ class Comparison:
                     "hold_out_half must be on."
                 )
 
+    def _check_last_epoch(self, entry: Entry) -> None:
+        chosen = self._chosen_for(entry.method)
+        if chosen != "last":
+            raise ConfigError(
+                f"calibration = 'class_biases' is not possible with epoch = {chosen!r}: the biases "
+                "are fitted to the last epoch's student, so the epoch must be last."
+            )
+
+    def calibration_of(self, entry: Entry) -> Calibration:
+        """Return which accuracy of an entry counts."""
+        return entry.calibration or self.calibration
+
+    @cached_property
+    def calibrated(self) -> frozenset[RunConfig]:
+        """The configs of runs whose class biases count: runs of earlier versions have none."""
+        return frozenset(
+            config for entry, config in self.grid() if self.calibration_of(entry) != "none"
+        )
+
     def chooses_by_val(self, entry: Entry) -> bool:
         """Return whether D_val decides which epoch of the entry counts."""
+        return self._chosen_for(entry.method) == "val"
+
+    def _chosen_for(self, method: str) -> ChosenEpoch:
         if "test_chosen_epoch" in self.faults:
-            return not takes_best_test_epoch(entry.method)
-        return self.chosen == "val"
+            return "test" if takes_best_test_epoch(method) else "val"
+        return self.chosen
 
     def config_of(self, entry: Entry, seed: int) -> RunConfig:
         """Return the config of an entry with a seed; its own options override those of faults."""
@@ -122,13 +161,13 @@ class Comparison:
         ]
 
     def configs(self) -> list[RunConfig]:
-        """Return the config of every run, in the order of `grid`."""
-        return [config for _, config in self.grid()]
+        """Return the config of every run, in the order of `grid`; two entries may share a run."""
+        return list(dict.fromkeys(config for _, config in self.grid()))
 
     def finished(self, runs: Iterable[Snapshot]) -> dict[str, dict[int, Snapshot]]:
         """Return those of these runs that count, by entry and seed."""
         found: dict[str, dict[int, Snapshot]] = {text: {} for text in self.methods}
-        comparable = [run for run in runs if is_comparable(run)]
+        comparable = [run for run in runs if is_comparable(run, self.calibrated)]
         for entry, config in self.grid():
             run = next((run for run in comparable if run.config == config), None)
             if run is not None:
@@ -139,8 +178,9 @@ class Comparison:
         self, finished: Mapping[str, Mapping[int, Snapshot]]
     ) -> dict[str, dict[int, EpochDone]]:
         """Return the epochs that count of what `finished` returns, by entry and seed."""
+        calibrations = {entry.text: self.calibration_of(entry) for entry in self.entries}
         return {
-            text: {seed: self.epoch_of(run) for seed, run in by_seed.items()}
+            text: {seed: self.epoch_of(run, calibrations[text]) for seed, run in by_seed.items()}
             for text, by_seed in finished.items()
         }
 
@@ -152,13 +192,31 @@ class Comparison:
             for text, by_seed in found.items()
             if by_seed
         }
-        return answer(self.epochs_of(found), seconds, self.reference, self.labels)
+        lines = answer(self.epochs_of(found), seconds, self.reference, self.labels)
+        return [
+            line._replace(by_calibration=self._by_calibration(found[line.method].values()))
+            for line in lines
+        ]
 
-    def epoch_of(self, run: Snapshot) -> EpochDone:
-        """Return the epoch of a finished run that counts."""
-        chosen = self.chosen
-        if "test_chosen_epoch" in self.faults:
-            chosen = "test" if takes_best_test_epoch(run.config.method.method) else "val"
+    def _by_calibration(self, runs: Iterable[Snapshot]) -> dict[str, Interval]:
+        """Return the balanced accuracy of runs without and with class biases, where all have them.
+
+        Class biases belong to the last epoch, so there is nothing beside another one.
+        """
+        runs = list(runs)
+        are_last = all(self._chosen_for(run.config.method.method) == "last" for run in runs)
+        if not are_last or any(run.class_biases is None for run in runs):
+            return {}
+        return {
+            calibration: interval([self.epoch_of(run, calibration).accuracy for run in runs])
+            for calibration in get_args(Calibration)
+        }
+
+    def epoch_of(self, run: Snapshot, calibration: Calibration = "none") -> EpochDone:
+        """Return the epoch of a finished run that counts, with its class biases if these count."""
+        if calibration == "class_biases":
+            return with_class_biases(run)
+        chosen = self._chosen_for(run.config.method.method)
         if chosen == "val":
             return min(run.epochs, key=lambda epoch: epoch.val_loss)
         if chosen == "test":
@@ -166,9 +224,15 @@ class Comparison:
         return run.epochs[-1]
 
 
-def is_comparable(run: Snapshot) -> bool:
-    """Return whether a run counts: it finished, and its learning rate was not changed meanwhile."""
-    return run.state == "finished" and not _was_tuned(run)
+def is_comparable(run: Snapshot, calibrated: Container[RunConfig] = ()) -> bool:
+    """Return whether a run counts: it finished, and its learning rate was not changed meanwhile.
+
+    Args:
+        run: The run.
+        calibrated: Configs whose runs must have class biases too.
+    """
+    lacks_biases = run.class_biases is None and run.config in calibrated
+    return run.state == "finished" and not _was_tuned(run) and not lacks_biases
 
 
 def _was_tuned(run: Snapshot) -> bool:
@@ -180,6 +244,7 @@ def queue_missing(
     manager: RunManager,
     on_start: Callable[[RunConfig, str], None] = lambda config, run_id: None,
     may_resume: Callable[[Snapshot], bool] = lambda run: True,
+    calibrated: Container[RunConfig] = (),
 ) -> list[str]:
     """Queue missing runs, resume those that ended early, and return their ids in order.
 
@@ -188,6 +253,7 @@ def queue_missing(
         manager: Its existing runs count; it trains the others.
         on_start: Called with the config and the id of each queued run.
         may_resume: Whether a run that ended early may be resumed; if not, a new one is queued.
+        calibrated: As for `is_comparable`.
 
     Raises:
         ConfigError: The split is impossible, or a model does not take the data set's images.
@@ -197,7 +263,7 @@ def queue_missing(
     queued = []
     for config in configs:
         matching = [run for run in existing if run.config == config]
-        if any(is_comparable(run) or not run.has_ended for run in matching):
+        if any(is_comparable(run, calibrated) or not run.has_ended for run in matching):
             continue
         run_id = _resume_newest(matching, manager, may_resume) or manager.start(config)
         queued.append(run_id)
@@ -205,13 +271,15 @@ def queue_missing(
     return queued
 
 
-def active_runs(configs: Iterable[RunConfig], manager: RunManager) -> list[Snapshot]:
-    """Return the runs of unfinished configs that train or wait, whoever started them."""
+def active_runs(
+    configs: Iterable[RunConfig], manager: RunManager, calibrated: Container[RunConfig] = ()
+) -> list[Snapshot]:
+    """Return the runs of unfinished configs that train or wait; arguments as `queue_missing`."""
     existing = manager.list()
     found = []
     for config in configs:
         matching = [run for run in existing if run.config == config]
-        if not any(is_comparable(run) for run in matching):
+        if not any(is_comparable(run, calibrated) for run in matching):
             found += [run for run in matching if not run.has_ended][:1]
     return found
 

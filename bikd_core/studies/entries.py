@@ -1,13 +1,14 @@
 """The entries of a comparison: a method with options that override the comparison's controls.
 
 As text, an entry is `kd`, `bikd:prior=both,meta_loss=hard`, or begins with the name of a form of a
-method: `relative`, `relative:over=ltkd`. Commas separate the entries of a list too: a piece with
-"=" and no ":" before it belongs to the entry before.
+method: `relative`, `relative:over=ltkd`. `calibration` is the one option that is not of the run:
+`kd:calibration=class_biases` says which accuracy of the run counts. Commas separate the entries of
+a list too: a piece with "=" and no ":" before it belongs to the entry before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -26,9 +27,11 @@ from bikd_core.config import (
     why_unread,
 )
 from bikd_core.config.presets import METHOD_PRESETS
+from bikd_core.studies.calibration import LABELS, Calibration, read_calibration
 
 #: Controls that decide which images are trained and tested on; they are the same for all entries.
 _SHARED = tuple(name for name in DataConfig.model_fields if name != "val_per_class")
+_CALIBRATION = "calibration"
 _IN_TITLE = ("over", "weight_scale")  # options that a method's title says
 #: What an entry may begin with: a method, or a form of one.
 ENTRY_NAMES = (*METHOD_FACTS, *METHOD_PRESETS)
@@ -43,6 +46,7 @@ class Entry:
     method: str
     options: tuple[tuple[str, str], ...] = ()  # control and value, as written
     form: tuple[tuple[str, str], ...] = ()  # the same, of the form that it begins with
+    calibration: Calibration | None = None  # None: as the comparison says
 
     @property
     def own_controls(self) -> dict[str, str]:
@@ -56,14 +60,9 @@ class Entry:
 
     def label_in(self, controls: Mapping[str, Any]) -> str:
         """Return the entry in words where these controls, its own among them, are a run's."""
-        words = ", ".join(
-            _words(name, value) for name, value in self.options if name not in _IN_TITLE
-        )
-        title = title_of(controls)
-        if not words:
-            return title
-        # A title may end in brackets: they take the options too.
-        return f"{title[:-1]}, {words})" if title.endswith(")") else f"{title} ({words})"
+        words = [_words(name, value) for name, value in self.options if name not in _IN_TITLE]
+        words += [LABELS[self.calibration]] if self.calibration else []
+        return bracketed(title_of(controls), words)
 
     def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
         """Return the config of this entry with a seed.
@@ -72,6 +71,14 @@ class Entry:
             ConfigError: An option has an impossible value.
         """
         return base.changed(method=self.method, seed=seed, **(faults | self.own_controls))
+
+
+def bracketed(title: str, words: Sequence[str]) -> str:
+    """Return a title with words in brackets behind it; a title's own brackets take them too."""
+    if not words:
+        return title
+    listed = ", ".join(words)
+    return f"{title[:-1]}, {listed})" if title.endswith(")") else f"{title} ({listed})"
 
 
 def split_entries(text: str) -> tuple[str, ...]:
@@ -103,13 +110,15 @@ def read_entry(text: str, base: Mapping[str, Any] = _NO_CONTROLS) -> Entry:
             f"{', '.join(ENTRY_NAMES)}."
         )
     given = dict(_option(text, piece) for piece in rest.split(",") if rest)
+    own = given.pop(_CALIBRATION, None)
+    calibration = None if own is None else read_calibration(own)
     form = {key: as_text(value) for key, value in METHOD_PRESETS.get(name, {}).items()}
     method = form.pop("method", name)
     configured = {**base, "method": method, **form, **given}
     if unread := [key for key in given if not is_read_by(key, configured)]:
         raise ConfigError(f"{_refusal(text)}{why_unread(unread[0], configured)}.")
     read = tuple(pair for pair in form.items() if is_read_by(pair[0], configured))
-    return Entry(text, method, tuple(given.items()), read)
+    return Entry(text, method, tuple(given.items()), read, calibration)
 
 
 def label_of(text: str) -> str:
@@ -127,6 +136,8 @@ def _refusal(text: str) -> str:
 
 def _option(text: str, piece: str) -> tuple[str, str]:
     name, has_value, value = (part.strip() for part in piece.partition("="))
+    if has_value and name == _CALIBRATION:
+        return name, value
     if not has_value or name not in fields():
         raise ConfigError(
             f"{_refusal(text)}after the colon come controls like prior=both; {name[:80]!r} is not "

@@ -50,12 +50,15 @@ def _row(report: Report, line: Line) -> dict[str, Any]:
         "num_seeds": len(line.seeds),
         "use_of_d_val": use_of_d_val(comparison, entry),
         "epoch": comparison.chosen,
+        "calibration": comparison.calibration_of(entry),
         "faults": ", ".join(comparison.faults),
     }
     for prefix, values in (("", line.values), (f"lead_over_{comparison.reference}_", line.lead)):
         for name in METRICS:
             value = values.get(name, Interval(None, None, None))  # type: ignore[arg-type]
             row |= {f"{prefix}{name}_{end}": bound for end, bound in value._asdict().items()}
+    for name, value in line.by_calibration.items():
+        row |= {f"accuracy_calibration_{name}_{k}": bound for k, bound in value._asdict().items()}
     row |= {"seconds_per_epoch": line.seconds_per_epoch, "cost_over_kd": line.cost}
     return row | {"protocol": json.dumps(protocol_of(comparison))}
 
@@ -123,7 +126,7 @@ def to_latex(reports: Sequence[Report]) -> bytes:
 
 def _latex(text: str) -> str:
     replaced = text.translate(_LATEX).replace("±", r"$\pm$").replace("×", r"$\times$")
-    return replaced.replace("−", "$-$").replace("–", "--")
+    return replaced.replace("−", "$-$").replace("→", r"$\to$").replace("–", "--")
 
 
 def table(report: Report) -> list[list[str]]:
@@ -132,12 +135,15 @@ def table(report: Report) -> list[list[str]]:
     A star marks a lead whose interval excludes 0.
     """
     reference = report.comparison.labels[report.comparison.reference]
-    head = ["method", "seeds", *TITLES.values(), f"lead over {reference}"]
+    are_fitted = any(line.by_calibration for line in report.lines)
+    biases = ["class biases: none → fitted"] if are_fitted else []
+    head = ["method", "seeds", *TITLES.values(), *biases, f"lead over {reference}"]
     body = [
         [
             line.label,
             str(len(line.seeds)),
             *[in_percent(line.values[name]) for name in TITLES],
+            *([_with_and_without_biases(line)] if are_fitted else []),
             _lead(line),
             f"{line.seconds_per_epoch:.2g}",
             "–" if line.cost is None else f"{line.cost:.2g} ×",
@@ -145,6 +151,11 @@ def table(report: Report) -> list[list[str]]:
         for line in report.lines
     ]
     return [[*head, "s/epoch", "cost over KD"], *body]
+
+
+def _with_and_without_biases(line: Line) -> str:
+    """Return the balanced accuracy without class biases and with them."""
+    return " → ".join(f"{100 * value.mean:.1f}" for value in line.by_calibration.values()) or "–"
 
 
 def _lead(line: Line) -> str:

@@ -123,6 +123,7 @@ def _pairs(comparison: Comparison) -> list[tuple[Entry, Entry]]:
         and config.method.weight_scale == "relative"
         and config.method.over == plain.method
         and [change.name for change in differences(own, config)] == ["method"]
+        and comparison.calibration_of(plain) == comparison.calibration_of(weighted)
         and comparison.chooses_by_val(plain) == comparison.chooses_by_val(weighted)
     ]
 

@@ -46,7 +46,7 @@ def planned_runs(comparison: Comparison, runs: Iterable[Snapshot]) -> list[Plann
     """
     by_config: dict[RunConfig, list[Snapshot]] = {}
     for run in runs:
-        if run.state != "finished" or is_comparable(run):
+        if run.state != "finished" or is_comparable(run, comparison.calibrated):
             by_config.setdefault(run.config, []).append(run)
     return [
         PlannedRun(entry.text, config.training.seed, config, _best(by_config.get(config, [])))
@@ -63,6 +63,14 @@ def _best(matching: list[Snapshot]) -> Snapshot | None:
     return min(matching, key=rank, default=None)  # the first of equals, so the newest
 
 
+def each_once(planned: Iterable[PlannedRun]) -> list[PlannedRun]:
+    """Return one planned run for each config: entries may share runs."""
+    first: dict[RunConfig, PlannedRun] = {}
+    for one in planned:
+        first.setdefault(one.config, one)
+    return list(first.values())
+
+
 def seconds_to_go(planned: Iterable[PlannedRun], manager: RunManager) -> float | None:
     """Return the seconds of training left until all are done; a missing teacher is trained once.
 
@@ -72,7 +80,7 @@ def seconds_to_go(planned: Iterable[PlannedRun], manager: RunManager) -> float |
     Raises:
         ConfigError: The split is impossible, or a model does not take the data set's images.
     """
-    to_do = [one for one in planned if not one.is_done]
+    to_do = [one for one in each_once(planned) if not one.is_done]
     if not to_do:
         return 0.0
     known: dict[tuple[object, ...], float] = {}

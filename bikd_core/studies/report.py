@@ -60,6 +60,8 @@ def use_of_d_val(comparison: Comparison, entry: Entry) -> str:
         uses.append("training")
     if comparison.chooses_by_val(entry):
         uses.append("choosing the epoch")
+    if comparison.calibration_of(entry) == "class_biases":
+        uses.append("class biases")
     return ", ".join(uses) or "nothing"
 
 
@@ -73,6 +75,7 @@ def protocol_of(comparison: Comparison) -> dict[str, Any]:
         "seeds": list(comparison.seeds),
         "reference": comparison.reference,
         "epoch": comparison.chosen,
+        "calibration": {entry.text: comparison.calibration_of(entry) for entry in entries},
         "faults": {name: FAULTS[name] for name in comparison.faults},
         "own_controls": {
             entry.text: fault_controls(entry.method, comparison.faults) | entry.own_controls
@@ -80,6 +83,24 @@ def protocol_of(comparison: Comparison) -> dict[str, Any]:
         },
         "use_of_d_val": {entry.text: use_of_d_val(comparison, entry) for entry in entries},
     }
+
+
+def calibration_words(comparison: Comparison) -> str:
+    """Return in words which accuracy counts."""
+    own = "the student's own"
+    calibrated = [
+        comparison.config_of(entry, comparison.seeds[0])
+        for entry in comparison.entries
+        if comparison.calibration_of(entry) == "class_biases"
+    ]
+    if not calibrated:
+        return own
+    trains_on_val = any(config.protocol.train_on_val != "no" for config in calibrated)
+    part = "the half of D_val that is not trained on" if trains_on_val else "D_val"
+    words = f"with class biases and a temperature, fitted to {part} after training"
+    if len(calibrated) == len(comparison.entries):
+        return words
+    return f"{own}, or {words}, where the row says so; both come from the same runs"
 
 
 def protocol_sentences(comparison: Comparison) -> list[str]:
@@ -93,6 +114,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
     epoch = f"{words[0].upper()}{words[1:]}."
     if "test_chosen_epoch" in comparison.faults:
         epoch = "Each entry's best epoch."
+    accuracy = calibration_words(comparison)
     return [
         f"{facts_of(data.dataset).title}, imbalance factor {data.imbalance_factor:g}{noise}, "
         f"{base.models.teacher_model} teaches {base.models.student}; {training.epochs} epochs, "
@@ -101,6 +123,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
         f"League {league_of(comparison)}: D_val, {data.val_per_class} images of each class, "
         f"{_TRAINED[protocol.train_on_val]}{held_out}; the teacher never saw it.",
         epoch,
+        f"Accuracy: {accuracy}.",
         f"Faults of the published comparison: {faults}."
         if faults
         else "Same data, teacher, optimiser, batch and epochs for all.",
@@ -119,6 +142,7 @@ def as_data(report: Report) -> dict[str, Any]:
                 "lead": {name: value._asdict() for name, value in line.lead.items()},
                 "per_class": [value._asdict() for value in line.per_class],
                 "per_class_lead": [value._asdict() for value in line.per_class_lead],
+                "by_calibration": {k: value._asdict() for k, value in line.by_calibration.items()},
             }
             for line in report.lines
         ],

@@ -255,9 +255,9 @@ class Loop:
         self, epoch: int, record: EpochRecord, training_seconds: float
     ) -> Iterator[Frame | EpochDone]:
         start = time.perf_counter()
-        test = evaluate(self._predicted(self.test_set), self.split.test.labels.numpy())
+        test = evaluate(self.predicted(self.test_set), self.split.test.labels.numpy())
         measured = self.split.val.labels[self.feed.roles.measure].numpy()
-        val = evaluate(self._predicted(self.measured_set), measured)
+        val = evaluate(self.predicted(self.measured_set), measured)
         arrays = record.arrays()
         soft = float(arrays["soft"].mean()) if "soft" in arrays else None
         if not math.isfinite(test.loss + val.loss):
@@ -283,12 +283,13 @@ class Loop:
             train_weighted_loss=float(arrays["total"].mean()),
             val_loss=val.loss,
             val_accuracy=val.accuracy,
-            **self._accuracies(test),
+            **self.accuracies(test),
             **weight_summary(arrays, labels, num_classes, self.config.method),
             **numbers,
         )
 
-    def _accuracies(self, test: Evaluation) -> dict[str, Any]:
+    def accuracies(self, test: Evaluation) -> dict[str, Any]:
+        """Return an evaluation on the test set as fields of an event."""
         groups = shot_groups(self.split.class_counts)
         return {
             "test_loss": test.loss,
@@ -300,7 +301,7 @@ class Loop:
             "calibration_error": test.calibration_error,
         }
 
-    def _predicted(self, images: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def predicted(self, images: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the scores (N, C) that the student's predictions on a whole set are made from."""
         return self.method.predict(torch.from_numpy(self.logits(self.student, images))).numpy()
 

@@ -20,6 +20,7 @@ from bikd_core.teachers.files import teacher_name
 from bikd_core.teachers.folds import single_image_warning
 from bikd_core.teachers.imitation import imitation
 from bikd_core.teachers.kept_views import TeacherViews
+from bikd_core.training.class_biases import class_biases
 from bikd_core.training.compute import compute_float32_exactly
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop, State
@@ -45,6 +46,7 @@ def train(
                 ControlChanged …                            paused, resumed, learning rate
             evaluation on test and D_val
             Frame, EpochDone
+        ClassBiasesFitted                           D_val has images that were not trained on
 
     Raises:
         ValueError: The config, the data set or the teacher cannot be used.
@@ -102,8 +104,12 @@ class Training:
             original_indices=split.train.original_indices.numpy().astype(np.int32),
             true_labels=None if true_labels is None else true_labels.numpy().astype(np.int16),
         )
-        while loop.epoch < self.config.training.epochs and not self.control.is_stopped:
+        epochs = self.config.training.epochs
+        while loop.epoch < epochs and not self.control.is_stopped:
             yield from loop.run_epoch(self.control)
+        # A run that is stopped early has none: it can go on, and fits them at its real end.
+        if loop.epoch >= epochs and (fitted := class_biases(loop)) is not None:
+            yield fitted
 
     def _teacher_views(
         self, loop: Loop, teacher: nn.Module

@@ -11,6 +11,7 @@ from bikd_core.evaluation import weight_histograms
 from bikd_core.events import to_json
 from bikd_core.places import ASSETS, Places
 from bikd_core.runs import RunManager
+from bikd_core.runs.history import History
 from bikd_core.store import CorruptRunError, StoreError, create_run
 from bikd_core.store.archive import export_run, import_run, panel_rows, read_record
 from tests import made_up
@@ -61,6 +62,40 @@ def test_an_exported_run_opens_elsewhere_as_it_was(finished, tmp_path):
     np.testing.assert_array_equal(again.frame(2).weights, finished.frame(2).weights)
     assert not (again.path / "worker.log").exists()
     assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == [again.run_id]
+
+
+def test_class_biases_are_exported_and_opened_with_the_run(tmp_path):
+    folder = made_up.make_run(tmp_path / "runs", method="kd", has_biases=True)
+    export_run(folder, tmp_path / "run.zip")
+    again = History(import_run(tmp_path / "run.zip", tmp_path / "elsewhere")).snapshot()
+    fitted = made_up.class_biases(again.config)
+    assert again.class_biases == again.folder.events()[-1] == fitted
+
+
+def test_a_run_of_an_earlier_version_opens_without_class_biases(tmp_path):
+    folder = made_up.make_run(tmp_path / "runs", method="kd")
+    assert History(folder).snapshot().class_biases is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"biases": (0.5, -0.5)}, "biases has 2 values for 10 classes"),
+        ({"accuracy_per_class": (0.5,)}, "accuracy_per_class has 1 values for 10 classes"),
+        ({"epoch": 2}, "class biases of epoch 2 after epoch 3"),
+    ],
+)
+def test_class_biases_that_are_not_of_this_run_are_refused(tmp_path, changes, complaint):
+    folder = made_up.make_run(tmp_path / "runs", method="kd")
+    folder.append(made_up.class_biases(folder.record().config, **changes))
+    with pytest.raises(CorruptRunError, match=complaint):
+        folder.events()
+
+
+def test_class_biases_are_forgotten_where_a_run_goes_on_from_an_earlier_epoch(tmp_path):
+    folder = made_up.make_run(tmp_path / "runs", method="kd", has_biases=True)
+    folder.truncate_to(3)
+    assert History(folder).snapshot().class_biases is None
 
 
 def test_a_zip_says_what_it_holds_without_being_opened(finished, tmp_path):

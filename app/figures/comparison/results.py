@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.figures.drawing import FONT_SIZE, THEME_BACKGROUND, THEME_TEXT, signed
 from bikd_core.events import EpochDone
-from bikd_core.studies import Gain, Interval, Line
+from bikd_core.studies import Calibration, Gain, Interval, Line
 
 ROW = 66  # px for one method: its name, then two lanes
 TOP, BOTTOM = 58, 52  # px: the legend, the axis
 NAME_AT, MEAN_AT, SEEDS_AT, GROUPS_AT = 0.34, 0.06, -0.13, -0.33  # in rows above the row's line
 _MIN_REACH = 2.0  # points to each side of zero, of an axis of differences
+#: The balanced accuracy that does not count, where a row shows both.
+CALIBRATIONS = {"none": "without class biases", "class_biases": "with class biases"}
 BETTER, WORSE = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion
 
 
@@ -29,6 +31,7 @@ class Results:
     class_names: tuple[str, ...]
     class_counts: tuple[int, ...]  # training images, label order
     gains: tuple[Gain, ...] = ()  # of objectives that are compared with BiKD over them
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)  # that count, by method
 
 
 def plus_minus(value: Interval, *, is_difference: bool = False) -> str:

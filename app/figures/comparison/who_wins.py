@@ -6,6 +6,7 @@ from typing import Any
 
 from app.figures.comparison.results import (
     BOTTOM,
+    CALIBRATIONS,
     GROUPS_AT,
     MEAN_AT,
     ROW,
@@ -23,6 +24,8 @@ from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, base_layout,
 from bikd_core.config import listed
 
 _RANGE = [-2, 102]  # %: a whole marker fits at 0 and at 100
+_LEGEND_LINE = 22  # px
+_OTHER_SYMBOLS = {"none": "diamond-open", "class_biases": "star"}
 _SYMBOLS = {"many": "triangle-up", "medium": "square", "few": "triangle-down"}
 
 
@@ -36,8 +39,10 @@ def who_wins(results: Results) -> Drawing:
         return empty(WHO_WINS_QUESTION, "Here as soon as the first run is finished.")
     names = [line.label for line in lines]
     balanced = [line.values["accuracy"] for line in lines]
+    others = [*filter(None, [_others(results, name) for name in CALIBRATIONS])]
+    top = TOP + _LEGEND_LINE * len(others)
     layout = base_layout(
-        margin={"l": 34, "r": 14, "t": TOP, "b": BOTTOM},
+        margin={"l": 34, "r": 14, "t": top, "b": BOTTOM},
         showlegend=True,
         legend=legend(),
         xaxis={"title": {"text": "test accuracy (%)"}, "range": _RANGE, "zeroline": False},
@@ -45,12 +50,13 @@ def who_wins(results: Results) -> Drawing:
         shapes=row_borders(len(lines)),
         annotations=row_names(names, [f"{plus_minus(value)} %" for value in balanced]),
     )
-    data = [_means(results), _seeds(results), *(_group(results, name) for name in _SYMBOLS)]
+    groups = [_group(results, name) for name in _SYMBOLS]
+    data = [_means(results), *others, _seeds(results), *groups]
     sentence = _read(results)
     alt = f"Dot chart of test accuracy of {len(lines)} methods, best first. {sentence} " + " ".join(
         _spelt(results, row) for row in range(len(lines))
     )
-    return Drawing(WHO_WINS_QUESTION, sentence, alt, data, layout, TOP + BOTTOM + ROW * len(lines))
+    return Drawing(WHO_WINS_QUESTION, sentence, alt, data, layout, top + BOTTOM + ROW * len(lines))
 
 
 def _means(results: Results) -> dict[str, Any]:
@@ -68,6 +74,37 @@ def _means(results: Results) -> dict[str, Any]:
             for line in results.lines
         ],
         "marker": {"symbol": "diamond", "size": 12, "color": THEME_TEXT},
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _others(results: Results, calibration: str) -> dict[str, Any] | None:
+    """Return the balanced accuracy that does not count in the rows that count the other one."""
+    rows = [
+        (row, line, line.by_calibration[calibration])
+        for row, line in enumerate(results.lines)
+        if calibration in line.by_calibration
+        and results.calibrations.get(line.method, "none") != calibration
+    ]
+    if not rows:
+        return None
+    return {
+        "type": "scatter",
+        "uid": f"calibration-{calibration}",
+        "name": CALIBRATIONS[calibration],
+        "mode": "markers",
+        "x": [round(100 * value.mean, 2) for _, _, value in rows],
+        "y": [MEAN_AT - row for row, _, _ in rows],
+        "text": [
+            f"{line.label}: {plus_minus(value)} % balanced {CALIBRATIONS[calibration]}"
+            for _, line, value in rows
+        ],
+        "marker": {
+            "symbol": _OTHER_SYMBOLS[calibration],
+            "size": 12,
+            "color": THEME_TEXT,
+            "line": {"width": 1.5, "color": THEME_TEXT},
+        },
         "hovertemplate": "%{text}<extra></extra>",
     }
 
@@ -150,4 +187,9 @@ def _spelt(results: Results, row: int) -> str:
     groups = ", ".join(
         f"{group} {plus_minus(line.values[f'accuracy_{group}'])}" for group in _SYMBOLS
     )
-    return f"{line.label}: {plus_minus(line.values['accuracy'])}; {groups}."
+    others = "".join(
+        f"; {CALIBRATIONS[name]} {plus_minus(value)}"
+        for name, value in line.by_calibration.items()
+        if name != results.calibrations.get(line.method, "none")
+    )
+    return f"{line.label}: {plus_minus(line.values['accuracy'])}; {groups}{others}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app import figures
 from app.components import live_plot
 from app.figures.accuracy import ACCURACY_QUESTION, CLASS_ACCURACY_QUESTION
+from app.figures.class_biases import CLASS_BIASES_QUESTION
 from app.figures.confusion import CONFUSION_QUESTION, DIFFERENCE_QUESTION
 from app.figures.drawing import Drawing, empty
 from app.lab.views.images import selection
@@ -16,8 +17,14 @@ from bikd_core.runs import StoreError
 def _accuracy(moment: Moment) -> Drawing:
     snapshot = moment.snapshot
     return figures.accuracy_over_epochs(
-        snapshot.epochs, snapshot.controls, moment.chosen, moment.planned
+        snapshot.epochs, snapshot.controls, moment.chosen, moment.planned, snapshot.class_biases
     )
+
+
+def _class_biases(moment: Moment) -> Drawing:
+    fitted = moment.snapshot.class_biases
+    assert fitted is not None  # else it is not worth drawing
+    return figures.class_biases(fitted, moment.started)
 
 
 def _confusion(moment: Moment) -> Drawing:
@@ -56,7 +63,9 @@ ACCURACY_OVER_EPOCHS = Figure(
 CLASS_ACCURACY = Figure(
     "class_accuracy",
     CLASS_ACCURACY_QUESTION,
-    lambda moment: figures.class_accuracy(moment.epoch, moment.started),
+    lambda moment: figures.class_accuracy(
+        moment.epoch, moment.started, moment.snapshot.class_biases
+    ),
     lambda moment, point: selection.from_class_bars(point, moment.started),
 )
 CONFUSION = Figure(
@@ -64,6 +73,15 @@ CONFUSION = Figure(
     CONFUSION_QUESTION,
     _confusion,
     lambda moment, point: selection.from_confusion(point, moment.started, by_class=moment.by_class),
+)
+
+
+CLASS_BIASES = Figure(
+    "class_biases",
+    CLASS_BIASES_QUESTION,
+    _class_biases,
+    lambda moment, point: selection.from_class_bars(point, moment.started),
+    is_worth_drawing=lambda moment: moment.snapshot.class_biases is not None,
 )
 
 
@@ -80,5 +98,5 @@ class _Accuracy(View):
 VIEW = _Accuracy(
     "Accuracy",
     "How good is the student, and for whom?",
-    ((ACCURACY_OVER_EPOCHS, CLASS_ACCURACY), (CONFUSION,)),
+    ((ACCURACY_OVER_EPOCHS, CLASS_ACCURACY), (CONFUSION, CLASS_BIASES)),
 )

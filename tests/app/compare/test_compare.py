@@ -4,7 +4,7 @@ import pytest
 
 from bikd_core.config.presets import METHOD_PRESETS
 from bikd_core.store import control_key
-from tests.app.shown import drawings, words
+from tests.app.shown import choose, drawings, words
 from tests.made_up import make_run
 from tests.repeated import first_quick
 
@@ -274,3 +274,30 @@ def test_a_form_of_a_method_is_offered_and_labelled_by_what_it_is(open_page):
 def test_a_method_is_labelled_by_what_the_controls_make_of_it(open_page):
     page = open_page("compare", methods="kd,bikd", over="ltkd", weight_scale="relative")
     assert "BiKD over LTKD (relative) for the weight net" in words(page)
+
+
+def test_class_biases_are_compared_from_the_same_runs(open_page, manager):
+    for seed in (0, 1):
+        make_run(manager.places.runs, method="kd", seed=seed, epochs=3, has_biases=True)
+    page = open_page("compare", methods="kd,kd:calibration=class_biases", seeds="0,1", epochs="3")
+    assert not page.exception
+    assert start(page).label == "Nothing is missing"
+    assert any("All 2 runs" in each.label for each in page.expander)
+    said = words(page)
+    assert "KD (class biases) for class biases" in said
+    assert "the student's own, or with class biases and a temperature" in said
+    table = page.dataframe[0].value
+    assert set(table["method"]) == {"KD", "KD (class biases)"}
+    assert "with class biases" in drawings(page)["figure-who-wins"]["alt"]
+
+
+def test_which_accuracy_counts_is_chosen_for_all_and_in_the_link(open_page):
+    page = open_page("compare", methods="kd,ce")
+    choose(page, "control_calibration", "class_biases")
+    assert not page.exception
+    assert page.query_params["calibration"] == "class_biases"
+    assert "with class biases and a temperature, fitted to D_val after training" in words(page)
+    page = open_page("compare", methods="kd,ce", calibration="class_biases", train_on_val="batch")
+    assert "is not possible where all of D_val is trained on" in page.error[0].value
+    page = open_page("compare", calibration="magic")
+    assert "calibration = 'magic' is not possible" in words(page)

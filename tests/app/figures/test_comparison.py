@@ -85,6 +85,25 @@ def test_without_a_common_seed_the_gains_say_what_is_missing():
     assert not drawing.data
 
 
+def test_a_row_shows_the_accuracy_with_and_without_class_biases():
+    both = {"none": Interval(0.5, 0.48, 0.52), "class_biases": Interval(0.7, 0.68, 0.72)}
+    plain = results(THREE)
+    lines = tuple(line._replace(by_calibration=both) for line in plain.lines)
+    found = dataclasses.replace(
+        plain, lines=lines, calibrations={"kd": "class_biases", "bikd": "none", "ce": "none"}
+    )
+    drawing = figures.who_wins(found)
+    drawn = traces(drawing)
+    assert [line.method for line in lines] == ["bikd", "kd", "ce"]
+    assert (drawn["calibration-class_biases"]["x"], drawn["calibration-none"]["x"]) == (
+        [70.0, 70.0],
+        [50.0],
+    )
+    assert drawn["calibration-none"]["text"] == ["KD: 50.0 ± 2.0 % balanced without class biases"]
+    assert "with class biases 70.0 ± 2.0" in drawing.alt
+    assert not any(uid.startswith("calibration") for uid in traces(figures.who_wins(plain)))
+
+
 THREE = {"kd": [0.50, 0.52, 0.54], "bikd": [0.61, 0.62, 0.66], "ce": [0.50, 0.53, 0.53]}
 
 

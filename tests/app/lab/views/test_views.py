@@ -140,3 +140,17 @@ def test_a_class_that_a_run_does_not_have_is_not_drawn_over_time(open_lab, manag
     assert not lab.exception
     assert "over = '57' is not possible: the run has the classes 0 to 9." in lab.warning[0].value
     assert "few-class images" in drawings(lab)["figure-over-time"]["sentence"]
+
+
+def test_the_accuracy_view_shows_the_class_biases_of_a_run_that_has_them(open_lab, manager):
+    run = make_run(manager.places.runs, method="kd", has_biases=True)
+    lab = open_lab(run=run.run_id, view="Accuracy")
+    assert not lab.exception
+    drawn = drawings(lab)
+    assert "Fitted after epoch 3 to 100 images of D_val" in drawn["figure-class-biases"]["sentence"]
+    assert "Stars: with class biases" in drawn["figure-accuracy"]["sentence"]
+    older = make_run(manager.places.runs, method="kd")
+    lab = open_lab(run=older.run_id, view="Accuracy")
+    assert "figure-class-biases" not in drawings(lab)
+    pair = open_lab(**{"run": run.run_id, "with": older.run_id, "view": "Accuracy"})
+    assert not pair.exception
