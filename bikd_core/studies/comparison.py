@@ -123,12 +123,14 @@ class Comparison:
                 )
 
     def _check_last_epoch(self, entry: Entry) -> None:
-        chosen = self._chosen_for(entry.method)
-        if chosen != "last":
-            raise ConfigError(
-                f"calibration = 'class_biases' is not possible with epoch = {chosen!r}: the biases "
-                "are fitted to the last epoch's student, so the epoch must be last."
-            )
+        if self._chosen_for(entry.method) == "last":
+            return
+        has_fault = "test_chosen_epoch" in self.faults
+        cause = "the fault test_chosen_epoch" if has_fault else f"epoch = {self.chosen!r}"
+        raise ConfigError(
+            f"calibration = 'class_biases' is not possible with {cause}: the biases are fitted to "
+            "the last epoch's student, so the last epoch must count."
+        )
 
     def calibration_of(self, entry: Entry) -> Calibration:
         """Return which accuracy of an entry counts."""

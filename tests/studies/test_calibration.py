@@ -173,7 +173,7 @@ def test_rows_of_league_2_with_class_biases_say_that_half_of_d_val_is_not_traine
         ({"calibration": "magic"}, "calibration = 'magic' is not possible: it must be one of none"),
         ({"methods": ("kd:calibration=1",)}, "calibration = '1' is not possible: it must be one"),
         ({"chosen": "val"}, "is not possible with epoch = 'val': the biases are fitted to the"),
-        ({"faults": ("test_chosen_epoch",)}, "is not possible with epoch = 'val'"),
+        ({"faults": ("test_chosen_epoch",)}, "is not possible with the fault test_chosen_epoch: "),
         ({"methods": ("kd", "kd:calibration=none")}, "both are the same run"),
     ],
 )
