@@ -15,6 +15,7 @@ from bikd_core.runs import RunManager, Snapshot
 from bikd_core.studies.answer import Line, answer
 from bikd_core.studies.entries import Entry, read_entry
 from bikd_core.studies.faults import FAULTS, fault_controls, takes_best_test_epoch
+from bikd_core.studies.splits import Splits, check_splits, split_controls
 
 ChosenEpoch = Literal["last", "val", "test"]
 #: Each way to choose the epoch that counts, in words.
@@ -38,6 +39,7 @@ class Comparison:
             one on the test set, which is a fault and is named as one.
         faults: Faults of the published comparison, by their names in `FAULTS`. Without any, the
             comparison is fair.
+        splits: Whether the split of a run is its seed's, or the base's.
 
     Raises:
         ConfigError: A name is unknown, something is repeated, or `methods` or `seeds` is empty.
@@ -49,6 +51,7 @@ class Comparison:
     reference: str
     chosen: ChosenEpoch = "last"
     faults: tuple[str, ...] = ()
+    splits: Splits = "fixed"
     entries: tuple[Entry, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -93,6 +96,7 @@ class Comparison:
 
     def _check_configs(self) -> None:
         configs = [self.config_of(entry, self.seeds[0]) for entry in self.entries]
+        check_splits(self.splits, self.seeds, configs)
         for number, config in enumerate(configs):
             for earlier, text in zip(configs[:number], self.methods, strict=False):
                 if config == earlier:
@@ -116,7 +120,8 @@ class Comparison:
 
     def config_of(self, entry: Entry, seed: int) -> RunConfig:
         """Return the config of an entry with a seed; its own options override those of faults."""
-        return entry.config(self.base, seed, **fault_controls(entry.method, self.faults))
+        own = fault_controls(entry.method, self.faults) | split_controls(self.splits, seed)
+        return entry.config(self.base, seed, **own)
 
     def grid(self) -> list[tuple[Entry, RunConfig]]:
         """Return every run, seed by seed, so that an interrupted comparison has complete seeds."""
@@ -171,10 +176,11 @@ class Comparison:
 
 def is_comparable(run: Snapshot) -> bool:
     """Return whether a run counts: it finished, and its learning rate was not changed meanwhile."""
-    return run.state == "finished" and not _was_tuned(run)
+    return run.state == "finished" and not was_tuned(run)
 
 
-def _was_tuned(run: Snapshot) -> bool:
+def was_tuned(run: Snapshot) -> bool:
+    """Return whether somebody changed the run's learning rate while it trained."""
     return any(change.control == "learning_rate" for change in run.controls)
 
 
@@ -225,7 +231,7 @@ def _resume_newest(
     """Resume the newest run that ended early and return its id; failed runs are not resumed."""
     for run in matching:
         ended_early = run.state in {"stopped", "interrupted"}
-        if ended_early and not _was_tuned(run) and may_resume(run):
+        if ended_early and not was_tuned(run) and may_resume(run):
             manager.resume_from_checkpoint(run.run_id)
             return run.run_id
     return None

@@ -65,13 +65,13 @@ class Entry:
         # A title may end in brackets: they take the options too.
         return f"{title[:-1]}, {words})" if title.endswith(")") else f"{title} ({words})"
 
-    def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
-        """Return the config of this entry with a seed.
+    def config(self, base: RunConfig, seed: int, **changes: Any) -> RunConfig:
+        """Return the config of this entry with a seed; its own options override the changes.
 
         Raises:
             ConfigError: An option has an impossible value.
         """
-        return base.changed(method=self.method, seed=seed, **(faults | self.own_controls))
+        return base.changed(method=self.method, seed=seed, **(changes | self.own_controls))
 
 
 def split_entries(text: str) -> tuple[str, ...]:

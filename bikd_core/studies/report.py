@@ -15,11 +15,18 @@ from bikd_core.studies.entries import Entry
 from bikd_core.studies.faults import FAULTS, fault_controls
 from bikd_core.studies.learned_weights import Gain, gains
 from bikd_core.studies.planned import planned_runs
+from bikd_core.studies.splits import split_controls
 
 _TRAINED = {
     "no": "is not trained on",
     "mixed": "is mixed evenly into training",
     "batch": "is trained on as a batch of equal weight in every step",
+}
+
+
+_SPLITS = {
+    "follow": "Each seed has a split of its own, and so a teacher.",
+    "fixed": "All seeds share one split, that of split seed {}; about others nothing is said.",
 }
 
 
@@ -65,11 +72,13 @@ def use_of_d_val(comparison: Comparison, entry: Entry) -> str:
 def protocol_of(comparison: Comparison) -> dict[str, Any]:
     """Return the protocol, shared by all entries and own to each, as plain data for JSON."""
     flat, entries = comparison.base.flat(), comparison.entries
+    own_to_runs = {"method", "seed", *split_controls(comparison.splits, 0)}
     return {
         "league": league_of(comparison),
-        "controls": {k: v for k, v in flat.items() if k not in {"method", "seed"}},
+        "controls": {k: v for k, v in flat.items() if k not in own_to_runs},
         "methods": list(comparison.methods),
         "seeds": list(comparison.seeds),
+        "splits": comparison.splits,
         "reference": comparison.reference,
         "epoch": comparison.chosen,
         "faults": {name: FAULTS[name] for name in comparison.faults},
@@ -98,6 +107,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
         f"{base.flat()['temperature']:g}; seeds {', '.join(map(str, seeds))}.",
         f"League {league_of(comparison)}: D_val, {data.val_per_class} images of each class, "
         f"{_TRAINED[protocol.train_on_val]}{held_out}; the teacher never saw it.",
+        _SPLITS[comparison.splits].format(data.split_seed),
         epoch,
         f"Faults of the published comparison: {faults}."
         if faults
