@@ -156,6 +156,7 @@ _METRICS = {
     "calibration_error": "ECE",
 }
 _MORE = {"calibration_error": "Expected calibration error, 15 bins."}
+_TEST = "Of the t-test paired by seed, corrected by Holm for the number of leads"
 _WIDTH, _HALF = 66, 44  # px: all columns are in sight on a screen of 1280
 
 
@@ -171,6 +172,14 @@ def _table(results: Results) -> None:
         "lead": number("Lead", format="%+.1f", width=_WIDTH, help=f"{lead}."),
         "lead_half": number(
             "± ", format="%.1f", width=_HALF, help="Half the lead's 95 % interval."
+        ),
+        "p": number("p", format="%.3f", width=_HALF + 12, help=f"{_TEST}."),
+        "could_show": number(
+            "Could show",
+            format="%.1f",
+            width=_WIDTH,
+            help="The smallest true lead, in points, that these seeds would have shown with a "
+            "probability of 80 %, given their spread.",
         ),
         "seconds": number("s/epoch", format="%.2g", width=_WIDTH),
         "cost": number(
@@ -194,8 +203,8 @@ def _table(results: Results) -> None:
     )
     st.caption(
         f"Lead: {lead[0].lower()}{lead[1:]}. ± is half the 95 % interval (Student's t over the "
-        "seeds); intervals are not corrected for "
-        "the number of methods. A click on a column's head sorts."
+        f"seeds). p: {_TEST[0].lower()}{_TEST[1:]}. Could show: the smallest lead that these seeds "
+        "would have shown with 80 % power. A click on a column's head sorts."
     )
 
 
@@ -216,6 +225,9 @@ def _gains_table(results: Results) -> None:
         columns[f"{name}_p"] = number(
             "p", format="%.3f", width=_WIDTH, help=f"{title}: of the t-test, corrected by Holm."
         )
+        columns[f"{name}_could_show"] = number(
+            "Could show", format="%.1f", width=_WIDTH, help="In points, with 80 % power."
+        )
     st.dataframe(
         [gain_row(gain) for gain in results.gains],
         column_config=columns,
@@ -226,7 +238,8 @@ def _gains_table(results: Results) -> None:
     st.caption(
         "BiKD over the objective, with relative weights, minus the objective itself, paired by "
         "seed. ± is half the 95 % interval; p is of the paired t-test, corrected by Holm for the "
-        "number of objectives."
+        "number of objectives. Could show: the smallest gain that these seeds would have "
+        "shown with 80 % power."
     )
 
 
@@ -237,7 +250,8 @@ def gain_row(gain: Gain) -> dict[str, Any]:
         value = gain.differences.get(name)
         row[name] = None if value is None else 100 * value.mean
         row[f"{name}_half"] = None if value is None else _half(value)
-        row[f"{name}_p"] = gain.p_values[name]
+        row[f"{name}_p"] = gain.tests[name].p_value
+        row[f"{name}_could_show"] = _points(gain.tests[name].detectable)
     return row
 
 
@@ -277,8 +291,14 @@ def row_of(line: Line) -> dict[str, Any]:
     lead = line.lead.get("accuracy")
     row["lead"] = None if lead is None else 100 * lead.mean
     row["lead_half"] = None if lead is None else _half(lead)
+    row["p"] = None if line.test is None else line.test.p_value
+    row["could_show"] = None if line.test is None else _points(line.test.detectable)
     row |= {"seconds": line.seconds_per_epoch, "cost": line.cost}
     return row
+
+
+def _points(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
 
 
 def _half(value: Interval) -> float | None:

@@ -125,6 +125,7 @@ def as_data(report: Report) -> dict[str, Any]:
             | {
                 "values": {name: value._asdict() for name, value in line.values.items()},
                 "lead": {name: value._asdict() for name, value in line.lead.items()},
+                "test": None if line.test is None else line.test._asdict(),
                 "per_class": [value._asdict() for value in line.per_class],
                 "per_class_lead": [value._asdict() for value in line.per_class_lead],
             }

@@ -12,6 +12,7 @@ from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.studies import Gain, Interval
 from bikd_core.studies.answer import answer
+from bikd_core.studies.significance import PairedTest
 from tests.made_up import epoch_done
 
 NAMES = {"kd": "KD", "bikd": "BiKD", "ce": "CE"}
@@ -56,7 +57,7 @@ def gain(label, balanced, few, p_value, seeds=(0, 1, 2)):
         label=label,
         seeds=seeds,
         differences={"accuracy": Interval(*balanced), "accuracy_few": Interval(*few)},
-        p_values={"accuracy": p_value, "accuracy_few": p_value},
+        tests=dict.fromkeys(("accuracy", "accuracy_few"), PairedTest(len(seeds), p_value, 2, 0.02)),
     )
 
 
@@ -133,14 +134,16 @@ def test_a_marker_at_zero_is_whole():
     assert high > 100
 
 
-def test_a_lead_is_claimed_only_where_its_interval_excludes_zero():
+def test_a_lead_is_claimed_only_where_its_corrected_test_allows_it():
     drawing = figures.differences(results(THREE))
     drawn = traces(drawing)
     assert drawn["ahead"]["x"] == [11.0]
     assert drawn["undecided"]["x"] == [0.0]
     assert drawn["behind"]["x"] == []
     assert "Ahead of KD: BiKD (+11.0 ± 2.5)." in drawing.sentence
-    assert "No claim about CE: the interval includes 0." in drawing.sentence
+    assert "No claim about CE: p ≥ 0.05 after Holm's correction over 2 comparisons." in (
+        drawing.sentence
+    )
     behind = figures.differences(results(THREE, reference="bikd"))
     assert "Behind BiKD: KD (−11.0 ± 2.5)" in behind.sentence
 
