@@ -21,9 +21,11 @@ from bikd_core.runs import Snapshot
 from bikd_core.studies import Comparison, Gain, Interval, Line, PlannedRun, gains, report_of
 from bikd_core.studies.export import FORMATS
 from bikd_core.studies.learned_weights import CLAIMED
+from bikd_core.studies.learning_rates import rate_curves
 
-_ROWS = (("learned_weights",), ("who_wins", "differences"), ("class_differences",), ("cost",))
+_ROWS = (("who_wins", "differences"), ("class_differences",), ("cost",))
 _DRAW = {
+    "learning_rates": figures.learning_rates,
     "learned_weights": figures.learned_weights,
     "who_wins": figures.who_wins,
     "differences": figures.differences,
@@ -38,7 +40,9 @@ def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
     results, drawings = _evaluated(
         _identity(comparison), done, _comparison=comparison, _planned=planned
     )
-    for row in _ROWS if results.gains else _ROWS[1:]:
+    first = (("learning_rates",),) * bool(results.rate_curves)
+    first += (("learned_weights",),) * bool(results.gains)
+    for row in (*first, *_ROWS):
         columns = st.columns(len(row), gap="medium")
         for name, column in zip(row, columns, strict=True):
             with column:
@@ -95,6 +99,7 @@ def results_of(comparison: Comparison, planned: Sequence[PlannedRun]) -> Results
         class_names=facts_of(data.dataset).class_names,
         class_counts=planned_counts(data),
         gains=tuple(gains(comparison, epochs)),
+        rate_curves=tuple(rate_curves(comparison)),
     )
 
 

@@ -32,6 +32,7 @@ from bikd_core.studies import (
 )
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.learned_weights import USUAL_OBJECTIVES, check_pairs
+from bikd_core.studies.learning_rates import with_learning_rates
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
 from bikd_core.studies.splits import check_split_seed
 from bikd_core.teachers.card import list_teachers
@@ -49,7 +50,11 @@ League = Annotated[
     ),
 ]
 #: The questions, and the methods that are compared where none are named.
-QUESTIONS = {"methods": "ce,kd,bikd", "weights": ",".join(USUAL_OBJECTIVES)}
+QUESTIONS = {
+    "methods": "ce,kd,bikd",
+    "weights": ",".join(USUAL_OBJECTIVES),
+    "rates": "ce,kd,bikd",
+}
 SplitsOption = Annotated[
     str,
     Parameter(
@@ -69,7 +74,7 @@ class CompareOptions:
         str,
         Parameter(
             help="methods: who wins. weights: what learned weights add; --methods are objectives, "
-            "and each is compared with BiKD over it."
+            "and each is compared with BiKD over it. rates: each method at several learning rates."
         ),
     ] = "methods"
     methods: Annotated[
@@ -184,10 +189,14 @@ def comparison_of(base: RunConfig, options: CompareOptions) -> Comparison:
             f"{', '.join(QUESTIONS)}."
         )
     names = split_entries(options.methods or QUESTIONS[options.question])
-    is_of_weights = options.question == "weights"
+    is_of_weights, entries = options.question == "weights", names
+    if is_of_weights:
+        entries = with_learned_weights(names, base.flat())
+    elif options.question == "rates":
+        entries = with_learning_rates(names, base.flat())
     comparison = Comparison(
         base,
-        with_learned_weights(names, base.flat()) if is_of_weights else names,
+        entries,
         read_seeds(options.seeds),
         options.reference or ("kd" if "kd" in names else names[0]),
         options.epoch,  # type: ignore[arg-type]  # checked there

@@ -9,6 +9,7 @@ from typing import Any
 from app.figures.drawing import FONT_SIZE, THEME_BACKGROUND, THEME_TEXT, signed
 from bikd_core.events import EpochDone
 from bikd_core.studies import Gain, Interval, Line
+from bikd_core.studies.learning_rates import RateCurve
 
 ROW = 66  # px for one method: its name, then two lanes
 TOP, BOTTOM = 58, 52  # px: the legend, the axis
@@ -29,6 +30,7 @@ class Results:
     class_names: tuple[str, ...]
     class_counts: tuple[int, ...]  # training images, label order
     gains: tuple[Gain, ...] = ()  # of objectives that are compared with BiKD over them
+    rate_curves: tuple[RateCurve, ...] = ()  # methods that are compared at several learning rates
 
 
 def plus_minus(value: Interval, *, is_difference: bool = False) -> str:
