@@ -22,6 +22,7 @@ from bikd_core.studies import Comparison, Gain, Interval, Line, PlannedRun, gain
 from bikd_core.studies.export import FORMATS
 from bikd_core.studies.learned_weights import CLAIMED
 from bikd_core.studies.learning_rates import rate_curves
+from bikd_core.studies.significance import power_sentence
 
 _ROWS = (("who_wins", "differences"), ("class_differences",), ("cost",))
 _DRAW = {
@@ -162,7 +163,7 @@ _METRICS = {
 }
 _MORE = {"calibration_error": "Expected calibration error, 15 bins."}
 _TEST = "Of the t-test paired by seed, corrected by Holm for the number of leads"
-_WIDTH, _HALF = 66, 44  # px: all columns are in sight on a screen of 1280
+_WIDTH, _HALF = 66, 40  # px: all columns are in sight on a screen of 1280
 
 
 def _table(results: Results) -> None:
@@ -179,18 +180,11 @@ def _table(results: Results) -> None:
             "± ", format="%.1f", width=_HALF, help="Half the lead's 95 % interval."
         ),
         "p": number("p", format="%.3f", width=_HALF + 12, help=f"{_TEST}."),
-        "could_show": number(
-            "Could show",
-            format="%.1f",
-            width=_WIDTH,
-            help="The smallest true lead, in points, that these seeds would have shown with a "
-            "probability of 80 %, given their spread.",
-        ),
-        "seconds": number("s/epoch", format="%.2g", width=_WIDTH),
+        "seconds": number("s/epoch", format="%.2g", width=_HALF + 12),
         "cost": number(
             "× KD",
             format="%.2f",
-            width=_WIDTH,
+            width=_HALF + 12,
             help="Seconds of an epoch as a multiple of KD's.",
         ),
     }
@@ -206,10 +200,10 @@ def _table(results: Results) -> None:
         placeholder="–",
         key="compared_methods",
     )
+    shown = power_sentence([line.test for line in results.lines if line.test is not None])
     st.caption(
         f"Lead: {lead[0].lower()}{lead[1:]}. ± is half the 95 % interval (Student's t over the "
-        f"seeds). p: {_TEST[0].lower()}{_TEST[1:]}. Could show: the smallest lead that these seeds "
-        "would have shown with 80 % power. A click on a column's head sorts."
+        f"seeds). p: {_TEST[0].lower()}{_TEST[1:]}. {shown} A click on a column's head sorts."
     )
 
 
@@ -297,7 +291,6 @@ def row_of(line: Line) -> dict[str, Any]:
     row["lead"] = None if lead is None else 100 * lead.mean
     row["lead_half"] = None if lead is None else _half(lead)
     row["p"] = None if line.test is None else line.test.p_value
-    row["could_show"] = None if line.test is None else _points(line.test.detectable)
     row |= {"seconds": line.seconds_per_epoch, "cost": line.cost}
     return row
 

@@ -46,7 +46,7 @@ def test_entries_that_differ_in_the_rate_alone_are_a_curve_from_the_lowest_rate(
     assert [curve.label for curve in found] == [
         "KD",
         "KD (kd alpha 0.3)",
-        "BiKD over prior-shifted KD (relative)",
+        "BiKD over Prior-shifted KD (relative)",
     ]
     assert found[0].rates == (0.05, 0.2)
     assert found[0].entries == ("kd", "kd:learning_rate=0.2")

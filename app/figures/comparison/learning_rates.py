@@ -141,4 +141,4 @@ def _read(drawn: list[tuple[RateCurve, Points]]) -> str:
         sentence += f" The best rate drawn is the first or the last one for {listed(at_end)}."
     if open_ones:
         sentence += f" One rate alone: {listed(open_ones)}."
-    return f"{sentence} Picked on the test set: bikd search picks on D_val."
+    return f"{sentence} These are picked on the test set; bikd search picks on D_val."
