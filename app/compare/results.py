@@ -161,9 +161,10 @@ _METRICS = {
     "accuracy_few": "Few",
     "calibration_error": "ECE",
 }
+_LONG = ("accuracy", "accuracy_medium")  # whose titles are wider
 _MORE = {"calibration_error": "Expected calibration error, 15 bins."}
 _TEST = "Of the t-test paired by seed, corrected by Holm for the number of leads"
-_WIDTH, _HALF = 66, 40  # px: all columns are in sight on a screen of 1280
+_WIDTH, _SHORT, _HALF = 66, 58, 38  # px: all columns are in sight on a screen of 1280
 
 
 def _table(results: Results) -> None:
@@ -174,8 +175,8 @@ def _table(results: Results) -> None:
     lead = f"Points of balanced accuracy over {results.reference_name}, paired by seed"
     columns: dict[str, Any] = {
         "method": st.column_config.TextColumn("Method", pinned=True),
-        "seeds": number("Seeds", format="%d", width=_HALF + 12, help="Runs that count."),
-        "lead": number("Lead", format="%+.1f", width=_WIDTH, help=f"{lead}."),
+        "seeds": number("Seeds", format="%d", width=_HALF + 10, help="Runs that count."),
+        "lead": number("Lead", format="%+.1f", width=_SHORT, help=f"{lead}."),
         "lead_half": number(
             "± ", format="%.1f", width=_HALF, help="Half the lead's 95 % interval."
         ),
@@ -189,7 +190,8 @@ def _table(results: Results) -> None:
         ),
     }
     for name, title in _METRICS.items():
-        columns[name] = number(title, format="%.1f %%", width=_WIDTH, help=_MORE.get(name))
+        width = _WIDTH if name in _LONG else _SHORT
+        columns[name] = number(title, format="%.1f %%", width=width, help=_MORE.get(name))
         columns[f"{name}_half"] = number(
             "±", format="%.1f", width=_HALF, help=f"{title}: half its interval."
         )
