@@ -215,6 +215,10 @@ class ControlChanged:
     value: Annotated[float, Field(gt=0, le=1e3)] | None = None
 
 
+#: The reason of a run that diverged begins so.
+NOT_FINITE = "The loss is not finite"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunFailed:
     """The early end of a run, with its reason in one sentence."""

@@ -79,6 +79,7 @@ def epoch_done(epoch: int, config: RunConfig | None = None, **changes: Any) -> E
         "train_soft_loss": None,
         "train_weighted_loss": 1.0,
         "val_loss": 1.0,
+        "val_accuracy": 0.5,
         "test_loss": 1.0,
         "accuracy": 0.5,
         "accuracy_many": 0.5,

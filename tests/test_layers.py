@@ -30,7 +30,7 @@ TORCH_FREE = (
     "bikd_core/runs bikd_core/studies bikd_core/cli app"
 ).split()
 ROOTS = {"bikd_core.__init__", "app.__init__"}
-HEAVY = {"torch", "torchvision", "sklearn"}
+HEAVY = {"torch", "torchvision", "sklearn", "optuna", "statsmodels"}
 FRONT_END = {"streamlit", "plotly", "app"}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): path
@@ -78,7 +78,7 @@ def layer_of(module: str) -> str:
 
 
 def heavy_import(module: str, seen: set[str]) -> list[str]:
-    """The chain of imports from a module to torch, when the module is imported; or nothing.
+    """The chain of imports from a module to a heavy one, when it is imported; or nothing.
 
     What has been seen before is left out.
     """

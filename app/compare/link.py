@@ -33,8 +33,8 @@ def _faults(value: Any) -> Any:
 class CompareLink(Link):
     """The comparison chosen on the page or in an address."""
 
-    question: Literal["methods", "weights"] = Field(
-        "methods", description="one of methods, weights"
+    question: Literal["methods", "weights", "rates"] = Field(
+        "methods", description="one of methods, weights, rates"
     )
     methods: Annotated[tuple[str, ...], BeforeValidator(_methods)] = Field(
         ("ce", "kd", "balanced_softmax", "bikd"), description="methods, separated by commas"

@@ -34,7 +34,7 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
         ),
         (
             "Split",
-            f"seed {data.split_seed}; D_val {data.val_per_class} and test "
+            f"{_split_of(comparison)}; D_val {data.val_per_class} and test "
             f"{num_test_per_class(data)} images of each class; {_league(comparison)}",
         ),
         ("Teacher", f"{teacher}; the same for all"),
@@ -59,6 +59,12 @@ def _label_noise(data: DataConfig) -> str:
         return ""
     num_wrong = sum(planned_labels(data).wrong_counts)
     return f"; {num_wrong:,} labels wrong ({in_words(data)})"
+
+
+def _split_of(comparison: Comparison) -> str:
+    if comparison.splits == "follow":
+        return "each seed has its own, and so a teacher"
+    return f"seed {comparison.base.data.split_seed}, the same for all seeds"
 
 
 def _league(comparison: Comparison) -> str:

@@ -30,11 +30,16 @@ from bikd_core.studies import (
     write_seeds,
 )
 from bikd_core.studies.learned_weights import USUAL_OBJECTIVES, check_pairs
+from bikd_core.studies.learning_rates import with_learning_rates
 from bikd_core.teachers.card import TeacherCard
 
 #: Controls that belong to the question; they stand above the others.
 FIRST = ("train_on_val",)
-_QUESTIONS = {"methods": "Who wins?", "weights": "What do learned weights add?"}
+_QUESTIONS = {
+    "methods": "Who wins?",
+    "weights": "What do learned weights add?",
+    "rates": "What does the learning rate decide?",
+}
 _OBJECTIVES = tuple(name for name, facts in METHOD_FACTS.items() if not facts.has_weight_net)
 _COUNTS = {"last": "the last", "val": "lowest D_val loss"}
 _CALIBRATIONS = {"none": "as trained", "class_biases": "with biases"}
@@ -86,7 +91,7 @@ def _question_widget(chosen: CompareLink) -> None:
         key=key_showing("question", chosen.question),
         on_change=_take_question,
         help="The second one compares each objective with BiKD over it: relative weights, "
-        "learned on D_val.",
+        "learned on D_val. The third one compares each method at several learning rates.",
     )
 
 
@@ -212,6 +217,8 @@ def _entries(chosen: CompareLink) -> tuple[str, ...]:
     """
     if chosen.question == "methods":
         return chosen.methods
+    if chosen.question == "rates":
+        return with_learning_rates(chosen.methods, session().controls)
     return with_learned_weights(chosen.methods, session().controls)
 
 

@@ -30,9 +30,12 @@ from bikd_core.studies import (
 )
 from bikd_core.studies.export import FORMATS
 from bikd_core.studies.learned_weights import CLAIMED
+from bikd_core.studies.learning_rates import rate_curves
+from bikd_core.studies.significance import power_sentence
 
-_ROWS = (("learned_weights",), ("who_wins", "differences"), ("class_differences",), ("cost",))
+_ROWS = (("who_wins", "differences"), ("class_differences",), ("cost",))
 _DRAW = {
+    "learning_rates": figures.learning_rates,
     "learned_weights": figures.learned_weights,
     "who_wins": figures.who_wins,
     "differences": figures.differences,
@@ -47,7 +50,9 @@ def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
     results, drawings = _evaluated(
         _identity(comparison), done, _comparison=comparison, _planned=planned
     )
-    for row in _ROWS if results.gains else _ROWS[1:]:
+    first = (("learning_rates",),) * bool(results.rate_curves)
+    first += (("learned_weights",),) * bool(results.gains)
+    for row in (*first, *_ROWS):
         columns = st.columns(len(row), gap="medium")
         for name, column in zip(row, columns, strict=True):
             with column:
@@ -105,6 +110,7 @@ def results_of(comparison: Comparison, planned: Sequence[PlannedRun]) -> Results
         class_counts=planned_counts(data),
         calibrations={entry.text: comparison.calibration_of(entry) for entry in comparison.entries},
         gains=tuple(gains(comparison, epochs)),
+        rate_curves=tuple(rate_curves(comparison)),
     )
 
 
@@ -166,9 +172,11 @@ _METRICS = {
     "accuracy_few": "Few",
     "calibration_error": "ECE",
 }
+_LONG = ("accuracy", "accuracy_medium")  # whose titles are wider
 _MORE = {"calibration_error": "Expected calibration error, 15 bins."}
 _BY_CALIBRATION = {"none": "As trained", "class_biases": "+ biases"}
-_WIDTH, _HALF = 66, 44  # px: all columns are in sight on a screen of 1280
+_TEST = "Of the t-test paired by seed, corrected by Holm for the number of leads"
+_WIDTH, _SHORT, _HALF = 66, 58, 38  # px: all columns are in sight on a screen of 1280
 
 
 def _table(results: Results) -> None:
@@ -179,21 +187,23 @@ def _table(results: Results) -> None:
     lead = f"Points of balanced accuracy over {results.reference_name}, paired by seed"
     columns: dict[str, Any] = {
         "method": st.column_config.TextColumn("Method", pinned=True),
-        "seeds": number("Seeds", format="%d", width=_HALF + 12, help="Runs that count."),
-        "lead": number("Lead", format="%+.1f", width=_WIDTH, help=f"{lead}."),
+        "seeds": number("Seeds", format="%d", width=_HALF + 10, help="Runs that count."),
+        "lead": number("Lead", format="%+.1f", width=_SHORT, help=f"{lead}."),
         "lead_half": number(
             "± ", format="%.1f", width=_HALF, help="Half the lead's 95 % interval."
         ),
-        "seconds": number("s/epoch", format="%.2g", width=_WIDTH),
+        "p": number("p", format="%.3f", width=_HALF + 12, help=f"{_TEST}."),
+        "seconds": number("s/epoch", format="%.2g", width=_HALF + 12),
         "cost": number(
             "× KD",
             format="%.2f",
-            width=_WIDTH,
+            width=_HALF + 12,
             help="Seconds of an epoch as a multiple of KD's.",
         ),
     }
     for name, title in _METRICS.items():
-        columns[name] = number(title, format="%.1f %%", width=_WIDTH, help=_MORE.get(name))
+        width = _WIDTH if name in _LONG else _SHORT
+        columns[name] = number(title, format="%.1f %%", width=width, help=_MORE.get(name))
         columns[f"{name}_half"] = number(
             "±", format="%.1f", width=_HALF, help=f"{title}: half its interval."
         )
@@ -208,10 +218,10 @@ def _table(results: Results) -> None:
         placeholder="–",
         key="compared_methods",
     )
+    shown = power_sentence([line.test for line in results.lines if line.test is not None])
     st.caption(
         f"Lead: {lead[0].lower()}{lead[1:]}. ± is half the 95 % interval (Student's t over the "
-        "seeds); intervals are not corrected for "
-        "the number of methods. A click on a column's head sorts."
+        f"seeds). p: {_TEST[0].lower()}{_TEST[1:]}. {shown} A click on a column's head sorts."
     )
 
 
@@ -232,6 +242,9 @@ def _gains_table(results: Results) -> None:
         columns[f"{name}_p"] = number(
             "p", format="%.3f", width=_WIDTH, help=f"{title}: of the t-test, corrected by Holm."
         )
+        columns[f"{name}_could_show"] = number(
+            "Could show", format="%.1f", width=_WIDTH, help="In points, with 80 % power."
+        )
     st.dataframe(
         [gain_row(gain) for gain in results.gains],
         column_config=columns,
@@ -242,7 +255,8 @@ def _gains_table(results: Results) -> None:
     st.caption(
         "BiKD over the objective, with relative weights, minus the objective itself, paired by "
         "seed. ± is half the 95 % interval; p is of the paired t-test, corrected by Holm for the "
-        "number of objectives."
+        "number of objectives. Could show: the smallest gain that these seeds would have "
+        "shown with 80 % power."
     )
 
 
@@ -253,7 +267,8 @@ def gain_row(gain: Gain) -> dict[str, Any]:
         value = gain.differences.get(name)
         row[name] = None if value is None else 100 * value.mean
         row[f"{name}_half"] = None if value is None else _half(value)
-        row[f"{name}_p"] = gain.p_values[name]
+        row[f"{name}_p"] = gain.tests[name].p_value
+        row[f"{name}_could_show"] = _points(gain.tests[name].detectable)
     return row
 
 
@@ -293,9 +308,14 @@ def row_of(line: Line) -> dict[str, Any]:
     lead = line.lead.get("accuracy")
     row["lead"] = None if lead is None else 100 * lead.mean
     row["lead_half"] = None if lead is None else _half(lead)
+    row["p"] = None if line.test is None else line.test.p_value
     row |= {"seconds": line.seconds_per_epoch, "cost": line.cost}
     row |= {name: 100 * value.mean for name, value in line.by_calibration.items()}
     return row
+
+
+def _points(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction
 
 
 def _half(value: Interval) -> float | None:

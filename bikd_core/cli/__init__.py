@@ -161,9 +161,10 @@ def search_options(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> int:
-    """Try random configurations, equally many of each method, and rank them on D_val alone.
+    """Search each method's options by optuna, with equally many trials, judged on D_val alone.
 
-    Existing trials are not trained again. After Ctrl-C, the same command continues.
+    A trial that falls behind is pruned, and counts. Existing trials are not trained again. After
+    Ctrl-C, the same command continues.
     """
     places = _places(runs_dir, data_dir)
     return FINISHED if study.run_search(controls, places, options, as_json=as_json) else FAILED

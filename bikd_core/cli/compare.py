@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.console import Console
@@ -18,7 +18,7 @@ from rich.table import Table
 from bikd_core.cli.controls import Controls
 from bikd_core.config import ConfigError, RunConfig, check_read, title_of
 from bikd_core.places import Places
-from bikd_core.runs import RunManager
+from bikd_core.runs import RunManager, Snapshot
 from bikd_core.studies import (
     Comparison,
     Report,
@@ -33,7 +33,9 @@ from bikd_core.studies import (
 from bikd_core.studies.calibration import read_calibration
 from bikd_core.studies.export import AsData, check_ending, export, notes, table
 from bikd_core.studies.learned_weights import USUAL_OBJECTIVES, check_pairs
+from bikd_core.studies.learning_rates import with_learning_rates
 from bikd_core.studies.report import as_data, protocol_sentences, report_of
+from bikd_core.studies.splits import check_split_seed
 from bikd_core.teachers.card import list_teachers
 from bikd_core.teachers.imitation import imitations
 
@@ -49,7 +51,19 @@ League = Annotated[
     ),
 ]
 #: The questions, and the methods that are compared where none are named.
-QUESTIONS = {"methods": "ce,kd,bikd", "weights": ",".join(USUAL_OBJECTIVES)}
+QUESTIONS = {
+    "methods": "ce,kd,bikd",
+    "weights": ",".join(USUAL_OBJECTIVES),
+    "rates": "ce,kd,bikd",
+}
+SplitsOption = Annotated[
+    str,
+    Parameter(
+        name="--splits",
+        help="follow: each seed has a split of its own, and so a teacher. fixed: --split-seed for "
+        "all, as on the page.",
+    ),
+]
 Jobs = Annotated[int, Parameter(help="Runs that train at the same time; they share the cores.")]
 
 
@@ -61,7 +75,7 @@ class CompareOptions:
         str,
         Parameter(
             help="methods: who wins. weights: what learned weights add; --methods are objectives, "
-            "and each is compared with BiKD over it."
+            "and each is compared with BiKD over it. rates: each method at several learning rates."
         ),
     ] = "methods"
     methods: Annotated[
@@ -103,6 +117,7 @@ class CompareOptions:
             "authors_recipes.",
         ),
     ] = "fair"
+    splits: SplitsOption = "follow"
     faults: Annotated[
         str,
         Parameter(
@@ -128,6 +143,7 @@ def compare(controls: Controls, places: Places, options: CompareOptions, *, as_j
     """
     if options.export is not None:
         check_ending(options.export)
+    check_split_seed(options.splits, controls.given)
     comparisons = [
         comparison_of(base, options) for base in leagues(controls.config(), options.league)
     ]
@@ -144,7 +160,15 @@ def check_given(controls: Controls, configs: Iterable[RunConfig]) -> None:
     Raises:
         ConfigError: None does.
     """
-    methods = [config.flat() for config in configs]
+    check_options(controls, [config.flat() for config in configs])
+
+
+def check_options(controls: Controls, methods: Sequence[Mapping[str, Any]]) -> None:
+    """Check that at least one of these methods, given by its controls, reads each given option.
+
+    Raises:
+        ConfigError: None does.
+    """
     check_read({k: v for k, v in controls.given.items() if k != "method"}, methods)
 
 
@@ -175,15 +199,20 @@ def comparison_of(base: RunConfig, options: CompareOptions) -> Comparison:
             f"{', '.join(QUESTIONS)}."
         )
     names = split_entries(options.methods or QUESTIONS[options.question])
-    is_of_weights = options.question == "weights"
+    is_of_weights, entries = options.question == "weights", names
+    if is_of_weights:
+        entries = with_learned_weights(names, base.flat())
+    elif options.question == "rates":
+        entries = with_learning_rates(names, base.flat())
     comparison = Comparison(
         base,
-        with_learned_weights(names, base.flat()) if is_of_weights else names,
+        entries,
         read_seeds(options.seeds),
         options.reference or ("kd" if "kd" in names else names[0]),
         options.epoch,  # type: ignore[arg-type]  # checked there
         read_faults(options.fairness, options.faults),
         calibration=read_calibration(options.calibration),
+        splits=options.splits,  # type: ignore[arg-type]  # checked there
     )
     if is_of_weights:
         check_pairs(comparison, len(names))
@@ -207,10 +236,19 @@ def train_and_report(
     return reports
 
 
-def warn(configs: Iterable[RunConfig], places: Places) -> None:
-    """Say what soft losses on D_val ask of the students of these runs, on standard error."""
+def warn(configs: Iterable[RunConfig], places: Places, said: set[str] | None = None) -> None:
+    """Say what soft losses on D_val ask of the students of these runs, on standard error.
+
+    Args:
+        configs: The runs.
+        places: Where the teachers lie.
+        said: Sentences that were said already; those said here are added.
+    """
+    said = set() if said is None else said
     for sentence in imitations(configs, dict(list_teachers(places.teacher_folders()))):
-        print(sentence, file=sys.stderr)
+        if sentence not in said:
+            said.add(sentence)
+            print(sentence, file=sys.stderr)
 
 
 def train_missing(
@@ -218,11 +256,19 @@ def train_missing(
     manager: RunManager,
     activity: str,
     calibrated: Container[RunConfig] = (),
+    may_stop: Callable[[Snapshot], bool] = lambda run: False,
 ) -> None:
     """Train the missing runs, and wait for them and for those that another process trains.
 
     The other process may be the page, or a killed command whose child still runs. What it leaves
-    unfinished is resumed here. Runs of `calibrated` configs must have class biases.
+    unfinished is resumed here.
+
+    Args:
+        configs: The runs that are needed.
+        manager: Trains them.
+        activity: The word for it in the progress line.
+        calibrated: Those of the configs whose runs must have class biases.
+        may_stop: Whether a run need not be trained further; it is stopped then.
 
     Raises:
         ConfigError: The split is impossible, or a model does not take the data set's images.
@@ -233,14 +279,23 @@ def train_missing(
         others = [run.run_id for run in active_runs(missing, manager, calibrated)]
         queued = queue_missing(missing, manager, calibrated=calibrated)
         others = [run_id for run_id in others if run_id not in queued]
-        _follow(manager, queued, activity)
+        _follow(manager, queued, activity, may_stop)
         _follow(manager, others, "waiting for another process")
         ended = [manager.snapshot(run_id) for run_id in others]
-        missing = [run.config for run in ended if run.state in {"stopped", "interrupted"}]
+        missing = [
+            run.config
+            for run in ended
+            if run.state in {"stopped", "interrupted"} and not may_stop(run)
+        ]
 
 
-def _follow(manager: RunManager, run_ids: Sequence[str], activity: str) -> None:
-    """Wait for these runs, in order, with a progress line."""
+def _follow(
+    manager: RunManager,
+    run_ids: Sequence[str],
+    activity: str,
+    may_stop: Callable[[Snapshot], bool] = lambda run: False,
+) -> None:
+    """Wait for these runs, in order, with a progress line; stop those that may be stopped."""
     if not run_ids:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -253,6 +308,9 @@ def _follow(manager: RunManager, run_ids: Sequence[str], activity: str) -> None:
                 seed = run.config.training.seed
                 description = f"{activity}: {method}, seed {seed}, epoch {done} of {planned}"
                 progress.update(task, completed=number, description=description)
+                for each in map(manager.snapshot, run_ids[number:]):
+                    if not each.has_ended and may_stop(each):
+                        manager.stop(each.run_id)
                 time.sleep(POLL_S)
         progress.update(task, completed=len(run_ids), description="done")
 

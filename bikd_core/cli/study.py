@@ -1,11 +1,11 @@
-"""`bikd search` and `bikd duel`: random search on D_val, and two configurations over seeds."""
+"""`bikd search` and `bikd duel`: optuna's search on D_val, and two configurations over seeds."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,9 @@ from rich.table import Table
 from bikd_core.cli.compare import (
     Jobs,
     League,
+    SplitsOption,
     check_given,
+    check_options,
     leagues,
     show,
     train_and_report,
@@ -25,20 +27,23 @@ from bikd_core.cli.compare import (
     wide_console,
 )
 from bikd_core.cli.controls import Controls
-from bikd_core.config import ConfigError
+from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
-from bikd_core.runs import RunManager
+from bikd_core.runs import RunManager, Snapshot
 from bikd_core.studies import (
     Comparison,
     duel,
     read_seeds,
-    search,
     split_entries,
 )
 from bikd_core.studies.export import check_ending
 from bikd_core.studies.search import Search, TrialResult
+from bikd_core.studies.search_run import run_search as search_trials
+from bikd_core.studies.search_table import as_data, read_table
+from bikd_core.studies.splits import check_split_seed
+from bikd_core.studies.trials import Trials, open_storage
 
-Ranked = dict[str, list[TrialResult]]
+Found = tuple[Search, Mapping[str, Sequence[TrialResult]]]
 _NUM_SHOWN = 5  # trials of each method
 
 
@@ -57,8 +62,20 @@ class SearchOptions:
     by: Annotated[
         str, Parameter(help="val_accuracy or val_loss, on D_val or its held-out half.")
     ] = "val_accuracy"
+    splits: SplitsOption = "follow"
     league: League = ""
     jobs: Jobs = 1
+    storage: Annotated[
+        Path | None,
+        Parameter(
+            help="File in which optuna's journal keeps the trials; without it they are drawn again "
+            "from the runs that exist."
+        ),
+    ] = None
+    refill: Annotated[
+        Path | None,
+        Parameter(help="A .json of an earlier --export, whose trials need not be trained again."),
+    ] = None
     export: Annotated[
         Path | None, Parameter(help="File to write all trials to: .json or .csv.")
     ] = None
@@ -71,6 +88,7 @@ class DuelOptions:
     first: Annotated[str, Parameter(help="An entry, such as bikd:prior=both,warm_up=5.")] = "bikd"
     second: Annotated[str, Parameter(help="The entry that the first is compared to.")] = "prior_kd"
     seeds: Annotated[str, Parameter(help="At least two, such as 0-14.")] = "0-14"
+    splits: SplitsOption = "follow"
     league: League = ""
     jobs: Jobs = 1
     export: Annotated[
@@ -95,65 +113,99 @@ def run_search(
         raise ConfigError(
             f"export = {str(options.export)!r} is not possible: the file must end in .json or .csv."
         )
-    methods, seeds = split_entries(options.methods), read_seeds(options.seeds)
+    check_split_seed(options.splits, controls.given)
     searches = [
-        Search(league, methods, options.trials, options.search_seed, seeds, options.by)  # type: ignore[arg-type]  # checked there
+        Search(
+            league,
+            split_entries(options.methods),
+            options.trials,
+            options.search_seed,
+            read_seeds(options.seeds),
+            options.by,  # type: ignore[arg-type]  # checked there
+            options.splits,  # type: ignore[arg-type]  # checked there
+        )
         for league in leagues(controls.config(), options.league)
     ]
     for each in searches:
-        check_given(controls, [config for _, config in each.grid()])
-        warn([config for _, config in each.grid()], places)
-    found = []
-    manager = RunManager(places, max_training=options.jobs)
-    try:
-        for each in searches:
-            train_missing([config for _, config in each.grid()], manager, "searching")
-            found.append((each, each.ranked(manager.list())))
-    finally:
-        manager.shutdown()
-    data = [search.as_data(each, ranked) for each, ranked in found]
+        check_options(controls, each.possible_controls())
+    with open_storage(options.storage) as storage:
+        trials = [[Trials(each, method, storage) for method in each.methods] for each in searches]
+        if options.refill is not None:
+            _refill(trials, options.refill)
+        found = _train(trials, places, options.jobs)
+    data = [as_data(each, results) for each, results in found]
     if options.export is not None:
         _write(found, data, options.export)
     if as_json:
         print(json.dumps(data[0] if len(data) == 1 else data))
     else:
-        for each, ranked in found:
-            _print(each, ranked)
-    return all(len(t) == options.trials for _, ranked in found for t in ranked.values())
+        for each, results in found:
+            _print(each, results)
+    return all(len(t) == options.trials for _, results in found for t in results.values())
 
 
-def _write(found: Sequence[tuple[Search, Ranked]], data: Sequence[object], path: Path) -> None:
+def _refill(trials: Sequence[Sequence[Trials]], path: Path) -> None:
+    """Add the trials of a table to the studies that they belong to."""
+    for of_search in trials:
+        table = read_table(path, of_search[0].search)
+        for each in of_search:
+            each.refill(table.get(each.method, ()), path)
+
+
+def _train(trials: Sequence[Sequence[Trials]], places: Places, jobs: int) -> list[Found]:
+    """Run each search, and return its results."""
+    manager = RunManager(places, max_training=jobs)
+    said: set[str] = set()
+
+    def train(configs: Sequence[RunConfig], may_stop: Callable[[Snapshot], bool]) -> None:
+        warn(configs, places, said)
+        train_missing(configs, manager, "searching", may_stop=may_stop)
+
+    try:
+        return [
+            (of_search[0].search, search_trials(of_search, manager.list, train))
+            for of_search in trials
+        ]
+    finally:
+        manager.shutdown()
+
+
+def _write(found: Sequence[Found], data: Sequence[object], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         if path.suffix == ".json":
             json.dump(data, file, indent=1)
             return
         writer = csv.writer(file)
-        writer.writerow(["train_on_val", "method", "rank", "entry", "val_accuracy", "val_loss"])
-        for each, ranked in found:
+        columns = ("rank", "number", "entry", "val_accuracy", "val_loss", "pruned")
+        writer.writerow(["train_on_val", "method", *columns])
+        for each, results in found:
             league = each.base.protocol.train_on_val
-            for method, trials in ranked.items():
+            for method, trials in results.items():
                 writer.writerows(
-                    [league, method, rank, trial.entry, trial.val_accuracy, trial.val_loss]
-                    for rank, trial in enumerate(trials, 1)
+                    [league, method, rank, *(getattr(trial, name) for name in columns[1:])]
+                    for rank, trial in enumerate(each.ranked(trials), 1)
                 )
 
 
-def _print(each: Search, ranked: Ranked) -> None:
+def _print(each: Search, results: Mapping[str, Sequence[TrialResult]]) -> None:
     console = wide_console()
     judged = "a held-out half of D_val" if each.judged_base.protocol.hold_out_half else "D_val"
     console.print(
         f"{each.num_trials} trials of each method, ranked by {each.by} on {judged} at the last "
         "epoch. The test set was not looked at."
     )
-    for method, trials in ranked.items():
+    for method, trials in results.items():
         table = Table()
         table.add_column(f"{each.label_of(method)}: entry", overflow="fold")
         for name in ("D_val accuracy %", "D_val loss"):
             table.add_column(name, justify="right")
-        for result in trials[:_NUM_SHOWN]:
-            accuracy = "–" if result.val_accuracy is None else f"{100 * result.val_accuracy:.1f}"
-            table.add_row(result.entry, accuracy, f"{result.val_loss:.3f}")
+        for trial in each.ranked(trials)[:_NUM_SHOWN]:
+            accuracy = "–" if trial.val_accuracy is None else f"{100 * trial.val_accuracy:.1f}"
+            loss = "pruned" if trial.val_loss is None else f"{trial.val_loss:.3f}"
+            table.add_row(trial.entry, accuracy, loss)
         console.print(table)
+        pruned = sum(bool(trial.pruned) for trial in trials)
+        console.print(f"{pruned} of its {len(trials)} trials were pruned, and count as trials.")
         if len(trials) < each.num_trials:
             missing = each.num_trials - len(trials)
             print(f"{method}: {missing} trials did not finish and do not count.", file=sys.stderr)
@@ -167,9 +219,10 @@ def run_duel(controls: Controls, places: Places, options: DuelOptions, *, as_jso
     """
     if options.export is not None:
         check_ending(options.export)
+    check_split_seed(options.splits, controls.given)
     entries, seeds = (options.first, options.second), read_seeds(options.seeds)
     comparisons = [
-        Comparison(league, entries, seeds, options.second)
+        Comparison(league, entries, seeds, options.second, splits=options.splits)  # type: ignore[arg-type]  # checked there
         for league in leagues(controls.config(), options.league)
     ]
     for comparison in comparisons:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bikd_core.events import EpochDone
+from bikd_core.studies.significance import PairedTest, paired_tests
 
 CONFIDENCE = 0.95
 #: What is compared: by name, how to read it from an epoch. Accuracies are fractions.
@@ -43,6 +44,7 @@ class Line(NamedTuple):
     #: By metric: this entry minus the reference on the same seeds. Empty for the reference itself
     #: and if no seed is common.
     lead: dict[str, Interval]
+    test: PairedTest | None  # of the lead in balanced accuracy, over all leads; None without one
     seconds_per_epoch: float
     label: str  # the entry in words
     cost: float | None  # seconds per epoch relative to plain KD; None without KD
@@ -81,7 +83,17 @@ def answer(
         for method, by_seed in chosen.items()
         if by_seed
     ]
+    tests = iter(paired_tests([_leads(chosen, line, reference) for line in lines if line.lead]))
+    lines = [line._replace(test=next(tests)) if line.lead else line for line in lines]
     return sorted(lines, key=lambda line: -line.values["accuracy"].mean)
+
+
+def _leads(
+    chosen: Mapping[str, Mapping[int, EpochDone]], line: Line, reference: str
+) -> list[float]:
+    """Return the lead in balanced accuracy of each seed in common."""
+    own, others = chosen[line.method], chosen[reference]
+    return [own[seed].accuracy - others[seed].accuracy for seed in line.seeds if seed in others]
 
 
 def _line(
@@ -106,6 +118,7 @@ def _line(
             for name, read in METRICS.items()
             if pairs
         },
+        test=None,
         seconds_per_epoch=seconds,
         label=label,
         cost=cost,

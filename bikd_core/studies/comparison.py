@@ -21,6 +21,7 @@ from bikd_core.studies.calibration import (
 )
 from bikd_core.studies.entries import Entry, bracketed, read_entry
 from bikd_core.studies.faults import check_faults, fault_controls, takes_best_test_epoch
+from bikd_core.studies.splits import Splits, check_splits, split_controls
 
 ChosenEpoch = Literal["last", "val", "test"]
 #: Each way to choose the epoch that counts, in words.
@@ -45,6 +46,7 @@ class Comparison:
         faults: Faults of the published comparison, by their names in `FAULTS`. Without any, the
             comparison is fair.
         calibration: Which accuracy counts, of the entries that do not say it themselves.
+        splits: Whether the split of a run is its seed's, or the base's.
 
     Raises:
         ConfigError: A name is unknown, something is repeated, or `methods` or `seeds` is empty.
@@ -57,6 +59,7 @@ class Comparison:
     chosen: ChosenEpoch = "last"
     faults: tuple[str, ...] = ()
     calibration: Calibration = "none"
+    splits: Splits = "fixed"
     entries: tuple[Entry, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +107,7 @@ class Comparison:
     def _check_configs(self) -> None:
         configs = [self.config_of(entry, self.seeds[0]) for entry in self.entries]
         calibrations = [self.calibration_of(entry) for entry in self.entries]
+        check_splits(self.splits, self.seeds, configs)
         for number, config in enumerate(configs):
             for earlier, entry in zip(configs[:number], self.entries, strict=False):
                 if config == earlier and calibrations[number] == self.calibration_of(entry):
@@ -154,7 +158,8 @@ class Comparison:
 
     def config_of(self, entry: Entry, seed: int) -> RunConfig:
         """Return the config of an entry with a seed; its own options override those of faults."""
-        return entry.config(self.base, seed, **fault_controls(entry.method, self.faults))
+        own = fault_controls(entry.method, self.faults) | split_controls(self.splits, seed)
+        return entry.config(self.base, seed, **own)
 
     def grid(self) -> list[tuple[Entry, RunConfig]]:
         """Return every run, seed by seed, so that an interrupted comparison has complete seeds."""
@@ -234,10 +239,11 @@ def is_comparable(run: Snapshot, calibrated: Container[RunConfig] = ()) -> bool:
         calibrated: Configs whose runs must have class biases too.
     """
     lacks_biases = run.class_biases is None and run.config in calibrated
-    return run.state == "finished" and not _was_tuned(run) and not lacks_biases
+    return run.state == "finished" and not was_tuned(run) and not lacks_biases
 
 
-def _was_tuned(run: Snapshot) -> bool:
+def was_tuned(run: Snapshot) -> bool:
+    """Return whether somebody changed the run's learning rate while it trained."""
     return any(change.control == "learning_rate" for change in run.controls)
 
 
@@ -292,7 +298,7 @@ def _resume_newest(
     """Resume the newest run that ended early and return its id; failed runs are not resumed."""
     for run in matching:
         ended_early = run.state in {"stopped", "interrupted"}
-        if ended_early and not _was_tuned(run) and may_resume(run):
+        if ended_early and not was_tuned(run) and may_resume(run):
             manager.resume_from_checkpoint(run.run_id)
             return run.run_id
     return None

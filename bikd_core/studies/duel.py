@@ -8,6 +8,7 @@ from bikd_core.config import ConfigError
 from bikd_core.studies.answer import Line
 from bikd_core.studies.comparison import Comparison
 from bikd_core.studies.report import Report, protocol_of
+from bikd_core.studies.significance import power_sentence
 
 GOAL = 0.01  # lead in balanced accuracy that this project aims at
 
@@ -45,7 +46,9 @@ def verdict(report: Report) -> str:
     )
     first, second = line.label, report.comparison.labels[reference]
     if not lead.excludes_zero:
-        return f"No lead: {first} against {second} is {lead_in_words}; the interval holds 0."
+        shown = power_sentence([line.test] if line.test is not None else [])
+        words = f"No lead: {first} against {second} is {lead_in_words}; the interval holds 0."
+        return f"{words} {shown}".rstrip()
     if lead.mean < 0:
         return f"{second} leads {first}: {lead_in_words}."
     goal = "reached" if lead.mean >= GOAL else "missed"
@@ -62,6 +65,9 @@ def as_data(report: Report) -> dict[str, Any]:
             line.method: {name: value._asdict() for name, value in line.lead.items()}
             for line in report.lines
             if line.lead
+        },
+        "test": {
+            line.method: line.test._asdict() for line in report.lines if line.test is not None
         },
         "accuracy_by_seed": {line.method: _by_seed(line) for line in report.lines},
         "failed": dict(report.missing),

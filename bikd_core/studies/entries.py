@@ -64,13 +64,13 @@ class Entry:
         words += [LABELS[self.calibration]] if self.calibration else []
         return bracketed(title_of(controls), words)
 
-    def config(self, base: RunConfig, seed: int, **faults: Any) -> RunConfig:
-        """Return the config of this entry with a seed.
+    def config(self, base: RunConfig, seed: int, **changes: Any) -> RunConfig:
+        """Return the config of this entry with a seed; its own options override the changes.
 
         Raises:
             ConfigError: An option has an impossible value.
         """
-        return base.changed(method=self.method, seed=seed, **(faults | self.own_controls))
+        return base.changed(method=self.method, seed=seed, **(changes | self.own_controls))
 
 
 def bracketed(title: str, words: Sequence[str]) -> str:

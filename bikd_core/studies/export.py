@@ -19,6 +19,13 @@ from bikd_core.studies.report import (
     protocol_sentences,
     use_of_d_val,
 )
+from bikd_core.studies.significance import (
+    SIGNIFICANCE,
+    correction,
+    p_in_words,
+    points_in_words,
+    power_sentence,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +66,11 @@ def _row(report: Report, line: Line) -> dict[str, Any]:
             row |= {f"{prefix}{name}_{end}": bound for end, bound in value._asdict().items()}
     for name, value in line.by_calibration.items():
         row |= {f"accuracy_calibration_{name}_{k}": bound for k, bound in value._asdict().items()}
+    test = line.test
+    row |= {
+        "lead_p_value_holm": None if test is None else test.p_value,
+        "lead_could_have_shown": None if test is None else test.detectable,
+    }
     row |= {"seconds_per_epoch": line.seconds_per_epoch, "cost_over_kd": line.cost}
     return row | {"protocol": json.dumps(protocol_of(comparison))}
 
@@ -132,12 +144,20 @@ def _latex(text: str) -> str:
 def table(report: Report) -> list[list[str]]:
     """Return heading and rows as text: accuracies and calibration error in %, ± half the interval.
 
-    A star marks a lead whose interval excludes 0.
+    A star marks a lead that may be claimed.
     """
     reference = report.comparison.labels[report.comparison.reference]
     are_fitted = any(line.by_calibration for line in report.lines)
     biases = ["class biases: none → fitted"] if are_fitted else []
-    head = ["method", "seeds", *TITLES.values(), *biases, f"lead over {reference}"]
+    head = [
+        "method",
+        "seeds",
+        *TITLES.values(),
+        *biases,
+        f"lead over {reference}",
+        "p",
+        "could show",
+    ]
     body = [
         [
             line.label,
@@ -145,6 +165,8 @@ def table(report: Report) -> list[list[str]]:
             *[in_percent(line.values[name]) for name in TITLES],
             *([_with_and_without_biases(line)] if are_fitted else []),
             _lead(line),
+            p_in_words(None if line.test is None else line.test.p_value),
+            points_in_words(None if line.test is None else line.test.detectable),
             f"{line.seconds_per_epoch:.2g}",
             "–" if line.cost is None else f"{line.cost:.2g} ×",
         ]
@@ -162,16 +184,22 @@ def _lead(line: Line) -> str:
     lead = line.lead.get("accuracy")
     if lead is None:
         return "–"
-    return in_percent(lead, signed=True) + (" *" if lead.excludes_zero else "")
+    return in_percent(lead, signed=True) + (
+        " *" if line.test is not None and line.test.is_claim else ""
+    )
 
 
 def notes(report: Report) -> list[str]:
     """Return the notes below a table: what its numbers mean, and which runs do not count."""
+    tests = [line.test for line in report.lines if line.test is not None]
     legend = (
         "In %, ± half of the 95 % interval over seeds. Leads are paired by seed; * marks a lead "
-        "whose interval excludes 0. ECE: expected calibration error."
+        f"with p < {SIGNIFICANCE:g} in the paired t-test{correction(tests)}. ECE: expected "
+        "calibration error."
     )
-    found = [legend] + [f"Not counted: {run}: {why}" for run, why in report.missing.items()]
+    found = [" ".join(filter(None, [legend, power_sentence(tests)]))] + [
+        f"Not counted: {run}: {why}" for run, why in report.missing.items()
+    ]
     return [*found, verdict(report.gains)] if report.gains else found
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from statistics import fmean, stdev
 from typing import Any, Literal, NamedTuple
 
 from bikd_core.config import METHOD_FACTS, ConfigError, listed
@@ -15,13 +13,21 @@ from bikd_core.events import EpochDone
 from bikd_core.studies.answer import METRICS, Interval, in_percent, interval
 from bikd_core.studies.comparison import Comparison
 from bikd_core.studies.entries import Entry, read_entry
+from bikd_core.studies.significance import (
+    SIGNIFICANCE,
+    PairedTest,
+    correction,
+    p_in_words,
+    paired_tests,
+    points_in_words,
+    power_sentence,
+)
 
 Claim = Literal["adds", "takes", "undecided"]
 #: The metrics in which a gain is claimed, and their words in a sentence.
 CLAIMED = {"accuracy": "balanced accuracy", "accuracy_few": "accuracy on the few-shot classes"}
 #: The objectives of the question where none are named.
 USUAL_OBJECTIVES = ("kd", "ltkd", "prior_kd")
-SIGNIFICANCE = 0.05
 
 
 class Gain(NamedTuple):
@@ -32,14 +38,11 @@ class Gain(NamedTuple):
     label: str  # the objective in words
     seeds: tuple[int, ...]  # that both have finished
     differences: dict[str, Interval]  # by metric, as fractions; empty without a common seed
-    #: By metric of `CLAIMED`: of the paired t-test, corrected by Holm over the objectives; None for
-    #: a single seed.
-    p_values: dict[str, float | None]
+    tests: dict[str, PairedTest]  # by metric of `CLAIMED`, corrected over the objectives
 
     def claim(self, metric: str) -> Claim:
         """Return what may be claimed about a metric."""
-        p_value = self.p_values.get(metric)
-        if p_value is None or p_value >= SIGNIFICANCE:
+        if not self.tests[metric].is_claim:
             return "undecided"
         return "adds" if self.differences[metric].mean > 0 else "takes"
 
@@ -94,7 +97,7 @@ def gains(comparison: Comparison, epochs: Mapping[str, Mapping[int, EpochDone]])
         _leads(epochs.get(objective.text, {}), epochs.get(weighted.text, {}))
         for objective, weighted in pairs
     ]
-    p_values = {name: holm([_p_value(lead[name]) for _, lead in leads]) for name in CLAIMED}
+    tests = {name: paired_tests([lead[name] for _, lead in leads]) for name in CLAIMED}
     return [
         Gain(
             objective=objective.text,
@@ -104,7 +107,7 @@ def gains(comparison: Comparison, epochs: Mapping[str, Mapping[int, EpochDone]])
             else f"{labels[objective.text]}: {labels[weighted.text]}",
             seeds=seeds,
             differences={name: interval(values) for name, values in lead.items() if values},
-            p_values={name: p_values[name][row] for name in CLAIMED},
+            tests={name: tests[name][row] for name in CLAIMED},
         )
         for row, ((objective, weighted), (seeds, lead)) in enumerate(zip(pairs, leads, strict=True))
     ]
@@ -139,32 +142,6 @@ def _leads(
     }
 
 
-def _p_value(values: Sequence[float]) -> float | None:
-    """Return the two-sided p-value of the t-test that the mean is 0; None for fewer than two."""
-    from scipy.special import stdtr
-
-    if len(values) < 2:
-        return None
-    mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
-    if error == 0:
-        return 1.0 if mean == 0 else 0.0
-    return float(2 * stdtr(len(values) - 1, -abs(mean) / error))
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return p-values corrected for the number of tests; None stays None and counts as no test.
-
-    Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure", 1979.
-    """
-    known = sorted((p, row) for row, p in enumerate(p_values) if p is not None)
-    corrected: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (p, row) in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - rank) * p))
-        corrected[row] = largest
-    return corrected
-
-
 def verdict(found: Sequence[Gain]) -> str:
     """Return in words to which objectives learned weights add, and about which nothing is known."""
     done = [gain for gain in found if gain.differences]
@@ -174,10 +151,11 @@ def verdict(found: Sequence[Gain]) -> str:
             "seed."
         )
     sentences = [_claims(done, metric, words) for metric, words in CLAIMED.items()]
-    tested = sum(len(gain.seeds) > 1 for gain in done)
-    if tested:
-        over = f" after Holm's correction over {tested} objectives" if tested > 1 else ""
+    balanced = [gain.tests["accuracy"] for gain in done]
+    if any(test.p_value is not None for test in balanced):
+        over = correction(balanced)
         sentences.append(f"A claim is p < {SIGNIFICANCE:g} in the t-test paired by seed{over}.")
+        sentences += filter(None, [power_sentence(balanced)])
     alone = [gain.label for gain in done if len(gain.seeds) == 1]
     if alone:
         sentences.append(f"One common seed allows no claim: {', '.join(alone)}.")
@@ -216,7 +194,8 @@ def as_data(found: Sequence[Gain]) -> dict[str, Any]:
                 "weighted": gain.weighted,
                 "seeds": list(gain.seeds),
                 "gain": {name: value._asdict() for name, value in gain.differences.items()},
-                "p_value_holm": gain.p_values,
+                "p_value_holm": {name: test.p_value for name, test in gain.tests.items()},
+                "could_have_shown": {name: test.detectable for name, test in gain.tests.items()},
                 "claim": {name: gain.claim(name) for name in CLAIMED},
             }
             for gain in found
@@ -226,13 +205,15 @@ def as_data(found: Sequence[Gain]) -> dict[str, Any]:
 
 def table(found: Sequence[Gain]) -> list[list[str]]:
     """Return heading and rows as text: points over the objective itself, ± half the interval."""
-    head = ["learned weights over", "seeds", "balanced", "p (Holm)", "few", "p (Holm)"]
+    head = ["learned weights over", "seeds"]
+    for name in ("balanced", "few"):
+        head += [name, "p (Holm)", "could show"]
     rows = []
     for gain in found:
         row = [gain.label, str(len(gain.seeds))]
         for name in CLAIMED:
-            value, p = gain.differences.get(name), gain.p_values[name]
+            value, test = gain.differences.get(name), gain.tests[name]
             row.append("–" if value is None else in_percent(value, signed=True))
-            row.append("–" if p is None else f"{p:.3f}" if p >= 0.001 else "< 0.001")
+            row += [p_in_words(test.p_value), points_in_words(test.detectable)]
         rows.append(row)
     return [head, *rows]

@@ -72,7 +72,7 @@ def each_once(planned: Iterable[PlannedRun]) -> list[PlannedRun]:
 
 
 def seconds_to_go(planned: Iterable[PlannedRun], manager: RunManager) -> float | None:
-    """Return the seconds of training left until all are done; a missing teacher is trained once.
+    """Return the seconds of training left until all are done, with a teacher for each split.
 
     Returns:
         None while the time is not known yet: ask again in a second or two.
@@ -104,11 +104,15 @@ def _share_left(planned: PlannedRun) -> float:
 
 
 def _teacher_seconds(to_do: list[PlannedRun], manager: RunManager) -> float:
-    """Return the seconds that the first run that needs a teacher spends on training it."""
+    """Return the seconds that the first run of each split spends on training a teacher."""
+    total = 0.0
+    known: set[int] = set()
     for one in to_do:
-        config = one.config
-        if config.models.teacher == "auto" and is_read_by("teacher", config.flat()):
+        config, split = one.config, one.config.data.split_seed
+        needs_one = config.models.teacher == "auto" and is_read_by("teacher", config.flat())
+        if needs_one and split not in known:
+            known.add(split)
             whole = manager.estimate(config)
             without = manager.estimate(config.changed(teacher="stored"))
-            return 0.0 if whole is None or without is None else whole - without
-    return 0.0
+            total += 0.0 if whole is None or without is None else whole - without
+    return total

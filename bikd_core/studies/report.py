@@ -16,11 +16,18 @@ from bikd_core.studies.entries import Entry
 from bikd_core.studies.faults import FAULTS, fault_controls
 from bikd_core.studies.learned_weights import Gain, gains
 from bikd_core.studies.planned import planned_runs
+from bikd_core.studies.splits import split_controls
 
 _TRAINED = {
     "no": "is not trained on",
     "mixed": "is mixed evenly into training",
     "batch": "is trained on as a batch of equal weight in every step",
+}
+
+
+_SPLITS = {
+    "follow": "Each seed has a split of its own, and so a teacher.",
+    "fixed": "All seeds share one split, that of split seed {}; about others nothing is said.",
 }
 
 
@@ -68,11 +75,13 @@ def use_of_d_val(comparison: Comparison, entry: Entry) -> str:
 def protocol_of(comparison: Comparison) -> dict[str, Any]:
     """Return the protocol, shared by all entries and own to each, as plain data for JSON."""
     flat, entries = comparison.base.flat(), comparison.entries
+    own_to_runs = {"method", "seed", *split_controls(comparison.splits, 0)}
     return {
         "league": league_of(comparison),
-        "controls": {k: v for k, v in flat.items() if k not in {"method", "seed"}},
+        "controls": {k: v for k, v in flat.items() if k not in own_to_runs},
         "methods": list(comparison.methods),
         "seeds": list(comparison.seeds),
+        "splits": comparison.splits,
         "reference": comparison.reference,
         "epoch": comparison.chosen,
         "calibration": {entry.text: comparison.calibration_of(entry) for entry in entries},
@@ -122,6 +131,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
         f"{base.flat()['temperature']:g}; seeds {', '.join(map(str, seeds))}.",
         f"League {league_of(comparison)}: D_val, {data.val_per_class} images of each class, "
         f"{_TRAINED[protocol.train_on_val]}{held_out}; the teacher never saw it.",
+        _SPLITS[comparison.splits].format(data.split_seed),
         epoch,
         f"Accuracy: {accuracy}.",
         f"Faults of the published comparison: {faults}."
@@ -140,6 +150,7 @@ def as_data(report: Report) -> dict[str, Any]:
             | {
                 "values": {name: value._asdict() for name, value in line.values.items()},
                 "lead": {name: value._asdict() for name, value in line.lead.items()},
+                "test": None if line.test is None else line.test._asdict(),
                 "per_class": [value._asdict() for value in line.per_class],
                 "per_class_lead": [value._asdict() for value in line.per_class_lead],
                 "by_calibration": {k: value._asdict() for k, value in line.by_calibration.items()},

@@ -1,76 +1,48 @@
-"""A random search over methods' options: the same number of trials for each, judged on D_val only.
+"""A search over methods' options: the same number of trials for each, judged on D_val only.
 
-Trial 0 of a method is the method itself; the search seed draws the others from the method's space.
-If D_val is trained on, a fixed half of it is held out and judges the trials. The winner is then
-retrained with all of D_val (`TrialResult.entry` is its configuration).
+Trial 0 of a method is the method itself; optuna's sampler draws the others from the method's space
+(`search_space`), and its pruner ends those that fall behind (`trials`). If D_val is trained on, a
+fixed half of it is held out and judges the trials. The winner is then retrained with all of D_val
+(`TrialResult.entry` is its configuration).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from statistics import fmean
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
 
-import numpy as np
-
-from bikd_core.config import ConfigError, RunConfig, is_read_by
-from bikd_core.runs import Snapshot
-from bikd_core.studies.comparison import is_comparable
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.events import EpochDone
 from bikd_core.studies.entries import Entry, read_entry
+from bikd_core.studies.search_space import Space, is_drawn, space_of, variants
+from bikd_core.studies.splits import Splits, check_splits, split_controls
 
 Criterion = Literal["val_accuracy", "val_loss"]
 MAX_TRIALS = 1000
-_DRAWS_PER_TRIAL = 200  # after so many draws the space counts as exhausted
-
-#: Factors of the value that the entry itself has.
-_SCALED: dict[str, tuple[float, ...]] = {
-    "learning_rate": (0.25, 0.5, 1, 2, 4),
-    "weight_net_learning_rate": (0.3, 1, 3, 10),
-}
-#: Values of each searched control, if the method reads it. A rival's constants that are not
-#: controls, such as WSL's α, stay as published.
-_VALUES: dict[str, tuple[Any, ...]] = {
-    "weight_decay": (1e-4, 5e-4, 2e-3),
-    "temperature": (1.0, 2.0, 4.0, 8.0),
-    "kd_alpha": (0.1, 0.3, 0.5, 0.7, 0.9),
-    "prior": ("none", "hard", "both"),
-    "weight_form": ("free", "scale", "convex"),
-    "virtual_step": (0.3, 1.0, 3.0),
-    "outer_from": (0.0, 0.5),
-    "class_shifts": ("none", "one", "each"),
-    "inner_steps": (1, 2, 5, 10),
-    "meta_loss": ("hard", "mix"),
-    "weight_net_inputs": ("shifted", "plain"),
-    "cross_fit": (False, True),
-}
-_WARM_UP_SHARES = (0.0, 0.1, 0.3)  # shares of the epochs
-
-
-class Trial(NamedTuple):
-    """One configuration of a method in a search."""
-
-    method: str  # the searched entry, as text
-    number: int
-    entry: Entry  # with the drawn options
+#: Trials of a method that are drawn together, before any of them is told. It depends on nothing,
+#: so that neither the order of finishing nor an interruption changes what is drawn.
+BATCH = 4
+_RUNGS = (1 / 3, 2 / 3)  # shares of the epochs after which a trial may be pruned
 
 
 class TrialResult(NamedTuple):
-    """The result of a trial that finished with every seed."""
+    """The result of one trial of a method: finished with every seed, or pruned."""
 
-    trial: Trial
-    val_accuracy: float | None  # balanced, last epoch, mean over seeds; None in old runs
-    val_loss: float
-
-    @property
-    def entry(self) -> str:
-        """The configuration as text for `bikd compare --methods` and `bikd duel`."""
-        return self.trial.entry.text
+    number: int
+    entry: str  # its configuration, as text for `bikd compare --methods` and `bikd duel`
+    params: Mapping[str, Any]  # as drawn; the entry has them rounded
+    rungs: Mapping[int, float]  # the first seed's criterion after each epoch at which it was judged
+    pruned: str  # why it was pruned; "" if it was not
+    val_accuracy: float | None  # balanced, last epoch, mean over seeds; None if pruned
+    val_loss: float | None
 
 
 @dataclass(frozen=True)
 class Search:
-    """A random search with the same number of trials for each method.
+    """A search with the same number of trials for each method.
 
     Args:
         base: All controls except method and seed. If it trains on D_val, half is held out.
@@ -79,6 +51,7 @@ class Search:
         seed: Seeds the draw of the trials.
         seeds: Seeds of the runs of each trial.
         by: Ranks the trials; the other criterion breaks ties.
+        splits: Whether the split of a run is its seed's, or the base's.
 
     Raises:
         ConfigError: A value is not possible.
@@ -90,6 +63,12 @@ class Search:
     seed: int = 0
     seeds: tuple[int, ...] = (0,)
     by: Criterion = "val_accuracy"
+    splits: Splits = "fixed"
+    #: By method, made when first asked for.
+    _controls: dict[str, Mapping[str, Any]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _spaces: dict[str, Space] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.num_trials <= MAX_TRIALS:
@@ -108,158 +87,158 @@ class Search:
             raise ConfigError(
                 f"by = {self.by!r} is not possible: it must be val_accuracy or val_loss."
             )
+        check_splits(self.splits, self.seeds, map(self.start, self.methods))
+        for method in self.methods:
+            if not self.space(method) and self.num_trials > 1:
+                raise ConfigError(
+                    f"trials = {self.num_trials} is not possible: {method!r} leaves nothing to "
+                    "search, so it has one trial."
+                )
 
-    @property
+    @cached_property
     def judged_base(self) -> RunConfig:
         """The base of the trials: half of D_val is held out if D_val is trained on."""
         trains_on_val = self.base.protocol.train_on_val != "no"
         return self.base.changed(hold_out_half=True) if trains_on_val else self.base
 
-    def space(self, method: str) -> dict[str, tuple[Any, ...]]:
-        """Return the values to draw from for an entry, by control."""
-        entry = self._entry(method)
-        values = self._config(entry, self.seeds[0]).flat()
-        space = {
-            name: tuple(factor * values[name] for factor in factors)
-            for name, factors in _SCALED.items()
-        }
-        space |= _VALUES
-        shares = {round(share * values["epochs"]) for share in _WARM_UP_SHARES}
-        space["warm_up"] = tuple(sorted(shares))
-        if values["train_on_val"] == "no":
-            del space["cross_fit"]  # which would train on D_val
-        if values["weight_scale"] == "relative":
-            space["weight_form"] = ("free", "scale")  # convex is not possible
-        fixed = {name for name, _ in entry.options}
-        return {
-            name: options
-            for name, options in space.items()
-            if is_read_by(name, values) and name not in fixed
-        }
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The epochs after which a trial may be pruned; none in a run that is too short."""
+        epochs = self.base.training.epochs
+        rungs = (round(share * epochs) for share in _RUNGS)
+        return tuple(dict.fromkeys(epoch for epoch in rungs if 0 < epoch < epochs))
+
+    def batches(self) -> list[tuple[int, ...]]:
+        """Return the numbers of the trials that are drawn together, in their order."""
+        numbers = range(self.num_trials)
+        return [tuple(numbers[first : first + BATCH]) for first in numbers[::BATCH]]
+
+    def space(self, method: str) -> Space:
+        """Return what is drawn for an entry, by control.
+
+        Raises:
+            ConfigError: A value of the entry itself cannot be searched.
+        """
+        if method not in self._spaces:
+            fixed = frozenset(name for name, _ in self._entry(method).options)
+            self._spaces[method] = space_of(method, self.own_controls(method), fixed)
+        return self._spaces[method]
 
     def label_of(self, method: str) -> str:
         """Return an entry in words; what the base makes of a method is part of it."""
-        entry = self._entry(method)
-        return entry.label_in(self._config(entry, self.seeds[0]).flat())
+        return self._entry(method).label_in(self.own_controls(method))
+
+    def start(self, method: str) -> RunConfig:
+        """Return the config of the method itself, with the first seed."""
+        return self.config_of(self._entry(method), self.seeds[0])
+
+    def own_controls(self, method: str) -> Mapping[str, Any]:
+        """Return all controls of the method itself, with the first seed."""
+        if method not in self._controls:
+            self._controls[method] = self.start(method).flat()
+        return self._controls[method]
+
+    def possible_controls(self) -> list[dict[str, Any]]:
+        """Return the controls of each method, and of its forms that read other options."""
+        return [
+            controls
+            for method in self.methods
+            for controls in variants(self.own_controls(method), self.space(method))
+        ]
+
+    def entry_with(self, method: str, drawn: Mapping[str, Any]) -> Entry:
+        """Return the entry of a trial: the method with the drawn values that are not its own.
+
+        Numbers are rounded to three digits, as people write them.
+        """
+        start, own = self._entry(method), self.own_controls(method)
+        pieces = [f"{name}={_written(v)}" for name, v in drawn.items() if v != own[name]]
+        if not pieces:
+            return start
+        return self._entry(f"{method}{',' if ':' in method else ':'}{','.join(pieces)}")
+
+    def is_drawn(self, name: str, method: str, drawn: Mapping[str, Any]) -> bool:
+        """Return whether an option of the space is drawn, given what has been drawn before it."""
+        return is_drawn(name, {**self.own_controls(method), **drawn})
+
+    def config_of(self, entry: Entry, seed: int) -> RunConfig:
+        """Return the config of a run of an entry."""
+        return entry.config(self.judged_base, seed, **split_controls(self.splits, seed))
+
+    def configs_of(self, entry: Entry) -> list[RunConfig]:
+        """Return the configs of a trial's runs, in the order of the seeds."""
+        return [self.config_of(entry, seed) for seed in self.seeds]
+
+    def criterion(self, epoch: EpochDone) -> float:
+        """Return the value of an epoch that the search judges by.
+
+        Raises:
+            ConfigError: It is not recorded.
+        """
+        value = getattr(epoch, self.by)
+        if value is None:
+            raise ConfigError(
+                "by = 'val_accuracy' is not possible: a run of an earlier version did not record "
+                "it; delete that run, or search by val_loss."
+            )
+        return float(value)
+
+    def identity(self, method: str) -> dict[str, Any]:
+        """Return all that decides a method's trials besides their number, as read from JSON."""
+        own = self.start(method).read_by_method()
+        identity = {
+            "controls": {k: v for k, v in own.items() if k not in self.own_to_runs},
+            "seeds": list(self.seeds),
+            "splits": self.splits,
+            "search_seed": self.seed,
+            "by": self.by,
+            "batch": BATCH,
+            "rungs": list(self.rungs),
+            "space": {name: list(values) for name, values in self.space(method).items()},
+        }
+        return as_json(identity)
+
+    @property
+    def own_to_runs(self) -> frozenset[str]:
+        """The controls that each run sets by itself, so that the base's do not count."""
+        return frozenset({"method", "seed", *split_controls(self.splits, 0)})
 
     def _entry(self, text: str) -> Entry:
         return read_entry(text, self.base.flat())
 
-    def trials(self) -> list[Trial]:
-        """Return all trials, number by number, so that an interrupted search is fair.
+    def ranked(self, results: Sequence[TrialResult]) -> list[TrialResult]:
+        """Return the trials, the best on D_val first; pruned ones last, the latest pruned first."""
+        return sorted(results, key=self._rank)
 
-        Raises:
-            ConfigError: A space holds fewer configurations than there are trials.
-        """
-        by_method = [self._trials_of(method) for method in self.methods]
-        return [trials[number] for number in range(self.num_trials) for trials in by_method]
-
-    def _trials_of(self, method: str) -> list[Trial]:
-        start, space = self._entry(method), self.space(method)
-        generator = np.random.default_rng([self.seed, *method.encode()])
-        entries = [start]
-        known = {self._config(start, self.seeds[0])}
-        for _ in range(_DRAWS_PER_TRIAL * self.num_trials):
-            if len(entries) == self.num_trials:
-                break
-            entry = self._draw_entry(start, space, generator)
-            config = self._config(entry, self.seeds[0])
-            if config not in known:
-                known.add(config)
-                entries.append(entry)
-        if len(entries) < self.num_trials:
-            raise ConfigError(
-                f"trials = {self.num_trials} is not possible: the space of {method} holds about "
-                f"{len(entries)} configurations."
-            )
-        return [Trial(method, number, entry) for number, entry in enumerate(entries)]
-
-    def _draw_entry(
-        self, start: Entry, space: dict[str, tuple[Any, ...]], generator: np.random.Generator
-    ) -> Entry:
-        """Draw a value for each control of the space.
-
-        Values that the entry has already are left out, and what it does not read as drawn.
-        """
-        drawn = {name: values[generator.integers(len(values))] for name, values in space.items()}
-        own = self._config(start, self.seeds[0]).flat()
-        whole = own | drawn
-        if whole["over"] == "ce_kd" and whole["prior"] == "none":
-            drawn.pop("weight_net_inputs", None)  # shifted and plain are the same then
-        pieces = [
-            f"{name}={value}"
-            for name, value in drawn.items()
-            if value != own[name] and is_read_by(name, whole)
-        ]
-        if not pieces:
-            return start
-        return self._entry(f"{start.text}{',' if ':' in start.text else ':'}{','.join(pieces)}")
-
-    def _config(self, entry: Entry, seed: int) -> RunConfig:
-        return entry.config(self.judged_base, seed)
-
-    def grid(self) -> list[tuple[Trial, RunConfig]]:
-        """Return every run, trial by trial."""
-        return [
-            (trial, self._config(trial.entry, seed))
-            for trial in self.trials()
-            for seed in self.seeds
-        ]
-
-    def ranked(self, runs: Iterable[Snapshot]) -> dict[str, list[TrialResult]]:
-        """Return by method the trials that finished with every seed, best on D_val first."""
-        done: dict[RunConfig, Snapshot] = {}
-        for run in runs:
-            if is_comparable(run):
-                done.setdefault(run.config, run)
-        results: dict[str, list[TrialResult]] = {method: [] for method in self.methods}
-        for trial in self.trials():
-            configs = [self._config(trial.entry, seed) for seed in self.seeds]
-            finished = [done[config] for config in configs if config in done]
-            if len(finished) == len(configs):
-                results[trial.method].append(_result(trial, finished))
-        return {method: sorted(trials, key=self._rank) for method, trials in results.items()}
-
-    def _rank(self, result: TrialResult) -> tuple[float, float]:
+    def _rank(self, result: TrialResult) -> tuple[Any, ...]:
+        sign = -1 if self.by == "val_accuracy" else 1
+        if result.val_loss is None or (result.val_accuracy is None and self.by == "val_accuracy"):
+            last = max(result.rungs, default=0)
+            return (True, -last, sign * result.rungs.get(last, 0.0), result.number)
+        accuracy = 0.0 if result.val_accuracy is None else -result.val_accuracy
         loss = result.val_loss
-        accuracy = 0.0 if result.val_accuracy is None else -result.val_accuracy  # unknown: last
-        return (accuracy, loss) if self.by == "val_accuracy" else (loss, accuracy)
+        order = (accuracy, loss) if self.by == "val_accuracy" else (loss, accuracy)
+        return (False, *order, result.number)
 
 
-def _result(trial: Trial, runs: Sequence[Snapshot]) -> TrialResult:
-    last = [run.epochs[-1] for run in runs]
-    accuracies = [epoch.val_accuracy for epoch in last if epoch.val_accuracy is not None]
-    accuracy = fmean(accuracies) if len(accuracies) == len(last) else None
-    return TrialResult(trial, accuracy, fmean(epoch.val_loss for epoch in last))
+def _written(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def as_data(search: Search, ranked: dict[str, list[TrialResult]]) -> dict[str, Any]:
-    """Return the search and its trials, best first, as plain data for JSON."""
-    controls = {k: v for k, v in search.judged_base.flat().items() if k not in {"method", "seed"}}
-    return {
-        "search": {
-            "controls": controls,
-            "methods": list(search.methods),
-            "trials_of_each": search.num_trials,
-            "search_seed": search.seed,
-            "seeds": list(search.seeds),
-            "by": search.by,
-            "judged_on": "held-out half of D_val" if controls["hold_out_half"] else "D_val",
-            "spaces": {
-                method: {name: list(values) for name, values in search.space(method).items()}
-                for method in search.methods
-            },
-        },
-        "trials": {
-            method: [
-                {
-                    "entry": result.entry,
-                    "number": result.trial.number,
-                    "val_accuracy": result.val_accuracy,
-                    "val_loss": result.val_loss,
-                }
-                for result in trials
-            ]
-            for method, trials in ranked.items()
-        },
-    }
+def first_difference(stored: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+    """Return in words the first difference between two identities; "" if there is none."""
+    for name in {**own, **stored}:
+        before, now = stored.get(name), own.get(name)
+        if before == now:
+            continue
+        if isinstance(before, dict) and isinstance(now, dict):
+            inner = first_difference(before, now)
+            return inner if name == "controls" else f"{name}: {inner}"
+        return f"{name} was {json.dumps(before)}, not {json.dumps(now)}"
+    return ""
+
+
+def as_json(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as they are read back from JSON."""
+    read: dict[str, Any] = json.loads(json.dumps(values))
+    return read

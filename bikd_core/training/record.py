@@ -24,7 +24,7 @@ from bikd_core.evaluation import (
     saturated_share_of_relative,
     weight_histograms,
 )
-from bikd_core.events import BELIEF_UNIT, SURFACE_AXIS, TOP_BELIEFS, StepTrace
+from bikd_core.events import BELIEF_UNIT, NOT_FINITE, SURFACE_AXIS, TOP_BELIEFS, StepTrace
 from bikd_core.losses import hard_loss, soft_loss
 from bikd_core.methods import Batch, StepResult
 from bikd_core.models.weight_net import WeightNet
@@ -161,7 +161,7 @@ def non_finite_message(epoch: int, step: int, hard: float, soft: float | None) -
     """Return the error message of a run whose loss is not finite."""
     losses = f"hard loss {hard:g}" + ("" if soft is None else f", soft loss {soft:g}")
     return (
-        f"The loss is not finite in epoch {epoch}, step {step} ({losses}): "
+        f"{NOT_FINITE} in epoch {epoch}, step {step} ({losses}): "
         "a lower learning_rate is the usual cure."
     )
 

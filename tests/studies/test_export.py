@@ -65,11 +65,11 @@ def test_latex_is_escaped(report):
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
 
 
-def test_a_lead_has_a_star_if_its_interval_excludes_0(report):
+def test_a_lead_has_a_star_if_its_test_allows_a_claim(report):
     head, first, second = table(report)
     lead = head.index("lead over KD")
     assert first[lead].startswith("+8.3 ± ")
-    assert first[lead].endswith(" *") == report.lines[0].lead["accuracy"].excludes_zero
+    assert first[lead].endswith(" *") == report.lines[0].test.is_claim
     assert second[lead] == "–"
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.studies import Comparison, gains, with_learned_weights
-from bikd_core.studies.learned_weights import as_data, check_pairs, holm, table, verdict
+from bikd_core.studies.learned_weights import as_data, check_pairs, table, verdict
 from tests.made_up import epoch_done
 
 EPOCH = epoch_done(1)
@@ -73,8 +73,8 @@ def test_gains_are_paired_by_seed_and_corrected_by_holm():
         stats.ttest_rel(BALANCED[over], BALANCED[own])
         for own, over in (("kd", OVER_KD), ("ce", OVER_CE))
     )
-    assert over_kd.p_values["accuracy"] == pytest.approx(2 * kd.pvalue)
-    assert over_ce.p_values["accuracy"] == pytest.approx(ce.pvalue)
+    assert over_kd.tests["accuracy"].p_value == pytest.approx(2 * kd.pvalue)
+    assert over_ce.tests["accuracy"].p_value == pytest.approx(ce.pvalue)
     mean = np.mean(np.subtract(BALANCED[OVER_KD], BALANCED["kd"]))
     assert over_kd.differences["accuracy"] == pytest.approx((mean, *kd.confidence_interval(0.95)))
     assert (over_kd.claim("accuracy"), over_ce.claim("accuracy")) == ("adds", "undecided")
@@ -87,7 +87,7 @@ def test_the_verdict_claims_only_what_the_tests_allow():
         "Learned weights add balanced accuracy to KD (+4.8 ± 1.5 points); no claim about CE. "
         "No claim about accuracy on the few-shot classes: KD and CE. "
     )
-    assert "paired by seed after Holm's correction over 2 objectives" in said
+    assert "paired by seed after Holm's correction over 2 comparisons" in said
     worse = {own: BALANCED[over] for own, over in (("kd", OVER_KD), (OVER_KD, "kd"))}
     assert verdict(gains(compared(("kd",)), epochs(worse))).startswith(
         "Learned weights take balanced accuracy from KD (−4.8 ± 1.5 points). "
@@ -107,7 +107,7 @@ def test_the_verdict_of_no_and_of_one_seed_claims_nothing(number, said):
 
 def test_equal_runs_gain_nothing():
     [gain] = gains(compared(("kd",)), epochs({"kd": (0.5, 0.6), OVER_KD: (0.5, 0.6)}))
-    assert gain.p_values["accuracy"] == 1.0
+    assert gain.tests["accuracy"].p_value == 1.0
     assert gain.claim("accuracy") == "undecided"
 
 
@@ -117,11 +117,6 @@ def test_any_comparison_with_such_a_pair_has_its_gain():
     assert (gain.objective, gain.weighted) == entries[:2]
     other_rate = ("kd", "relative:over=kd,learning_rate=0.2")
     assert gains(Comparison(RunConfig(), other_rate, (0,), "kd"), {}) == []
-
-
-def test_holm_corrects_step_by_step_and_never_falls():
-    assert holm([0.01, None, 0.04, 0.03]) == pytest.approx([0.03, None, 0.06, 0.06])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
 def test_the_data_are_plain_and_hold_each_number():

@@ -25,6 +25,7 @@ from app.figures.comparison.results import (
 from app.figures.drawing import THEME_TEXT, Drawing, base_layout, empty
 from bikd_core.config import listed
 from bikd_core.studies import Line
+from bikd_core.studies.significance import SIGNIFICANCE, correction, power_sentence
 
 #: A claim's name, colour and symbol: never told apart by colour alone.
 _CLAIMS = {
@@ -35,11 +36,10 @@ _CLAIMS = {
 
 
 def claim(line: Line) -> str:
-    """Return what the interval of a method's lead allows one to claim: ahead, behind, undecided."""
-    lead = line.lead["accuracy"]
-    if not lead.excludes_zero:
+    """Return what the test of a method's lead allows one to claim: ahead, behind, undecided."""
+    if line.test is None or not line.test.is_claim:
         return "undecided"
-    return "ahead" if lead.mean > 0 else "behind"
+    return "ahead" if line.lead["accuracy"].mean > 0 else "behind"
 
 
 DIFFERENCES_QUESTION = "Whose lead is more than chance?"
@@ -126,7 +126,12 @@ def _read(results: Results, lines: list[Line]) -> str:
         alone = [line for line in said["undecided"] if line.lead["accuracy"].low is None]
         named = [line.label for line in said["undecided"] if line not in alone]
         if named:
-            parts.append(f"No claim about {listed(named)}: the interval includes 0.")
+            tests = [line.test for line in lines if line.test is not None]
+            parts.append(
+                f"No claim about {listed(named)}: p ≥ {SIGNIFICANCE:g}{correction(tests)}."
+            )
+            open_tests = [line.test for line in said["undecided"] if line.test is not None]
+            parts += filter(None, [power_sentence(open_tests)])
         if alone:
             parts.append(
                 f"One common seed has no interval, so no claim about "

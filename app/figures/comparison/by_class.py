@@ -141,4 +141,4 @@ def _read(results: Results, lines: list[Line], table: list[list[Interval]], rows
     if not sure:
         return sentence + "every class's interval includes 0."
     sentence += f"the interval excludes 0 for {sure} of {len(cells)} classes"
-    return sentence + (", in bold." if rows.are_named else ".")
+    return f"{sentence}{', in bold' * rows.are_named}, not corrected for their number."

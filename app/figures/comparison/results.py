@@ -9,6 +9,7 @@ from typing import Any
 from app.figures.drawing import FONT_SIZE, THEME_BACKGROUND, THEME_TEXT, signed
 from bikd_core.events import EpochDone
 from bikd_core.studies import Calibration, Gain, Interval, Line
+from bikd_core.studies.learning_rates import RateCurve
 
 ROW = 66  # px for one method: its name, then two lanes
 TOP, BOTTOM = 58, 52  # px: the legend, the axis
@@ -32,6 +33,7 @@ class Results:
     class_counts: tuple[int, ...]  # training images, label order
     gains: tuple[Gain, ...] = ()  # of objectives that are compared with BiKD over them
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)  # that count, by method
+    rate_curves: tuple[RateCurve, ...] = ()  # methods that are compared at several learning rates
 
 
 def plus_minus(value: Interval, *, is_difference: bool = False) -> str:

@@ -256,6 +256,36 @@ def test_what_the_weights_add_is_drawn_and_tabled(open_page, manager):
     assert list(page.dataframe[1].value["objective"]) == ["KD"]
 
 
+def test_the_question_of_the_learning_rate_compares_each_method_at_several(open_page, manager):
+    page = open_page("compare", methods="kd", seeds="0,1", epochs="3")
+    page.selectbox(key="control_question").select("rates").run()
+    assert not page.exception
+    start(page).click().run()
+    rates = [config.training.learning_rate for _, config in manager.asked]
+    assert rates == [0.05, 0.02, 0.1, 0.2, 0.5] * 2
+    assert page.query_params["question"] == "rates"
+
+
+def test_accuracy_over_the_learning_rate_is_drawn_for_entries_that_differ_in_it(open_page, manager):
+    for rate in (0.05, 0.2):
+        for seed in (0, 1):
+            make_run(manager.places.runs, method="kd", seed=seed, epochs=3, learning_rate=rate)
+    page = open_page("compare", methods="kd,kd:learning_rate=0.2,ce", seeds="0,1", epochs="3")
+    assert not page.exception
+    drawing = drawings(page)["figure-learning-rates"]
+    assert drawing["sentence"].startswith("Highest mean: KD at 0.05.")
+    page = open_page("compare", methods="kd", question="rates", seeds="5", epochs="3")
+    make_run(manager.places.runs, method="kd", seed=5, epochs=3)
+    page.run()
+    assert (
+        "entries such as kd:learning_rate=0.1"
+        in drawings(page)["figure-learning-rates"]["sentence"]
+    )
+    assert "figure-learning-rates" not in drawings(
+        open_page("compare", methods="kd", seeds="0", epochs="3")
+    )
+
+
 def test_an_impossible_objective_is_named_beside_the_controls(open_page):
     page = open_page("compare", methods="bikd", question="weights")
     assert not page.exception

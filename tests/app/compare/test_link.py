@@ -32,7 +32,7 @@ def test_the_question_is_in_the_address_unless_it_is_the_usual_one():
     assert CompareLink.read(link.write()) == (link, [])
     link, [complaint] = CompareLink.read({"question": "why"})
     assert link.question == "methods"
-    assert complaint.endswith("it must be one of methods, weights. methods is used.")
+    assert complaint.endswith("it must be one of methods, weights, rates. methods is used.")
 
 
 def test_an_entry_is_judged_with_the_form_that_the_address_gives():

@@ -12,6 +12,8 @@ from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.studies import Gain, Interval
 from bikd_core.studies.answer import answer
+from bikd_core.studies.learning_rates import RateCurve
+from bikd_core.studies.significance import PairedTest
 from tests.made_up import epoch_done
 
 NAMES = {"kd": "KD", "bikd": "BiKD", "ce": "CE"}
@@ -56,7 +58,7 @@ def gain(label, balanced, few, p_value, seeds=(0, 1, 2)):
         label=label,
         seeds=seeds,
         differences={"accuracy": Interval(*balanced), "accuracy_few": Interval(*few)},
-        p_values={"accuracy": p_value, "accuracy_few": p_value},
+        tests=dict.fromkeys(("accuracy", "accuracy_few"), PairedTest(len(seeds), p_value, 2, 0.02)),
     )
 
 
@@ -152,14 +154,16 @@ def test_a_marker_at_zero_is_whole():
     assert high > 100
 
 
-def test_a_lead_is_claimed_only_where_its_interval_excludes_zero():
+def test_a_lead_is_claimed_only_where_its_corrected_test_allows_it():
     drawing = figures.differences(results(THREE))
     drawn = traces(drawing)
     assert drawn["ahead"]["x"] == [11.0]
     assert drawn["undecided"]["x"] == [0.0]
     assert drawn["behind"]["x"] == []
     assert "Ahead of KD: BiKD (+11.0 ± 2.5)." in drawing.sentence
-    assert "No claim about CE: the interval includes 0." in drawing.sentence
+    assert "No claim about CE: p ≥ 0.05 after Holm's correction over 2 comparisons." in (
+        drawing.sentence
+    )
     behind = figures.differences(results(THREE, reference="bikd"))
     assert "Behind BiKD: KD (−11.0 ± 2.5)" in behind.sentence
 
@@ -223,3 +227,50 @@ def test_every_figure_is_json_with_a_question_an_answer_and_titled_axes(name):
     assert drawing.layout["xaxis"]["title"]["text"]
     assert drawing.layout["yaxis"]["title"]["text"]
     assert figures.who_wins(results({"kd": []})).data == []
+
+
+def over_rates(accuracies, default=0.05):
+    """Results of methods at learning rates, given balanced accuracies by label, rate and seed."""
+    epochs, curves = {}, []
+    for label, by_rate in accuracies.items():
+        entries = {rate: f"{label}:{rate}" for rate in by_rate}
+        made = epoch_done(1, RunConfig())
+        for rate, values in by_rate.items():
+            epochs[entries[rate]] = {
+                seed: dataclasses.replace(made, accuracy=value) for seed, value in enumerate(values)
+            }
+        curves.append(RateCurve(label, default, tuple(entries), tuple(entries.values())))
+    first = next(iter(epochs))
+    lines = answer(epochs, dict.fromkeys(epochs, 0.1), first, {text: text for text in epochs})
+    return dataclasses.replace(results(THREE), lines=tuple(lines), rate_curves=tuple(curves))
+
+
+RATES = {
+    "KD": {0.02: [0.4, 0.42], 0.05: [0.5, 0.52], 0.2: [0.6, 0.64], 0.5: [0.3]},
+    "CE": {0.02: [0.3], 0.05: [0.4]},
+    "BKD": {0.05: [0.7]},
+    "DKD": {0.02: []},
+}
+
+
+def test_accuracy_is_drawn_over_the_learning_rate_with_the_default_marked():
+    drawing = figures.learning_rates(over_rates(RATES))
+    drawn = traces(drawing)
+    assert [trace["name"] for trace in drawn.values()] == ["KD", "CE", "BKD"]
+    assert drawn["rates-0"]["x"] == [0.02, 0.05, 0.2, 0.5]
+    assert drawn["rates-0"]["y"] == [41.0, 51.0, 62.0, 30.0]
+    assert drawn["rates-0"]["error_y"]["array"][3] == 0.0  # one seed has no interval
+    assert drawn["rates-0"]["marker"]["symbol"] != drawn["rates-1"]["marker"]["symbol"]
+    assert drawing.layout["shapes"][0]["x0"] == 0.05
+    assert drawing.layout["xaxis"]["type"] == "log"
+    assert "KD at 0.2 (11.0 points above 0.05)" in drawing.sentence
+    assert "CE at 0.05. " in drawing.sentence
+    assert "first or the last one for CE." in drawing.sentence
+    assert "One rate alone: BKD." in drawing.sentence
+
+
+def test_without_two_rates_the_figure_says_how_to_fill_it():
+    for accuracies in ({"KD": {0.05: [0.5]}}, {"KD": {0.05: [], 0.2: []}, "CE": {0.05: [0.4]}}):
+        drawing = figures.learning_rates(over_rates(accuracies))
+        assert not drawing.data
+        assert "add entries such as kd:learning_rate=0.1" in drawing.sentence
