@@ -13,18 +13,16 @@ from bikd_core.events import (
     EpochDone,
     Event,
     Frame,
-    Layout,
     Panel,
     RunFailed,
     RunStarted,
     StepDone,
     TeacherEpochDone,
     TeacherViewsDone,
-    arrays,
     from_json,
-    layouts,
     to_json,
 )
+from bikd_core.store.layouts import Layout, arrays, layouts
 
 EPOCH = EpochDone(
     epoch=1,

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from bikd_core.events import Frame, Panel, arrays, layouts
+from bikd_core.events import Frame, Panel
 from bikd_core.store.files import (
     BROKEN_ZIP,
     CorruptRunError,
@@ -29,6 +29,7 @@ from bikd_core.store.files import (
     writing,
 )
 from bikd_core.store.folder import RunFolder
+from bikd_core.store.layouts import arrays, layouts
 from bikd_core.store.record import ENDED, RunRecord, is_id, new_id
 
 MAX_UNPACKED_BYTES = 2**30

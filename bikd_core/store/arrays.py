@@ -22,13 +22,11 @@ from bikd_core.events import (
     TOP_BELIEFS,
     WEIGHT_BINS,
     Frame,
-    Layout,
     Panel,
     StepTrace,
-    arrays,
-    layouts,
 )
 from bikd_core.store.files import BROKEN_ZIP, CorruptRunError, StoreError
+from bikd_core.store.layouts import Layout, arrays, layouts
 
 CACHE_BYTES = 192 * 2**20
 _ENTRY_BYTES = 500  # what an entry takes besides its array

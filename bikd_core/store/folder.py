@@ -37,7 +37,6 @@ from bikd_core.events import (
     RunStarted,
     StepTrace,
     from_json,
-    layouts,
     to_json,
 )
 from bikd_core.store import checkpoint
@@ -52,6 +51,7 @@ from bikd_core.store.files import (
     tensor_bytes,
     writing,
 )
+from bikd_core.store.layouts import layouts
 from bikd_core.store.log import LogReader
 from bikd_core.store.record import RunRecord, RunState, Status, checked_name
 

@@ -14,10 +14,11 @@ import pytest
 from safetensors.numpy import load_file
 
 from bikd_core.config import RunConfig
-from bikd_core.events import EpochDone, arrays
+from bikd_core.events import EpochDone
 from bikd_core.runs import RunError, StoreError, UnknownRun
 from bikd_core.runs.child import WORKER
 from bikd_core.store import create_run
+from bikd_core.store.layouts import arrays
 from tests import fake_training as fake
 from tests.fake_training import config, until
 from tests.made_up import epoch_done, frame, started

@@ -23,9 +23,9 @@ from bikd_core.events import (
     StepDone,
     StepTrace,
     TeacherEpochDone,
-    arrays,
 )
 from bikd_core.models.weight_net import WeightNet
+from bikd_core.store.layouts import arrays
 from bikd_core.training import NonFiniteLoss, Training, train
 from bikd_core.training.feed import generator_for
 from bikd_core.training.loop import Loop
