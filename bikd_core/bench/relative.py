@@ -1,4 +1,4 @@
-"""What relative weights add to each objective on digits: over learning rates, leagues and variants.
+"""What relative weights add on digits: over learning rates, leagues, variants and wrong labels.
 
 Each run has a split of its own, and so a teacher of its own. A run's result is one line of a file,
 written when it ends, so that an interrupted measurement goes on where it was. The test set is
@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from bikd_core.bench.report import Row
 from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
 from bikd_core.config.titles import title_of
-from bikd_core.events import EpochDone
+from bikd_core.events import ClassBiasesFitted, EpochDone
 from bikd_core.places import Places
 from bikd_core.studies.answer import in_percent, interval
 
-Part = Literal["rates", "variants", "league2"]
+Part = Literal["rates", "variants", "league2", "inputs"]
 Controls = dict[str, Any]
+FIELDS = ("accuracy", "accuracy_many", "accuracy_medium", "accuracy_few", "val_accuracy")
 LEARNING_RATES = (0.2, 0.1, 0.5, 0.05)
 LEAGUES = {1: "no", 2: "batch"}  # train_on_val of each league
 OVER: Controls = {"method": "bikd", "weight_scale": "relative"}
@@ -50,7 +51,31 @@ LEAGUE_2: tuple[Controls, ...] = (
     {"outer_every": 5},
     {"weight_net_learning_rate": 0.05},
 )
+WRONG_LABELS: Controls = {"label_noise": 0.3, "label_noise_kind": "by_count"}
+SOFT: Controls = {"teacher_folds": 5, "out_of_fold": "inputs_and_soft_loss"}
+SEEN: Controls = {"teacher_folds": 5, "out_of_fold": "inputs"}
+TRUST: Controls = {"method": "prior_kd", "trust": 1.0, "learning_rate": 0.5}
+#: Inputs that stay alive, and trust in labels, beside their rivals, with clean and wrong labels.
+INPUTS: tuple[Controls, ...] = (
+    {"method": "kd", "learning_rate": 0.2},
+    {"method": "prior_kd", "learning_rate": 0.5},
+    {"method": "ltkd", "learning_rate": 0.1},
+    OVER | {"over": "prior_kd", "learning_rate": 0.2},
+    OVER | SEEN | {"over": "prior_kd", "learning_rate": 0.2},
+    OVER | SEEN | {"over": "prior_kd", "learning_rate": 0.2, "virtual_step": 3},
+    SHIFTED | {"learning_rate": 0.2},
+    SOFT | {"method": "prior_kd", "learning_rate": 0.5},
+    SOFT | {"method": "ltkd", "learning_rate": 0.1},
+    SOFT | OVER | {"over": "prior_kd", "learning_rate": 0.2},
+    SOFT | SHIFTED | {"learning_rate": 0.2},
+    SOFT | TRUST,
+    SOFT | TRUST | OVER | {"over": "prior_kd"},
+    SEEN | TRUST,
+    SEEN | TRUST | OVER | {"over": "prior_kd"},
+)
 _SEEDS = ("seed", "split_seed")
+#: What a form of BiKD has in common with the objective that it stands over.
+_SHARED = ("learning_rate", "train_on_val", *SEEN, *WRONG_LABELS, "trust")
 
 
 def controls_of(part: Part, num_splits: int) -> list[Controls]:
@@ -78,6 +103,9 @@ def _settings(part: Part) -> Iterator[Controls]:
             base = {"learning_rate": 0.1, "train_on_val": "batch"}
             yield {"method": over} | base
             yield from (OVER | {"over": over} | base | variant for variant in LEAGUE_2)
+    elif part == "inputs":
+        for noise in ({}, WRONG_LABELS):
+            yield from (setting | {"train_on_val": "no"} | noise for setting in INPUTS)
     else:
         for use_of_val in LEAGUES.values():
             for rate in LEARNING_RATES:
@@ -106,12 +134,20 @@ def measure(path: Path, part: Part, num_splits: int, places: Places) -> list[Row
         if _key(controls) in done:
             continue
         config = RunConfig.from_flat(controls)
-        last = [e for e in train(config, places=places) if isinstance(e, EpochDone)][-1]
-        fields = ("accuracy", "accuracy_many", "accuracy_medium", "accuracy_few", "val_accuracy")
-        line = {"controls": controls} | {name: getattr(last, name) for name in fields}
+        line = {"controls": controls} | _results(train(config, places=places))
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
     return rows(path, part, num_splits)
+
+
+def _results(events: Iterable[object]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for event in events:
+        if isinstance(event, EpochDone):
+            found = {name: getattr(event, name) for name in FIELDS}
+        elif isinstance(event, ClassBiasesFitted):
+            found |= {f"{name}_with_biases": getattr(event, name) for name in FIELDS}
+    return found
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -153,9 +189,11 @@ def rows(path: Path, part: Part, num_splits: int) -> list[Row]:
 def _row(key: str, found: dict[str, dict[int, dict[str, float]]]) -> Row:
     controls, results = json.loads(key), found[key]
     base = {"method": controls.get("over", controls["method"])}
-    itself = base | {name: controls[name] for name in ("learning_rate", "train_on_val")}
+    itself = base | {name: controls[name] for name in _SHARED if name in controls}
     own = found.get(_key(itself), {}) if "over" in controls else {}
     gains = [results[s]["accuracy"] - own[s]["accuracy"] for s in results if s in own]
+    name = "accuracy_with_biases"  # absent from results of earlier versions and of league 2
+    biased = [r[name] for r in results.values() if r.get(name) is not None]
     said = {"method", "over", "weight_scale", "learning_rate", "train_on_val"}
     return {
         "setting": title_of(controls),
@@ -165,6 +203,7 @@ def _row(key: str, found: dict[str, dict[int, dict[str, float]]]) -> Row:
         "splits": len(results),
         "balanced": in_percent(interval([r["accuracy"] for r in results.values()])),
         "few": f"{interval([100 * r['accuracy_few'] for r in results.values()]).mean:.1f}",
+        "with_biases": in_percent(interval(biased)) if len(biased) == len(results) else "",
         "over_the_objective": in_percent(interval(gains), signed=True) if len(gains) > 1 else "",
     }
 
@@ -175,6 +214,3 @@ def _setting(controls: Controls) -> Controls:
 
 def _key(controls: Controls) -> str:
     return json.dumps(controls, sort_keys=True)
-
-
-PARTS: tuple[Part, ...] = get_args(Part)

@@ -72,8 +72,11 @@ def relative(
     /,
     *,
     part: Annotated[
-        Literal["rates", "variants", "league2"],
-        Parameter(help="Each objective at four learning rates, or variants in either league."),
+        Literal["rates", "variants", "league2", "inputs"],
+        Parameter(
+            help="Each objective at four learning rates; variants in either league; or out-of-fold "
+            "teachers and trust, with clean and with wrong labels."
+        ),
     ] = "rates",
     num_splits: int = 8,
     as_json: Json = False,
