@@ -157,9 +157,13 @@ def _train(trials: Sequence[Sequence[Trials]], places: Places, jobs: int) -> lis
     manager = RunManager(places, max_training=jobs)
     said: set[str] = set()
 
-    def train(configs: Sequence[RunConfig], may_stop: Callable[[Snapshot], bool]) -> None:
+    def train(
+        configs: Sequence[RunConfig],
+        may_stop: Callable[[Snapshot], bool],
+        calibrated: frozenset[RunConfig],
+    ) -> None:
         warn(configs, places, said)
-        train_missing(configs, manager, "searching", may_stop=may_stop)
+        train_missing(configs, manager, "searching", calibrated, may_stop)
 
     try:
         return [

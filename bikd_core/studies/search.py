@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
 
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.events import EpochDone
+from bikd_core.events import ClassBiasesFitted, EpochDone
 from bikd_core.studies.entries import Entry, read_entry
 from bikd_core.studies.search_space import Space, is_drawn, space_of, variants
 from bikd_core.studies.splits import Splits, check_splits, split_controls
@@ -88,11 +88,23 @@ class Search:
                 f"by = {self.by!r} is not possible: it must be val_accuracy or val_loss."
             )
         check_splits(self.splits, self.seeds, map(self.start, self.methods))
+        self._check_cross_fitting()
         for method in self.methods:
             if not self.space(method) and self.num_trials > 1:
                 raise ConfigError(
                     f"trials = {self.num_trials} is not possible: {method!r} leaves nothing to "
                     "search, so it has one trial."
+                )
+
+    def _check_cross_fitting(self) -> None:
+        base = self.judged_base
+        num_val = base.data.val_per_class // (2 if base.protocol.hold_out_half else 1)
+        for method in self.methods:
+            if self._entry(method).calibration == "class_biases" and num_val < 2:
+                raise ConfigError(
+                    f"val_per_class = {base.data.val_per_class} is not possible with "
+                    f"{method!r}: a search judges class biases by images that they were not fitted "
+                    f"to, so each class needs two that are not trained on."
                 )
 
     @cached_property
@@ -169,8 +181,8 @@ class Search:
         """Return the configs of a trial's runs, in the order of the seeds."""
         return [self.config_of(entry, seed) for seed in self.seeds]
 
-    def criterion(self, epoch: EpochDone) -> float:
-        """Return the value of an epoch that the search judges by.
+    def criterion(self, epoch: EpochDone | ClassBiasesFitted) -> float:
+        """Return the value of an epoch, or of class biases, that the search judges by.
 
         Raises:
             ConfigError: It is not recorded.

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
 from bikd_core.config import RunConfig
-from bikd_core.events import NOT_FINITE
+from bikd_core.events import NOT_FINITE, ClassBiasesFitted, EpochDone
 from bikd_core.runs import Snapshot
 from bikd_core.studies.comparison import is_comparable, was_tuned
 from bikd_core.studies.search import TrialResult
 from bikd_core.studies.trials import Trial, Trials
 
 ShouldStop = Callable[[Snapshot], bool]
-#: Trains the runs of these configs that have not finished, and stops one as soon as it may be.
-Train = Callable[[Sequence[RunConfig], ShouldStop], None]
+#: Trains the runs of these configs that have not finished, and stops one as soon as it may be. The
+#: last ones are those of the configs whose runs must have class biases.
+Train = Callable[[Sequence[RunConfig], ShouldStop, frozenset[RunConfig]], None]
 
 
 def run_search(
@@ -53,6 +54,9 @@ def _train_batch(
     batch: Sequence[Trial], runs: Callable[[], Iterable[Snapshot]], train: Train
 ) -> None:
     """Have the first seed of each trial trained, then the others of those that are not pruned."""
+    calibrated = frozenset(
+        config for trial in batch if trial.is_calibrated for config in trial.configs
+    )
     for part in (slice(0, 1), slice(1, None)):
         existing = _by_config(runs())
         configs = [
@@ -63,7 +67,7 @@ def _train_batch(
             if not _diverged(existing.get(config))
         ]
         if configs:
-            train(configs, lambda run: _is_done_with(run, batch))
+            train(configs, lambda run: _is_done_with(run, batch), calibrated)
 
 
 def _is_done_with(run: Snapshot, batch: Sequence[Trial]) -> bool:
@@ -89,8 +93,8 @@ def _by_config(runs: Iterable[Snapshot]) -> dict[RunConfig, Snapshot]:
     return found
 
 
-def _says(run: Snapshot) -> tuple[bool, bool, int]:
-    return is_comparable(run), _diverged(run), len(run.epochs)
+def _says(run: Snapshot) -> tuple[bool, bool, bool, int]:
+    return is_comparable(run), run.class_biases is not None, _diverged(run), len(run.epochs)
 
 
 def _diverged(run: Snapshot | None) -> bool:
@@ -114,15 +118,26 @@ def _result_of(trial: Trial, existing: Mapping[RunConfig, Snapshot]) -> TrialRes
     pruned = _why_pruned(trial, existing)
     accuracy = loss = None
     if not pruned:
-        found = [existing.get(config) for config in trial.configs]
-        last = [run.epochs[-1] for run in found if run is not None and is_comparable(run)]
-        if len(last) < len(found):
+        judged = [_judged(trial, existing.get(config)) for config in trial.configs]
+        done = [one for one in judged if one is not None]
+        if len(done) < len(judged):
             return None
-        for epoch in last:
-            trial.search.criterion(epoch)  # refuses a run that did not record it
-        accuracies = [epoch.val_accuracy for epoch in last if epoch.val_accuracy is not None]
-        accuracy = fmean(accuracies) if len(accuracies) == len(last) else None
-        loss = fmean(epoch.val_loss for epoch in last)
+        for one in done:
+            trial.search.criterion(one)  # refuses a run that did not record it
+        accuracies = [one.val_accuracy for one in done if one.val_accuracy is not None]
+        accuracy = fmean(accuracies) if len(accuracies) == len(done) else None
+        loss = fmean(one.val_loss for one in done if one.val_loss is not None)
     return TrialResult(
         trial.number, trial.entry.text, trial.params, trial.rungs, pruned, accuracy, loss
     )
+
+
+def _judged(trial: Trial, run: Snapshot | None) -> EpochDone | ClassBiasesFitted | None:
+    """Return what a finished run is judged by; None if it has not finished.
+
+    With class biases that is D_val's score by cross-fitting: biases are not judged by the images
+    that they were fitted to.
+    """
+    if run is None or not is_comparable(run):
+        return None
+    return run.class_biases if trial.is_calibrated else run.epochs[-1]

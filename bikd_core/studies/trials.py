@@ -46,6 +46,11 @@ class Trial:
         self.rungs: dict[int, float] = {}
         self._pruned_after: int | None = None
 
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the accuracy with class biases counts. Rungs are judged without them."""
+        return self.entry.calibration == "class_biases"
+
     def pruned_after(self, epochs: Sequence[EpochDone]) -> int | None:
         """Return the epoch after which the pruner ends the trial; None if it goes on so far.
 

@@ -12,12 +12,13 @@ from bikd_core.events import NOT_FINITE
 from bikd_core.runs import job
 from bikd_core.runs.history import History
 from bikd_core.store import create_run
+from bikd_core.studies.comparison import is_comparable
 from bikd_core.studies.search import Search
 from bikd_core.studies.search_run import run_search
 from bikd_core.studies.search_table import as_data, read_table
 from bikd_core.studies.trials import Trials, open_storage
 from tests import fake_training as fake
-from tests.made_up import epoch_done, started
+from tests.made_up import class_biases, epoch_done, started
 from tests.repeated import first_quick
 
 BASE = RunConfig.from_flat({"epochs": 6})  # judged after epochs 2 and 4
@@ -27,6 +28,12 @@ def accuracy_of(config, epoch):
     """D_val's accuracy of a made-up training: the best learning rate is 0.1."""
     distance = abs(math.log10(config.training.learning_rate / 0.1))
     return round(0.9 - 0.2 * distance - 0.1 / epoch + 0.001 * config.training.seed, 6)
+
+
+def cross_fitted_accuracy_of(config):
+    """The same with class biases: the best learning rate is 0.02."""
+    distance = abs(math.log10(config.training.learning_rate / 0.02))
+    return round(0.9 - 0.2 * distance, 6)
 
 
 class World:
@@ -40,9 +47,9 @@ class World:
     def runs(self):
         return self.made
 
-    def train(self, configs, may_stop):
+    def train(self, configs, may_stop, calibrated):
         for config in reversed(configs) if self.backwards else configs:
-            if any(run.config == config and run.state == "finished" for run in self.made):
+            if any(is_comparable(run, calibrated) for run in self.made if run.config == config):
                 continue
             if self.left == 0:
                 raise KeyboardInterrupt
@@ -67,6 +74,8 @@ class World:
                 folder.write_status("stopped", epoch=number, epochs=planned)
                 break
         else:
+            fitted = class_biases(config, val_accuracy=cross_fitted_accuracy_of(config))
+            folder.append(fitted)
             folder.write_status("finished", epoch=planned, epochs=planned)
         history.refresh()
         return history.snapshot()
@@ -254,6 +263,46 @@ def test_a_table_that_differs_from_the_storage_is_refused(tmp_path):
     file.write_text(json.dumps(data))
     with open_storage(None) as storage, pytest.raises(ConfigError, match="trial 0 of kd is not in"):
         Trials(chosen, "kd", storage).refill(read_table(file, chosen)["kd"], file)
+
+
+# With class biases -----------------------------------------------------------------------------
+
+
+CALIBRATED = "kd:calibration=class_biases"
+
+
+def test_an_entry_with_class_biases_is_judged_by_its_cross_fitted_accuracy(tmp_path):
+    chosen = search(num_trials=20, methods=(CALIBRATED,))
+    [found] = run(chosen, World(tmp_path / "runs")).values()
+    for result in found:
+        if not result.pruned:
+            entry = chosen.entry_with(CALIBRATED, result.params)
+            assert result.val_accuracy == cross_fitted_accuracy_of(chosen.config_of(entry, 0))
+    finished = [result for result in found if not result.pruned]
+    rates = {result.number: result.params.get("learning_rate", 0.05) for result in finished}
+    nearest = min(rates, key=lambda number: abs(math.log(rates[number] / 0.02)))
+    assert chosen.ranked(found)[0].number == nearest
+
+
+def test_a_run_of_an_earlier_version_has_no_class_biases_and_is_trained_again(tmp_path):
+    plain, calibrated = (search(num_trials=1, methods=(name,)) for name in ("kd", CALIBRATED))
+    world = World(tmp_path / "runs")
+    run(plain, world)
+    world.made = [dataclasses.replace(run, class_biases=None) for run in world.made]
+    run(calibrated, world)
+    assert [run.class_biases is None for run in world.made] == [True, False]
+    run(plain, world)
+    assert len(world.made) == 2
+
+
+def test_class_biases_are_not_judged_by_the_image_that_they_were_fitted_to():
+    base = BASE.changed(val_per_class=1)
+    with pytest.raises(ConfigError, match="val_per_class = 1 is not possible with 'kd:calib"):
+        Search(base, (CALIBRATED,), 2)
+    Search(base, ("kd",), 2)
+    held_out = base.changed(val_per_class=3, train_on_val="batch")
+    with pytest.raises(ConfigError, match="val_per_class = 3"):
+        Search(held_out, (CALIBRATED,), 2)
 
 
 # The command ------------------------------------------------------------------------------------
