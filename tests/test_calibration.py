@@ -9,6 +9,7 @@ from statsmodels.discrete.conditional_models import ConditionalLogit
 
 from bikd_core.calibration import cross_fitted, fit_class_biases
 from bikd_core.evaluation import evaluate
+from tests.repeated import first_quick
 
 
 def made_up(num_images, num_classes, margin=1.0, seed=0):
@@ -33,7 +34,7 @@ def test_two_classes_are_scikit_learn_s_regression_on_the_difference_of_the_logi
     assert fitted.biases[1] - fitted.biases[0] == pytest.approx(model.intercept_[0], rel=1e-6)
 
 
-@pytest.mark.parametrize(("num_images", "num_classes"), [(90, 3), (400, 10)])
+@pytest.mark.parametrize(("num_images", "num_classes"), first_quick([(90, 3), (400, 10)]))
 def test_many_classes_are_the_conditional_logit_of_statsmodels(num_images, num_classes):
     logits, labels = made_up(num_images, num_classes)
     fitted = fit_class_biases(logits, labels)

@@ -108,7 +108,7 @@ def test_every_method_has_the_same_number_of_trials_and_some_are_pruned(undistur
         assert not any(trial["pruned"] for trial in trials if trial["number"] == 0)
 
 
-@pytest.mark.parametrize("runs_before", first_quick([5, 3, 8, 17], 2))
+@pytest.mark.parametrize("runs_before", first_quick([5, 3, 8, 17]))
 @pytest.mark.parametrize("has_journal", [True, False])
 def test_an_interrupted_search_gives_the_table_of_an_undisturbed_one(
     tmp_path, undisturbed, runs_before, has_journal
@@ -121,6 +121,7 @@ def test_an_interrupted_search_gives_the_table_of_an_undisturbed_one(
     assert table(chosen, run(chosen, world, path)) == undisturbed
 
 
+@pytest.mark.slow
 def test_the_order_of_finishing_and_runs_that_end_before_they_are_stopped_change_nothing(
     tmp_path, undisturbed
 ):
@@ -130,6 +131,7 @@ def test_the_order_of_finishing_and_runs_that_end_before_they_are_stopped_change
     assert table(chosen, run(chosen, World(tmp_path / "b", stops=False))) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_longer_search_begins_with_the_trials_of_a_shorter_one(tmp_path, undisturbed):
     short, world, path = search(num_trials=6), World(tmp_path / "runs"), tmp_path / "trials.log"
     run(short, world, path)
@@ -144,6 +146,7 @@ def test_a_journal_is_enough_without_the_runs(tmp_path, undisturbed):
     assert table(chosen, run(chosen, again, path)) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_from_a_table(tmp_path, undisturbed):
     file = tmp_path / "trials.json"
     short = search(num_trials=5)
@@ -319,6 +322,7 @@ class LearnsAtItsRate(fake.FakeTraining):
             yield event
 
 
+@pytest.mark.slow
 def test_two_jobs_give_the_table_of_one(bikd, tmp_path, monkeypatch):
     monkeypatch.setattr(job, "load_training", lambda: LearnsAtItsRate)
     monkeypatch.setattr(compare, "POLL_S", 0.02)

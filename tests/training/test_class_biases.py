@@ -55,7 +55,7 @@ def test_they_are_fitted_to_what_the_method_predicts_from(places, digits):
     assert fitted.val_accuracy == pytest.approx(judged.accuracy)
 
 
-@pytest.mark.parametrize("trained", ["no", "mixed", "batch"])
+@pytest.mark.parametrize("trained", first_quick(["batch", "no", "mixed"]))
 def test_in_either_league_they_are_fitted_to_the_half_that_only_measures(places, digits, trained):
     config = digits.changed(method="ce", train_on_val=trained, hold_out_half=True, epochs=1)
     loop, split = trained_loop(config, places)
@@ -67,7 +67,7 @@ def test_in_either_league_they_are_fitted_to_the_half_that_only_measures(places,
     assert fitted.biases == pytest.approx(expected.biases, abs=1e-6)
 
 
-@pytest.mark.parametrize("trained", ["mixed", "batch"])
+@pytest.mark.parametrize("trained", first_quick(["batch", "mixed"]))
 def test_where_all_of_d_val_is_trained_on_there_are_none(run, digits, trained):
     events = run(digits.changed(method="ce", train_on_val=trained, epochs=1))
     assert isinstance(events[-1], EpochDone)

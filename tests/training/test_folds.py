@@ -82,6 +82,7 @@ def test_each_fold_s_teacher_has_never_seen_its_fold(digits, all_teachers):
     assert started(events).fold_teachers == tuple(name for name, _ in fold_cards(shared))
 
 
+@pytest.mark.slow
 def test_the_teacher_of_all_of_d_tr_is_trained_only_where_it_is_asked(places, digits, folded):
     whole = started(folded(digits.changed(epochs=1, **INPUTS))).teacher
     for path in places.teachers.glob(f"{whole}.*"):
@@ -187,7 +188,7 @@ def by_hand(places, images, indices, nets):
     return torch.stack(rows)
 
 
-@pytest.mark.parametrize("augmentation", ["none", "crop"])
+@pytest.mark.parametrize("augmentation", first_quick(["crop", "none"]))
 @pytest.mark.parametrize("folds", [FOLDS, INPUTS], ids=["both", "inputs"])
 def test_each_image_of_a_batch_is_judged_by_the_teacher_that_lacks_it(
     places, digits, folded, augmentation, folds
@@ -206,7 +207,7 @@ def test_each_image_of_a_batch_is_judged_by_the_teacher_that_lacks_it(
     assert not torch.allclose(expected, of_whole, atol=1e-3)
 
 
-@pytest.mark.parametrize("augmentation", ["none", "crop"])
+@pytest.mark.parametrize("augmentation", first_quick(["crop", "none"]))
 def test_d_val_s_logits_are_those_of_one_teacher_for_each_image(
     places, digits, folded, augmentation
 ):
@@ -287,6 +288,7 @@ def test_a_run_that_is_stopped_between_two_folds_goes_on_with_the_next(
         assert own.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.slow
 def test_trust_and_folds_change_the_run(digits, folded):
     configs = [digits.changed(method="kd", epochs=1, **FOLDS, trust=trust) for trust in (0.0, 1.0)]
     plain, trusting = (

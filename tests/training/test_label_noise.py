@@ -15,6 +15,7 @@ from bikd_core.store.archive import export_run, import_run
 from bikd_core.teachers.files import find_teacher, list_teachers
 from bikd_core.training import Training
 from bikd_core.training.val_roles import trained_counts, val_roles
+from tests.repeated import first_quick
 from tests.training.test_training import comparable
 
 
@@ -45,6 +46,7 @@ def test_the_run_says_which_labels_are_wrong(noisy, events):
     assert frame.confusion.sum(axis=1).tolist() == [58] * 10
 
 
+@pytest.mark.slow
 def test_accuracy_is_of_the_thirds_by_true_counts(events):
     [started], done = of(RunStarted, events), of(EpochDone, events)[-1]
     few = [done.accuracy_per_class[label] for label in shot_groups(started.class_counts).few]
@@ -60,6 +62,7 @@ def test_a_clean_run_keeps_no_second_labels(digits, places):
     assert panel.is_wrong is None
 
 
+@pytest.mark.slow
 def test_a_run_trains_a_teacher_on_its_wrong_labels_and_finds_it_again(
     noisy, digits, events, places
 ):
@@ -88,6 +91,7 @@ def test_class_priors_count_the_labels_as_given(noisy, places):
     assert with_val == tuple(count + 10 for count in counts)
 
 
+@pytest.mark.slow
 def test_a_resumed_noisy_run_equals_an_undisturbed_one(noisy, events, places):
     training = Training(noisy, Control(), places)
     for event in training:
@@ -98,7 +102,7 @@ def test_a_resumed_noisy_run_equals_an_undisturbed_one(noisy, events, places):
     assert comparable(resumed)[2:] == comparable(whole)[4:]
 
 
-@pytest.mark.parametrize("max_images", [None, 20])
+@pytest.mark.parametrize("max_images", first_quick([20, None]))
 def test_the_true_labels_are_stored_and_exported(noisy, events, tmp_path, max_images):
     folder = create_run(tmp_path / "runs", noisy)
     for event in events:
