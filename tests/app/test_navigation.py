@@ -38,6 +38,7 @@ def test_a_link_carries_what_its_page_is_going_to_write(open_lab, manager):
     }
 
 
+@pytest.mark.slow
 def test_run_and_controls_outlast_a_look_at_another_page(open_lab, manager):
     run = make_run(manager.places.runs, seed=3, method="kd")
     lab = open_lab(run=run.run_id)

@@ -101,6 +101,7 @@ def undisturbed(tmp_path):
     return table(chosen, run(chosen, World(tmp_path / "undisturbed")))
 
 
+@pytest.mark.slow
 def test_every_method_has_the_same_number_of_trials_and_some_are_pruned(undisturbed):
     for trials in undisturbed["trials"].values():
         assert sorted(trial["number"] for trial in trials) == list(range(12))
@@ -139,6 +140,7 @@ def test_a_longer_search_begins_with_the_trials_of_a_shorter_one(tmp_path, undis
     assert table(chosen, run(chosen, world, path)) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_journal_is_enough_without_the_runs(tmp_path, undisturbed):
     chosen, path = search(), tmp_path / "trials.log"
     run(chosen, World(tmp_path / "runs"), path)
@@ -172,6 +174,7 @@ def test_later_seeds_of_a_pruned_trial_are_not_trained(tmp_path):
     assert done.val_accuracy == pytest.approx(accuracy_of(config, 6) + 0.0005)
 
 
+@pytest.mark.slow
 def test_a_trial_whose_loss_is_not_finite_is_pruned_and_counts(tmp_path):
     chosen = search(num_trials=24, methods=("ce",))
     found = run(chosen, World(tmp_path))["ce"]
@@ -181,12 +184,14 @@ def test_a_trial_whose_loss_is_not_finite_is_pruned_and_counts(tmp_path):
     assert len(found) == 24
 
 
+@pytest.mark.slow
 def test_a_search_finds_a_better_learning_rate_than_that_of_the_method(tmp_path):
     chosen = search(num_trials=24, methods=("ce",))
     found = chosen.ranked(run(chosen, World(tmp_path))["ce"])
     assert abs(math.log10(found[0].params["learning_rate"] / 0.1)) < 0.1
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_ends_the_method_there(tmp_path):
     class Failing(World):
         def train_one(self, config, may_stop):

@@ -16,6 +16,8 @@ from bikd_core.training.class_biases import class_biases
 from bikd_core.training.loop import Loop
 from tests.repeated import first_quick
 
+pytestmark = pytest.mark.slow
+
 
 def trained_loop(config, places):
     split = load_split(config.data, places.data)

@@ -21,6 +21,8 @@ from tests.repeated import first_quick
 from tests.training.conftest import train_teachers_quickly
 from tests.training.test_training import comparable
 
+pytestmark = pytest.mark.slow
+
 K = 3
 FOLDS = {"teacher_folds": K}
 INPUTS = {**FOLDS, "out_of_fold": "inputs"}
@@ -82,7 +84,6 @@ def test_each_fold_s_teacher_has_never_seen_its_fold(digits, all_teachers):
     assert started(events).fold_teachers == tuple(name for name, _ in fold_cards(shared))
 
 
-@pytest.mark.slow
 def test_the_teacher_of_all_of_d_tr_is_trained_only_where_it_is_asked(places, digits, folded):
     whole = started(folded(digits.changed(epochs=1, **INPUTS))).teacher
     for path in places.teachers.glob(f"{whole}.*"):
@@ -152,7 +153,6 @@ def test_what_out_of_fold_teachers_cannot_serve_is_refused(places, digits, chang
     assert not places.teachers.exists()  # before anything is trained
 
 
-@pytest.mark.slow
 def test_a_class_with_one_image_is_a_warning_of_the_run(places, digits, quick_teacher):
     config = digits.changed(imbalance_factor=20, method="kd", epochs=1, teacher_folds=2)
     events = list(Training(config, Control(), places))
@@ -271,7 +271,6 @@ def test_a_resumed_run_equals_an_undisturbed_one(places, digits, folded, control
     assert comparable(resumed)[2:] == comparable(whole)[4:]
 
 
-@pytest.mark.slow
 def test_a_run_that_is_stopped_between_two_folds_goes_on_with_the_next(
     places, digits, quick_teacher, all_teachers
 ):
@@ -288,7 +287,6 @@ def test_a_run_that_is_stopped_between_two_folds_goes_on_with_the_next(
         assert own.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.slow
 def test_trust_and_folds_change_the_run(digits, folded):
     configs = [digits.changed(method="kd", epochs=1, **FOLDS, trust=trust) for trust in (0.0, 1.0)]
     plain, trusting = (

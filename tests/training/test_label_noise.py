@@ -18,6 +18,8 @@ from bikd_core.training.val_roles import trained_counts, val_roles
 from tests.repeated import first_quick
 from tests.training.test_training import comparable
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def noisy(digits):
@@ -46,7 +48,6 @@ def test_the_run_says_which_labels_are_wrong(noisy, events):
     assert frame.confusion.sum(axis=1).tolist() == [58] * 10
 
 
-@pytest.mark.slow
 def test_accuracy_is_of_the_thirds_by_true_counts(events):
     [started], done = of(RunStarted, events), of(EpochDone, events)[-1]
     few = [done.accuracy_per_class[label] for label in shot_groups(started.class_counts).few]
@@ -62,7 +63,6 @@ def test_a_clean_run_keeps_no_second_labels(digits, places):
     assert panel.is_wrong is None
 
 
-@pytest.mark.slow
 def test_a_run_trains_a_teacher_on_its_wrong_labels_and_finds_it_again(
     noisy, digits, events, places
 ):
@@ -91,7 +91,6 @@ def test_class_priors_count_the_labels_as_given(noisy, places):
     assert with_val == tuple(count + 10 for count in counts)
 
 
-@pytest.mark.slow
 def test_a_resumed_noisy_run_equals_an_undisturbed_one(noisy, events, places):
     training = Training(noisy, Control(), places)
     for event in training:

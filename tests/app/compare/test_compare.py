@@ -23,6 +23,7 @@ def test_opens_clean_and_says_what_to_do(open_page):
     assert not page.warning
 
 
+@pytest.mark.slow
 def test_the_protocol_says_what_is_the_same_and_what_d_val_is_used_for(open_page):
     said = words(open_page("compare", epochs="7", learning_rate="0.03"))
     assert "Digits 8×8" in said
@@ -73,6 +74,7 @@ def test_start_queues_only_what_is_missing(open_page, manager):
     }
 
 
+@pytest.mark.slow
 def test_a_long_comparison_is_confirmed_first(open_page, manager):
     manager.seconds = 1000.0
     page = open_page("compare", **TWO)
@@ -82,6 +84,7 @@ def test_a_long_comparison_is_confirmed_first(open_page, manager):
     assert len(manager.asked) == 4
 
 
+@pytest.mark.slow
 def test_the_whole_state_is_in_the_link(open_page):
     page = open_page("compare", **TWO)
     page.multiselect(key="control_methods").set_value(["ce", "kd"]).run()
@@ -96,6 +99,7 @@ def test_the_whole_state_is_in_the_link(open_page):
     assert start(other).label == "Start 6 runs"
 
 
+@pytest.mark.slow
 def test_the_quick_comparison_is_one_click(open_page, manager):
     page = open_page("compare", methods="dkd", epochs="9", counts="val")
     page.button(key="quick").click().run()
@@ -105,6 +109,7 @@ def test_the_quick_comparison_is_one_click(open_page, manager):
     assert page.query_params == {"methods": "ce,kd,balanced_softmax,bikd", "seeds": "0-2"}
 
 
+@pytest.mark.slow
 def test_the_quick_comparison_s_time_is_this_machine_s_estimate_or_not_told(open_page, manager):
     assert "about" not in open_page("compare").button(key="quick").label
     manager.seconds = 10.0
@@ -138,6 +143,7 @@ def test_junk_in_a_link_is_named_and_replaced(open_page, name, junk):
     assert not start(page).disabled
 
 
+@pytest.mark.slow
 def test_no_method_and_impossible_seeds_are_said_beside_the_controls(open_page):
     page = open_page("compare")
     page.multiselect(key="control_methods").set_value([]).run()
@@ -185,6 +191,7 @@ def test_start_resumes_what_this_browser_may_steer(open_page, manager, stopped):
     assert not page.warning
 
 
+@pytest.mark.slow
 def test_the_estimate_counts_only_what_this_browser_can_resume_as_begun(
     open_page, manager, stopped
 ):
@@ -196,6 +203,7 @@ def test_the_estimate_counts_only_what_this_browser_can_resume_as_begun(
     assert shown("4 min 0 s") in words(open_page("compare", **TWO).run())
 
 
+@pytest.mark.slow
 def test_a_stopped_run_that_somebody_else_controls_is_left_and_said_to_be(
     open_page, manager, stopped
 ):
@@ -229,6 +237,7 @@ def test_a_control_that_no_compared_method_reads_is_disabled(open_page):
     assert open_page("compare", methods="bikd:over=ce").selectbox(key="control_teacher").disabled
 
 
+@pytest.mark.slow
 def test_the_question_of_the_weights_compares_each_objective_with_bikd_over_it(open_page, manager):
     page = open_page("compare", methods="kd,bikd,ltkd", seeds="0,1", epochs="3")
     page.selectbox(key="control_question").select("weights").run()
@@ -256,6 +265,7 @@ def test_what_the_weights_add_is_drawn_and_tabled(open_page, manager):
     assert list(page.dataframe[1].value["objective"]) == ["KD"]
 
 
+@pytest.mark.slow
 def test_the_question_of_the_learning_rate_compares_each_method_at_several(open_page, manager):
     page = open_page("compare", methods="kd", seeds="0,1", epochs="3")
     page.selectbox(key="control_question").select("rates").run()
@@ -266,6 +276,7 @@ def test_the_question_of_the_learning_rate_compares_each_method_at_several(open_
     assert page.query_params["question"] == "rates"
 
 
+@pytest.mark.slow
 def test_accuracy_over_the_learning_rate_is_drawn_for_entries_that_differ_in_it(open_page, manager):
     for rate in (0.05, 0.2):
         for seed in (0, 1):

@@ -57,6 +57,7 @@ def test_a_run_beside_nothing_or_beside_itself_is_refused(open_lab, runs):
     assert "needs another run to stand beside" in words(lab)
 
 
+@pytest.mark.slow
 def test_the_lead_over_kd_is_told_where_that_run_exists_and_nowhere_else(open_lab, manager, runs):
     assert "+0.0 vs KD, same seed" in words(open_lab(run=runs[0]))
     other = make_run(manager.places.runs, seed=1).run_id
@@ -77,6 +78,7 @@ def test_the_rival_that_is_missing_is_made_with_the_same_seed_and_shown_beside(o
     assert "B differs only in method" in words(lab)
 
 
+@pytest.mark.slow
 def test_the_next_run_after_a_clone_stands_beside_the_old_one(open_lab, manager, runs):
     lab = open_lab(run=runs[0], seed="9")
     lab.button(key="clone").click().run()
@@ -119,6 +121,7 @@ def test_axes_are_as_wide_as_both_need_and_keep_their_direction():
     assert first.height == second.height == 400
 
 
+@pytest.mark.slow
 def test_another_run_is_chosen_from_the_list_and_taken_away_again(open_lab, manager, runs):
     lab = open_lab(run=runs[0])
     lab.selectbox(key="beside ").select(runs[1]).run()

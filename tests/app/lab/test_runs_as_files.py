@@ -52,6 +52,7 @@ def test_an_upload_that_is_no_run_is_one_sentence(app):
     assert "not the zip of a run" in app.warning[0].value
 
 
+@pytest.mark.slow
 def test_an_opened_run_is_renamed_exported_and_deleted(app, tmp_path):
     app.run()
     app.button(key=f"welcome recorded {RECORDED[0].stem}").click().run()

@@ -26,6 +26,7 @@ def test_a_few_runs_need_no_search(open_lab, manager):
     assert not [box for box in lab.text_input if box.key == "welcome search"]
 
 
+@pytest.mark.slow
 def test_runs_are_found_by_name_and_method(open_lab, many):
     lab = open_lab()
     assert len(lines(lab)) == SHOWN
@@ -52,6 +53,7 @@ def test_a_broken_run_is_one_sentence_in_its_row_and_the_others_are_listed(open_
     assert ("delete", broken.run_id) in manager.asked
 
 
+@pytest.mark.slow
 def test_the_rest_is_one_click_away_and_counted(open_lab, many):
     lab = open_lab()
     more = lab.button(key="welcome more")

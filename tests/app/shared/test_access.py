@@ -34,6 +34,7 @@ def test_a_viewer_sees_the_run_and_cannot_steer_it(open_lab, shared):
     assert not any("key=" in code.value for code in lab.code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", first_quick(["rename", "delete", "pause", "stop"], 2))
 def test_what_a_viewer_sends_all_the_same_is_refused(open_lab, manager, action):
     run = make_run(manager.places.runs, state="finished" if action == "delete" else "running")
@@ -105,6 +106,7 @@ def test_who_starts_a_run_steers_it(open_lab, manager):
     assert stranger.text_input(key=f"name {run.run_id}").disabled
 
 
+@pytest.mark.slow
 def test_who_resumes_a_run_without_a_key_has_it_from_then_on(open_lab, manager):
     run = make_run(manager.places.runs, state="stopped")
     open_lab(run=run.run_id).button(key="pause").click().run()

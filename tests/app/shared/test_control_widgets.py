@@ -1,5 +1,7 @@
 """The controls' widgets: what they change besides themselves, and when they are disabled."""
 
+import pytest
+
 from tests.app.shown import choose, unfold, words
 
 
@@ -38,6 +40,7 @@ def test_what_an_objective_without_a_teacher_does_not_read_is_disabled(open_lab)
     assert not number(lab, "kd_alpha").disabled
 
 
+@pytest.mark.slow
 def test_what_meta_loss_mix_asks_is_said_beside_it_if_the_teacher_is_known(open_lab):
     lab = unfolded(open_lab)
     assert "Meta loss" not in words(lab)

@@ -2,6 +2,8 @@
 
 import shutil
 
+import pytest
+
 from app.teachers.stored import card_lines
 from bikd_core.places import ASSETS
 from bikd_core.runs.shelf import StoredTeachers
@@ -58,6 +60,7 @@ def test_a_card_names_the_label_noise_of_its_split():
     assert noisy["Label noise"] == "30 % drawn anew from all classes alike"
 
 
+@pytest.mark.slow
 def test_the_project_s_own_teacher_cannot_be_deleted_and_one_s_own_is_asked_twice(
     open_page, manager
 ):
@@ -111,6 +114,7 @@ def test_training_one_is_an_ordinary_run_of_cross_entropy(open_page, manager, mo
     assert stored == ["fresh"]
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_or_no_name_is_refused(open_page, manager):
     for name in (SHIPPED, "../x"):
         page = open_page("teachers")

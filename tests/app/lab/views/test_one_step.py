@@ -91,6 +91,7 @@ def test_the_view_opens_at_the_first_phase_of_the_newest_step(open_step, manager
     assert drawings(lab)["batch"]["layout"]["images"]  # digits are always at hand
 
 
+@pytest.mark.slow
 def test_each_phase_has_its_figures_and_stays_small_enough_to_poll(open_step, manager):
     run = with_steps(manager)
     lab = open_step(run)
@@ -140,6 +141,7 @@ def test_the_address_says_where_the_walk_stands_and_leads_back_there(open_step, 
     assert set(drawings(again)) == {"influence-hard", "influence-soft"}
 
 
+@pytest.mark.slow
 def test_junk_from_the_browser_shows_the_first_phase_of_the_newest_step(open_step, manager):
     run = with_steps(manager)
     lab = open_step(run)
@@ -152,6 +154,7 @@ def test_junk_from_the_browser_shows_the_first_phase_of_the_newest_step(open_ste
         assert "step" not in lab.query_params
 
 
+@pytest.mark.slow
 def test_a_window_that_is_not_full_is_drawn_instead_of_an_answer(open_step, manager):
     run = with_steps(manager, inner_steps=5)
     shown = drawings(go_to(open_step(run), run, 4))

@@ -54,6 +54,7 @@ def test_the_surface_without_a_teacher_is_a_curve(open_lab, manager):
     assert shown["figure-surface-hard"]["data"][0]["uid"] == "surface"
 
 
+@pytest.mark.slow
 def test_points_stand_at_the_loss_that_the_net_saw_or_the_sentence_says_that_they_do_not(
     open_lab, manager
 ):

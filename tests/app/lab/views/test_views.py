@@ -8,6 +8,7 @@ from tests.made_up import make_run
 from tests.repeated import first_quick
 
 
+@pytest.mark.slow
 def test_few_classes_are_drawn_over_time_until_others_are_chosen(open_lab, manager):
     run = make_run(manager.places.runs)
     lab = open_lab(run=run.run_id, view="Weights")
@@ -31,6 +32,7 @@ def test_classes_are_offered_head_first_with_their_counts(open_lab, manager):
     assert len(options) == 13
 
 
+@pytest.mark.slow
 def test_a_choice_outlasts_a_change_of_the_view(open_lab, manager):
     run = make_run(manager.places.runs)
     lab = open_lab(run=run.run_id, view="Weights")
@@ -41,6 +43,7 @@ def test_a_choice_outlasts_a_change_of_the_view(open_lab, manager):
     assert "many-class images" in drawings(lab)["figure-over-time"]["sentence"]
 
 
+@pytest.mark.slow
 def test_a_class_that_the_next_run_lacks_is_named_and_few_is_drawn(open_lab, manager):
     wide = make_run(manager.places.runs, dataset="cifar100")
     lab = open_lab(run=wide.run_id, view="Weights", over="57")

@@ -78,6 +78,7 @@ def test_the_gallery_counts_the_wrong_labels_at_both_ends(open_lab, run):
     )
 
 
+@pytest.mark.slow
 def test_a_button_shows_only_the_wrong_labels(open_lab, run):
     lab = open_view(open_lab, run, "Pictures")
     lab.button(key="select_wrong_labels").click().run()
