@@ -364,7 +364,7 @@ def test_steps_are_recorded_in_the_lens_epochs_and_change_nothing(home, method):
     assert not plain.traces()
     assert main([*given, "--name", "lens", "--lens-epochs", "1", "3"]) == 0
     (watched,) = [folder for folder in list_runs(home.runs) if folder.record().name == "lens"]
-    num_steps = plain.events()[-1].step // 4  # an epoch's
+    num_steps = epochs_of(plain)[-1].step // 4  # an epoch's
     first = 2 * num_steps + 1  # first step of epoch 3, where no window is open
     assert list(watched.traces()) == ([1, 2, first, first + 1] if method == "bikd" else [1, first])
     clock = {"seconds": 0.0, "images_per_second": 0.0}
