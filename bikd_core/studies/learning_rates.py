@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bikd_core.config import RunConfig
+from bikd_core.studies.calibration import Calibration
 from bikd_core.studies.comparison import Comparison
 from bikd_core.studies.entries import Entry, read_entry
 
@@ -45,13 +47,14 @@ def with_learning_rates(methods: Sequence[str], base: Mapping[str, Any]) -> tupl
 def rate_curves(comparison: Comparison) -> list[RateCurve]:
     """Return each method that is compared at two learning rates or more, in the entries' order."""
     base = comparison.base
-    groups: dict[RunConfig, list[tuple[float, Entry]]] = {}
+    groups: dict[tuple[RunConfig, Calibration], list[tuple[float, Entry]]] = {}
     for entry in comparison.entries:
         config = comparison.config_of(entry, comparison.seeds[0])
         alike = config.changed(learning_rate=base.training.learning_rate)
-        groups.setdefault(alike, []).append((config.training.learning_rate, entry))
+        key = alike, comparison.calibration_of(entry)
+        groups.setdefault(key, []).append((config.training.learning_rate, entry))
     curves = []
-    for alike, found in groups.items():
+    for (alike, _), found in groups.items():
         ordered = sorted(found, key=lambda pair: pair[0])
         if len(ordered) > 1:
             curves.append(
@@ -67,4 +70,4 @@ def rate_curves(comparison: Comparison) -> list[RateCurve]:
 
 def _label(entry: Entry, config: RunConfig) -> str:
     options = tuple(pair for pair in entry.options if pair[0] != _RATE)
-    return Entry(entry.text, entry.method, options, entry.form).label_in(config.flat())
+    return dataclasses.replace(entry, options=options).label_in(config.flat())

@@ -58,6 +58,15 @@ def test_without_two_rates_there_is_no_curve():
     assert curves("kd", "ce", "kd:kd_alpha=0.3") == []
 
 
+def test_the_same_runs_with_class_biases_are_a_curve_of_their_own():
+    biases = "calibration=class_biases"
+    assert curves("kd", f"kd:{biases}") == []
+    entries = ("kd", f"kd:{biases}", "kd:learning_rate=0.2", f"kd:learning_rate=0.2,{biases}")
+    found = curves(*entries)
+    assert [curve.entries for curve in found] == [entries[::2], entries[1::2]]
+    assert [curve.label for curve in found] == ["KD", "KD (class biases)"]
+
+
 def test_the_command_asks_the_question(bikd):
     code, printed = bikd("compare", "--question", "rates", "--methods", "ce", "--seeds", "0")
     assert code == 0
