@@ -20,7 +20,9 @@ image's share replaces 1/B. All this needs only one directional derivative of th
 reference.
 
 B batch, C classes. BatchNorm is in training mode throughout, and its running statistics do not
-change.
+change. K seeds that train together have one more dimension in front of each shape, and of each
+parameter (`bikd_core.models.stack`): the sum of their losses then gives each its own gradient, since
+no seed's loss depends on what is another's.
 
 Source: "Balancing Knowledge Distillation for Imbalance Learning with Bilevel Optimization",
     arXiv:2605.17839, for the bilevel problem; the linear form is that of Ren et al., "Learning
@@ -42,8 +44,17 @@ from torch.nn.functional import batch_norm
 from torch.overrides import TorchFunctionMode
 
 from bikd_core.config import Estimator
-from bikd_core.losses import NO_SHIFT, Shift, loss_gradients, meta_loss, student_losses
+from bikd_core.losses import (
+    NO_SHIFT,
+    PerSeed,
+    Shift,
+    loss_gradients,
+    meta_loss,
+    spread,
+    student_losses,
+)
 from bikd_core.models.network import computing_in, precision_of
+from bikd_core.models.stack import Stack
 
 # torch 2.14: the first forward-mode derivative in a process triggers a warning about torch's own
 # code.
@@ -83,7 +94,7 @@ class OuterBatch(NamedTuple):
     images: Tensor
     labels: Tensor
     teacher_logits: Tensor | None
-    temperature: float
+    temperature: PerSeed
     meta_loss: str
     predict: Callable[[Tensor], Tensor] | None = None
 
@@ -166,11 +177,14 @@ def inner_loss(logits: Tensor, batch: InnerBatch, inside: Inside) -> Tensor:
 
 
 def weighted_mean(losses: Tensor, weights: Tensor, shares: Tensor | None) -> Tensor:
-    """Return 1/B · Σ_ij w_ij·l_ij, with shares (B,) in place of 1/B if given; (B, J) each -> ()."""
+    """Return 1/B · Σ_ij w_ij·l_ij, with shares (B,) in place of 1/B if given; (B, J) each -> ().
+
+    Of seeds that train together it is the sum.
+    """
     weighted = weights * losses
     if shares is None:
-        return weighted.sum() / len(weighted)
-    return (shares * weighted.sum(dim=1)).sum()
+        return weighted.sum() / weighted.shape[-2]
+    return (shares * weighted.sum(dim=-1)).sum()
 
 
 def inner_gradient(student: nn.Module, batch: InnerBatch, inside: Inside) -> InnerGradient:
@@ -188,9 +202,9 @@ def hypergradient(
     inner: InnerBatch,
     outer: OuterBatch,
     inside: Inside,
-    learning_rate: float,
+    learning_rate: PerSeed,
     *,
-    virtual_step: float = 1.0,
+    virtual_step: PerSeed = 1.0,
     known: InnerGradient | None = None,
 ) -> Hypergradient:
     """Return the gradient of L_val(θ') with respect to each part of the inner loss.
@@ -217,13 +231,15 @@ def hypergradient(
         estimator, student, inner.images, outer, virtual_step * learning_rate, known
     )
     if inner.slopes is not None and inside.class_shifts is None:
-        alignment = torch.einsum("bjc,bc->bj", inner.slopes(known.logits), change)
-        scale: Tensor | float = learning_rate / len(alignment)
+        alignment = torch.einsum("...bjc,...bc->...bj", inner.slopes(known.logits), change)
+        rate = spread(learning_rate, alignment)
+        scale = rate / alignment.shape[-2]
         if inner.shares is not None:
-            scale = learning_rate * inner.shares[:, None]
+            scale = rate * inner.shares[..., None]
         found = Inside(-scale * alignment)
     else:
-        found = _along(inner, inside, known.logits, change).map(lambda part: -learning_rate * part)
+        rate = spread(learning_rate, change)
+        found = _along(inner, inside, known.logits, change).map(lambda part: -rate * part)
     return Hypergradient(found, outer_loss, outer_logits)
 
 
@@ -251,7 +267,7 @@ def _change_of_logits(
     student: nn.Module,
     images: Tensor,
     outer: OuterBatch,
-    rate: float,
+    rate: PerSeed,
     known: InnerGradient,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return ż = J_θ z · v, (B, C), on these images; the loss () and logits (B, C) of D_val at θ'.
@@ -265,11 +281,11 @@ def _change_of_logits(
         )
     theta = parameters(student)
     virtual = {
-        name: (value - rate * known.gradient[name]).requires_grad_()
+        name: (value - spread(rate, value) * known.gradient[name]).requires_grad_()
         for name, value in theta.items()
     }
     outer_loss, outer_logits = outer_loss_at(student, virtual, outer)
-    gradients = torch.autograd.grad(outer_loss, list(virtual.values()))
+    gradients = torch.autograd.grad(outer_loss.sum(), list(virtual.values()))
     direction = dict(zip(virtual, gradients, strict=True))
     derive = _forward_mode if estimator == "forward" else _finite_difference
     change = derive(student, theta, direction, images, known.logits)
@@ -318,17 +334,22 @@ def _finite_difference(
 
     It is 0 where v = 0. Its error is that of a difference in float32: see FINITE_STEP.
     """
-    length, norm = (
-        torch.nn.utils.get_total_norm(list(params.values())) for params in (theta, direction)
-    )
+    length, norm = (_norm(student, params) for params in (theta, direction))
     # No branch on `norm`: reading it would stall a GPU at every step.
     step = FINITE_STEP * length / norm.clamp_min(torch.finfo(norm.dtype).tiny ** 0.5)
-    moved = {name: theta[name] + step * direction[name] for name in theta}
+    moved = {name: value + spread(step, value) * direction[name] for name, value in theta.items()}
     is_coarse = precision_of(student) != "float32"  # `logits` are too coarse for a difference
     with torch.no_grad(), computing_in(student, "float32"):
         start = logits_at(student, theta, images) if is_coarse else logits
-        change = (logits_at(student, moved, images) - start) / step
-    return torch.where(norm > 0, change, torch.zeros_like(change))
+        change = (logits_at(student, moved, images) - start) / spread(step, logits)
+    return torch.where(spread(norm, logits) > 0, change, torch.zeros_like(change))
+
+
+def _norm(student: nn.Module, params: Params) -> Tensor:
+    """Return the norm of all parameters, (); of each seed's in a stack, (K,)."""
+    if not isinstance(student, Stack):
+        return torch.nn.utils.get_total_norm(list(params.values()))
+    return torch.cat([value.flatten(1) for value in params.values()], dim=1).norm(dim=1)
 
 
 def _unrolled(
@@ -336,9 +357,11 @@ def _unrolled(
     inner: InnerBatch,
     outer: OuterBatch,
     inside: Inside,
-    learning_rate: float,
-    virtual_step: float,
+    learning_rate: PerSeed,
+    virtual_step: PerSeed,
 ) -> Hypergradient:
+    if isinstance(student, Stack):
+        raise ValueError("estimator = 'unrolled' is not possible for seeds that train together.")
     theta = {name: value.requires_grad_() for name, value in parameters(student).items()}
     free, rate = inside.map(_leaf), virtual_step * learning_rate
     loss = inner_loss(logits_at(student, theta, inner.images), inner, free)

@@ -1,7 +1,7 @@
 """Hard and soft losses of each image, and their derivatives with respect to the student's logits.
 
 B batch, C classes. Wherever there are two columns, column 0 is the hard loss and column 1 the soft
-one.
+one. Seeds that train together have one more dimension, their own, in front of each shape.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 
 class Shift(NamedTuple):
-    """Constants added to the student's logits inside each loss, (C,) each; None adds nothing.
+    """Constants added to the student's logits inside each loss; None adds nothing.
+
+    They are (C,) or (1, C); for seeds that train together (K, 1, C).
 
     If they are the logs of the class frequencies, the unshifted logits learn to classify balanced
     data.
@@ -30,7 +32,7 @@ class Shift(NamedTuple):
         """Return this shift plus learned ones: (1, C) for both losses, (2, C) one for each."""
         if by is None:
             return self
-        return Shift(_sum(self.hard, by[0]), _sum(self.soft, by[-1]))
+        return Shift(_sum(self.hard, by[..., :1, :]), _sum(self.soft, by[..., -1:, :]))
 
 
 def _sum(own: Tensor | None, learned: Tensor) -> Tensor:
@@ -38,14 +40,27 @@ def _sum(own: Tensor | None, learned: Tensor) -> Tensor:
 
 
 NO_SHIFT = Shift()
+#: One number for all, or one for each of K seeds that train together, (K,).
+PerSeed = float | Tensor
+
+
+def spread(value: PerSeed, like: Tensor) -> PerSeed:
+    """Return a number for each seed as (K, 1, …), to go with a (K, …) tensor and in its type.
+
+    One number for all is returned as it is.
+    """
+    if not isinstance(value, Tensor):
+        return value
+    return value.to(like).view(-1, *(1,) * (like.dim() - 1))
 
 
 def hard_loss(student_logits: Tensor, labels: Tensor) -> Tensor:
     """Return the cross-entropy of each image; (B, C), (B,) -> (B,), in nats."""
-    return F.cross_entropy(student_logits, labels, reduction="none")
+    losses = F.cross_entropy(student_logits.flatten(0, -2), labels.flatten(), reduction="none")
+    return losses.view(labels.shape)
 
 
-def soft_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+def soft_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: PerSeed) -> Tensor:
     """Return the distillation loss of each image; (B, C), (B, C) -> (B,), in nats.
 
     It is τ²·KL(softmax(t/τ) ‖ softmax(z/τ)). The factor τ² keeps the size of the gradient about
@@ -54,17 +69,19 @@ def soft_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float
     Source: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015,
         arXiv:1503.02531, section 2.
     """
-    log_student = F.log_softmax(student_logits / temperature, dim=1)
-    log_teacher = F.log_softmax(teacher_logits.detach() / temperature, dim=1)
+    divisor = spread(temperature, student_logits)
+    log_student = F.log_softmax(student_logits / divisor, dim=-1)
+    log_teacher = F.log_softmax(teacher_logits.detach() / divisor, dim=-1)
     divergence = F.kl_div(log_student, log_teacher, reduction="none", log_target=True)
-    return temperature**2 * divergence.sum(dim=1)
+    loss = divergence.sum(dim=-1)
+    return spread(temperature, loss) ** 2 * loss
 
 
 def student_losses(
     student_logits: Tensor,
     teacher_logits: Tensor,
     labels: Tensor,
-    temperature: float,
+    temperature: PerSeed,
     shift: Shift = NO_SHIFT,
 ) -> Tensor:
     """Return the hard and the soft loss of each image; (B, C), (B, C), (B,) -> (B, 2), in nats.
@@ -72,7 +89,7 @@ def student_losses(
     These are the two losses that the weight net balances.
     """
     soft = soft_loss(shifted(student_logits, shift.soft), teacher_logits, temperature)
-    return torch.stack([hard_loss(shifted(student_logits, shift.hard), labels), soft], dim=1)
+    return torch.stack([hard_loss(shifted(student_logits, shift.hard), labels), soft], dim=-1)
 
 
 def shifted(logits: Tensor, shift: Tensor | None) -> Tensor:
@@ -84,7 +101,7 @@ def loss_gradients(
     student_logits: Tensor,
     teacher_logits: Tensor,
     labels: Tensor,
-    temperature: float,
+    temperature: PerSeed,
     shift: Shift = NO_SHIFT,
 ) -> Tensor:
     """Return the derivatives of `student_losses` with respect to the student's logits.
@@ -94,18 +111,19 @@ def loss_gradients(
     """
     hard = hard_gradient(shifted(student_logits, shift.hard), labels)
     soft = soft_gradient(shifted(student_logits, shift.soft), teacher_logits, temperature)
-    return torch.stack([hard, soft], dim=1)
+    return torch.stack([hard, soft], dim=-2)
 
 
 def hard_gradient(student_logits: Tensor, labels: Tensor) -> Tensor:
     """Return softmax(z) - onehot(y), the derivative of `hard_loss`; (B, C), (B,) -> (B, C)."""
-    return F.softmax(student_logits, dim=1) - F.one_hot(labels, student_logits.shape[1])
+    return F.softmax(student_logits, dim=-1) - F.one_hot(labels, student_logits.shape[-1])
 
 
-def soft_gradient(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+def soft_gradient(student_logits: Tensor, teacher_logits: Tensor, temperature: PerSeed) -> Tensor:
     """Return τ·(softmax(z/τ) - softmax(t/τ)), that of `soft_loss`; (B, C), (B, C) -> (B, C)."""
-    student, teacher = (F.softmax(z / temperature, dim=1) for z in (student_logits, teacher_logits))
-    return temperature * (student - teacher)
+    factor = spread(temperature, student_logits)
+    student, teacher = (F.softmax(z / factor, dim=-1) for z in (student_logits, teacher_logits))
+    return factor * (student - teacher)
 
 
 def weight_net_inputs(
@@ -123,13 +141,15 @@ def weight_net_inputs(
     seen = [hard_loss(shifted(student_logits.detach(), shift.hard), labels)]
     if teacher_logits is not None:
         seen.append(hard_loss(teacher_logits.detach(), labels))
-    return torch.stack(seen, dim=1)
+    return torch.stack(seen, dim=-1)
 
 
 def meta_loss(
-    kind: str, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None, temperature: float
+    kind: str, logits: Tensor, labels: Tensor, teacher_logits: Tensor | None, temperature: PerSeed
 ) -> Tensor:
     """Return the loss that the weight net minimises on D_val; (B, C), (B,), (B, C) -> (), in nats.
+
+    Of K seeds that train together it is (K,).
 
     "hard" is the mean cross-entropy, "soft" the mean soft loss, "mix" their sum. Only the last
     two read the teacher's logits.
@@ -139,10 +159,10 @@ def meta_loss(
     """
     if kind not in ("hard", "soft", "mix"):
         raise ValueError(f"meta_loss = {kind!r} is not possible: it must be hard, soft or mix.")
-    hard = hard_loss(logits, labels).mean()
+    hard = hard_loss(logits, labels).mean(dim=-1)
     if kind == "hard":
         return hard
     if teacher_logits is None:
         raise ValueError(f"meta_loss = {kind!r} needs the teacher's logits on D_val.")
-    soft = soft_loss(logits, teacher_logits, temperature).mean()
+    soft = soft_loss(logits, teacher_logits, temperature).mean(dim=-1)
     return soft if kind == "soft" else hard + soft

@@ -55,13 +55,16 @@ class BiKD(BilevelMethod):
             self._add_class_shifts(setting)
 
     def _add_class_shifts(self, setting: Setting) -> None:
-        if empty := [label for label, count in enumerate(setting.class_counts) if count <= 0]:
+        counts = setting.class_counts
+        if empty := [label for label, count in enumerate(counts) if count <= 0]:
             raise ValueError(
                 f"class_shifts = {self.options.class_shifts!r} is not possible: class {empty[0]} "
                 "has no training image, so its shift cannot be learned; it must be none."
             )
         rows = self.objective.num_losses if self.options.class_shifts == "each" else 1
-        zeros = torch.zeros(rows, len(setting.class_counts), device=setting.device)
+        shape = (len(setting.members),) if setting.members else ()
+        shape = (*shape, rows, len(setting.class_counts))
+        zeros = torch.zeros(shape, device=setting.device)
         self.class_shifts = nn.Parameter(zeros)
         rate = self.options.class_shift_learning_rate
         self.optimizer.add_param_group(

@@ -25,9 +25,9 @@ from bikd_core.hypergradient import (
     parameters,
     weighted_mean,
 )
-from bikd_core.losses import NO_SHIFT, weight_net_inputs
+from bikd_core.losses import NO_SHIFT, PerSeed, spread, weight_net_inputs
 from bikd_core.methods.objective import Objective, two_columns
-from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of
+from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of, numbers
 from bikd_core.methods.pull import Pull
 from bikd_core.methods.window import Window, under
 from bikd_core.models.weight_net import Form, WeightNet
@@ -61,7 +61,7 @@ class BilevelMethod:
     form: Form = "single"
     meta_loss: str = "hard"
     sees_shifted = True  # the weight net's inputs: the cross-entropy with the hard loss's shift
-    class_shifts: nn.Parameter | None = None  # (1 or J, C), on top of the objective's own
+    class_shifts: nn.Parameter | None = None  # (1 or J, C) or (K, …), on top of the objective's own
     first_epoch = 0  # the first with a weight net, from 0
 
     def __init__(self, setting: Setting, over: str) -> None:
@@ -70,26 +70,29 @@ class BilevelMethod:
         self.student = setting.student
         self.next_val_batch = setting.next_val_batch
         self.objective = objective_of(setting, over)
-        self.weight_net: WeightNet = WeightNet(
-            self.options.weight_net_layers, setting.generator, self.hidden, self.form, self.scale
-        ).to(setting.device)
+        nets = [self._new_weight_net(one) for one in setting.members or (setting,)]
+        self.weight_net = WeightNet.stack(nets) if setting.members else nets[0]
         self.optimizer = torch.optim.Adam(
             self.weight_net.parameters(),
             lr=self.options.weight_net_learning_rate,
             weight_decay=1e-4,
         )
-        self.window = Window(self.weight_net)
+        self.window = Window(self.weight_net, is_stack=bool(setting.members))
         self.pull = Pull(self.meta_loss)
         self.epoch = 0  # from 0
         self.num_steps = 0
 
+    def _new_weight_net(self, setting: Setting) -> WeightNet:
+        layers, draw = self.options.weight_net_layers, setting.generator
+        return WeightNet(layers, draw, self.hidden, self.form, self.scale).to(setting.device)
+
     # One step -----------------------------------------------------------------------------------
 
-    def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
+    def step(self, batch: Batch, learning_rate: PerSeed, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)
         inner = self._inner_batch(batch)
         losses = inner.losses(logits, self._shifts())
-        coefficients = self.objective.trusted_coefficients(losses[:, 0].detach(), batch)
+        coefficients = self.objective.trusted_coefficients(losses[..., 0].detach(), batch)
         inputs = self._inputs(logits, batch)
         raw, factors = self._weigh(inputs, coefficients, batch)
         before = factors.detach()
@@ -118,14 +121,14 @@ class BilevelMethod:
         parts = coefficients * factors * losses.detach()
         result = StepResult(
             logits.detach(),
-            losses=parts.sum(dim=1),
+            losses=parts.sum(dim=-1),
             weights=two_columns(factors),
             influence=two_columns(self._influence(found, batch, factors, learning_rate)),
             outer_loss=None if found is None else found.outer_loss,
             weight_step=is_closing,
             weights_before=two_columns(before),
             raw_weights=two_columns(raw.detach()) if self.scale == "relative" else None,
-            seen_by_net=inputs[:, 0] if self._sees_other_losses else None,
+            seen_by_net=inputs[..., 0] if self._sees_other_losses else None,
         )
         return self._with_details(result, parts, coefficients, outer) if under_lens else result
 
@@ -175,11 +178,12 @@ class BilevelMethod:
             raw = torch.full_like(raw, 0.5)
         if self.scale == "sigmoid":
             return raw, raw
-        counts = coefficients if batch.shares is None else batch.shares[:, None] * coefficients
+        counts = coefficients if batch.shares is None else batch.shares[..., None] * coefficients
         counts = counts.expand_as(raw)
         # Where a loss does not count at all, each image counts alike in its mean weight.
-        counts = torch.where(counts.sum(dim=0) > 0, counts, 1.0)
-        return raw, raw / ((counts * raw).sum(dim=0) / counts.sum(dim=0))
+        counts = torch.where(counts.sum(dim=-2, keepdim=True) > 0, counts, 1.0)
+        total = counts.sum(dim=-2, keepdim=True)
+        return raw, raw / ((counts * raw).sum(dim=-2, keepdim=True) / total)
 
     def _inputs(self, logits: Tensor, batch: Batch) -> Tensor:
         """Return what the weight net sees of each image: (B, C) -> (B, J), in nats."""
@@ -193,7 +197,7 @@ class BilevelMethod:
         return InnerBatch(batch.images, losses, batch.shares, slopes)
 
     def _outer_batch(self, batch: Batch) -> OuterBatch:
-        temperature = getattr(self.objective.options, "temperature", 1.0)
+        temperature = self.objective.temperature
         logits, predict = batch.teacher_logits, self.objective.predict
         return OuterBatch(batch.images, batch.labels, logits, temperature, self.meta_loss, predict)
 
@@ -205,7 +209,7 @@ class BilevelMethod:
         inner: InnerBatch,
         outer: OuterBatch,
         inside: Inside,
-        learning_rate: float,
+        learning_rate: PerSeed,
         known: InnerGradient,
     ) -> Hypergradient:
         """Return the hypergradient of a step, and add what D_val gives to its pull."""
@@ -232,15 +236,16 @@ class BilevelMethod:
             self.class_shifts.grad = gradient if gathered is None else gathered + gradient
 
     def _influence(
-        self, found: Hypergradient | None, batch: Batch, factors: Tensor, learning_rate: float
+        self, found: Hypergradient | None, batch: Batch, factors: Tensor, learning_rate: PerSeed
     ) -> Tensor:
         """Return -v·∇L of each image and loss, free of learning rate and share, (B, J); or NaN."""
         if found is None:
             return torch.full_like(factors, math.nan)
         slopes = found.inside.weights
+        rate = spread(learning_rate, slopes)
         if batch.shares is None:
-            return slopes * (len(slopes) / learning_rate)
-        return slopes / (learning_rate * batch.shares[:, None])
+            return slopes * (slopes.shape[-2] / rate)
+        return slopes / (rate * batch.shares[..., None])
 
     def _step_weight_net(self) -> None:
         """Take one step of Adam with the gradient of the full window."""
@@ -288,10 +293,10 @@ class BilevelMethod:
         if self.class_shifts is None:
             return {}
         shift = self.objective.shift.moved(self._shifts())
-        numbers = {"shift_hard_per_class": shift.hard}
+        found = {"shift_hard_per_class": shift.hard}
         if self.objective.needs_teacher:
-            numbers["shift_soft_per_class"] = shift.soft
-        return {name: tuple(v.tolist()) for name, v in numbers.items() if v is not None}
+            found["shift_soft_per_class"] = shift.soft
+        return {name: numbers(v.squeeze(-2)) for name, v in found.items() if v is not None}
 
     def state(self) -> dict[str, Tensor]:
         state = {f"weight_net.{k}": v for k, v in self.weight_net.state_dict().items()}
@@ -328,11 +333,16 @@ class BilevelMethod:
 
 def objective_of(setting: Setting, name: str) -> Objective:
     """Return the objective of that name, with its own options taken from the setting's."""
-    own = METHOD_CONFIGS[name]
-    given = {n: getattr(setting.options, n) for n in own.model_fields if n != "method"}
-    objective = class_of(name)(replace(setting, options=own(**given)))
+    objective = class_of(name)(_setting_of(setting, name))
     assert isinstance(objective, Objective)  # it has no weight net
     return objective
+
+
+def _setting_of(setting: Setting, name: str) -> Setting:
+    own = METHOD_CONFIGS[name]
+    given = {n: getattr(setting.options, n) for n in own.model_fields if n != "method"}
+    members = tuple(_setting_of(member, name) for member in setting.members)
+    return replace(setting, options=own(**given), members=members)
 
 
 def _losses_of(

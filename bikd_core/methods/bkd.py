@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bikd_core.config import TeacherOptions
-from bikd_core.losses import soft_loss
+from bikd_core.losses import soft_loss, spread
 from bikd_core.methods.objective import Objective
 from bikd_core.methods.protocol import Batch, Setting
 
@@ -32,13 +32,18 @@ class BalancedDistillation(Objective):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        counts = torch.tensor(setting.class_counts, dtype=torch.float64)
-        omega = (1 - BETA) / (1 - BETA**counts)
-        self.log_omega = (omega * len(counts) / omega.sum()).log().to(setting.device)
+        self.log_omega = setting.of_each(_log_omega)
 
     def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature = self.options.temperature
         # softmax(t/τ + log ω) is q_τ·ω, normalised.
+        temperature = spread(self.temperature, logits)
         target = batch.teacher_logits + temperature * self.log_omega.to(logits.dtype)
-        return soft_loss(logits, target, temperature)
+        return soft_loss(logits, target, self.temperature)
+
+
+def _log_omega(setting: Setting) -> Tensor:
+    """Return log ω of each class, (C,), float64."""
+    counts = torch.tensor(setting.class_counts, dtype=torch.float64)
+    omega = (1 - BETA) / (1 - BETA**counts)
+    return (omega * len(counts) / omega.sum()).log().to(setting.device)

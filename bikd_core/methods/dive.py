@@ -30,4 +30,4 @@ class VirtualExamples(KnowledgeDistillation):
 
     def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        return soft_loss(logits, POWER * batch.teacher_logits, self.options.temperature)
+        return soft_loss(logits, POWER * batch.teacher_logits, self.temperature)

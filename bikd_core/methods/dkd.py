@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bikd_core.config import TeacherOptions
+from bikd_core.losses import spread
 from bikd_core.methods.objective import Objective
 from bikd_core.methods.protocol import Batch
 
@@ -32,14 +33,14 @@ class DecoupledDistillation(Objective):
 
     def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature = self.options.temperature
+        temperature = spread(self.temperature, logits)
         student, teacher = (
             _split(z / temperature, batch.labels) for z in (logits, batch.teacher_logits)
         )
         target, others = (
-            (t.exp() * (t - s)).sum(dim=1) for s, t in zip(student, teacher, strict=True)
+            (t.exp() * (t - s)).sum(dim=-1) for s, t in zip(student, teacher, strict=True)
         )
-        return temperature**2 * (ALPHA * target + BETA * others)
+        return spread(self.temperature, target) ** 2 * (ALPHA * target + BETA * others)
 
     def coefficients(self, hard: Tensor, batch: Batch) -> Tensor:
         both = hard.new_ones(2)
@@ -49,8 +50,9 @@ class DecoupledDistillation(Objective):
 
 def _split(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Return the log of (target, all others), (B, 2), and of the others alone, (B, C - 1)."""
-    target, place = labels[:, None], torch.arange(logits.shape[1] - 1, device=logits.device)
+    target = labels[..., None]
+    place = torch.arange(logits.shape[-1] - 1, device=logits.device)
     # By position, not by mask: counting what a mask selects would make a GPU wait.
-    others = logits.gather(1, place + (place >= target).long())
-    sums = torch.cat([logits.gather(1, target), others.logsumexp(dim=1, keepdim=True)], dim=1)
-    return F.log_softmax(sums, dim=1), F.log_softmax(others, dim=1)
+    others = logits.gather(-1, place + (place >= target).long())
+    sums = torch.cat([logits.gather(-1, target), others.logsumexp(dim=-1, keepdim=True)], dim=-1)
+    return F.log_softmax(sums, dim=-1), F.log_softmax(others, dim=-1)

@@ -25,5 +25,7 @@ class KnowledgeDistillation(Objective):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        alpha = self.options.kd_alpha
-        self.fixed = torch.tensor([alpha, 1 - alpha], dtype=torch.float64, device=setting.device)
+        alpha = torch.as_tensor(setting.number("kd_alpha", 0.5), dtype=torch.float64)
+        self.fixed = torch.stack([alpha, 1 - alpha], dim=-1).to(setting.device)
+        if alpha.dim():
+            self.fixed = self.fixed[:, None]  # (K, 1, J)

@@ -26,7 +26,7 @@ class LogitAdjustment(Objective):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        self.log_prior = log_prior(setting.class_counts, setting.device)
+        self.log_prior = setting.of_each(lambda one: log_prior(one.class_counts, one.device))
 
     def predict(self, logits: Tensor) -> Tensor:
         return logits - SCALE * self.log_prior.to(logits)

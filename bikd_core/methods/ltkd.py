@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from bikd_core.config import TeacherOptions
 from bikd_core.evaluation import shot_groups
+from bikd_core.losses import spread
 from bikd_core.methods.objective import Objective
 from bikd_core.methods.protocol import Batch, Setting
 
@@ -34,33 +35,35 @@ class LongTailedDistillation(Objective):
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
-        groups = [list(group) for group in shot_groups(setting.class_counts) if group]
+        of_each = {shot_groups(one.class_counts) for one in setting.members or (setting,)}
+        assert len(of_each) == 1, "seeds with other groups cannot train together"
+        groups = [list(group) for group in of_each.pop() if group]
         self.groups = [torch.tensor(group, device=setting.device) for group in groups]
 
     def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature = self.options.temperature
+        temperature = spread(self.temperature, logits)
         student, teacher = (
-            F.log_softmax(z / temperature, dim=1) for z in (logits, batch.teacher_logits)
+            F.log_softmax(z / temperature, dim=-1) for z in (logits, batch.teacher_logits)
         )
         between = _divergence(_even(self._sums(teacher)), self._sums(student))
         within = torch.zeros_like(between)
         for group in self.groups:
-            parts = (F.log_softmax(log_p[:, group], dim=1) for log_p in (teacher, student))
+            parts = (F.log_softmax(log_p[..., group], dim=-1) for log_p in (teacher, student))
             within = within + _divergence(*parts)
-        return temperature**2 * (ALPHA * between + BETA * within)
+        return spread(self.temperature, within) ** 2 * (ALPHA * between + BETA * within)
 
     def _sums(self, log_probabilities: Tensor) -> Tensor:
         """Return the log of each group's probability; (B, C) -> (B, G)."""
-        sums = [log_probabilities[:, group].logsumexp(dim=1) for group in self.groups]
-        return torch.stack(sums, dim=1)
+        sums = [log_probabilities[..., group].logsumexp(dim=-1) for group in self.groups]
+        return torch.stack(sums, dim=-1)
 
 
 def _even(log_groups: Tensor) -> Tensor:
     """Scale each group to the same sum over the batch, then normalise; (B, G) -> (B, G)."""
-    return F.log_softmax(log_groups - log_groups.logsumexp(dim=0, keepdim=True), dim=1)
+    return F.log_softmax(log_groups - log_groups.logsumexp(dim=-2, keepdim=True), dim=-1)
 
 
 def _divergence(log_target: Tensor, log_other: Tensor) -> Tensor:
     """Return KL(target ‖ other) of each row; (B, K), (B, K) -> (B,), in nats."""
-    return (log_target.exp() * (log_target - log_other)).sum(dim=1)
+    return (log_target.exp() * (log_target - log_other)).sum(dim=-1)

@@ -13,6 +13,7 @@ from torch import Tensor
 from bikd_core.config import MethodConfig, TeacherOptions
 from bikd_core.losses import (
     NO_SHIFT,
+    PerSeed,
     Shift,
     hard_gradient,
     hard_loss,
@@ -36,8 +37,9 @@ class Objective:
     BiKD may stand over any of them: it multiplies c_ij by a weight that it learns.
 
     `self.epoch` counts from 0, `self.fixed` (J,) is c where it is the same for all images,
-    `self.options` are the method's own: a subclass that reads some
-    names their type, `options: TeacherOptions`.
+    `self.options` are the method's own: a subclass that reads some names their type,
+    `options: TeacherOptions`. Seeds that train together have one more dimension in front of each
+    shape: all here is done over the last dimensions.
     """
 
     needs_teacher: ClassVar[bool] = False
@@ -48,6 +50,7 @@ class Objective:
     def __init__(self, setting: Setting) -> None:
         self.options = setting.options
         self.student = setting.student
+        self.temperature = setting.number("temperature", 1.0)
         self.epoch = 0
         self.num_losses = 2 if self.needs_teacher else 1
         self.fixed = torch.ones(self.num_losses, dtype=torch.float64, device=setting.device)
@@ -59,9 +62,8 @@ class Objective:
 
     def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         """Return the soft loss of each image; (B, C) -> (B,), in nats; used only with a teacher."""
-        assert isinstance(self.options, TeacherOptions)  # needs_teacher
-        assert batch.teacher_logits is not None
-        return soft_loss(logits, batch.teacher_logits, self.options.temperature)
+        assert batch.teacher_logits is not None  # needs_teacher
+        return soft_loss(logits, batch.teacher_logits, self.temperature)
 
     def coefficients(self, hard: Tensor, batch: Batch) -> Tensor:
         """Return c, (J,) or (B, J), given the hard losses (B,), detached: here `self.fixed`."""
@@ -72,7 +74,7 @@ class Objective:
         own, options = self.coefficients(hard, batch), self.options
         if not isinstance(options, TeacherOptions) or options.trust == 0:
             return own
-        return own * trust_in_labels(batch, options.trust)[:, None]
+        return own * trust_in_labels(batch, options.trust)[..., None]
 
     def losses(self, logits: Tensor, batch: Batch, class_shifts: Tensor | None = None) -> Tensor:
         """Return the losses of each image; (B, C) -> (B, J), in nats.
@@ -83,7 +85,7 @@ class Objective:
         losses = [self.hard(shifted(logits, shift.hard), batch)]
         if self.needs_teacher:
             losses.append(self.soft(shifted(logits, shift.soft), batch))
-        return torch.stack(losses, dim=1)
+        return torch.stack(losses, dim=-1)
 
     @property
     def is_plain(self) -> bool:
@@ -93,20 +95,19 @@ class Objective:
     def slopes(self, batch: Batch, logits: Tensor) -> Tensor:
         """Return the derivatives of the plain losses by the logits; (B, C) -> (B, J, C)."""
         if not self.needs_teacher:
-            return hard_gradient(shifted(logits, self.shift.hard), batch.labels)[:, None]
-        assert isinstance(self.options, TeacherOptions)
+            return hard_gradient(shifted(logits, self.shift.hard), batch.labels)[..., None, :]
         assert batch.teacher_logits is not None
-        temperature = self.options.temperature
-        return loss_gradients(logits, batch.teacher_logits, batch.labels, temperature, self.shift)
+        teacher_logits, labels = batch.teacher_logits, batch.labels
+        return loss_gradients(logits, teacher_logits, labels, self.temperature, self.shift)
 
-    def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
+    def step(self, batch: Batch, learning_rate: PerSeed, *, under_lens: bool = False) -> StepResult:
         logits = self.student(batch.images)
         pair = self.losses(logits, batch)
-        parts = self.trusted_coefficients(pair[:, 0].detach(), batch) * pair
-        losses = parts.sum(dim=1)
+        parts = self.trusted_coefficients(pair[..., 0].detach(), batch) * pair
+        losses = parts.sum(dim=-1)
         self.student.zero_grad()
-        total = losses.mean() if batch.shares is None else (batch.shares * losses).sum()
-        total.backward()  # type: ignore[no-untyped-call]
+        means = losses.mean(dim=-1) if batch.shares is None else (batch.shares * losses).sum(dim=-1)
+        means.sum().backward()  # type: ignore[no-untyped-call]
         kept = two_columns(parts.detach()) if under_lens else None
         return StepResult(logits.detach(), losses.detach(), parts=kept)
 
@@ -127,14 +128,14 @@ class Objective:
 
 def two_columns(values: Tensor) -> Tensor:
     """Return (B, J) as (B, 2): a loss that there is not has 0."""
-    if values.shape[1] == 2:
+    if values.shape[-1] == 2:
         return values
-    return torch.cat([values, torch.zeros_like(values)], dim=1)
+    return torch.cat([values, torch.zeros_like(values)], dim=-1)
 
 
 def prior_shift(prior: Prior, setting: Setting) -> Shift:
     """Return log π as the shift of the hard loss, of both losses, or of none."""
     if prior == "none":
         return NO_SHIFT
-    log_p = log_prior(setting.class_counts, setting.device)
+    log_p = setting.of_each(lambda one: log_prior(one.class_counts, one.device))
     return Shift(hard=log_p, soft=log_p if prior == "both" else None)

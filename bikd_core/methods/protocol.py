@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bikd_core.config import MethodConfig
+from bikd_core.losses import PerSeed
 from bikd_core.models.weight_net import WeightNet
 
 
@@ -22,6 +23,8 @@ class Batch(NamedTuple):
 
     The student descends Σ_i share_i · loss_i. Without shares that is the mean; with a D_val batch
     of equal weight behind the D_tr batch it is the sum of both means.
+
+    K seeds that train together have one batch of their own each, (K, B, …).
     """
 
     images: Tensor
@@ -49,10 +52,29 @@ class Setting:
     device: torch.device
     generator: torch.Generator  # draws what the method initialises; on the CPU
     num_epochs: int  # of the whole run
+    #: Of seeds that train together: the setting of each. The other fields are the first one's, but
+    #: for the student, a stack, and `next_val_batch`, which gives batches for all.
+    members: tuple[Setting, ...] = ()
+
+    def of_each(self, make: Callable[[Setting], Tensor]) -> Tensor:
+        """Return what a run's setting gives, (C,); of seeds that train together (K, 1, C)."""
+        if not self.members:
+            return make(self)
+        return torch.stack([make(member) for member in self.members])[:, None]
+
+    def number(self, name: str, default: float) -> PerSeed:
+        """Return an option, or the default where the method has none.
+
+        Where seeds that train together differ in it, there is one for each, float64 (K,).
+        """
+        values = [getattr(one.options, name, default) for one in self.members or (self,)]
+        if len(set(values)) == 1:
+            return float(values[0])
+        return torch.tensor(values, dtype=torch.float64, device=self.device)
 
 
 class StepResult(NamedTuple):
-    """One student step, on the device, detached; B images.
+    """One student step, on the device, detached; B images, of each seed that trains together.
 
     A method without a weight net has no weights, influence or outer loss.
     """
@@ -90,7 +112,7 @@ class Method(Protocol):
     def weight_net(self) -> WeightNet | None:
         """The net that gives each image its weights; None for a method without one."""
 
-    def step(self, batch: Batch, learning_rate: float, *, under_lens: bool = False) -> StepResult:
+    def step(self, batch: Batch, learning_rate: PerSeed, *, under_lens: bool = False) -> StepResult:
         """Set `.grad` of every student parameter; the loop then lets its optimiser step.
 
         The student's BatchNorm statistics move exactly once. `under_lens` adds to the result what
@@ -101,7 +123,10 @@ class Method(Protocol):
         """Return what predictions are made from, given logits in eval mode; (B, C) -> (B, C)."""
 
     def end_epoch(self, decay: float) -> dict[str, Any]:
-        """Return numbers for the epoch's `EpochDone`; `decay` is 1 or the next epoch's factor."""
+        """Return numbers for the epoch's `EpochDone`; `decay` is 1 or the next epoch's factor.
+
+        Seeds that train together have one entry each in each of them.
+        """
 
     def state(self) -> dict[str, Tensor]:
         """Return what a resumed run needs besides the student."""
@@ -121,3 +146,11 @@ def class_of(name: str) -> type[Method]:
         and "title" in vars(value)
     )
     return method
+
+
+def numbers(values: Tensor) -> Any:
+    """Return a float, or a tuple of such for each dimension."""
+    if values.dim() == 0:
+        return float(values)
+    listed = values.tolist()
+    return tuple(tuple(entry) if isinstance(entry, list) else entry for entry in listed)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from bikd_core.hypergradient import OuterBatch
 from bikd_core.losses import hard_gradient, soft_gradient
+from bikd_core.methods.protocol import numbers
 
 
 class Pull:
@@ -20,7 +21,7 @@ class Pull:
 
     def __init__(self, meta_loss: str) -> None:
         self.meta_loss = meta_loss
-        self._sums: dict[str, Tensor] = {}  # (C,) each, on the device
+        self._sums: dict[str, Tensor] = {}  # (C,) each, or (K, C), on the device
         self._num_steps = 0
 
     def add(self, logits: Tensor, outer: OuterBatch) -> None:
@@ -34,12 +35,12 @@ class Pull:
                 logits, outer.teacher_logits, outer.temperature
             )
         for name, gradient in parts.items():
-            mean = gradient.mean(dim=0)
+            mean = gradient.mean(dim=-2)
             self._sums[name] = self._sums[name] + mean if name in self._sums else mean
         self._num_steps += 1
 
     def end_epoch(self) -> dict[str, Any]:
         """Return the means as fields of `EpochDone`, and begin the next epoch."""
-        found = {k: tuple((v / self._num_steps).tolist()) for k, v in self._sums.items()}
+        found = {k: numbers(v / self._num_steps) for k, v in self._sums.items()}
         self._sums, self._num_steps = {}, 0
         return found

@@ -22,11 +22,11 @@ def trust_in_labels(batch: Batch, power: float) -> Tensor:
     assert logits is not None  # trust is read only with out-of-fold teachers
     log_trust = -power * hard_loss(logits, batch.labels)
     log_share = torch.zeros_like(log_trust) if batch.shares is None else batch.shares.log()
-    is_member = F.one_hot(batch.labels, logits.shape[1]).bool()
+    is_member = F.one_hot(batch.labels, logits.shape[-1]).bool()
     log_mean = _log_sums(log_trust + log_share, is_member) - _log_sums(log_share, is_member)
-    return torch.exp(log_trust - log_mean[batch.labels])
+    return torch.exp(log_trust - log_mean.gather(-1, batch.labels))
 
 
 def _log_sums(logs: Tensor, is_member: Tensor) -> Tensor:
     """Return the log of each class's sum of exp(logs); (B,), (B, C) -> (C,)."""
-    return torch.where(is_member, logs[:, None], -torch.inf).logsumexp(dim=0)
+    return torch.where(is_member, logs[..., None], -torch.inf).logsumexp(dim=-2)

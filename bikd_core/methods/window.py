@@ -8,14 +8,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from bikd_core.methods.protocol import numbers
+
 
 class Window:
-    """The hypergradients since the weight net's last step, and measures of full windows."""
+    """The hypergradients since the weight net's last step, and measures of full windows.
 
-    def __init__(self, weight_net: nn.Module) -> None:
+    Args:
+        weight_net: The net, or a stack of K nets.
+        is_stack: Whether it is a stack: measures are then (K,).
+    """
+
+    def __init__(self, weight_net: nn.Module, *, is_stack: bool = False) -> None:
         self.weight_net = weight_net
+        self._lead = int(is_stack)  # dimensions of a parameter in front of its own
         self.num_gathered = 0
-        self.last: Tensor | None = None  # the gradient of the window before, flat
+        self.last: Tensor | None = None  # the gradient of the window before, flat: (P,) or (K, P)
         self.norms: list[Tensor] = []
         self.cosines: list[Tensor] = []
 
@@ -31,10 +39,10 @@ class Window:
     def close(self) -> None:
         """Measure the full window's gradient, which the weight net's `.grad` holds."""
         gradients = [p.grad for p in self.weight_net.parameters() if p.grad is not None]
-        gradient = torch.cat([part.flatten() for part in gradients])
-        self.norms.append(gradient.norm())
+        gradient = torch.cat([part.flatten(self._lead) for part in gradients], dim=-1)
+        self.norms.append(gradient.norm(dim=-1))
         if self.last is not None:
-            self.cosines.append(F.cosine_similarity(gradient, self.last, dim=0))
+            self.cosines.append(F.cosine_similarity(gradient, self.last, dim=-1))
         self.last = gradient
         self.num_gathered = 0
 
@@ -47,7 +55,7 @@ class Window:
         """Return means over the windows that closed in this epoch; empty where none did."""
         gathered = {"hypergradient_norm": self.norms, "hypergradient_cosine": self.cosines}
         self.norms, self.cosines = [], []
-        return {name: float(torch.stack(v).mean()) for name, v in gathered.items() if v}
+        return {name: numbers(torch.stack(v).mean(dim=0)) for name, v in gathered.items() if v}
 
     def state(self) -> dict[str, Tensor]:
         """Return what a resumed run needs of the window."""

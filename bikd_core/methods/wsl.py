@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bikd_core.config import TeacherOptions
-from bikd_core.losses import hard_loss
+from bikd_core.losses import hard_loss, spread
 from bikd_core.methods.objective import Objective
 from bikd_core.methods.protocol import Batch
 
@@ -33,13 +33,13 @@ class WeightedSoftLabels(Objective):
     def soft(self, logits: Tensor, batch: Batch) -> Tensor:
         """Return CE(q_τ, p_τ) of each image; (B, C) -> (B,), in nats."""
         assert batch.teacher_logits is not None  # needs_teacher
-        temperature = self.options.temperature
-        log_student = F.log_softmax(logits / temperature, dim=1)
-        teacher = F.softmax(batch.teacher_logits / temperature, dim=1)
-        return -(teacher * log_student).sum(dim=1)
+        temperature = spread(self.temperature, logits)
+        log_student = F.log_softmax(logits / temperature, dim=-1)
+        teacher = F.softmax(batch.teacher_logits / temperature, dim=-1)
+        return -(teacher * log_student).sum(dim=-1)
 
     def coefficients(self, hard: Tensor, batch: Batch) -> Tensor:
         assert batch.teacher_logits is not None  # needs_teacher
         behind = hard / (hard_loss(batch.teacher_logits, batch.labels) + 1e-7)
-        soft = ALPHA * self.options.temperature**2 * (1 - torch.exp(-behind))
-        return torch.stack([torch.ones_like(soft), soft], dim=1)
+        soft = ALPHA * spread(self.temperature, hard) ** 2 * (1 - torch.exp(-behind))
+        return torch.stack([torch.ones_like(soft), soft], dim=-1)

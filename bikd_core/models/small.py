@@ -31,7 +31,7 @@ class SmallMLP(Network):
 
     def layers_forward(self, images: Tensor) -> Tensor:
         """Return logits; (B, 1, H, H) -> (B, C)."""
-        logits: Tensor = self.fc(F.relu(self.bn(self.hidden(images.flatten(1)))))
+        logits: Tensor = self.fc(F.relu(self.bn(self.hidden(images.flatten(1, 3)))))
         return logits
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -11,6 +13,7 @@ from torch import Tensor, nn
 from bikd_core.config import WeightScale
 from bikd_core.events import RELATIVE_REACH
 from bikd_core.models.initialisation import initialised
+from bikd_core.models.stack import Stack
 
 Form = Literal["free", "scale", "convex", "single"]
 
@@ -56,15 +59,22 @@ class WeightNet(nn.Module):
     def forward(self, losses: Tensor) -> Tensor:
         """Return a raw weight for each loss, given (CE_student, CE_teacher); (B, 2) -> (B, J).
 
-        J is 1 with the form "single", else 2.
+        J is 1 with the form "single", else 2. A stack of K nets takes (K, B, 2).
         """
-        out: Tensor = self.layers(losses[:, : self.num_inputs])
+        out: Tensor = self.layers(losses[..., : self.num_inputs])
         match self.form:
             case "scale":
-                return out.expand(-1, 2)
+                return out.expand(*out.shape[:-1], 2)
             case "convex":
-                return torch.cat([out, 1 - out], dim=1)
+                return torch.cat([out, 1 - out], dim=-1)
         return out
+
+    @classmethod
+    def stack(cls, nets: Sequence[WeightNet]) -> WeightNet:
+        """Return K nets as one, (K, B, 2) -> (K, B, J); they share no memory with it."""
+        whole = copy.copy(nets[0])
+        whole._modules = {"layers": Stack([net.layers for net in nets])}
+        return whole
 
 
 class _Relative(nn.Module):
