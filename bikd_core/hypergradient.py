@@ -21,8 +21,8 @@ reference.
 
 B batch, C classes. BatchNorm is in training mode throughout, and its running statistics do not
 change. K seeds that train together have one more dimension in front of each shape, and of each
-parameter (`bikd_core.models.stack`): the sum of their losses then gives each its own gradient, since
-no seed's loss depends on what is another's.
+parameter (`bikd_core.models.stack`): the sum of their losses gives each its own gradient, since no
+seed's loss depends on what is another's.
 
 Source: "Balancing Knowledge Distillation for Imbalance Learning with Bilevel Optimization",
     arXiv:2605.17839, for the bilevel problem; the linear form is that of Ren et al., "Learning

@@ -6,6 +6,7 @@ one. Seeds that train together have one more dimension, their own, in front of e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -42,6 +43,13 @@ def _sum(own: Tensor | None, learned: Tensor) -> Tensor:
 NO_SHIFT = Shift()
 #: One number for all, or one for each of K seeds that train together, (K,).
 PerSeed = float | Tensor
+
+
+def per_seed(values: Sequence[float], device: torch.device) -> PerSeed:
+    """Return a number for each seed, float64 (K,); one number if they are the same."""
+    if len(set(values)) == 1:
+        return float(values[0])
+    return torch.tensor(values, dtype=torch.float64, device=device)
 
 
 def spread(value: PerSeed, like: Tensor) -> PerSeed:

@@ -12,6 +12,8 @@ from bikd_core.data.augmentation import Augmentation, Crops, crop, crop_and_flip
 from bikd_core.data.image_set import ImageSet, to_device
 from bikd_core.data.long_tail import LongTailSplit
 
+MOST_KEPT = 2**22  # pixels of a set that is kept as floats too, normalised once
+
 
 class DeviceSet:
     """An image set that lives on the device as uint8, and gives normalised batches there."""
@@ -44,6 +46,9 @@ class DeviceSet:
         mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (split.mean, split.std))
         self._scale = (1 / (255 * std)).to(self.device)
         self._shift = (-mean / std).to(self.device)
+        self._floats: Tensor | None = None  # the whole set normalised, if it is small
+        if self.images.numel() <= MOST_KEPT:
+            self._floats = self._normalised(self.images)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,7 +61,11 @@ class DeviceSet:
             generator: On the CPU; the images are augmented with its random numbers. None: they
                 are not augmented.
         """
-        pixels = self.images.index_select(0, to_device(indices, self.device))
+        indices, is_plain = to_device(indices, self.device), generator is None
+        if self._floats is not None and (is_plain or self.augmentation == "none"):
+            found = self._floats.index_select(0, indices)
+            return found.to(memory_format=self.memory_format)
+        pixels = self.images.index_select(0, indices)
         if generator is not None and self.augmentation != "none":
             pixels = crop_and_flip(pixels, generator, flip=self.augmentation == "crop_flip")
         return self._normalised(pixels)

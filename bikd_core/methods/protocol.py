@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from bikd_core.config import MethodConfig
-from bikd_core.losses import PerSeed
+from bikd_core.losses import PerSeed, per_seed
 from bikd_core.models.weight_net import WeightNet
 
 
@@ -68,9 +68,7 @@ class Setting:
         Where seeds that train together differ in it, there is one for each, float64 (K,).
         """
         values = [getattr(one.options, name, default) for one in self.members or (self,)]
-        if len(set(values)) == 1:
-            return float(values[0])
-        return torch.tensor(values, dtype=torch.float64, device=self.device)
+        return per_seed(values, self.device)
 
 
 class StepResult(NamedTuple):

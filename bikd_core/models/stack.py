@@ -1,8 +1,8 @@
 """K networks of one architecture as one: each layer serves all of them in one call.
 
-A student of small images spends its time in the calls of torch, not in arithmetic. So the seeds of a
-config train together: their parameters are stacked, (K, …) each, and keep their names. Inside, the
-images of a batch are the last dimension, so that whatever is done to a pixel is done to a row of
+A student of small images spends its time in the calls of torch, not in arithmetic. So the seeds of
+a config train together: their parameters are stacked, (K, …) each, and keep their names. Inside,
+the images of a batch are the last dimension, so that what is done to a pixel is done to a row of
 memory: for small images that also beats torch's own convolutions, which want many channels.
 
 K networks, B images each, c channels, H height, W width, k kernel size, s stride, p padding.
@@ -90,7 +90,8 @@ class _Convolutions(nn.Module):
 
     def __init__(self, conv: nn.Conv2d, size: int) -> None:
         super().__init__()
-        assert conv.bias is None and conv.groups == 1 and conv.dilation == (1, 1)
+        assert conv.bias is None, "no stack of convolutions with a bias yet"
+        assert conv.groups == conv.dilation[0] == 1, "no stack of such convolutions yet"
         self.weight = nn.Parameter(_empty(conv.weight.detach(), size))
         self.geometry = (conv.kernel_size[0], conv.stride[0], int(conv.padding[0]))
 

@@ -20,6 +20,8 @@ from bikd_core.teachers.folds import OutOfFold
 from bikd_core.teachers.kept_views import TeacherViews
 from bikd_core.training.val_roles import val_roles
 
+LOGITS_BATCH = 500  # images that pass through a teacher at once
+
 
 def generator_for(seed: int, purpose: str) -> torch.Generator:
     """Return a CPU generator for one purpose, so that no purpose disturbs another."""
@@ -57,7 +59,9 @@ class Feed:
         if fold_teachers:
             self.out_of_fold = OutOfFold(fold_teachers, split, config.data.split_seed)
         self.views: TeacherViews | None = None  # of the training images, once filled
-        self._fixed_guide_logits: Tensor | None = None  # on D_val, if they never change
+        # On all images to train on, and on D_val, if they never change: computed once.
+        self._fixed_logits: tuple[Tensor | None, Tensor | None] | None = None
+        self._fixed_guide_logits: Tensor | None = None
         self.roles = val_roles(config, split)
         self.loaders = self._make_loaders()
         trained = split.train if self.train_on_val == "no" else joined(split.train, split.val)
@@ -99,12 +103,35 @@ class Feed:
             images, kept = self.views.draw(indices, augmentation)
             return Batch(images, labels, kept)
         images = self.train_set.batch(indices, augmentation)
+        if not self._are_logits_fixed:
+            soft, out_of_fold = self._logits(images, positions)
+            return Batch(images, labels, soft, out_of_fold_logits=out_of_fold)
+        if self._fixed_logits is None:
+            self._fixed_logits = self._all_logits()
+        soft, out_of_fold = (v if v is None else v[indices] for v in self._fixed_logits)
+        return Batch(images, labels, soft, out_of_fold_logits=out_of_fold)
+
+    @property
+    def _are_logits_fixed(self) -> bool:
+        is_augmented = self.train_set.augmentation != "none"
+        return not is_augmented and not self.config.protocol.teacher_batch_statistics
+
+    def _logits(self, images: Tensor, positions: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """Return the logits (B, C) that the student imitates, and the out-of-fold ones."""
         soft = out_of_fold = None
         if self.out_of_fold is not None:
             soft = out_of_fold = self.out_of_fold.logits(images, positions)
         if self.teacher is not None:
             soft = self._soft_logits(images, positions)
-        return Batch(images, labels, soft, out_of_fold_logits=out_of_fold)
+        return soft, out_of_fold
+
+    def _all_logits(self) -> tuple[Tensor | None, Tensor | None]:
+        """Return `_logits` of the whole training set."""
+        batches = torch.split(torch.arange(len(self.train_set)), LOGITS_BATCH)
+        parts = [self._logits(self.train_set.batch(p), p) for p in batches]
+        whole = [[v for v in column if v is not None] for column in zip(*parts, strict=True)]
+        soft, out_of_fold = (torch.cat(column) if column else None for column in whole)
+        return soft, out_of_fold
 
     def next_guide(self, epoch: int) -> Batch:
         """Return the next D_val batch that guides the weight net; epochs count from 0."""
@@ -120,12 +147,10 @@ class Feed:
         is_hard = not isinstance(options, TeacherAndWeightNetOptions) or options.meta_loss == "hard"
         if is_hard or (self.teacher is None and self.out_of_fold is None):
             return None
-        is_augmented = self.val_set.augmentation != "none"
-        if is_augmented or self.config.protocol.teacher_batch_statistics:
+        if not self._are_logits_fixed:
             return self._soft_logits(images, self.num_rows + positions)
         if self._fixed_guide_logits is None:  # computed once, since they never change
-            batch_size = self.config.training.batch_size
-            batches = torch.split(torch.arange(len(self.val_set)), batch_size)
+            batches = torch.split(torch.arange(len(self.val_set)), LOGITS_BATCH)
             self._fixed_guide_logits = torch.cat(
                 [self._soft_logits(self.val_set.batch(p), self.num_rows + p) for p in batches]
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,12 +52,27 @@ class State(NamedTuple):
     values: dict[str, Any]
 
 
-class StepOutcome(NamedTuple):
-    """The result of one step. Rows are the images of D_tr, as in the frames."""
+class EpochResults(NamedTuple):
+    """What the events of an epoch are made from."""
 
-    rows: Tensor  # (B,), on the device
-    result: StepResult  # for the rows only
-    weighted_loss: Tensor  # (), what the student descended, including images of D_val
+    arrays: dict[str, np.ndarray[Any, np.dtype[Any]]]  # (N, …), of the images of D_tr
+    test: np.ndarray[Any, np.dtype[np.float32]]  # scores (N_test, C)
+    measured: np.ndarray[Any, np.dtype[np.float32]]  # scores (M, C), on D_val
+    numbers: dict[str, Any]  # the method's own
+
+
+class StepOutcome(NamedTuple):
+    """The result of one step."""
+
+    positions: Tensor  # (B,), on the CPU: in D_tr, or behind it in D_val
+    shares: Tensor | None  # (B,), as in the batch
+    result: StepResult
+
+    @property
+    def weighted_loss(self) -> Tensor:
+        """What the student descended, (), including images of D_val."""
+        losses = self.result.losses
+        return losses.mean() if self.shares is None else (self.shares * losses).sum()
 
 
 class Loop:
@@ -101,8 +116,8 @@ class Loop:
         self.speed: float | None = None  # at most this many epochs per second
         self.epoch = 0  # finished epochs
         self.num_steps = 0  # finished steps
-        self._seconds = 0.0  # of work in this epoch, without pauses and slow readers
-        self._step_began = 0.0  # by time.monotonic
+        self.seconds = 0.0  # of work in this epoch, without pauses and slow readers
+        self.step_began = 0.0  # by time.monotonic
 
     def _make_networks(self) -> None:
         """Build the student, and prepare it and the teacher for the device."""
@@ -127,17 +142,16 @@ class Loop:
                 self.compile_error = self.compile_error or error
 
     def _make_method(self) -> Method:
-        return METHODS[self.config.method.method](
-            Setting(
-                options=self.config.method,
-                student=self.student,
-                next_val_batch=lambda: self.feed.next_guide(self.epoch),
-                class_counts=trained_counts(self.config, self.split, self.feed.roles),
-                device=self.device,
-                generator=self.generators["weight_net"],
-                num_epochs=self.config.training.epochs,
-            )
+        self.setting = Setting(
+            options=self.config.method,
+            student=self.student,
+            next_val_batch=lambda: self.feed.next_guide(self.epoch),
+            class_counts=trained_counts(self.config, self.split, self.feed.roles),
+            device=self.device,
+            generator=self.generators["weight_net"],
+            num_epochs=self.config.training.epochs,
         )
+        return METHODS[self.config.method.method](self.setting)
 
     # One epoch ----------------------------------------------------------------------------------
 
@@ -146,7 +160,7 @@ class Loop:
     ) -> Iterator[StepTrace | StepDone | ControlChanged | Frame | EpochDone]:
         """Train the next epoch and yield its events; when stopped, end without its `EpochDone`."""
         epoch = self.epoch + 1
-        self._seconds = 0.0
+        self.seconds = 0.0
         self.student.train()
         record = self.new_record()
         batches = self.feed.epoch_batches(self.epoch)
@@ -154,29 +168,35 @@ class Loop:
             is_last = number == len(batches)
             is_watched = control.is_stepping
             outcome = self.step(positions, record, epoch, under_lens=is_watched)
-            result = outcome.result
             if is_last or (number % CHECK_EVERY == 0 and self.device.type == "cpu"):
                 record.check(epoch)
             if is_watched:
-                yield record.trace(epoch, self.num_steps, outcome.rows, result)
-                yield self._step_done(epoch, outcome)
+                yield self.trace(record, epoch, outcome)
+                yield self.step_done(epoch, outcome)
             if not is_last:
-                yield from self._apply_controls(
-                    control, epoch, self._completed_by(result, is_watched), len(batches)
+                yield from self.apply_controls(
+                    control, epoch, self.completed_by(outcome.result, is_watched), len(batches)
                 )
                 if control.is_stopped:
                     return
-        training_seconds = self._seconds
-        yield from self._end_epoch(epoch, record, training_seconds)
+        training_seconds, start = self.seconds, time.perf_counter()
+        results = EpochResults(
+            record.arrays(len(self.split.train)),
+            test=self.predicted(self.test_set),
+            measured=self.predicted(self.measured_set),
+            numbers=self.end_epoch_of(self.method, epoch),
+        )
+        self.seconds += time.perf_counter() - start
+        yield from self.end_epoch(epoch, results, training_seconds)
         if epoch < self.config.training.epochs:
-            levels = self._completed_by(result, is_watched) | _EPOCH
-            yield from self._apply_controls(control, epoch, levels, len(batches))
+            levels = self.completed_by(outcome.result, is_watched) | _EPOCH
+            yield from self.apply_controls(control, epoch, levels, len(batches))
 
     def new_record(self) -> EpochRecord:
         """Return an empty record of one epoch."""
         options = self.config.method
         temperature = options.temperature if isinstance(options, TeacherOptions) else 1.0
-        return EpochRecord(len(self.split.train), temperature, self.device)
+        return EpochRecord(len(self.feed.train_set), temperature, self.device)
 
     def step(
         self, positions: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
@@ -189,7 +209,7 @@ class Loop:
             epoch: Counted from 1.
             under_lens: Whether the method also computes what only a viewer of the step needs.
         """
-        self._step_began = time.monotonic()
+        self.step_began = time.monotonic()
         start = time.perf_counter()
         rate = self.learning_rate(epoch)
         for group in self.optimizer.param_groups:
@@ -198,16 +218,18 @@ class Loop:
         result = self.method.step(batch, rate, under_lens=under_lens)
         self.optimizer.step()
         self.num_steps += 1
-        losses, shares = result.losses, batch.shares
-        weighted_loss = losses.mean() if shares is None else (shares * losses).sum()
-        if self.feed.train_on_val != "no":
-            kept = self.feed.rows_among(positions)
-            batch, result = select_rows(batch, result, to_device(kept, self.device))
-            positions = positions[kept]
-        rows = to_device(positions, self.device)
-        record.add(rows, self.num_steps, batch, result)
-        self._seconds += time.perf_counter() - start
-        return StepOutcome(rows, result, weighted_loss)
+        record.add(to_device(positions, self.device), self.num_steps, batch, result)
+        self.seconds += time.perf_counter() - start
+        return StepOutcome(positions, batch.shares, result)
+
+    def trace(
+        self, record: EpochRecord, epoch: int, outcome: StepOutcome, seed: int = 0
+    ) -> StepTrace:
+        """Return the trace of the step just taken, of its images of D_tr; `seed` in the record."""
+        kept = self.feed.rows_among(outcome.positions)
+        result = select_rows(outcome.result, to_device(kept, self.device))
+        rows = to_device(outcome.positions[kept], self.device)
+        return record.trace(epoch, self.num_steps, rows, result, seed)
 
     def learning_rate(self, epoch: int) -> float:
         """Return the student's learning rate in an epoch, counted from 1."""
@@ -216,7 +238,7 @@ class Loop:
     def _milestones_before(self, epoch: int) -> int:
         return sum(epoch - 1 >= share * self.config.training.epochs for share in MILESTONES)
 
-    def _completed_by(self, result: StepResult, is_watched: bool) -> frozenset[StepLevel]:
+    def completed_by(self, result: StepResult, is_watched: bool) -> frozenset[StepLevel]:
         """Return the levels that a step completes; none if it began before somebody stepped.
 
         Otherwise a running training would pause after a step that has no trace.
@@ -226,20 +248,24 @@ class Loop:
         has_no_outer = self.method.weight_net is None
         return frozenset(("inner", "outer") if result.weight_step or has_no_outer else ("inner",))
 
-    def _apply_controls(
+    def apply_controls(
         self, control: Control, epoch: int, levels: frozenset[StepLevel], steps_per_epoch: int
     ) -> Iterator[ControlChanged]:
-        due = self._step_began + 1 / (self.speed * steps_per_epoch) if self.speed else 0.0
+        due = self.step_began + 1 / (self.speed * steps_per_epoch) if self.speed else 0.0
         for change in control.between_steps(
             epoch=epoch, step=self.num_steps, ends=levels, not_before=due
         ):
-            if change.control == "learning_rate" and change.value is not None:
-                self.base_learning_rate = change.value
-            elif change.control == "speed":
-                self.speed = change.value
+            self.take(change)
             yield change
 
-    def _step_done(self, epoch: int, outcome: StepOutcome) -> StepDone:
+    def take(self, change: ControlChanged) -> None:
+        """Train on with a changed learning rate or speed."""
+        if change.control == "learning_rate" and change.value is not None:
+            self.base_learning_rate = change.value
+        elif change.control == "speed":
+            self.speed = change.value
+
+    def step_done(self, epoch: int, outcome: StepOutcome) -> StepDone:
         outer = outcome.result.outer_loss
         return StepDone(
             epoch=epoch,
@@ -251,31 +277,40 @@ class Loop:
 
     # The end of an epoch ------------------------------------------------------------------------
 
-    def _end_epoch(
-        self, epoch: int, record: EpochRecord, training_seconds: float
+    def end_epoch_of(self, method: Method, epoch: int) -> dict[str, Any]:
+        """Let a method end an epoch, counted from 1; return its numbers."""
+        steps_into_next = self._milestones_before(epoch + 1) - self._milestones_before(epoch)
+        numbers = method.end_epoch(WEIGHT_NET_DECAY**steps_into_next)
+        if self.config.protocol.drop_window and isinstance(method, BilevelMethod):
+            method.drop_window()
+        return numbers
+
+    def end_epoch(
+        self, epoch: int, results: EpochResults, training_seconds: float
     ) -> Iterator[Frame | EpochDone]:
+        """Yield the events of an epoch, counted from 1, that has been trained.
+
+        Raises:
+            NonFiniteLoss: A loss on the test set or on D_val is infinite or not a number.
+        """
         start = time.perf_counter()
-        test = evaluate(self.predicted(self.test_set), self.split.test.labels.numpy())
+        test = evaluate(results.test, self.split.test.labels.numpy())
         measured = self.split.val.labels[self.feed.roles.measure].numpy()
-        val = evaluate(self.predicted(self.measured_set), measured)
-        arrays = record.arrays()
+        val = evaluate(results.measured, measured)
+        arrays = results.arrays
         soft = float(arrays["soft"].mean()) if "soft" in arrays else None
         if not math.isfinite(test.loss + val.loss):
             hard = float(arrays["ce_student"].mean())
             raise NonFiniteLoss(non_finite_message(epoch, self.num_steps, hard, soft))
         labels, num_classes = self.split.train.labels.numpy(), len(self.split.class_names)
-        steps_into_next = self._milestones_before(epoch + 1) - self._milestones_before(epoch)
-        numbers = self.method.end_epoch(WEIGHT_NET_DECAY**steps_into_next)
-        if self.config.protocol.drop_window and isinstance(self.method, BilevelMethod):
-            self.method.drop_window()
         frame = frame_arrays(arrays, labels, num_classes, self.method.weight_net)
         self.epoch = epoch
-        self._seconds += time.perf_counter() - start
+        self.seconds += time.perf_counter() - start
         yield Frame(epoch=epoch, confusion=test.confusion, **frame)
         yield EpochDone(
             epoch=epoch,
             step=self.num_steps,
-            seconds=self._seconds,
+            seconds=self.seconds,
             images_per_second=len(labels) / training_seconds,
             learning_rate=self.learning_rate(epoch),
             train_hard_loss=float(arrays["ce_student"].mean()),
@@ -285,7 +320,7 @@ class Loop:
             val_accuracy=val.accuracy,
             **self.accuracies(test),
             **weight_summary(arrays, labels, num_classes, self.config.method),
-            **numbers,
+            **results.numbers,
         )
 
     def accuracies(self, test: Evaluation) -> dict[str, Any]:
@@ -319,8 +354,7 @@ class Loop:
     def state(self) -> State:
         """Return everything that the next epoch depends on."""
         tensors = {f"student.{name}": value for name, value in self.student.state_dict().items()}
-        for number, slots in self.optimizer.state_dict()["state"].items():
-            tensors[f"momentum.{number}"] = slots["momentum_buffer"]
+        tensors |= {f"momentum.{number}": value for number, value in self.momentum().items()}
         tensors |= {f"method.{name}": value for name, value in self.method.state().items()}
         for name, generator in self.generators.items():
             tensors[f"generator.{name}"] = generator.get_state()
@@ -343,9 +377,7 @@ class Loop:
             is_on_cpu = part == "generator" or part in self.feed.loaders
             parts.setdefault(part, {})[rest] = value if is_on_cpu else value.to(self.device)
         self.student.load_state_dict(parts["student"])
-        groups = self.optimizer.state_dict()["param_groups"]
-        momentum = {int(n): {"momentum_buffer": v} for n, v in parts.get("momentum", {}).items()}
-        self.optimizer.load_state_dict({"state": momentum, "param_groups": groups})
+        self.load_momentum({int(n): value for n, value in parts.get("momentum", {}).items()})
         self.method.load_state(parts.get("method", {}))
         for name, generator in self.generators.items():
             generator.set_state(parts["generator"][name])
@@ -353,3 +385,14 @@ class Loop:
         self.epoch, self.num_steps = state.values["epoch"], state.values["step"]
         self.base_learning_rate = state.values["base_learning_rate"]
         self.speed = state.values.get("speed")  # missing in checkpoints of earlier versions
+
+    def momentum(self) -> dict[int, Tensor]:
+        """Return the optimiser's momentum of each parameter, by number; none before a step."""
+        slots = self.optimizer.state_dict()["state"].items()
+        return {number: found["momentum_buffer"] for number, found in slots}
+
+    def load_momentum(self, momentum: Mapping[int, Tensor]) -> None:
+        """Restore `momentum()`."""
+        groups = self.optimizer.state_dict()["param_groups"]
+        state = {number: {"momentum_buffer": value} for number, value in momentum.items()}
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})

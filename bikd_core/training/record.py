@@ -25,7 +25,7 @@ from bikd_core.evaluation import (
     weight_histograms,
 )
 from bikd_core.events import BELIEF_UNIT, NOT_FINITE, SURFACE_AXIS, TOP_BELIEFS, StepTrace
-from bikd_core.losses import hard_loss, soft_loss
+from bikd_core.losses import PerSeed, hard_loss, soft_loss
 from bikd_core.methods import Batch, StepResult
 from bikd_core.models.weight_net import WeightNet
 
@@ -37,19 +37,36 @@ class NonFiniteLoss(RuntimeError):
 
 
 class EpochRecord:
-    """Gathers the values of each of N training images at its own step of one epoch.
+    """Gathers the values of each image that is trained on at its own step of one epoch.
 
     They stay on the device until the epoch ends, because reading them earlier would stall it.
+
+    Args:
+        num_images: How many images there are to train on, D_val's included where it is used.
+        temperature: Of the soft loss that is recorded.
+        device: Of the values.
+        num_seeds: How many train together, each on as many images of its own.
     """
 
-    def __init__(self, num_images: int, temperature: float, device: torch.device) -> None:
+    def __init__(
+        self, num_images: int, temperature: PerSeed, device: torch.device, num_seeds: int = 1
+    ) -> None:
         self.temperature = temperature
+        self.num_seeds = num_seeds
         self._columns: dict[str, Tensor] = {}
         self._num_images = num_images
         self._device = device
 
     def add(self, indices: Tensor, step: int, batch: Batch, result: StepResult) -> None:
-        """Record the batch of one step; indices (B,) on the device."""
+        """Record the batch of one step.
+
+        Args:
+            indices: (B,), on the device, in the set that is trained on. Of seeds that train
+                together (K, B), in their sets one after the other.
+            step: Its number.
+            batch: (B, …) or (K, B, …).
+            result: The same.
+        """
         self._put("step", indices, torch.full_like(indices, step))
         self._put("ce_student", indices, hard_loss(result.logits, batch.labels))
         self._put("total", indices, result.losses)
@@ -70,16 +87,16 @@ class EpochRecord:
 
     def _put_beliefs(self, whose: str, indices: Tensor, logits: Tensor) -> None:
         """Record only the most probable classes, to keep every image of every epoch small."""
-        num_classes = logits.shape[1]
-        probabilities = logits.detach().float().softmax(dim=1)
-        beliefs, classes = probabilities.topk(min(TOP_BELIEFS, num_classes), dim=1)
+        num_classes = logits.shape[-1]
+        probabilities = logits.detach().float().softmax(dim=-1)
+        beliefs, classes = probabilities.topk(min(TOP_BELIEFS, num_classes), dim=-1)
         small = torch.uint8 if num_classes <= 256 else torch.int16
         self._put(f"{whose}_top", indices, classes.to(small))
         self._put(f"{whose}_belief", indices, (beliefs * BELIEF_UNIT).round().to(torch.uint8))
 
     def _put(self, name: str, indices: Tensor, values: Tensor) -> None:
         if name not in self._columns:
-            shape = (self._num_images, *values.shape[1:])
+            shape = (self.num_seeds * self._num_images, *values.shape[indices.dim() :])
             self._columns[name] = torch.zeros(shape, dtype=values.dtype, device=self._device)
         self._columns[name][indices] = values
 
@@ -89,20 +106,38 @@ class EpochRecord:
         Raises:
             NonFiniteLoss: A loss is infinite or not a number; the first such step is named.
         """
-        is_bad = ~torch.isfinite(self._columns["total"])
-        if not is_bad.any():
-            return
-        step = int(self._columns["step"][is_bad].min())
-        members = self._columns["step"] == step
-        hard = float(self._columns["ce_student"][members].mean())
-        soft = float(self._columns["soft"][members].mean()) if "soft" in self._columns else None
-        raise NonFiniteLoss(non_finite_message(epoch, step, hard, soft))
+        for error in self.errors(epoch).values():
+            raise error
 
-    def trace(self, epoch: int, step: int, indices: Tensor, result: StepResult) -> StepTrace:
-        """Return the trace of the step just added; indices (B,). This stalls the device."""
+    def errors(self, epoch: int) -> dict[int, NonFiniteLoss]:
+        """Return what `check` raises, for each seed that has a loss that is not finite."""
+        is_bad = ~torch.isfinite(self._columns["total"]).view(self.num_seeds, -1)
+        if not is_bad.any():
+            return {}
+        return {
+            seed: self._error(epoch, seed, is_bad[seed])
+            for seed in is_bad.any(dim=1).nonzero()[:, 0].tolist()
+        }
+
+    def _error(self, epoch: int, seed: int, is_bad: Tensor) -> NonFiniteLoss:
+        columns = {name: self._of_seed(values, seed) for name, values in self._columns.items()}
+        step = int(columns["step"][is_bad].min())
+        members = columns["step"] == step
+        hard = float(columns["ce_student"][members].mean())
+        soft = float(columns["soft"][members].mean()) if "soft" in columns else None
+        return NonFiniteLoss(non_finite_message(epoch, step, hard, soft))
+
+    def _of_seed(self, values: Tensor, seed: int) -> Tensor:
+        return values[seed * self._num_images : (seed + 1) * self._num_images]
+
+    def trace(
+        self, epoch: int, step: int, indices: Tensor, result: StepResult, seed: int = 0
+    ) -> StepTrace:
+        """Return a seed's trace of the step just added; indices (B,). This stalls the device."""
+        columns = {name: self._of_seed(values, seed) for name, values in self._columns.items()}
 
         def column(name: str) -> NDArray[Any] | None:
-            values = self._columns.get(name)
+            values = columns.get(name)
             return None if values is None else values[indices].cpu().numpy()
 
         def on_cpu(values: Tensor | None) -> NDArray[Any] | None:
@@ -115,7 +150,7 @@ class EpochRecord:
             epoch=epoch,
             step=step,
             rows=indices.cpu().numpy().astype(np.int32),
-            ce_student=self._columns["ce_student"][indices].cpu().numpy(),
+            ce_student=columns["ce_student"][indices].cpu().numpy(),
             losses=result.losses.cpu().numpy(),
             weights_before=on_cpu(result.weights_before),
             weights_after=column("weights"),
@@ -127,24 +162,21 @@ class EpochRecord:
             coefficients=on_cpu(result.coefficients),
         )
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all columns by name, (N,) or (N, K), on the CPU."""
-        return {name: values.cpu().numpy() for name, values in self._columns.items()}
+    def arrays(self, num_rows: int, seed: int = 0) -> dict[str, NDArray[Any]]:
+        """Return a seed's columns by name, (N,) or (N, K), on the CPU, for the N images of D_tr."""
+        return {
+            name: self._of_seed(values, seed)[:num_rows].cpu().numpy()
+            for name, values in self._columns.items()
+        }
 
 
-def select_rows(batch: Batch, result: StepResult, kept: Tensor) -> tuple[Batch, StepResult]:
-    """Return a step's batch and result for only the images at the indices `kept` (K,)."""
+def select_rows(result: StepResult, kept: Tensor) -> StepResult:
+    """Return a step's result for only the images at the indices `kept` (K,)."""
 
     def pick(values: Tensor | None) -> Tensor | None:
         return None if values is None else values[kept]
 
-    cut = Batch(
-        batch.images[kept],
-        batch.labels[kept],
-        pick(batch.teacher_logits),
-        out_of_fold_logits=pick(batch.out_of_fold_logits),
-    )
-    return cut, result._replace(
+    return result._replace(
         logits=result.logits[kept],
         losses=result.losses[kept],
         weights=pick(result.weights),

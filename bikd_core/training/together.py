@@ -1,0 +1,272 @@
+"""Seeds that train together: each step of theirs is one, on stacks of their networks.
+
+Each is a run of its own, with its own loop: batches, evaluation, events and checkpoints. Only what
+a step does is shared. In float32 the events of a seed differ from those of a run alone in the last
+digits, so which seeds train together is part of a run.
+
+K seeds, B images of a batch, C classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bikd_core.config import TeacherOptions
+from bikd_core.control import Control, StepLevel
+from bikd_core.data.batches import DeviceSet
+from bikd_core.data.image_set import to_device
+from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
+from bikd_core.losses import PerSeed, per_seed, spread
+from bikd_core.methods import METHODS, Batch, StepResult
+from bikd_core.models.stack import Stack
+from bikd_core.training.loop import CHECK_EVERY, EpochResults, Loop, StepOutcome
+from bikd_core.training.record import EpochRecord, NonFiniteLoss
+
+Item = StepTrace | StepDone | ControlChanged | Frame | EpochDone | NonFiniteLoss
+EVALUATION_BATCH = 250  # images of each seed
+
+
+class Together:
+    """Trains K students at once, each as its own `Loop` would.
+
+    Args:
+        loops: As they stand before an epoch, all before the same one. Their configs differ at most
+            in the seeds and in numbers: rates, decays, temperatures. Their sets have equal sizes.
+            After each epoch each holds its own student, method and optimiser's state again.
+    """
+
+    def __init__(self, loops: Sequence[Loop]) -> None:
+        first = loops[0]
+        self.loops, self.device = tuple(loops), first.device
+        self.ended: set[int] = set()  # seeds that failed or were stopped; their columns go on
+        self.student = Stack([loop.student for loop in loops]).to(self.device)
+        # What a method initialises is replaced: it must not draw from the loops' generators.
+        members = tuple(
+            dataclasses.replace(loop.setting, generator=torch.Generator()) for loop in loops
+        )
+        self.method = METHODS[first.config.method.method](
+            dataclasses.replace(
+                first.setting,
+                student=self.student,
+                next_val_batch=lambda: _joined(
+                    [loop.feed.next_guide(loop.epoch) for loop in loops]
+                ),
+                members=members,
+            )
+        )
+        self.method.load_state(_stacked([loop.method.state() for loop in loops]))
+        self.optimizer = _Sgd(self.student, loops)
+
+    @property
+    def going_on(self) -> list[int]:
+        """The seeds that have neither failed nor been stopped."""
+        return [number for number in range(len(self.loops)) if number not in self.ended]
+
+    def run_epoch(self, control: Control) -> Iterator[tuple[int, Item]]:
+        """Train the next epoch; yield the events of each seed, with its number.
+
+        A seed that fails yields its error instead of further events; the others go on as if it had
+        not. A stop ends without `EpochDone`.
+        """
+        first, self._seconds = self.loops[0], 0.0
+        epoch = first.epoch + 1
+        self.student.train()
+        record = self._new_record()
+        orders = [loop.feed.epoch_batches(epoch - 1) for loop in self.loops]
+        num_steps = len(orders[0])
+        for number, positions in enumerate(zip(*orders, strict=True), 1):
+            is_last, is_watched = number == num_steps, control.is_stepping
+            outcomes = self._step(positions, record, epoch, under_lens=is_watched)
+            if is_last or (number % CHECK_EVERY == 0 and self.device.type == "cpu"):
+                yield from self._failures(record.errors(epoch))
+            if is_watched:
+                yield from self._watched(record, epoch, outcomes)
+            levels = first.completed_by(outcomes.result, is_watched)
+            if not is_last:
+                yield from self._apply_controls(control, epoch, levels, num_steps)
+                if control.is_stopped:
+                    return
+        yield from self._end_epoch(epoch, record)
+        if epoch < first.config.training.epochs:
+            yield from self._apply_controls(control, epoch, levels | {"epoch"}, num_steps)
+
+    def _new_record(self) -> EpochRecord:
+        first = self.loops[0]
+        temperature: PerSeed = 1.0
+        if isinstance(first.config.method, TeacherOptions):
+            temperature = per_seed(
+                [loop.config.method.temperature for loop in self.loops], self.device
+            )
+        num_images = len(first.feed.train_set)
+        return EpochRecord(num_images, temperature, self.device, len(self.loops))
+
+    def _step(
+        self, positions: Sequence[Tensor], record: EpochRecord, epoch: int, *, under_lens: bool
+    ) -> StepOutcome:
+        """Take a step of all; the outcome has (K, B, …) where a run alone has (B, …)."""
+        first, start = self.loops[0], time.perf_counter()
+        first.step_began = time.monotonic()
+        rate = per_seed([loop.learning_rate(epoch) for loop in self.loops], self.device)
+        found = [
+            loop.feed.training_batch(own, loop.epoch)
+            for loop, own in zip(self.loops, positions, strict=True)
+        ]
+        batch = _joined([batch for batch, _ in found])
+        where = torch.stack([own for _, own in found])
+        result = self.method.step(batch, rate, under_lens=under_lens)
+        self.optimizer.step(rate)
+        for loop in self.loops:
+            loop.num_steps += 1
+        offsets = len(first.feed.train_set) * torch.arange(len(self.loops))[:, None]
+        record.add(to_device(where + offsets, self.device), first.num_steps, batch, result)
+        self._seconds += time.perf_counter() - start
+        return StepOutcome(where, batch.shares, result)
+
+    def _failures(self, errors: dict[int, NonFiniteLoss]) -> Iterator[tuple[int, Item]]:
+        for number in self.going_on:
+            if number in errors:
+                self.ended.add(number)
+                yield number, errors[number]
+
+    def _watched(
+        self, record: EpochRecord, epoch: int, outcomes: StepOutcome
+    ) -> Iterator[tuple[int, Item]]:
+        for number in self.going_on:
+            loop, outcome = self.loops[number], _outcome_of(outcomes, number)
+            yield number, loop.trace(record, epoch, outcome, number)
+            yield number, loop.step_done(epoch, outcome)
+
+    def _apply_controls(
+        self, control: Control, epoch: int, levels: frozenset[StepLevel], steps_per_epoch: int
+    ) -> Iterator[tuple[int, Item]]:
+        first = self.loops[0]
+        for change in first.apply_controls(control, epoch, levels, steps_per_epoch):
+            for loop in self.loops[1:]:
+                loop.take(change)
+            for number in self.going_on:
+                yield number, change
+
+    def _end_epoch(self, epoch: int, record: EpochRecord) -> Iterator[tuple[int, Item]]:
+        first, training_seconds = self.loops[0], self._seconds
+        start, size = time.perf_counter(), len(self.loops)
+        tests, measured = (
+            self._predicted([getattr(loop, name) for loop in self.loops])
+            for name in ("test_set", "measured_set")
+        )
+        numbers = first.end_epoch_of(self.method, epoch)
+        self._give_back()
+        seconds = self._seconds + time.perf_counter() - start
+        for number in self.going_on:
+            loop = self.loops[number]
+            results = EpochResults(
+                record.arrays(len(loop.split.train), number),
+                tests[number],
+                measured[number],
+                {name: values[number] for name, values in numbers.items()},
+            )
+            loop.seconds = seconds / size
+            try:
+                for event in loop.end_epoch(epoch, results, training_seconds / size):
+                    yield number, event
+            except NonFiniteLoss as error:
+                yield from self._failures({number: error})
+        for loop in self.loops:
+            loop.epoch = epoch  # of those that have ended too: their columns go on
+
+    def _predicted(self, sets: Sequence[DeviceSet]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return what predictions on a set of each seed are made from; (K, N, C)."""
+        self.student.eval()
+        with torch.no_grad():
+            logits = torch.cat(
+                [
+                    self.student(torch.stack([images.batch(part) for images in sets]))
+                    for part in torch.split(torch.arange(len(sets[0])), EVALUATION_BATCH)
+                ],
+                dim=1,
+            )
+        values: np.ndarray[Any, np.dtype[np.float32]] = self.method.predict(
+            logits.float().cpu()
+        ).numpy()
+        return values
+
+    def _give_back(self) -> None:
+        """Give each loop the state of its own networks and optimisers."""
+        methods = _split(self.method.state(), len(self.loops))
+        students, momenta = self.student.members(), self.optimizer.members()
+        for loop, student, momentum, method in zip(
+            self.loops, students, momenta, methods, strict=True
+        ):
+            loop.student.load_state_dict(student)
+            loop.load_momentum(momentum)
+            loop.method.load_state({name: value.clone() for name, value in method.items()})
+
+
+class _Sgd:
+    """SGD with momentum and weight decay over stacked parameters, as `torch.optim.SGD` computes it.
+
+    torch's own has one learning rate and one decay for all.
+    """
+
+    def __init__(self, student: Stack, loops: Sequence[Loop]) -> None:
+        self._parameters = list(student.parameters())
+        self._momentum, self._decay = (
+            per_seed([getattr(loop.config.training, name) for loop in loops], loops[0].device)
+            for name in ("momentum", "weight_decay")
+        )
+        given = [loop.momentum() for loop in loops]
+        self._buffers = [
+            torch.stack([own.get(number, torch.zeros_like(p[0])) for own in given])
+            for number, p in enumerate(self._parameters)
+        ]
+
+    def step(self, rate: PerSeed) -> None:
+        """Change the parameters by their gradients."""
+        with torch.no_grad():
+            for parameter, buffer in zip(self._parameters, self._buffers, strict=True):
+                assert parameter.grad is not None  # a method sets all
+                slope = parameter.grad + spread(self._decay, parameter) * parameter
+                buffer.mul_(spread(self._momentum, buffer)).add_(slope)
+                parameter.sub_(spread(rate, buffer) * buffer)
+
+    def members(self) -> Iterator[dict[int, Tensor]]:
+        """Return the momentum of each network's parameters, by number."""
+        for number in range(len(self._buffers[0])):
+            yield {n: buffer[number].clone() for n, buffer in enumerate(self._buffers)}
+
+
+def _joined(batches: Sequence[Batch]) -> Batch:
+    """Return (B, …) of each seed as (K, B, …)."""
+    columns = zip(*batches, strict=True)
+    return Batch(*(None if values[0] is None else torch.stack(values) for values in columns))
+
+
+def _outcome_of(outcomes: StepOutcome, number: int) -> StepOutcome:
+    """Return a seed's outcome of a step of all."""
+    result = StepResult(
+        *(value[number] if isinstance(value, Tensor) else value for value in outcomes.result)
+    )
+    shares = None if outcomes.shares is None else outcomes.shares[number]
+    return StepOutcome(outcomes.positions[number], shares, result)
+
+
+def _stacked(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the states of methods as that of all: what has no dimension is the same for each."""
+    return {
+        name: value if value.dim() == 0 else torch.stack([state[name] for state in states])
+        for name, value in states[0].items()
+    }
+
+
+def _split(state: dict[str, Tensor], size: int) -> list[dict[str, Tensor]]:
+    """Return the state of each, given that of all."""
+    return [
+        {name: value if value.dim() == 0 else value[number] for name, value in state.items()}
+        for number in range(size)
+    ]
