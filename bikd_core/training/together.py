@@ -1,8 +1,9 @@
 """Seeds that train together: each step of theirs is one, on stacks of their networks.
 
 Each is a run of its own, with its own loop: batches, evaluation, events and checkpoints. Only what
-a step does is shared. In float32 the events of a seed differ from those of a run alone in the last
-digits, so which seeds train together is part of a run.
+a step does is shared; whole sets keep a network busy, so that a stack gains nothing there. In
+float32 the events of a seed differ from those of a run alone in the last digits, so which seeds
+train together is part of a run.
 
 K seeds, B images of a batch, C classes.
 """
@@ -12,15 +13,12 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bikd_core.config import TeacherOptions
 from bikd_core.control import Control, StepLevel
-from bikd_core.data.batches import DeviceSet
 from bikd_core.data.image_set import to_device
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.losses import PerSeed, per_seed, spread
@@ -30,7 +28,6 @@ from bikd_core.training.loop import CHECK_EVERY, EpochResults, Loop, StepOutcome
 from bikd_core.training.record import EpochRecord, NonFiniteLoss
 
 Item = StepTrace | StepDone | ControlChanged | Frame | EpochDone | NonFiniteLoss
-EVALUATION_BATCH = 250  # images of each seed
 
 
 class Together:
@@ -156,22 +153,18 @@ class Together:
     def _end_epoch(self, epoch: int, record: EpochRecord) -> Iterator[tuple[int, Item]]:
         first, training_seconds = self.loops[0], self._seconds
         start, size = time.perf_counter(), len(self.loops)
-        tests, measured = (
-            self._predicted([getattr(loop, name) for loop in self.loops])
-            for name in ("test_set", "measured_set")
-        )
         numbers = first.end_epoch_of(self.method, epoch)
         self._give_back()
-        seconds = self._seconds + time.perf_counter() - start
+        shared = self._seconds + time.perf_counter() - start
         for number in self.going_on:
-            loop = self.loops[number]
+            loop, start = self.loops[number], time.perf_counter()
             results = EpochResults(
                 record.arrays(len(loop.split.train), number),
-                tests[number],
-                measured[number],
+                loop.predicted(loop.test_set),
+                loop.predicted(loop.measured_set),
                 {name: values[number] for name, values in numbers.items()},
             )
-            loop.seconds = seconds / size
+            loop.seconds = shared / size + time.perf_counter() - start
             try:
                 for event in loop.end_epoch(epoch, results, training_seconds / size):
                     yield number, event
@@ -179,22 +172,6 @@ class Together:
                 yield from self._failures({number: error})
         for loop in self.loops:
             loop.epoch = epoch  # of those that have ended too: their columns go on
-
-    def _predicted(self, sets: Sequence[DeviceSet]) -> np.ndarray[Any, np.dtype[np.float32]]:
-        """Return what predictions on a set of each seed are made from; (K, N, C)."""
-        self.student.eval()
-        with torch.no_grad():
-            logits = torch.cat(
-                [
-                    self.student(torch.stack([images.batch(part) for images in sets]))
-                    for part in torch.split(torch.arange(len(sets[0])), EVALUATION_BATCH)
-                ],
-                dim=1,
-            )
-        values: np.ndarray[Any, np.dtype[np.float32]] = self.method.predict(
-            logits.float().cpu()
-        ).numpy()
-        return values
 
     def _give_back(self) -> None:
         """Give each loop the state of its own networks and optimisers."""
