@@ -349,7 +349,8 @@ def _norm(student: nn.Module, params: Params) -> Tensor:
     """Return the norm of all parameters, (); of each seed's in a stack, (K,)."""
     if not isinstance(student, Stack):
         return torch.nn.utils.get_total_norm(list(params.values()))
-    return torch.cat([value.flatten(1) for value in params.values()], dim=1).norm(dim=1)
+    each: Tensor = torch.cat([value.flatten(1) for value in params.values()], dim=1).norm(dim=1)
+    return each
 
 
 def _unrolled(

@@ -7,7 +7,7 @@ one. Seeds that train together have one more dimension, their own, in front of e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import torch
 from torch import Tensor
@@ -52,6 +52,12 @@ def per_seed(values: Sequence[float], device: torch.device) -> PerSeed:
     return torch.tensor(values, dtype=torch.float64, device=device)
 
 
+@overload
+def spread(value: Tensor, like: Tensor) -> Tensor: ...
+@overload
+def spread(value: float, like: Tensor) -> float: ...
+@overload
+def spread(value: PerSeed, like: Tensor) -> PerSeed: ...
 def spread(value: PerSeed, like: Tensor) -> PerSeed:
     """Return a number for each seed as (K, 1, …), to go with a (K, …) tensor and in its type.
 

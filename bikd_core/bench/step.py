@@ -136,7 +136,7 @@ class TimedVariant:
             teacher,
             lambda: build(config.models.student, *shape, draw).to(self.device),
             config.training.learning_rate,
-            self.record.temperature,
+            self.loop.temperature,
         )
 
     def measure(self) -> dict[str, float]:

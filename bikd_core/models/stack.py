@@ -45,7 +45,7 @@ class Stack(Network):
         """Return logits; (K, B, …) -> (K, B, C)."""
         values = images.movedim(1, -1).contiguous()
         if issubclass(self._architecture, Network):
-            values = self._architecture.layers_forward(self, values)  # type: ignore[arg-type]
+            values = self._architecture.layers_forward(self, values)
         else:
             for layer in self.children():
                 values = layer(values)
@@ -170,12 +170,13 @@ class _Windows(torch.autograd.Function):
         ctx.shape, ctx.geometry = inputs[0].shape, inputs[1]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return _Sums.apply(gradient, ctx.shape, ctx.geometry), None
 
     @staticmethod
-    def jvp(ctx: Any, change: Tensor, _: None) -> Tensor:  # type: ignore[override]
-        return _Windows.apply(change, ctx.geometry)
+    def jvp(ctx: Any, change: Tensor, _: None) -> Tensor:
+        found: Tensor = _Windows.apply(change, ctx.geometry)
+        return found
 
 
 class _Sums(torch.autograd.Function):
@@ -204,9 +205,10 @@ class _Sums(torch.autograd.Function):
         ctx.shape, ctx.geometry = inputs[1:]
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return _Windows.apply(gradient, ctx.geometry), None, None
 
     @staticmethod
-    def jvp(ctx: Any, change: Tensor, *_: None) -> Tensor:  # type: ignore[override]
-        return _Sums.apply(change, ctx.shape, ctx.geometry)
+    def jvp(ctx: Any, change: Tensor, *_: None) -> Tensor:
+        found: Tensor = _Sums.apply(change, ctx.shape, ctx.geometry)
+        return found

@@ -44,7 +44,6 @@ EVALUATION_BATCH = 1000
 
 _EPOCH: frozenset[StepLevel] = frozenset(("epoch",))
 
-
 class State(NamedTuple):
     """A training at the end of an epoch: tensors by name, and values that JSON can hold."""
 
@@ -194,9 +193,13 @@ class Loop:
 
     def new_record(self) -> EpochRecord:
         """Return an empty record of one epoch."""
+        return EpochRecord(len(self.feed.train_set), self.temperature, self.device)
+
+    @property
+    def temperature(self) -> float:
+        """The temperature of the soft loss that is recorded."""
         options = self.config.method
-        temperature = options.temperature if isinstance(options, TeacherOptions) else 1.0
-        return EpochRecord(len(self.feed.train_set), temperature, self.device)
+        return options.temperature if isinstance(options, TeacherOptions) else 1.0
 
     def step(
         self, positions: Tensor, record: EpochRecord, epoch: int, *, under_lens: bool
@@ -225,7 +228,7 @@ class Loop:
     def trace(
         self, record: EpochRecord, epoch: int, outcome: StepOutcome, seed: int = 0
     ) -> StepTrace:
-        """Return the trace of the step just taken, of its images of D_tr; `seed` in the record."""
+        """Return the trace, of the images of D_tr, of the step just taken; `seed` in the record."""
         kept = self.feed.rows_among(outcome.positions)
         result = select_rows(outcome.result, to_device(kept, self.device))
         rows = to_device(outcome.positions[kept], self.device)

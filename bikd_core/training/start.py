@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from statistics import fmean
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -81,29 +82,11 @@ class Training:
         return self._loop.state()
 
     def __iter__(self) -> Iterator[Event | Panel | Frame | StepTrace]:
-        device = resolve_device(self.config.training.device)
-        split = load_split(self.config.data, self.places.data)
-        search = TeacherSearch(self.config, split, device, self.control, self.places)
-        teachers = yield from search.find_or_train()
-        if teachers is None:
-            return  # stopped while a teacher was trained
-        whole = teachers.whole.model if teachers.whole else None
-        folds = [teacher.model for teacher in teachers.folds]
-        loop = Loop(self.config, split, whole, device, folds)
-        if self._resume_from is not None:
-            loop.load_state(self._resume_from)
-        if whole is not None and self.config.training.teacher_views:
-            loop.feed.views = yield from self._teacher_views(loop, whole)
-            if loop.feed.views is None:
-                return  # stopped while they were filled
-        self._loop = loop
-        yield run_started(loop, teachers)
-        true_labels = split.true_labels
-        yield Panel(
-            labels=split.train.labels.numpy().astype(np.int16),
-            original_indices=split.train.original_indices.numpy().astype(np.int32),
-            true_labels=None if true_labels is None else true_labels.numpy().astype(np.int16),
-        )
+        begun = yield from begin(self.config, self.control, self.places, self._resume_from)
+        if begun is None:
+            return  # stopped while a teacher was trained, or views were filled
+        loop = self._loop = begun.loop
+        yield from opening(begun)
         epochs = self.config.training.epochs
         while loop.epoch < epochs and not self.control.is_stopped:
             yield from loop.run_epoch(self.control)
@@ -111,26 +94,71 @@ class Training:
         if loop.epoch >= epochs and (fitted := class_biases(loop)) is not None:
             yield fitted
 
-    def _teacher_views(
-        self, loop: Loop, teacher: nn.Module
-    ) -> Generator[Event, None, TeacherViews | None]:
-        """Load or compute the fixed views of the training images; return None if stopped."""
-        if self.config.protocol.teacher_batch_statistics:
-            raise ConfigError(
-                f"teacher_views = {self.config.training.teacher_views} is not possible with "
-                "teacher_batch_statistics, whose logits depend on the batch: turn one of them off."
-            )
-        draw = generator_for(self.config.data.split_seed, "teacher_views")
-        views = TeacherViews(loop.feed.train_set, self.config.training.teacher_views, draw)
-        path = self.places.teachers / "views" / f"{views.key(teacher)}.safetensors"
-        if views.load(path, len(loop.split.class_names)):
-            return views
-        for filled in views.fill(teacher):
-            yield TeacherViewsDone(done=filled.done, total=filled.total)
-            if self.control.is_stopped:
-                return None
-        views.save(path)
+
+class Begun(NamedTuple):
+    """A run that is ready for its next epoch."""
+
+    loop: Loop
+    teachers: RunTeachers
+
+
+def begin(
+    config: RunConfig, control: Control, places: Places, state: State | None = None
+) -> Generator[Event, None, Begun | None]:
+    """Load a run's split, find or train its teachers, and make its loop, at `state` if given.
+
+    Returns:
+        The run, or None if it was stopped before it could begin.
+    """
+    device = resolve_device(config.training.device)
+    split = load_split(config.data, places.data)
+    teachers = yield from TeacherSearch(config, split, device, control, places).find_or_train()
+    if teachers is None:
+        return None
+    whole = teachers.whole.model if teachers.whole else None
+    loop = Loop(config, split, whole, device, [teacher.model for teacher in teachers.folds])
+    if state is not None:
+        loop.load_state(state)
+    if whole is not None and config.training.teacher_views:
+        loop.feed.views = yield from _teacher_views(loop, whole, control, places)
+        if loop.feed.views is None:
+            return None
+    return Begun(loop, teachers)
+
+
+def opening(begun: Begun) -> Iterator[RunStarted | Panel]:
+    """Yield what a run says before its first epoch."""
+    yield run_started(*begun)
+    split = begun.loop.split
+    true_labels = split.true_labels
+    yield Panel(
+        labels=split.train.labels.numpy().astype(np.int16),
+        original_indices=split.train.original_indices.numpy().astype(np.int32),
+        true_labels=None if true_labels is None else true_labels.numpy().astype(np.int16),
+    )
+
+
+def _teacher_views(
+    loop: Loop, teacher: nn.Module, control: Control, places: Places
+) -> Generator[Event, None, TeacherViews | None]:
+    """Load or compute the fixed views of the training images; return None if stopped."""
+    config = loop.config
+    if config.protocol.teacher_batch_statistics:
+        raise ConfigError(
+            f"teacher_views = {config.training.teacher_views} is not possible with "
+            "teacher_batch_statistics, whose logits depend on the batch: turn one of them off."
+        )
+    draw = generator_for(config.data.split_seed, "teacher_views")
+    views = TeacherViews(loop.feed.train_set, config.training.teacher_views, draw)
+    path = places.teachers / "views" / f"{views.key(teacher)}.safetensors"
+    if views.load(path, len(loop.split.class_names)):
         return views
+    for filled in views.fill(teacher):
+        yield TeacherViewsDone(done=filled.done, total=filled.total)
+        if control.is_stopped:
+            return None
+    views.save(path)
+    return views
 
 
 def run_started(loop: Loop, teachers: RunTeachers) -> RunStarted:

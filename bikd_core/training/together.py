@@ -12,20 +12,25 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from bikd_core.config import TeacherOptions
+from bikd_core.config import RunConfig
+from bikd_core.config.together import check_together
 from bikd_core.control import Control, StepLevel
 from bikd_core.data.image_set import to_device
-from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
+from bikd_core.events import ControlChanged, EpochDone, Event, Frame, Panel, StepDone, StepTrace
 from bikd_core.losses import PerSeed, per_seed, spread
-from bikd_core.methods import METHODS, Batch, StepResult
+from bikd_core.methods import METHODS, Batch
 from bikd_core.models.stack import Stack
-from bikd_core.training.loop import CHECK_EVERY, EpochResults, Loop, StepOutcome
+from bikd_core.places import Places
+from bikd_core.training.class_biases import class_biases
+from bikd_core.training.loop import CHECK_EVERY, EpochResults, Loop, State, StepOutcome
 from bikd_core.training.record import EpochRecord, NonFiniteLoss
+from bikd_core.training.start import Begun, begin, opening
 
 Item = StepTrace | StepDone | ControlChanged | Frame | EpochDone | NonFiniteLoss
 
@@ -96,11 +101,7 @@ class Together:
 
     def _new_record(self) -> EpochRecord:
         first = self.loops[0]
-        temperature: PerSeed = 1.0
-        if isinstance(first.config.method, TeacherOptions):
-            temperature = per_seed(
-                [loop.config.method.temperature for loop in self.loops], self.device
-            )
+        temperature = per_seed([loop.temperature for loop in self.loops], self.device)
         num_images = len(first.feed.train_set)
         return EpochRecord(num_images, temperature, self.device, len(self.loops))
 
@@ -185,6 +186,65 @@ class Together:
             loop.method.load_state({name: value.clone() for name, value in method.items()})
 
 
+class TogetherTraining:
+    """Runs that train together, as an iterable of their events, to be iterated once.
+
+    Each item comes with the number of its run. What a run yields is what `Training` yields; a run
+    that fails yields its error instead of what would follow.
+
+    Args:
+        configs: Of the runs: see `bikd_core.config.together`.
+        control: Pauses, steps and tunes all of them; its stop ends all.
+        places: Where data sets and teachers lie.
+        states: Where each goes on; all after the same epoch. None: from the beginning.
+    """
+
+    def __init__(
+        self,
+        configs: Sequence[RunConfig],
+        control: Control,
+        places: Places,
+        states: Sequence[State] | None = None,
+    ) -> None:
+        check_together(configs)
+        self.configs, self.control, self.places = tuple(configs), control, places
+        self._states = [None] * len(configs) if states is None else list(states)
+        self.together: Together | None = None  # once all have begun
+
+    def __iter__(self) -> Iterator[tuple[int, Event | Panel | Frame | StepTrace | Exception]]:
+        ready: list[Begun] = []
+        for number, (config, state) in enumerate(zip(self.configs, self._states, strict=True)):
+            steps = begin(config, self.control, self.places, state)
+            begun = yield from _numbered(number, steps)
+            if begun is None:
+                return
+            ready.append(begun)
+        together = self.together = Together([begun.loop for begun in ready])
+        for number, begun in enumerate(ready):
+            yield from ((number, item) for item in opening(begun))
+        first, epochs = ready[0].loop, self.configs[0].training.epochs
+        while first.epoch < epochs and together.going_on and not self.control.is_stopped:
+            yield from together.run_epoch(self.control)
+        if first.epoch < epochs:
+            return
+        for number in together.going_on:
+            if (fitted := class_biases(ready[number].loop)) is not None:
+                yield number, fitted
+
+
+def _numbered(
+    number: int, steps: Generator[Event, None, Begun | None]
+) -> Generator[tuple[int, Event], None, Begun | None]:
+    """Yield what another generator yields with a number; return what it returns."""
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            found: Begun | None = end.value
+            return found
+        yield number, event
+
+
 class _Sgd:
     """SGD with momentum and weight decay over stacked parameters, as `torch.optim.SGD` computes it.
 
@@ -220,15 +280,22 @@ class _Sgd:
 
 def _joined(batches: Sequence[Batch]) -> Batch:
     """Return (B, …) of each seed as (K, B, …)."""
-    columns = zip(*batches, strict=True)
-    return Batch(*(None if values[0] is None else torch.stack(values) for values in columns))
+
+    def stacked(name: str) -> Any:
+        values = [getattr(batch, name) for batch in batches]
+        return None if values[0] is None else torch.stack(values)
+
+    return Batch(**{name: stacked(name) for name in Batch._fields})
 
 
 def _outcome_of(outcomes: StepOutcome, number: int) -> StepOutcome:
     """Return a seed's outcome of a step of all."""
-    result = StepResult(
-        *(value[number] if isinstance(value, Tensor) else value for value in outcomes.result)
-    )
+    own: dict[str, Any] = {
+        name: value[number]
+        for name, value in outcomes.result._asdict().items()
+        if isinstance(value, Tensor)
+    }
+    result = outcomes.result._replace(**own)
     shares = None if outcomes.shares is None else outcomes.shares[number]
     return StepOutcome(outcomes.positions[number], shares, result)
 
