@@ -1,8 +1,9 @@
 """What relative weights add on digits: over learning rates, leagues, variants and wrong labels.
 
-Each run has a split of its own, and so a teacher of its own. A run's result is one line of a file,
-written when it ends, so that an interrupted measurement goes on where it was. The test set is
-looked at for every setting: these are tables of a pilot, no comparison of tuned methods.
+Each run has a split of its own, and so a teacher of its own; splits train together where that pays.
+A run's result is one line of a file, written when it ends, so that an interrupted measurement goes
+on where it was. The test set is looked at for every setting: these are tables of a pilot, no
+comparison of tuned methods.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any, Literal
 from bikd_core.bench.report import Row
 from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
 from bikd_core.config.titles import title_of
+from bikd_core.config.together import batches_of
+from bikd_core.control import Control
 from bikd_core.events import ClassBiasesFitted, EpochDone
 from bikd_core.places import Places
 from bikd_core.studies.answer import in_percent, interval
@@ -126,27 +129,32 @@ def measure(path: Path, part: Part, num_splits: int, places: Places) -> list[Row
     """
     import torch
 
-    from bikd_core.training import train
+    from bikd_core.training.together import TogetherTraining
 
     torch.set_num_threads(1)
     done = {_key(line["controls"]) for line in read(path)}
-    for controls in controls_of(part, num_splits):
-        if _key(controls) in done:
-            continue
-        config = RunConfig.from_flat(controls)
-        line = {"controls": controls} | _results(train(config, places=places))
+    missing = [controls for controls in controls_of(part, num_splits) if _key(controls) not in done]
+    controls_by_config = {RunConfig.from_flat(controls): controls for controls in missing}
+    for group in batches_of(controls_by_config):
+        found = _results(TogetherTraining(group, Control(), places), len(group))
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            for config, results in zip(group, found, strict=True):
+                line = {"controls": controls_by_config[config]} | results
+                file.write(json.dumps(line) + "\n")
     return rows(path, part, num_splits)
 
 
-def _results(events: Iterable[object]) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for event in events:
-        if isinstance(event, EpochDone):
-            found = {name: getattr(event, name) for name in FIELDS}
-        elif isinstance(event, ClassBiasesFitted):
-            found |= {f"{name}_with_biases": getattr(event, name) for name in FIELDS}
+def _results(items: Iterable[tuple[int, object]], num_runs: int) -> list[dict[str, float]]:
+    """Return the results of runs that train together, from their events."""
+    found: list[dict[str, float]] = [{} for _ in range(num_runs)]
+    for number, item in items:
+        if isinstance(item, Exception):
+            raise item
+        if isinstance(item, EpochDone):
+            found[number] = {name: getattr(item, name) for name in FIELDS}
+        elif isinstance(item, ClassBiasesFitted):
+            biased = {f"{name}_with_biases": getattr(item, name) for name in FIELDS}
+            found[number] |= biased
     return found
 
 
