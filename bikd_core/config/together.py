@@ -18,7 +18,7 @@ FREE = (
     "kd_alpha",
 )
 #: Students for which it pays, by `bikd bench seeds`, and how many then train together at most.
-MOST_TOGETHER = {"digits_mlp": 10, "digits_cnn_s": 10}
+MOST_TOGETHER = {"digits_mlp": 5, "digits_cnn_s": 5}
 
 
 def batches_of(configs: Iterable[RunConfig], most: int | None = None) -> list[list[RunConfig]]:

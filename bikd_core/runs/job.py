@@ -1,9 +1,10 @@
-"""A run that is queued or trains, and the way from a click to its training."""
+"""A run that is queued or trains, or runs that train together, and the way to their training."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from filelock import BaseFileLock
 
@@ -12,24 +13,33 @@ from bikd_core.events import RunFailed
 from bikd_core.places import Places
 from bikd_core.runs.child import Child
 from bikd_core.runs.history import History
-from bikd_core.store import RunFolder
+from bikd_core.store import ENDED, RunFolder, RunState
 from bikd_core.worker import pipe
-from bikd_core.worker.process import load_training
+from bikd_core.worker.process import load_together, load_training
 from bikd_core.worker.recording import Outcome, record, write_failure
+from bikd_core.worker.together import record_together
 
 STOP_GRACE_S = 10.0  # for the current step or evaluation, and for the checkpoint
 SHUTDOWN_GRACE_S = 3.0
 
 
-class Job:
-    """One run in the queue or in training. Any thread may call `send` and `abandon`."""
+class Held(NamedTuple):
+    """A run of a job, whose folder this server holds from the queue on."""
 
-    def __init__(
-        self, folder: RunFolder, history: History, lock: BaseFileLock, *, is_resumed: bool
-    ) -> None:
-        self.folder = folder
-        self.history = history
-        self._folder_lock = lock  # held from the queue on, until the training takes it
+    folder: RunFolder
+    history: History
+    lock: BaseFileLock  # until the training takes it
+
+
+class Job:
+    """A run in the queue or in training, or runs that train together.
+
+    Any thread may call `send` and `abandon`.
+    """
+
+    def __init__(self, runs: Sequence[Held], *, is_resumed: bool) -> None:
+        self.runs = list(runs)
+        self._stopped: set[str] = set()  # of several runs, those that end alone
         self._is_resumed = is_resumed
         self._guard = threading.Lock()  # guards all below
         self._pending: list[pipe.Steering] = []  # sent before there was a training
@@ -40,18 +50,56 @@ class Job:
         self.is_over = threading.Event()  # its thread has released everything
 
     @property
-    def run_id(self) -> str:
-        return self.folder.run_id
+    def run_ids(self) -> list[str]:
+        """The ids of its runs."""
+        return [run.folder.run_id for run in self.runs]
 
     def write_state(self, outcome: Outcome) -> None:
-        """Write a state of the queue, or of the time before training; only with the lock held."""
-        status = self.folder.status()
-        self.folder.write_status(*outcome, epoch=status.epoch, epochs=status.epochs)
-        self.history.refresh(is_ours=True)
+        """Write a state of the queue, or of the time before training; only with the locks held."""
+        for run in self.runs:
+            status = run.folder.status()
+            run.folder.write_status(*outcome, epoch=status.epoch, epochs=status.epochs)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read what is new in the runs' folders."""
+        for run in self.runs:
+            run.history.refresh(is_ours=True)
+
+    def set_queue_position(self, position: int | None) -> None:
+        """Set where in the queue its runs wait; None if they do not."""
+        for run in self.runs:
+            run.history.set_queue_position(position)
+
+    def settle(self, outcome: Outcome) -> None:
+        """Show how the first run ended where its folder could not be written."""
+        self.refresh()
+        if self.runs[0].folder.status().state != outcome.state:
+            self.runs[0].history.override(*outcome)
+
+    def override(self, state: RunState, reason: str) -> None:
+        """Show a state that could not be written to the folders."""
+        for run in self.runs:
+            run.history.override(state, reason)
+
+    def take_out(self, run_id: str) -> None:
+        """Stop a run that waits in the queue; the others of the job stay."""
+        index = self.run_ids.index(run_id)
+        alone = Job([self.runs.pop(index)], is_resumed=self._is_resumed)
+        alone.set_queue_position(None)
+        alone.write_state(Outcome("stopped"))
+        alone.release()
 
     def release(self) -> None:
-        """Release the folder, so that somebody else may train it."""
-        self._folder_lock.release()
+        """Release the folders, so that somebody else may train them."""
+        for run in self.runs:
+            run.lock.release()
+
+    def stop(self, run_id: str) -> None:
+        """End one of its runs; return at once. The last one to end ends the training."""
+        self._stopped.add(run_id)
+        is_last = self._stopped >= set(self.run_ids)
+        self.send(pipe.Stop() if is_last else pipe.Stop(run_id=run_id))
 
     # Steering
 
@@ -72,7 +120,8 @@ class Job:
     def _pass_on(self, command: pipe.Steering) -> None:
         assert self._deliver is not None
         self._deliver(command)
-        if isinstance(command, pipe.Stop) and not self._is_stopping:
+        ends_all = isinstance(command, pipe.Stop) and not command.run_id
+        if ends_all and not self._is_stopping:
             self._is_stopping = True
             self._end_child_within(STOP_GRACE_S)
 
@@ -104,7 +153,8 @@ class Job:
             self._child = child
         child.send(
             pipe.Start(
-                folder=self.folder.path.absolute(),
+                folder=self.runs[0].folder.path.absolute(),
+                others=tuple(run.folder.path.absolute() for run in self.runs[1:]),
                 places=places.absolute(),
                 resume=self._is_resumed,
                 num_threads=num_threads,
@@ -112,7 +162,7 @@ class Job:
         )
         self._attach(child.send)
         for reply in child.replies():
-            self.history.refresh(is_ours=True)
+            self.refresh()
             if isinstance(reply, pipe.Ended):
                 return Outcome(reply.state, reply.reason)
             if isinstance(reply, pipe.Written) and reply.is_epoch:
@@ -124,29 +174,49 @@ class Job:
         reason = child.failure_reason()
         if self._is_abandoned.is_set():
             outcome = Outcome("interrupted", "The server ended while this run trained.")
-            self.write_state(outcome)
+            self._write_unended(outcome)
         elif self._is_stopping and child.was_terminated:
             reason = f"It did not end within {STOP_GRACE_S:g} s and was terminated."
             outcome = Outcome("stopped", reason)
-            self.write_state(outcome)
+            self._write_unended(outcome)
         else:
             outcome = Outcome("failed", reason)
-            epoch = len(self.history.snapshot().epochs)
-            write_failure(self.folder, RunFailed(reason=reason), epoch, f"{reason}\n")
+            for run in self._unended():
+                epoch = len(run.history.snapshot().epochs)
+                write_failure(run.folder, RunFailed(reason=reason), epoch, f"{reason}\n")
         return outcome
+
+    def _unended(self) -> list[Held]:
+        return [run for run in self.runs if run.folder.status().state not in ENDED]
+
+    def _write_unended(self, outcome: Outcome) -> None:
+        Job(self._unended(), is_resumed=self._is_resumed).write_state(outcome)
 
     def train_here(self, places: Places, num_threads: int) -> Outcome:
         """Train in the calling thread."""
         self.release()
         control = Control()
         self._attach(lambda command: pipe.steer(control, command))
+        if self.runs[0].folder.record().together:
+            outcomes = record_together(
+                [run.folder for run in self.runs],
+                places,
+                control,
+                load_together(),
+                num_threads=num_threads,
+                resume=self._is_resumed,
+                emit=lambda event: self.refresh(),
+                is_stopped=self._stopped.__contains__,
+                is_abandoned=self._is_abandoned.is_set,
+            )
+            return outcomes[self.run_ids[0]]
         return record(
-            self.folder,
+            self.runs[0].folder,
             places,
             control,
             load_training(),
             num_threads=num_threads,
             resume=self._is_resumed,
-            emit=lambda event: self.history.refresh(is_ours=True),
+            emit=lambda event: self.refresh(),
             is_abandoned=self._is_abandoned.is_set,
         )

@@ -6,22 +6,26 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, get_args
 
 from bikd_core.config import RunConfig
+from bikd_core.config.together import check_together
 from bikd_core.control import Control, StepLevel
 from bikd_core.data.possible import check_possible
 from bikd_core.places import Places
 from bikd_core.runs.child import WORKER, Child
 from bikd_core.runs.estimate import seconds_of_run
 from bikd_core.runs.history import BrokenRun, Histories, Snapshot
-from bikd_core.runs.job import SHUTDOWN_GRACE_S, Job
+from bikd_core.runs.job import SHUTDOWN_GRACE_S, Held, Job
 from bikd_core.runs.spare import Spare
 from bikd_core.store import RunFolder, StoreError, create_run, open_run
 from bikd_core.store.archive import import_run
+from bikd_core.store.runs_dir import create_together
 from bikd_core.worker import pipe
 from bikd_core.worker.recording import Outcome
+from bikd_core.worker.together import companions
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +75,7 @@ class RunManager:
         self._histories = Histories(places.runs, self._is_ours)
         self._lock = threading.RLock()  # guards all below
         self._queue: list[Job] = []
-        self._active: dict[str, Job] = {}
+        self._active: list[Job] = []
         self._threads: list[threading.Thread] = []
         self._is_shut_down = False
         if warm_up_delay_s:
@@ -92,36 +96,70 @@ class RunManager:
         """
         check_possible(config)
         folder = create_run(self.places.runs, config, name)
-        self._enqueue(folder, is_resumed=False)
+        self._enqueue([folder], is_resumed=False)
         return folder.run_id
 
-    def resume_from_checkpoint(self, run_id: str) -> None:
+    def start_together(self, configs: Sequence[RunConfig]) -> list[str]:
+        """Queue new runs that train together, each step of theirs as one; return their ids.
+
+        Raises:
+            ValueError: They cannot train together.
+            ConfigError: As `start`.
+            StoreError: As `start`.
+        """
+        if len(configs) == 1:
+            return [self.start(configs[0])]
+        check_together(configs)
+        for config in configs:
+            check_possible(config)
+        folders = create_together(self.places.runs, configs)
+        self._enqueue(folders, is_resumed=False)
+        return [folder.run_id for folder in folders]
+
+    def resume_from_checkpoint(self, run_id: str) -> list[str]:
         """Queue a run that ended early, to go on after its checkpoint or else to begin again.
+
+        Of runs that train together, all that have not finished go on. Returns the ids of those
+        that go on, this one's first.
 
         Raises:
             UnknownRun: There is no such run.
-            RunError: It trains, waits or is finished.
+            RunError: It trains, waits or is finished; or one that it trained with does, or is gone.
             StoreError: Its folder cannot be read or written.
         """
         self._wait_until_released(run_id)
         snapshot = self.snapshot(run_id)
         if not snapshot.can_resume:
             raise RunError(f"The run {snapshot.name!r} is {snapshot.state}: nothing to resume.")
-        self._enqueue(snapshot.folder, is_resumed=True)
+        folders = self._unfinished_with(snapshot.folder)
+        self._enqueue(folders, is_resumed=True)
+        return sorted((folder.run_id for folder in folders), key=lambda one: one != run_id)
 
-    def _enqueue(self, folder: RunFolder, *, is_resumed: bool) -> None:
+    def _unfinished_with(self, folder: RunFolder) -> list[RunFolder]:
+        """Return a run and those it trains with that have not finished, in their order."""
+        try:
+            whole = companions(folder)
+        except StoreError as error:
+            raise RunError(str(error)) from error
+        states = {one.run_id: self.snapshot(one.run_id).state for one in whole}
+        states[folder.run_id] = "stopped"  # whatever it is, it goes on
+        return [one for one in whole if states[one.run_id] not in ("finished", "failed")]
+
+    def _enqueue(self, folders: Sequence[RunFolder], *, is_resumed: bool) -> None:
         with self._lock:
             if self._is_shut_down:
                 raise RunError("The server is shutting down: it starts no runs.")
-            if folder.run_id in self._job_ids():
-                raise RunError(f"The run {folder.run_id} trains or waits already.")
-            lock = folder.hold(_LOCK_TIMEOUT_S).lock
-            try:
-                job = Job(folder, self._histories.of(folder), lock, is_resumed=is_resumed)
+            if known := [f.run_id for f in folders if f.run_id in self._job_ids()]:
+                raise RunError(f"The run {known[0]} trains or waits already.")
+            with ExitStack() as held:
+                runs = []
+                for folder in folders:
+                    lock = folder.hold(_LOCK_TIMEOUT_S).lock
+                    held.callback(lock.release)
+                    runs.append(Held(folder, self._histories.of(folder), lock))
+                job = Job(runs, is_resumed=is_resumed)
                 job.write_state(Outcome("queued"))
-            except StoreError:
-                lock.release()
-                raise
+                held.pop_all()  # they stay held
             self._queue.append(job)
             self._dispatch()
 
@@ -129,15 +167,15 @@ class RunManager:
         with self._lock:
             while self._queue and len(self._active) < self._max_training:
                 job = self._queue.pop(0)
-                job.history.set_queue_position(None)
-                self._active[job.run_id] = job
+                job.set_queue_position(None)
+                self._active.append(job)
                 thread = threading.Thread(
-                    target=self._drive, args=(job,), name=f"run {job.run_id}", daemon=True
+                    target=self._drive, args=(job,), name=f"run {job.run_ids[0]}", daemon=True
                 )
                 self._threads = [old for old in self._threads if old.is_alive()] + [thread]
                 thread.start()
             for position, job in enumerate(self._queue, 1):
-                job.history.set_queue_position(position)
+                job.set_queue_position(position)
 
     # Steering -----------------------------------------------------------------------------------
 
@@ -183,24 +221,34 @@ class RunManager:
     def stop(self, run_id: str) -> None:
         """End a run after its current step, with a checkpoint; take a queued one out."""
         with self._lock:
-            job = next((job for job in self._queue if job.run_id == run_id), None)
-            if job is not None:
-                self._queue.remove(job)
-                job.history.set_queue_position(None)
-                job.write_state(Outcome("stopped"))
-                job.release()
+            waiting = next((job for job in self._queue if run_id in job.run_ids), None)
+            if waiting is not None:
+                waiting.take_out(run_id)
+                if not waiting.runs:
+                    self._queue.remove(waiting)
                 self._dispatch()
                 return
-        self._send(run_id, pipe.Stop())
+        job = self._job_of(run_id)
+        if job is not None:
+            job.stop(run_id)
 
     def _send(self, run_id: str, command: pipe.Steering) -> None:
-        with self._lock:
-            waiting = {job.run_id: job for job in self._queue}
-            job = (waiting | self._active).get(run_id)
+        job = self._job_of(run_id)
         if job is not None:
             job.send(command)
-        elif not self.snapshot(run_id).has_ended:
+
+    def _job_of(self, run_id: str) -> Job | None:
+        """Return the job of a run; None if it has ended.
+
+        Raises:
+            RunError: Another process trains it.
+        """
+        with self._lock:
+            jobs = (*self._queue, *self._active)
+            job = next((job for job in jobs if run_id in job.run_ids), None)
+        if job is None and not self.snapshot(run_id).has_ended:
             raise RunError(f"Another process trains the run {run_id}; it can be steered there.")
+        return job
 
     # Following ----------------------------------------------------------------------------------
 
@@ -239,7 +287,7 @@ class RunManager:
         return seconds_of_run(config, self.list(), folders, lambda: speeds_of(config))
 
     def _job_ids(self) -> set[str]:
-        return {*self._active, *(job.run_id for job in self._queue)}
+        return {run_id for job in (*self._active, *self._queue) for run_id in job.run_ids}
 
     def _is_ours(self, run_id: str) -> bool:
         with self._lock:
@@ -248,8 +296,8 @@ class RunManager:
     def _wait_until_released(self, run_id: str) -> None:
         """Wait out the moment between the end of a run and the end of its thread."""
         with self._lock:
-            job = self._active.get(run_id)
-        if job is not None and job.history.snapshot().has_ended:
+            job = next((job for job in self._active if run_id in job.run_ids), None)
+        if job is not None and all(run.history.snapshot().has_ended for run in job.runs):
             job.is_over.wait(_SETTLE_TIMEOUT_S)
 
     def open_recorded(self, source: Path | BinaryIO) -> str:
@@ -294,11 +342,11 @@ class RunManager:
         """End all children, with checkpoints: their runs are interrupted. Takes a few seconds."""
         with self._lock:
             self._is_shut_down = True
-            jobs, waiting = list(self._active.values()), self._queue
+            jobs, waiting = list(self._active), self._queue
             self._queue = []
             threads = self._threads
         for job in waiting:
-            job.history.set_queue_position(None)
+            job.set_queue_position(None)
             job.release()
         for job in jobs:
             job.abandon()
@@ -319,16 +367,14 @@ class RunManager:
                 outcome = job.train_in_child(
                     child, self.places, self._num_threads, on_epoch=self._warm_up
                 )
-            job.history.refresh(is_ours=True)
-            if job.folder.status().state != outcome.state:
-                job.history.override(*outcome)  # the folder could not be written
+            job.settle(outcome)
         except Exception as error:  # a thread that dies in silence leaves its viewers waiting
-            log.exception("run %s failed", job.run_id)
-            job.history.override("failed", str(error))
+            log.exception("run %s failed", ", ".join(job.run_ids))
+            job.override("failed", str(error))
         finally:
             job.release()
             with self._lock:
-                del self._active[job.run_id]
+                self._active.remove(job)
             job.is_over.set()
             self._dispatch()
             self._warm_up()

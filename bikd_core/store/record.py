@@ -43,6 +43,9 @@ class RunRecord(BaseModel):
     created: Moment
     versions: dict[str, str]
     resolved: RunStarted | None = None  # what Start resolved: a resumed run uses the same
+    #: The ids of the runs that each step is shared with, its own included; () for a run alone. Its
+    #: last digits depend on them, so a resumed run trains with the same ones again.
+    together: tuple[str, ...] = ()
     is_imported: bool = False  # it came as a zip, perhaps from another machine
 
 

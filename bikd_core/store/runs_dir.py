@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,13 +26,37 @@ def create_run(runs_dir: Path, config: RunConfig, name: str = "") -> RunFolder:
     Raises:
         StoreError: The name is too long, or the folder cannot be written; nothing is left of it.
     """
-    run_id = new_id(config)
+    return _create(runs_dir, new_id(config), config, checked_name(name))
+
+
+def create_together(runs_dir: Path, configs: Sequence[RunConfig]) -> list[RunFolder]:
+    """Return the folders of new runs that train together, queued.
+
+    Raises:
+        StoreError: A folder cannot be written; nothing is left of any.
+    """
+    ids = [new_id(config) for config in configs]
+    folders: list[RunFolder] = []
+    try:
+        for run_id, config in zip(ids, configs, strict=True):
+            folders.append(_create(runs_dir, run_id, config, "", together=tuple(ids)))
+    except BaseException:
+        for folder in folders:
+            folder.delete()
+        raise
+    return folders
+
+
+def _create(
+    runs_dir: Path, run_id: str, config: RunConfig, name: str, together: tuple[str, ...] = ()
+) -> RunFolder:
     record = RunRecord(
         id=run_id,
-        name=checked_name(name) or run_id,
+        name=name or run_id,
         config=config,
         created=datetime.now(UTC),
         versions={"bikd": __version__},
+        together=together,
     )
     unfinished = RunFolder(runs_dir / f".new-{run_id}")
     with writing(runs_dir):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
 from typing import Literal, get_args
 
 from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config.together import batches_of
 from bikd_core.events import EpochDone
-from bikd_core.runs import RunManager, Snapshot
+from bikd_core.runs import RunError, RunManager, Snapshot
 from bikd_core.studies.answer import Interval, Line, answer, interval
 from bikd_core.studies.calibration import (
     Calibration,
@@ -256,6 +258,8 @@ def queue_missing(
 ) -> list[str]:
     """Queue missing runs, resume those that ended early, and return their ids in order.
 
+    New runs of a kind train together where that pays.
+
     Args:
         configs: The runs that are needed.
         manager: Its existing runs count; it trains the others.
@@ -268,14 +272,30 @@ def queue_missing(
         StoreError: A run's folder cannot be written.
     """
     existing = manager.list()
-    queued = []
+    queued: list[str] = []
+    new: list[RunConfig] = []
+
+    def note(config: RunConfig, run_id: str) -> None:
+        queued.append(run_id)
+        on_start(config, run_id)
+
+    resumed: set[str] = set()  # runs that go on, those included that trained with one of `queued`
     for config in configs:
         matching = [run for run in existing if run.config == config]
         if any(is_comparable(run, calibrated) or not run.has_ended for run in matching):
             continue
-        run_id = _resume_newest(matching, manager, may_resume) or manager.start(config)
-        queued.append(run_id)
-        on_start(config, run_id)
+        going = next((run.run_id for run in matching if run.run_id in resumed), None)
+        if going is None:
+            ids = _resume_newest(matching, manager, may_resume)
+            resumed.update(ids)
+            going = ids[0] if ids else None
+        if going is None:
+            new.append(config)
+        else:
+            note(config, going)
+    for group in batches_of(new):
+        for config, run_id in zip(group, manager.start_together(group), strict=True):
+            note(config, run_id)
     return queued
 
 
@@ -294,11 +314,14 @@ def active_runs(
 
 def _resume_newest(
     matching: Sequence[Snapshot], manager: RunManager, may_resume: Callable[[Snapshot], bool]
-) -> str | None:
-    """Resume the newest run that ended early and return its id; failed runs are not resumed."""
+) -> list[str]:
+    """Resume the newest run that ended early; return its id, then of those that it trains with.
+
+    Failed runs are not resumed, nor those that a run they trained with is missing for.
+    """
     for run in matching:
         ended_early = run.state in {"stopped", "interrupted"}
         if ended_early and not was_tuned(run) and may_resume(run):
-            manager.resume_from_checkpoint(run.run_id)
-            return run.run_id
-    return None
+            with suppress(RunError):
+                return manager.resume_from_checkpoint(run.run_id)
+    return []

@@ -44,6 +44,7 @@ EVALUATION_BATCH = 1000
 
 _EPOCH: frozenset[StepLevel] = frozenset(("epoch",))
 
+
 class State(NamedTuple):
     """A training at the end of an epoch: tensors by name, and values that JSON can hold."""
 

@@ -210,6 +210,11 @@ class TogetherTraining:
         self.configs, self.control, self.places = tuple(configs), control, places
         self._states = [None] * len(configs) if states is None else list(states)
         self.together: Together | None = None  # once all have begun
+        self._ended: set[int] = set()
+
+    def end(self, number: int) -> None:
+        """Let one of them end after the current step: it yields nothing more."""
+        self._ended.add(number)
 
     def __iter__(self) -> Iterator[tuple[int, Event | Panel | Frame | StepTrace | Exception]]:
         ready: list[Begun] = []
@@ -220,8 +225,9 @@ class TogetherTraining:
                 return
             ready.append(begun)
         together = self.together = Together([begun.loop for begun in ready])
-        for number, begun in enumerate(ready):
-            yield from ((number, item) for item in opening(begun))
+        together.ended = self._ended
+        for number in together.going_on:
+            yield from ((number, item) for item in opening(ready[number]))
         first, epochs = ready[0].loop, self.configs[0].training.epochs
         while first.epoch < epochs and together.going_on and not self.control.is_stopped:
             yield from together.run_epoch(self.control)

@@ -44,10 +44,15 @@ class Cancel(_Line):
 
 
 class Start(_Line):
-    """Train the one run of this process."""
+    """Train the one run of this process, or those that train together.
+
+    Those of `run.json`'s `together` that are neither `folder` nor among the `others` have ended:
+    they are computed again, because their digits are the others' too, and not written.
+    """
 
     command: Literal["start"] = "start"
     folder: Path
+    others: tuple[Path, ...] = ()
     places: Places
     resume: bool
     num_threads: int
@@ -66,9 +71,10 @@ class Resume(_Line):
 
 
 class Stop(_Line):
-    """End after the current step."""
+    """End after the current step; of runs that train together, only that of an id if given."""
 
     command: Literal["stop"] = "stop"
+    run_id: str = ""
 
 
 class Step(_Line):

@@ -31,6 +31,8 @@ from bikd_core.worker.recording import (
     reason_for,
     record,
 )
+from bikd_core.worker.recording import TogetherTraining as RecordableTogether
+from bikd_core.worker.together import MakeTogether, TogetherSetup, record_together
 
 ABANDONED_GRACE_S = 5.0  # after the input has closed, for the step and the checkpoint
 
@@ -66,6 +68,34 @@ def load_training() -> MakeTraining:
     return make
 
 
+def load_together() -> MakeTogether:
+    """Return the function that makes a training of runs that train together."""
+    import torch
+
+    from bikd_core.training import State
+    from bikd_core.training.together import TogetherTraining
+
+    class Recorded(TogetherTraining):
+        """One whose states can be stored: arrays that share the tensors' memory."""
+
+        def state_arrays(self, number: int) -> Checkpoint:
+            assert self.together is not None  # an epoch has ended
+            tensors, values = self.together.loops[number].state()
+            return Checkpoint({name: tensor.numpy() for name, tensor in tensors.items()}, values)
+
+    def make(setup: TogetherSetup) -> RecordableTogether:
+        torch.set_num_threads(setup.num_threads)
+        states = None
+        if setup.checkpoints is not None:
+            states = [
+                State({name: torch.tensor(array) for name, array in tensors.items()}, values)
+                for tensors, values in setup.checkpoints
+            ]
+        return Recorded(setup.configs, setup.control, setup.places, states)
+
+    return make
+
+
 Measure = Callable[[RunConfig, int, Callable[[], bool]], Speeds | None]
 
 
@@ -90,6 +120,7 @@ class Worker:
         self._control = Control()
         self._waiting: queue.SimpleQueue[pipe.Measure | pipe.Cancel | pipe.Start]
         self._waiting = queue.SimpleQueue()
+        self._stopped: set[str] = set()  # runs that are to end alone, of those together
         self._is_abandoned = threading.Event()
         self._has_ended = threading.Event()
         threading.Thread(target=self._listen, name="commands", daemon=True).start()
@@ -102,6 +133,8 @@ class Worker:
                 if isinstance(command, pipe.Measure | pipe.Cancel | pipe.Start):
                     has_run = has_run or isinstance(command, pipe.Start)
                     self._waiting.put(command)
+                elif isinstance(command, pipe.Stop) and command.run_id:
+                    self._stopped.add(command.run_id)
                 else:
                     pipe.steer(self._control, command)
         finally:  # the server is gone, or sends what cannot be understood
@@ -136,6 +169,8 @@ class Worker:
         folder = RunFolder(start.folder)
         try:
             _write_output_to(folder.path / "worker.log")
+            if folder.record().together:
+                return self._train_together(start)
             return record(
                 folder,
                 start.places,
@@ -148,6 +183,22 @@ class Worker:
             )
         except StoreError as error:
             return Outcome("failed", str(error))
+
+    def _train_together(self, start: pipe.Start) -> Outcome:
+        """Train runs together; return how the first of them ended."""
+        folders = [RunFolder(path) for path in (start.folder, *start.others)]
+        outcomes = record_together(
+            folders,
+            start.places,
+            self._control,
+            load_together(),
+            num_threads=start.num_threads,
+            resume=start.resume,
+            emit=self._tell,
+            is_stopped=self._stopped.__contains__,
+            is_abandoned=self._is_abandoned.is_set,
+        )
+        return outcomes[folders[0].run_id]
 
     def _tell(self, event: Event) -> None:
         self._reply(pipe.Written(is_epoch=isinstance(event, EpochDone)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,10 +19,11 @@ from bikd_core.events import (
     Panel,
     RunFailed,
     RunStarted,
+    StepDone,
     StepTrace,
 )
 from bikd_core.places import Places
-from bikd_core.store import Checkpoint, RunFolder, RunState, StoreError
+from bikd_core.store import Checkpoint, RunFolder, RunRecord, RunState, StoreError
 from bikd_core.store.files import replace_text, writing
 
 log = logging.getLogger(__name__)
@@ -92,21 +94,33 @@ def record(
         StoreError: Somebody else trains this run.
     """
     with folder.hold(LOCK_TIMEOUT_S):
-        recording = _Recording(folder, control, emit)
+        recording = Recording(folder, control, emit)
         try:
             recording.train(places, make_training, num_threads, resume=resume)
             return recording.end(is_abandoned=is_abandoned())
         except refusals:
             raise
         except Exception as error:
-            log.exception("run %s failed", folder.run_id)
-            failed = RunFailed(reason=reason_for(error))
-            write_failure(folder, failed, recording.epoch, traceback.format_exc())
-            emit(failed)
-            return Outcome("failed", failed.reason)
+            return recording.fail(error)
 
 
-class _Recording:
+class TogetherTraining(Protocol):
+    """A `bikd_core.training.together.TogetherTraining` whose states are in numpy arrays."""
+
+    def __iter__(self) -> Iterator[tuple[int, Event | Panel | Frame | StepTrace | Exception]]: ...
+
+    def end(self, number: int) -> None:
+        """Let one of them end: it yields nothing more."""
+        ...
+
+    def state_arrays(self, number: int) -> Checkpoint:
+        """Return the state of one of them after its last `EpochDone`. Do not change its arrays."""
+        ...
+
+
+class Recording:
+    """What one training writes into its run's folder, whose lock the caller holds."""
+
     def __init__(self, folder: RunFolder, control: Control, emit: Callable[[Event], None]) -> None:
         self.epoch = 0  # the last epoch in the log
         self._folder = folder
@@ -118,12 +132,12 @@ class _Recording:
         self._kept: Checkpoint | None = None  # of the last whole epoch
         self._is_saved = True
         self._saved_at = time.monotonic()
+        self._repeated = 0  # epochs that the log had before this training began
 
     def train(
         self, places: Places, make_training: MakeTraining, num_threads: int, *, resume: bool
     ) -> None:
-        record = self._folder.record()
-        self._epochs = record.config.training.epochs
+        record = self._record()
         checkpoint = self._folder.load_checkpoint() if resume else None
         if resume:
             self.epoch = checkpoint.values["epoch"] if checkpoint else 0
@@ -133,12 +147,37 @@ class _Recording:
         if checkpoint is not None and record.resolved is not None:
             self._kept = checkpoint
             self._data_fingerprint = record.resolved.data_fingerprint
-            config, num_threads = _as_resolved(record.config, record.resolved)
+            config, num_threads = as_resolved(record.config, record.resolved)
         training = make_training(Setup(config, self._control, places, checkpoint, num_threads))
         for item in training:
-            self._take(item, training)
+            self.take(item, training.state_arrays)
 
-    def _take(self, item: Event | Panel | Frame | StepTrace, training: RecordableTraining) -> None:
+    def _record(self) -> RunRecord:
+        record = self._folder.record()
+        self._epochs = record.config.training.epochs
+        return record
+
+    def go_on(self) -> None:
+        """Keep the whole epochs that the log has, and let what they repeat pass."""
+        record = self._record()
+        epochs = [event.epoch for event in self._folder.events() if isinstance(event, EpochDone)]
+        self.epoch = self._repeated = max(epochs, default=0)
+        self._folder.truncate_to(self.epoch)
+        if record.resolved is not None:
+            self._data_fingerprint = record.resolved.data_fingerprint
+        self._set_state("starting")
+
+    def take(
+        self, item: Event | Panel | Frame | StepTrace, state_arrays: Callable[[], Checkpoint]
+    ) -> None:
+        """Write what a training has yielded, and a checkpoint when it is time.
+
+        Args:
+            item: What it has yielded.
+            state_arrays: Returns its state after its last `EpochDone`.
+        """
+        if not isinstance(item, RunStarted | Panel) and _epoch_of(item) <= self._repeated:
+            return
         if self._data_fingerprint and isinstance(item, RunStarted | Panel):
             self._check_resumed(item)
             return
@@ -155,7 +194,7 @@ class _Recording:
             self._set_state("paused" if item.control == "paused" else "running")
         self._emit(item)  # before the checkpoint, for which no viewer need wait
         if isinstance(item, EpochDone):
-            self._kept, self._is_saved = training.state_arrays(), False
+            self._kept, self._is_saved = state_arrays(), False
         is_due = time.monotonic() - self._saved_at >= CHECKPOINT_EVERY_S
         if is_due or self._state == "paused":
             self._save()
@@ -186,6 +225,15 @@ class _Recording:
         self._set_state(*outcome)
         return outcome
 
+    def fail(self, error: Exception) -> Outcome:
+        """Write that the training failed, as far as that is possible, and return that."""
+        log.error("run %s failed", self._folder.run_id, exc_info=error)
+        failed = RunFailed(reason=reason_for(error))
+        details = "".join(traceback.format_exception(error))
+        write_failure(self._folder, failed, self.epoch, details)
+        self._emit(failed)
+        return Outcome("failed", failed.reason)
+
     def _set_state(self, state: RunState, reason: str = "") -> None:
         self._state = state
         self._folder.write_status(state, reason, epoch=self.epoch, epochs=self._epochs)
@@ -214,7 +262,14 @@ class _Recording:
         self._folder.save_student(student, metadata)
 
 
-def _as_resolved(config: RunConfig, resolved: RunStarted) -> tuple[RunConfig, int]:
+def _epoch_of(item: Event | Panel | Frame | StepTrace) -> float:
+    """Return the epoch that an item belongs to; what belongs to none is never repeated."""
+    if isinstance(item, EpochDone | Frame | StepTrace | StepDone | ControlChanged):
+        return item.epoch
+    return math.inf
+
+
+def as_resolved(config: RunConfig, resolved: RunStarted) -> tuple[RunConfig, int]:
     """Return config and threads as they were at Start: with others the numbers would differ."""
     values = {
         "device": resolved.device,

@@ -1,5 +1,6 @@
 """A run manager that trains nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from bikd_core.config import RunConfig
@@ -23,6 +24,9 @@ class FakeManager:
     def start(self, config: RunConfig, name: str = "") -> str:
         self._note("start", config)
         return make_run(self.places.runs, **config.flat() | {"epochs": 3}).run_id
+
+    def start_together(self, configs: Sequence[RunConfig]) -> list[str]:
+        return [self.start(config) for config in configs]
 
     def snapshot(self, run_id: str) -> Snapshot:
         folder = open_run(self.places.runs, run_id)
@@ -50,8 +54,9 @@ class FakeManager:
     def resume(self, run_id: str) -> None:
         self._note("resume", run_id)
 
-    def resume_from_checkpoint(self, run_id: str) -> None:
+    def resume_from_checkpoint(self, run_id: str) -> Sequence[str]:
         self._note("resume_from_checkpoint", run_id)
+        return [run_id]
 
     def step(self, run_id: str, level: str) -> None:
         self._note("step", run_id, level)

@@ -15,7 +15,7 @@ from bikd_core.control import Control
 from bikd_core.events import EpochDone, RunStarted
 from bikd_core.models import build
 from bikd_core.training import Training, compute
-from bikd_core.worker.recording import _as_resolved
+from bikd_core.worker.recording import as_resolved
 from tests import made_up
 
 IMAGE, SMALL_IMAGE = torch.Size((3, 32, 32)), torch.Size((3, 8, 8))
@@ -47,7 +47,7 @@ def test_auto_takes_channels_last_for_resnets_only():
     )
 
 
-def test_a_prepared_network_has_its_convolutions_as_resolved(device):
+def test_a_prepared_network_has_its_convolutionsas_resolved(device):
     net = compute.prepare(resnet(), compute.Compute("bfloat16", "channels_last"), device)
     assert net.conv1.weight.is_contiguous(memory_format=torch.channels_last)
     assert net(torch.zeros(2, 3, 32, 32, device=device)).dtype == torch.float32
@@ -110,11 +110,11 @@ def test_a_resumed_bfloat16_run_equals_an_undisturbed_one(places, digits, quick_
 
 def test_a_resumed_run_takes_the_resolved_settings_not_auto(digits):
     resolved = made_up.started(estimator="forward")
-    old, _ = _as_resolved(digits, resolved)
+    old, _ = as_resolved(digits, resolved)
     assert (old.training.precision, old.training.memory_format) == ("float32", "contiguous")
     config = digits.changed(precision="auto")
     values = {"precision": "bfloat16", "memory_format": "channels_last"}
-    new, _ = _as_resolved(config, dataclasses.replace(resolved, **values))
+    new, _ = as_resolved(config, dataclasses.replace(resolved, **values))
     assert (new.training.precision, new.training.memory_format) == ("bfloat16", "channels_last")
 
 
