@@ -16,6 +16,7 @@ from bikd_core.speed import Speed, Speeds
 from bikd_core.store import Checkpoint
 from bikd_core.worker import process, recording
 from bikd_core.worker.recording import Setup
+from bikd_core.worker.together import TogetherSetup
 from tests.made_up import epoch_done, frame, panel, started, trace
 
 WORKER = (sys.executable, __file__)
@@ -90,6 +91,41 @@ class FakeTraining:
         yield from control.between_steps(epoch=epoch, step=step, ends=ends)
 
 
+class FakeTogether:
+    """Trains fake runs in turns, an item of each; one that raises ends alone."""
+
+    part = FakeTraining
+
+    def __init__(self, setup: TogetherSetup) -> None:
+        checkpoints = setup.checkpoints or [None] * len(setup.configs)
+        self.parts = [
+            self.part(Setup(config, setup.control, setup.places, checkpoint, setup.num_threads))
+            for config, checkpoint in zip(setup.configs, checkpoints, strict=True)
+        ]
+        self.ended = set()
+
+    def end(self, number: int) -> None:
+        self.ended.add(number)
+
+    def state_arrays(self, number: int) -> Checkpoint:
+        return self.parts[number].state_arrays()
+
+    def __iter__(self):
+        going = {number: iter(part) for number, part in enumerate(self.parts)}
+        while going and not self.ended >= going.keys():
+            for number, items in list(going.items()):
+                try:
+                    item = next(items)
+                except StopIteration:
+                    del going[number]
+                except (RuntimeError, MemoryError) as error:
+                    del going[number]
+                    yield number, error
+                else:
+                    if number not in self.ended:
+                        yield number, item
+
+
 def go_wrong(seed: int) -> None:
     if seed == DIVERGES:
         raise RuntimeError("nan in epoch 3")
@@ -132,4 +168,4 @@ def load():
 if __name__ == "__main__":
     process.ABANDONED_GRACE_S = 0.5
     recording.LOCK_TIMEOUT_S = 0.2
-    process.main(load, measure)
+    process.main(load, measure, lambda: FakeTogether)

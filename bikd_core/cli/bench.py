@@ -120,6 +120,22 @@ def epoch(
 
 
 @app.command
+def seeds(
+    *,
+    student: Annotated[
+        Literal["digits_cnn_s", "digits_mlp", "resnet8"], Parameter(help="The network.")
+    ] = "digits_cnn_s",
+    repeats: int = 7,
+    as_json: Json = False,
+) -> None:
+    """Measure epochs of 1, 2, 5 and 10 seeds that train together, beside as many single runs."""
+    from bikd_core.bench import report, seeds
+
+    rows = seeds.measure(repeats, student)
+    report.show("What does it save to train seeds together?", rows, as_json=as_json)
+
+
+@app.command
 def growth(*, repeats: int = 2, as_json: Json = False) -> None:
     """Measure how the time of an epoch grows with images, classes and inner steps."""
     from bikd_core.bench import growth, report

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from bikd_core.config import RunConfig
 from bikd_core.events import (
+    NOT_FINITE,
     ClassBiasesFitted,
     ControlChanged,
     EpochDone,
@@ -68,6 +69,11 @@ class Snapshot:
     def can_resume(self) -> bool:
         """Whether `RunManager.resume_from_checkpoint` has something left to train."""
         return self.has_ended and self.state != "finished"
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it failed by a loss that is not finite, as it would again."""
+        return self.state == "failed" and self.reason.startswith(NOT_FINITE)
 
 
 class History:

@@ -141,9 +141,13 @@ class RunManager:
             whole = companions(folder)
         except StoreError as error:
             raise RunError(str(error)) from error
-        states = {one.run_id: self.snapshot(one.run_id).state for one in whole}
-        states[folder.run_id] = "stopped"  # whatever it is, it goes on
-        return [one for one in whole if states[one.run_id] not in ("finished", "failed")]
+        found = {one.run_id: self.snapshot(one.run_id) for one in whole}
+        return [
+            one
+            for one in whole
+            if one.run_id == folder.run_id
+            or (found[one.run_id].can_resume and not found[one.run_id].diverged)
+        ]
 
     def _enqueue(self, folders: Sequence[RunFolder], *, is_resumed: bool) -> None:
         with self._lock:

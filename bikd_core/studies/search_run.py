@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 
 from bikd_core.config import RunConfig
-from bikd_core.events import NOT_FINITE, ClassBiasesFitted, EpochDone
+from bikd_core.events import ClassBiasesFitted, EpochDone
 from bikd_core.runs import Snapshot
 from bikd_core.studies.comparison import is_comparable, was_tuned
 from bikd_core.studies.search import TrialResult
@@ -98,7 +98,7 @@ def _says(run: Snapshot) -> tuple[bool, bool, bool, int]:
 
 
 def _diverged(run: Snapshot | None) -> bool:
-    return run is not None and run.state == "failed" and run.reason.startswith(NOT_FINITE)
+    return run is not None and run.diverged
 
 
 def _why_pruned(trial: Trial, existing: Mapping[RunConfig, Snapshot]) -> str:

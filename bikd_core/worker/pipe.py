@@ -168,8 +168,10 @@ def _replies() -> TypeAdapter[Reply]:
 
 
 def steer(control: Control, command: Steering) -> None:
-    """Apply a command to the training that `control` steers."""
+    """Apply a command to the training that `control` steers; the end of one run is not for it."""
     match command:
+        case Stop(run_id=run_id) if run_id:
+            return
         case Pause():
             control.pause()
         case Resume():

@@ -145,8 +145,14 @@ class Worker:
             if not self._has_ended.wait(ABANDONED_GRACE_S):
                 os._exit(1)  # the training is in the middle of something long
 
-    def serve(self, make_training: MakeTraining, measure: Measure) -> None:
+    def serve(
+        self,
+        make_training: MakeTraining,
+        measure: Measure,
+        load_together: Callable[[], MakeTogether],
+    ) -> None:
         """Measure what the server wants to know, then train the one run of this process."""
+        self._load_together = load_together
         self._reply(pipe.Ready())
         while not isinstance(command := self._waiting.get(), pipe.Start):
             if isinstance(command, pipe.Measure):
@@ -191,7 +197,7 @@ class Worker:
             folders,
             start.places,
             self._control,
-            load_together(),
+            self._load_together(),
             num_threads=start.num_threads,
             resume=start.resume,
             emit=self._tell,
@@ -219,8 +225,12 @@ def _write_output_to(path: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def main(load: Callable[[], MakeTraining] = load_training, measure: Measure = measure_here) -> None:
-    """Serve one run over standard input and output.
+def main(
+    load: Callable[[], MakeTraining] = load_training,
+    measure: Measure = measure_here,
+    load_together: Callable[[], MakeTogether] = load_together,
+) -> None:
+    """Serve one run, or runs that train together, over standard input and output.
 
     What libraries print goes where errors go: standard output is for replies.
     """
@@ -231,4 +241,4 @@ def main(load: Callable[[], MakeTraining] = load_training, measure: Measure = me
     os.dup2(2, 1)
     # Unbuffered: a thread that waits in a buffered read cannot be left behind at exit.
     worker = Worker(io.FileIO(0, closefd=False), replies)
-    worker.serve(load(), measure)
+    worker.serve(load(), measure, load_together)

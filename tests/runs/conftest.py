@@ -26,6 +26,7 @@ def new_manager(places, monkeypatch):
 
     monkeypatch.setattr(spare, "Child", Counted)
     monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
+    monkeypatch.setattr(job, "load_together", lambda: fake.FakeTogether)
 
     def new_manager(*, keeps_spares=False, **values):
         manager = RunManager(places, **{"worker": fake.WORKER} | values)

@@ -66,7 +66,7 @@ from tests.fake_training import WORKER, config, until
 manager = RunManager(Places.at(Path(sys.argv[1])), worker=WORKER)
 first, second = manager.start(config(epochs=10_000)), manager.start(config())
 until(lambda: len(manager.snapshot(first).epochs) >= 2 and manager._spare._child)
-[job] = manager._active.values()
+[job] = manager._active
 print(first, second, job._child.pid, manager._spare._child.pid)
 sys.stdout.flush()
 sys.stdin.read()
@@ -168,7 +168,7 @@ def test_a_killed_child_can_be_resumed_and_ends_as_if_undisturbed(parent, places
 
 
 def pid_of(manager, run_id):
-    return manager._active[run_id]._child.pid
+    return manager._job_of(run_id)._child.pid
 
 
 def test_a_damaged_log_is_told_in_the_reason(manager, places):

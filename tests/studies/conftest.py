@@ -24,6 +24,7 @@ def in_process():
 def fake_runs(monkeypatch):
     """Let what trains in a thread be a fake, as in the child processes."""
     monkeypatch.setattr(job, "load_training", lambda: fake.FakeTraining)
+    monkeypatch.setattr(job, "load_together", lambda: fake.FakeTogether)
 
 
 @pytest.fixture

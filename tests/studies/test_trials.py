@@ -327,9 +327,16 @@ class LearnsAtItsRate(fake.FakeTraining):
             yield event
 
 
+class LearnTogether(fake.FakeTogether):
+    """Several of them, in turns."""
+
+    part = LearnsAtItsRate
+
+
 @pytest.mark.slow
 def test_two_jobs_give_the_table_of_one(bikd, tmp_path, monkeypatch):
     monkeypatch.setattr(job, "load_training", lambda: LearnsAtItsRate)
+    monkeypatch.setattr(job, "load_together", lambda: LearnTogether)
     monkeypatch.setattr(compare, "POLL_S", 0.02)
     tables = []
     for jobs in ("1", "2"):
