@@ -31,6 +31,7 @@ from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of
 from bikd_core.methods.pull import Pull
 from bikd_core.methods.window import Window, under
 from bikd_core.models.weight_net import Form, WeightNet
+from bikd_core.optimizers import Adam
 
 SHIFTS = "class_shifts"  # their name in a checkpoint
 
@@ -73,7 +74,7 @@ class BilevelMethod:
         self.weight_net: WeightNet = WeightNet(
             self.options.weight_net_layers, setting.generator, self.hidden, self.form, self.scale
         ).to(setting.device)
-        self.optimizer = torch.optim.Adam(
+        self.optimizer = Adam(
             self.weight_net.parameters(),
             lr=self.options.weight_net_learning_rate,
             weight_decay=1e-4,

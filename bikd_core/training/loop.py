@@ -25,6 +25,7 @@ from bikd_core.methods import METHODS, Method, Setting, StepResult
 from bikd_core.methods.bilevel import BilevelMethod
 from bikd_core.models import build
 from bikd_core.models.network import Network
+from bikd_core.optimizers import SGD
 from bikd_core.training.compute import compile_for, prepare, resolve
 from bikd_core.training.feed import Feed, generators_for, logits_on
 from bikd_core.training.record import (
@@ -91,7 +92,7 @@ class Loop:
             for part in (split.val[self.feed.roles.measure], split.test)
         )
         self.method = self._make_method()
-        self.optimizer = torch.optim.SGD(
+        self.optimizer = SGD(
             self.student.parameters(),
             lr=training.learning_rate,
             momentum=training.momentum,

@@ -43,10 +43,6 @@ def load_training() -> MakeTraining:
     from bikd_core.training.compute import keep_freed_memory
 
     keep_freed_memory()
-    # torch defers seconds of imports until the first optimiser and the first forward-mode
-    # derivative; done here, the first chart need not wait for them.
-    torch.optim.SGD([torch.zeros(1)])
-    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
     class Recorded(Training):
         """A training whose state can be stored: arrays that share the tensors' memory."""
@@ -64,6 +60,18 @@ def load_training() -> MakeTraining:
         return Recorded(setup.config, setup.control, setup.places, state=state)
 
     return make
+
+
+def load_all_of_training() -> MakeTraining:
+    """Return what `load_training` does; import what torch would import only in the first steps.
+
+    It is for a process that waits for its run, so that the first chart need not wait for this.
+    """
+    import torch
+
+    make_training = load_training()
+    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))  # the first one is slow
+    return make_training
 
 
 Measure = Callable[[RunConfig, int, Callable[[], bool]], Speeds | None]
@@ -168,7 +176,9 @@ def _write_output_to(path: Path) -> None:
         os.dup2(file.fileno(), 2)
 
 
-def main(load: Callable[[], MakeTraining] = load_training, measure: Measure = measure_here) -> None:
+def main(
+    load: Callable[[], MakeTraining] = load_all_of_training, measure: Measure = measure_here
+) -> None:
     """Serve one run over standard input and output.
 
     What libraries print goes where errors go: standard output is for replies.
