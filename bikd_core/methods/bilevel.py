@@ -211,8 +211,10 @@ class BilevelMethod:
     ) -> Hypergradient:
         """Return the hypergradient of a step, and add what D_val gives to its pull."""
         options = self.options
+        # A loop has resolved "auto"; a method by itself takes the exact one.
+        estimator = "forward" if options.estimator == "auto" else options.estimator
         found = hypergradient(
-            options.estimator,
+            estimator,
             self.student,
             inner,
             outer,
