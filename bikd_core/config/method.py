@@ -84,9 +84,9 @@ class WeightNetOptions(MethodConfig):
     estimator: AnyEstimator = Field(
         "auto",
         title="Hypergradient",
-        description="auto: one of the next two, by a table of measured times and errors of each "
-        "student. forward-mode derivative (exact), one extra forward (finite_difference), or "
-        "double backward as published (unrolled).",
+        description="forward-mode derivative (exact), one extra forward (finite_difference), "
+        "or double backward as published (unrolled). auto: one of the first two, by a table of "
+        "what was measured of each student.",
     )
     weight_net_layers: Literal[1, 2] = Field(
         1, title="Weight-net layers", description="Hidden layers of 64 units in the weight net."
