@@ -170,9 +170,10 @@ def test_a_run_counts_for_what_auto_stood_for_in_it(finished, stored, asked, cou
     assert not is_run_of(run, base.changed(estimator=asked, seed=1))
 
 
-def test_a_default_comparison_does_not_repeat_the_runs_of_an_earlier_default(manager):
+def test_a_comparison_by_default_counts_the_runs_of_an_earlier_default(finished):
     earlier = Comparison(BASE.changed(estimator="forward"), ("bikd", "kd"), (0,), "kd")
-    assert run_all(earlier, manager) == [("bikd", 0), ("kd", 0)]
+    runs = [finished(config, {}, {}) for config in earlier.configs()]
     today = compared(methods=("bikd", "kd"), seeds=(0,))
-    assert run_all(today, manager) == []
-    assert {line.method for line in today.answer(manager.list())} == {"bikd", "kd"}
+    assert earlier.configs() != today.configs()
+    assert today.finished(runs) == earlier.finished(runs)
+    assert [line.seeds for line in today.answer(runs)] == [(0,), (0,)]
