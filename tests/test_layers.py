@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[1]
 #: Folders and modules, each below those that it may import.
 ORDER = (
     "bikd_core/config bikd_core/events bikd_core/control bikd_core/places bikd_core/data "
-    "bikd_core/speed bikd_core/models bikd_core/losses bikd_core/hypergradient "
-    "bikd_core/evaluation bikd_core/calibration bikd_core/methods bikd_core/store "
+    "bikd_core/speed bikd_core/models bikd_core/optimizers bikd_core/losses "
+    "bikd_core/hypergradient bikd_core/evaluation bikd_core/calibration bikd_core/methods "
+    "bikd_core/store "
     "bikd_core/teachers bikd_core/training bikd_core/worker bikd_core/runs bikd_core/studies "
     "bikd_core/bench bikd_core/cli "
     "app/figures app/components app/shared app/lab/views app/lab app/compare app/teachers "

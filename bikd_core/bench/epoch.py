@@ -38,11 +38,11 @@ CIFAR: dict[str, Any] = {
 KD = "KD, float32"
 DIGITS_WAYS: dict[str, dict[str, Any]] = {
     KD: {"method": "kd"},
-    "BiKD forward, float32": {},
+    "BiKD forward, float32": {"estimator": "forward"},
     "BiKD finite_difference, float32": {"estimator": "finite_difference"},
 }
 CIFAR_WAYS = DIGITS_WAYS | {
-    "BiKD forward, bfloat16": {"precision": "bfloat16"},
+    "BiKD forward, bfloat16": {"estimator": "forward", "precision": "bfloat16"},
     "BiKD finite_difference, bfloat16": {
         "estimator": "finite_difference",
         "precision": "bfloat16",

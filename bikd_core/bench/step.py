@@ -294,6 +294,7 @@ def _error(timed: TimedVariant) -> float | None:
     weights = torch.rand(len(train.labels), 2, generator=torch.Generator().manual_seed(0))
     problem = (loop.student, inner, outer, Inside(weights.to(timed.device)), 0.1)
     assert isinstance(loop.config.method, WeightNetOptions)
+    assert loop.config.method.estimator != "auto"
     found = hypergradient(loop.config.method.estimator, *problem).inside.weights
     with computing_in(loop.student, "float32"):
         exact = hypergradient("unrolled", *problem).inside.weights

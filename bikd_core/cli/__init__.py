@@ -6,7 +6,6 @@ Standard output holds only results; progress and error messages go to standard e
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,11 +15,18 @@ from cyclopts import App, CycloptsError, Parameter
 from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
-from bikd_core.cli import compare, page, recorded, study
-from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
 from bikd_core.cli.driver import EndedRun, drive
-from bikd_core.cli.recorded import RunsDir
+from bikd_core.cli.shared import (
+    BAD_INPUT,
+    FAILED,
+    FINISHED,
+    STOPPED,
+    AsJson,
+    DataDir,
+    RunsDir,
+    places_at,
+)
 from bikd_core.config import (
     DataConfig,
     ModelName,
@@ -29,15 +35,9 @@ from bikd_core.config import (
     check_read,
     explain,
 )
-from bikd_core.places import Places
 from bikd_core.store import StoreError
 from bikd_core.teachers.card import check_name
 
-FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
-
-DataDir = Annotated[
-    Path | None, Parameter(help="Folder of the data sets, also for downloads; else BIKD_DATA.")
-]
 Name = Annotated[str, Parameter(help="The name of the run on the page.", show_default=False)]
 TeacherName = Annotated[
     str, Parameter(help="The teacher's name; else one made from its split.", show_default=False)
@@ -55,16 +55,6 @@ LensEpochs = Annotated[
         help="Epochs whose first weight-net step is recorded, for the view One step on the page.",
     ),
 ]
-AsJson = Annotated[
-    bool,
-    Parameter(
-        name="--json",
-        negative=(),
-        show_default=False,
-        help="Print only JSON, one object per line: each epoch of a run, or the whole answer.",
-    ),
-]
-
 app = App(
     name="bikd",
     version=__version__,
@@ -72,10 +62,14 @@ app = App(
     help_formatter=ControlsHelp(),
     result_action="return_value",
 )
-app.command(page.open_page, name="app")
-app.command(bench)
-app.command(recorded.export)
-app.command(recorded.replay)
+# By their paths, so that a command imports nothing that only another one needs.
+app.command("bikd_core.cli.page:open_page", name="app")
+app.command("bikd_core.cli.studies:compare_methods", name="compare")
+app.command("bikd_core.cli.studies:search_options", name="search")
+app.command("bikd_core.cli.studies:duel")
+app.command("bikd_core.cli.recorded:export")
+app.command("bikd_core.cli.recorded:replay")
+app.command("bikd_core.cli.bench:app", name="bench")
 
 
 @app.command
@@ -92,7 +86,7 @@ def run(
 
     Ctrl-C stops it after the current step, and the page can resume it. Twice ends it at once.
     """
-    config, places = controls.config(), _places(runs_dir, data_dir)
+    config, places = controls.config(), places_at(runs_dir, data_dir)
     check_read(controls.given, [config.flat()])
     lens = frozenset(lens_epochs)
     ended = drive(config, places, name, as_json=as_json, lens_epochs=lens)
@@ -116,7 +110,7 @@ def teacher(
     """
     if name:
         check_name(name)
-    places = _places(runs_dir, data_dir)
+    places = places_at(runs_dir, data_dir)
     config = RunConfig(data=data, training=training)
     model = teacher_model or config.models.teacher_model
     config = config.changed(student=model, teacher_model=model, method="ce")
@@ -133,60 +127,6 @@ def teacher(
     return code
 
 
-@app.command(name="compare")
-def compare_methods(
-    *,
-    options: compare.CompareArguments = compare.CompareOptions(),  # noqa: B008
-    controls: AllControls = Controls(),  # noqa: B008
-    runs_dir: RunsDir = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> int:
-    """Compare methods over seeds, with the same data, teacher, optimiser and epochs for all.
-
-    Existing runs are not trained again. After Ctrl-C, the same command continues.
-    --method and --seed have no effect here.
-    """
-    places = _places(runs_dir, data_dir)
-    is_complete = compare.compare(controls, places, options, as_json=as_json)
-    return FINISHED if is_complete else FAILED
-
-
-@app.command(name="search")
-def search_options(
-    *,
-    options: study.SearchArguments = study.SearchOptions(),  # noqa: B008
-    controls: AllControls = Controls(),  # noqa: B008
-    runs_dir: RunsDir = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> int:
-    """Search each method's options by optuna, with equally many trials, judged on D_val alone.
-
-    A trial that falls behind is pruned, and counts. Existing trials are not trained again. After
-    Ctrl-C, the same command continues.
-    """
-    places = _places(runs_dir, data_dir)
-    return FINISHED if study.run_search(controls, places, options, as_json=as_json) else FAILED
-
-
-@app.command
-def duel(
-    *,
-    options: study.DuelArguments = study.DuelOptions(),  # noqa: B008
-    controls: AllControls = Controls(),  # noqa: B008
-    runs_dir: RunsDir = None,
-    data_dir: DataDir = None,
-    as_json: AsJson = False,
-) -> int:
-    """Compare two configurations over seeds: which one leads, by how much, and how certainly.
-
-    Existing runs are not trained again. After Ctrl-C, the same command continues.
-    """
-    places = _places(runs_dir, data_dir)
-    return FINISHED if study.run_duel(controls, places, options, as_json=as_json) else FAILED
-
-
 def _options(part: BaseModel) -> list[str]:
     """Return the given options of a group as command-line arguments."""
     return [f"--{name.replace('_', '-')}={value}" for name, value in _given(part).items()]
@@ -194,11 +134,6 @@ def _options(part: BaseModel) -> list[str]:
 
 def _given(part: BaseModel) -> dict[str, Any]:
     return {name: getattr(part, name) for name in sorted(part.model_fields_set)}
-
-
-def _places(runs_dir: Path | None, data_dir: Path | None) -> Places:
-    places = Places.from_environment()
-    return dataclasses.replace(places, runs=runs_dir or places.runs, data=data_dir or places.data)
 
 
 def _conclude(ended: EndedRun, *, as_json: bool) -> int:
@@ -221,6 +156,9 @@ def _conclude(ended: EndedRun, *, as_json: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not set(arguments) - {"--help", "-h"}:
+        app.resolved_commands()  # the list of commands has a sentence of each
     try:
         code = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:

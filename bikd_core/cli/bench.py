@@ -92,6 +92,31 @@ def relative(
     report.show("What do relative weights add?", rows, as_json=as_json)
 
 
+@app.command
+def auto(
+    *students: Annotated[str, Parameter(help="Architectures; else all.")],
+    repeats: int = 9,
+    batch_size: Annotated[
+        int | None, Parameter(help="Images a step; else the data set's default.")
+    ] = None,
+    table: Annotated[
+        Path | None, Parameter(help="A table, such as config/auto.json, that takes the new rows.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, Parameter(help="Folder of the data sets; else BIKD_DATA.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure what "auto" chooses from: time and error of finite_difference and of bfloat16."""
+    from bikd_core.bench import auto, report
+
+    places = Places.from_environment()
+    rows = auto.measure(students, repeats, batch_size, data_dir or places.data)
+    if table is not None:
+        auto.merge(rows, table)
+    report.show("Which approximations pay?", rows, as_json=as_json)
+
+
 @app.command(name="input")
 def input_(*, repeats: int = 5, as_json: Json = False) -> None:
     """Measure augmented batches: ours against torchvision's transforms and DataLoader."""

@@ -11,7 +11,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from bikd_core.cli.recorded import RunsDir
+from bikd_core.cli.shared import RunsDir
 from bikd_core.places import ROOT
 
 

@@ -7,11 +7,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bikd_core.cli.shared import RunsDir
 from bikd_core.places import Places
 from bikd_core.store import StoreError, UnknownRun, open_run
 from bikd_core.store.archive import export_run, import_run
-
-RunsDir = Annotated[Path | None, Parameter(help="Folder of the runs; else 'runs' in BIKD_HOME.")]
 
 
 def export(

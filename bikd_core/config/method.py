@@ -15,6 +15,7 @@ from bikd_core.config.part import OnlyWith, Part, ReadIf
 
 WeightScale = Literal["sigmoid", "relative"]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
+AnyEstimator = Literal["auto", "forward", "finite_difference", "unrolled"]
 NumFolds = Literal[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 SEVERAL = get_args(NumFolds)[1:]
 
@@ -80,11 +81,12 @@ class WeightNetOptions(MethodConfig):
         title="Inner steps",
         description="Student steps whose hypergradients are averaged into one weight-net step.",
     )
-    estimator: Estimator = Field(
-        "forward",
+    estimator: AnyEstimator = Field(
+        "auto",
         title="Hypergradient",
         description="forward-mode derivative (exact), one extra forward (finite_difference), "
-        "or double backward as published (unrolled).",
+        "or double backward as published (unrolled). auto: one of the first two, by a table of "
+        "what was measured of each student.",
     )
     weight_net_layers: Literal[1, 2] = Field(
         1, title="Weight-net layers", description="Hidden layers of 64 units in the weight net."

@@ -67,9 +67,9 @@ class TrainingConfig(Part):
     precision: Literal["float32", "bfloat16", "auto"] = Field(
         "float32",
         title="Precision",
-        description="Precision of the networks' layers. auto: bfloat16 where a short check at "
-        "Start finds it faster here and close enough. Losses, weights and finite differences stay "
-        "float32.",
+        description="Precision of the networks' layers. auto: bfloat16 where a table of what "
+        "was measured of each student says that it pays. Losses, weights and finite "
+        "differences stay float32.",
     )
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
         "auto",

@@ -31,6 +31,7 @@ from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of, num
 from bikd_core.methods.pull import Pull
 from bikd_core.methods.window import Window, under
 from bikd_core.models.weight_net import Form, WeightNet
+from bikd_core.optimizers import Adam
 
 SHIFTS = "class_shifts"  # their name in a checkpoint
 
@@ -72,7 +73,7 @@ class BilevelMethod:
         self.objective = objective_of(setting, over)
         nets = [self._new_weight_net(one) for one in setting.members or (setting,)]
         self.weight_net = WeightNet.stack(nets) if setting.members else nets[0]
-        self.optimizer = torch.optim.Adam(
+        self.optimizer = Adam(
             self.weight_net.parameters(),
             lr=self.options.weight_net_learning_rate,
             weight_decay=1e-4,
@@ -214,8 +215,10 @@ class BilevelMethod:
     ) -> Hypergradient:
         """Return the hypergradient of a step, and add what D_val gives to its pull."""
         options = self.options
+        # A loop has resolved "auto"; a method by itself takes the exact one.
+        estimator = "forward" if options.estimator == "auto" else options.estimator
         found = hypergradient(
-            options.estimator,
+            estimator,
             self.student,
             inner,
             outer,

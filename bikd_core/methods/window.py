@@ -33,7 +33,8 @@ class Window:
 
     def gather(self, weights: Tensor, hypergradient: Tensor) -> None:
         """Add one step's ∂L_val/∂w (B, 2), through the weight net that gave the weights (B, 2)."""
-        torch.autograd.backward(weights, hypergradient)
+        # `torch.autograd.backward(weights, hypergradient)` does the same, but imports sympy.
+        (weights * hypergradient).sum().backward()  # type: ignore[no-untyped-call]
         self.num_gathered += 1
 
     def close(self) -> None:

@@ -24,7 +24,9 @@ def initialised(make: Callable[[], Network], generator: torch.Generator) -> Netw
     """
     with torch.device("meta"):
         network = make()
-    network.to_empty(device="cpu")
+    # `to_empty` does the same, but copies the order in memory too, for which torch imports sympy.
+    empty = {name: torch.empty(v.shape, dtype=v.dtype) for name, v in network.state_dict().items()}
+    network.load_state_dict(empty, assign=True)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(

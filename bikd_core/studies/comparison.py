@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Literal, get_args
 
 from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config.auto import Choice, choice, table
 from bikd_core.config.together import batches_of
 from bikd_core.events import EpochDone
 from bikd_core.runs import RunError, RunManager, Snapshot
@@ -178,7 +179,7 @@ class Comparison:
         found: dict[str, dict[int, Snapshot]] = {text: {} for text in self.methods}
         comparable = [run for run in runs if is_comparable(run, self.calibrated)]
         for entry, config in self.grid():
-            run = next((run for run in comparable if run.config == config), None)
+            run = next((run for run in comparable if is_run_of(run, config)), None)
             if run is not None:
                 found[entry.text][config.training.seed] = run
         return found
@@ -233,6 +234,27 @@ class Comparison:
         return run.epochs[-1]
 
 
+def is_run_of(run: Snapshot, config: RunConfig) -> bool:
+    """Return whether a run is one of this config; "auto" is what it stands for on its device.
+
+    So a run of an earlier version, whose default was "forward", is found by today's.
+    """
+    if run.config == config:
+        return True
+    if run.resolved is None or run.config.training.seed != config.training.seed:
+        return False
+    entry = (config.models.student, run.resolved.device)
+    own, asked = run.config.read_by_method(), config.read_by_method()
+    different = {name for name in own.keys() | asked.keys() if own.get(name) != asked.get(name)}
+    if entry not in table() or not different <= set(Choice._fields):
+        return False
+    meant = choice(*entry)._asdict()
+    return all(
+        getattr(run.resolved, name) == (meant[name] if asked[name] == "auto" else asked[name])
+        for name in different
+    )
+
+
 def is_comparable(run: Snapshot, calibrated: Container[RunConfig] = ()) -> bool:
     """Return whether a run counts: it finished, and its learning rate was not changed meanwhile.
 
@@ -281,7 +303,7 @@ def queue_missing(
 
     resumed: set[str] = set()  # runs that go on, those included that trained with one of `queued`
     for config in configs:
-        matching = [run for run in existing if run.config == config]
+        matching = [run for run in existing if is_run_of(run, config)]
         if any(is_comparable(run, calibrated) or not run.has_ended for run in matching):
             continue
         going = next((run.run_id for run in matching if run.run_id in resumed), None)
@@ -306,7 +328,7 @@ def active_runs(
     existing = manager.list()
     found = []
     for config in configs:
-        matching = [run for run in existing if run.config == config]
+        matching = [run for run in existing if is_run_of(run, config)]
         if not any(is_comparable(run, calibrated) for run in matching):
             found += [run for run in matching if not run.has_ended][:1]
     return found

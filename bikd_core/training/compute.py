@@ -1,26 +1,18 @@
-"""How a run computes, chosen once at Start: precision of the layers and memory format."""
+"""How a run computes, chosen once at Start: estimator, precision and memory format."""
 
 from __future__ import annotations
 
 import ctypes
-import statistics
-import time
 from functools import cache
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
-from bikd_core.config import MemoryFormat, Precision, TrainingConfig
-from bikd_core.hypergradient import logits_at, parameters
-from bikd_core.models.network import Network, computing_in
-from bikd_core.models.resnet import ResNet
-
-CHECK_IMAGES = 32  # batch size of the self-check
-CHECK_TIMES = 5
-MIN_GAIN = 1.3  # "auto" takes bfloat16 only if it is this many times as fast
-MAX_ERROR = 0.05  # in the student's logits, relative to their norm; a ResNet-56 has 0.02
+from bikd_core.config import MemoryFormat, Precision, RunConfig, TrainingConfig
+from bikd_core.config.auto import choice
+from bikd_core.models.network import Network
+from bikd_core.models.resnet import RESNETS
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
@@ -38,33 +30,28 @@ class Compute(NamedTuple):
     precision: Precision
     memory_format: MemoryFormat
 
+    @classmethod
+    def of(cls, config: TrainingConfig) -> Compute:
+        """Return those of a config that `resolve` gave."""
+        assert config.precision != "auto"
+        assert config.memory_format != "auto"
+        return cls(config.precision, config.memory_format)
+
     @property
     def layout(self) -> torch.memory_format:
         """The memory format as torch names it."""
         return _FORMATS[self.memory_format]
 
 
-def resolve(config: TrainingConfig, student: nn.Module, image_shape: torch.Size) -> Compute:
-    """Return how to train this student on the device that it is on.
-
-    Args:
-        config: May ask for "auto".
-        student: In training mode; it does not change.
-        image_shape: (channels, H, W).
-    """
-    memory_format: MemoryFormat
-    if config.memory_format == "auto":
-        memory_format = "channels_last" if isinstance(student, ResNet) else "contiguous"
-    else:
-        memory_format = config.memory_format
-    precision: Precision
-    if config.precision != "auto":
-        precision = config.precision
-    elif isinstance(student, ResNet):
-        precision = _faster_precision(student, image_shape, _FORMATS[memory_format])
-    else:
-        precision = "float32"  # too small to gain anything
-    return Compute(precision, memory_format)
+def resolve(config: RunConfig, device: torch.device) -> RunConfig:
+    """Return the config with what "auto" stands for: how its student is trained on this device."""
+    student = config.models.student
+    device_type = "cpu" if device.type == "cpu" else "cuda"  # tests train on "meta" too
+    meant: dict[str, str] = choice(student, device_type)._asdict()
+    meant["memory_format"] = "channels_last" if student in RESNETS else "contiguous"
+    given = config.read_by_method()
+    values = {name: value for name, value in meant.items() if given.get(name) == "auto"}
+    return config.changed(**values) if values else config
 
 
 def prepare(net: nn.Module, compute: Compute, device: torch.device) -> nn.Module:
@@ -124,36 +111,3 @@ def compile_for(net: Network, image_shape: torch.Size, compute: Compute) -> str:
             f"torch.compile is not possible here, so the teacher runs without it: {first[0][:200]}"
         )
     return ""
-
-
-def _faster_precision(
-    student: nn.Module, image_shape: torch.Size, layout: torch.memory_format
-) -> Precision:
-    """Return bfloat16 if it is clearly faster on this machine and its logits are close enough."""
-    device = next(student.parameters()).device
-    draw = torch.Generator().manual_seed(0)
-    images = torch.randn(CHECK_IMAGES, *image_shape, generator=draw).to(device)
-    images = images.to(memory_format=layout)
-    exact, coarse = (_forward_backward(student, images, name) for name in ("float32", "bfloat16"))
-    if not (coarse - exact).norm() < MAX_ERROR * exact.norm():
-        return "float32"
-    seconds: dict[Precision, list[float]] = {"float32": [], "bfloat16": []}
-    for _ in range(CHECK_TIMES):
-        for precision, taken in seconds.items():
-            start = time.perf_counter()
-            _forward_backward(student, images, precision)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            taken.append(time.perf_counter() - start)
-    gain = statistics.median(seconds["float32"]) / statistics.median(seconds["bfloat16"])
-    return "bfloat16" if gain >= MIN_GAIN else "float32"
-
-
-def _forward_backward(student: nn.Module, images: Tensor, precision: Precision) -> Tensor:
-    """Run forward and backward once and return the logits; the student does not change."""
-    theta = {name: value.requires_grad_() for name, value in parameters(student).items()}
-    with computing_in(student, precision):
-        logits = logits_at(student, theta, images)
-    labels = torch.arange(len(images), device=images.device) % logits.shape[1]
-    torch.autograd.grad(F.cross_entropy(logits, labels), list(theta.values()))
-    return logits.detach()

@@ -25,7 +25,8 @@ from bikd_core.methods import METHODS, Method, Setting, StepResult
 from bikd_core.methods.bilevel import BilevelMethod
 from bikd_core.models import build
 from bikd_core.models.network import Network
-from bikd_core.training.compute import compile_for, prepare, resolve
+from bikd_core.optimizers import SGD
+from bikd_core.training.compute import Compute, compile_for, prepare, resolve
 from bikd_core.training.feed import Feed, generators_for, logits_on
 from bikd_core.training.record import (
     EpochRecord,
@@ -94,6 +95,7 @@ class Loop:
         device: torch.device,
         fold_teachers: Sequence[nn.Module] = (),
     ) -> None:
+        config = resolve(config, device)
         training = config.training
         self.config, self.split, self.teacher, self.device = config, split, teacher, device
         self.fold_teachers = fold_teachers
@@ -106,7 +108,7 @@ class Loop:
             for part in (split.val[self.feed.roles.measure], split.test)
         )
         self.method = self._make_method()
-        self.optimizer = torch.optim.SGD(
+        self.optimizer = SGD(
             self.student.parameters(),
             lr=training.learning_rate,
             momentum=training.momentum,
@@ -132,7 +134,7 @@ class Loop:
             image_shape[1],
             self.generators["student"],
         ).to(self.device)
-        self.compute = resolve(config.training, self.student, image_shape)
+        self.compute = Compute.of(config.training)
         teachers = [net for net in (teacher, *self.fold_teachers) if net is not None]
         for net in (self.student, *teachers):
             prepare(net, self.compute, self.device)

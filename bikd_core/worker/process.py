@@ -45,10 +45,6 @@ def load_training() -> MakeTraining:
     from bikd_core.training.compute import keep_freed_memory
 
     keep_freed_memory()
-    # torch defers seconds of imports until the first optimiser and the first forward-mode
-    # derivative; done here, the first chart need not wait for them.
-    torch.optim.SGD([torch.zeros(1)])
-    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
     class Recorded(Training):
         """A training whose state can be stored: arrays that share the tensors' memory."""
@@ -94,6 +90,18 @@ def load_together() -> MakeTogether:
         return Recorded(setup.configs, setup.control, setup.places, states)
 
     return make
+
+
+def load_all_of_training() -> MakeTraining:
+    """Return what `load_training` does; import what torch would import only in the first steps.
+
+    It is for a process that waits for its run, so that the first chart need not wait for this.
+    """
+    import torch
+
+    make_training = load_training()
+    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))  # the first one is slow
+    return make_training
 
 
 Measure = Callable[[RunConfig, int, Callable[[], bool]], Speeds | None]
@@ -226,7 +234,7 @@ def _write_output_to(path: Path) -> None:
 
 
 def main(
-    load: Callable[[], MakeTraining] = load_training,
+    load: Callable[[], MakeTraining] = load_all_of_training,
     measure: Measure = measure_here,
     load_together: Callable[[], MakeTogether] = load_together,
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.studies import Comparison, queue_missing
+from bikd_core.studies.comparison import is_run_of
 from tests import fake_training as fake
 from tests.repeated import first_quick
 
@@ -148,3 +149,31 @@ def test_malformed_seeds_are_refused_by_name(bikd, seeds):
     assert code == 2
     assert "seeds = " in printed.err
     assert printed.out == ""
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked", "counts"),
+    [
+        ("forward", "auto", True),  # as earlier versions wrote their default
+        ("auto", "forward", True),
+        ("auto", "auto", True),
+        ("auto", "finite_difference", False),
+        ("auto", "unrolled", False),
+    ],
+)
+def test_a_run_counts_for_what_auto_stood_for_in_it(finished, stored, asked, counts):
+    base = RunConfig.from_flat({"epochs": 1, "precision": "auto"})
+    run = finished(base.changed(estimator=stored), {})  # it was trained by forward, in float32
+    assert is_run_of(run, base.changed(estimator=asked, precision="float32")) == counts
+    assert not is_run_of(run, base.changed(estimator=asked, precision="bfloat16"))
+    assert not is_run_of(run, base.changed(estimator=asked, epochs=2))
+    assert not is_run_of(run, base.changed(estimator=asked, seed=1))
+
+
+def test_a_comparison_by_default_counts_the_runs_of_an_earlier_default(finished):
+    earlier = Comparison(BASE.changed(estimator="forward"), ("bikd", "kd"), (0,), "kd")
+    runs = [finished(config, {}, {}) for config in earlier.configs()]
+    today = compared(methods=("bikd", "kd"), seeds=(0,))
+    assert earlier.configs() != today.configs()
+    assert today.finished(runs) == earlier.finished(runs)
+    assert [line.seeds for line in today.answer(runs)] == [(0,), (0,)]

@@ -1,16 +1,15 @@
-"""Precision and memory format: resolved once, recorded, and the same in a resumed run."""
+"""How a run computes: resolved once, recorded, and the same in a resumed run."""
 
 import dataclasses
 import platform
 import subprocess
 import sys
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
-from bikd_core.config import TrainingConfig
+from bikd_core.config import RunConfig
+from bikd_core.config.auto import Choice, choice
 from bikd_core.control import Control
 from bikd_core.events import EpochDone, RunStarted
 from bikd_core.models import build
@@ -18,66 +17,57 @@ from bikd_core.training import Training, compute
 from bikd_core.worker.recording import as_resolved
 from tests import made_up
 
-IMAGE, SMALL_IMAGE = torch.Size((3, 32, 32)), torch.Size((3, 8, 8))
+IMAGE = torch.Size((3, 32, 32))
 
 
 def resnet():
     return build("resnet8", 10, 3, 32, torch.Generator().manual_seed(0))
 
 
-def small():
-    return build("digits_cnn_s", 10, 1, 8, torch.Generator().manual_seed(0))
-
-
-@pytest.fixture
-def small_check(monkeypatch):
-    """Check precisions on four images."""
-    monkeypatch.setattr(compute, "CHECK_IMAGES", 4)
-
-
 def started(events):
     return next(event for event in events if isinstance(event, RunStarted))
 
 
+def resolved(student="digits_cnn_s", device="cpu", **controls):
+    dataset = "cifar10" if student.startswith("resnet") else "digits"
+    config = RunConfig.from_flat({"dataset": dataset, "student": student, **controls})
+    return compute.resolve(config, torch.device(device))
+
+
 def test_auto_takes_channels_last_for_resnets_only():
-    assert compute.resolve(TrainingConfig(), resnet(), IMAGE).memory_format == "channels_last"
-    assert (
-        compute.resolve(TrainingConfig(), small(), torch.Size((1, 8, 8))).memory_format
-        == "contiguous"
-    )
+    assert resolved("resnet8").training.memory_format == "channels_last"
+    assert resolved().training.memory_format == "contiguous"
+    assert resolved("resnet8", memory_format="contiguous").training.memory_format == "contiguous"
+
+
+@pytest.mark.parametrize("device_type", ["cpu", "cuda"])
+@pytest.mark.parametrize("student", ["digits_cnn_s", "resnet8x4"])
+def test_auto_takes_estimator_and_precision_from_the_table(monkeypatch, student, device_type):
+    found = resolved(student, device_type, precision="auto")
+    expected = choice(student, device_type)
+    assert (found.method.estimator, found.training.precision) == expected
+    monkeypatch.setattr(compute, "choice", lambda *_: Choice("finite_difference", "bfloat16"))
+    found = resolved(student, device_type, precision="auto")
+    assert (found.method.estimator, found.training.precision) == ("finite_difference", "bfloat16")
+
+
+@pytest.mark.parametrize("estimator", ["forward", "finite_difference", "unrolled"])
+def test_what_is_given_stays_as_it_is(estimator):
+    given = {"estimator": estimator, "precision": "bfloat16", "memory_format": "channels_last"}
+    config = RunConfig.from_flat(given)
+    assert compute.resolve(config, torch.device("cpu")) is config
+
+
+def test_a_method_without_a_weight_net_has_no_estimator_to_resolve():
+    found = resolved(method="kd", precision="auto")
+    assert found.training.precision == "float32"
+    assert not hasattr(found.method, "estimator")
 
 
 def test_a_prepared_network_has_its_convolutionsas_resolved(device):
     net = compute.prepare(resnet(), compute.Compute("bfloat16", "channels_last"), device)
     assert net.conv1.weight.is_contiguous(memory_format=torch.channels_last)
     assert net(torch.zeros(2, 3, 32, 32, device=device)).dtype == torch.float32
-
-
-@pytest.mark.parametrize(
-    ("seconds", "precision"), [((2.0, 1.0), "bfloat16"), ((1.2, 1.0), "float32")]
-)
-def test_auto_precision_is_bfloat16_only_if_it_is_much_faster(
-    monkeypatch, small_check, seconds, precision
-):
-    clock = iter(np.cumsum([value for pair in [(0.0, s) for s in seconds * 5] for value in pair]))
-    monkeypatch.setattr(compute, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    config = TrainingConfig(precision="auto")
-    assert compute.resolve(config, resnet(), SMALL_IMAGE).precision == precision
-
-
-def test_auto_precision_is_float32_if_bfloat16_is_too_coarse(monkeypatch, small_check):
-    monkeypatch.setattr(compute, "MAX_ERROR", 0.0)
-    found = compute.resolve(TrainingConfig(precision="auto"), resnet(), SMALL_IMAGE)
-    assert found.precision == "float32"
-
-
-def test_resolving_does_not_change_the_student(small_check):
-    net = resnet()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    compute.resolve(TrainingConfig(precision="auto"), net, SMALL_IMAGE)
-    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
-    assert net.precision == "float32"
-    assert all(parameter.grad is None for parameter in net.parameters())
 
 
 @pytest.mark.slow
@@ -116,6 +106,30 @@ def test_a_resumed_run_takes_the_resolved_settings_not_auto(digits):
     values = {"precision": "bfloat16", "memory_format": "channels_last"}
     new, _ = as_resolved(config, dataclasses.replace(resolved, **values))
     assert (new.training.precision, new.training.memory_format) == ("bfloat16", "channels_last")
+
+
+def test_a_run_of_an_earlier_version_resumes_with_its_estimator(digits):
+    values = digits.model_dump(mode="json")
+    del values["method"]["estimator"]
+    old = RunConfig.model_validate(values)
+    assert old.method.estimator == "auto"
+    for estimator in ("forward", "finite_difference"):
+        config, _ = as_resolved(old, made_up.started(estimator=estimator))
+        assert config.method.estimator == estimator
+
+
+def test_a_run_records_the_estimator_that_auto_stands_for(run, digits, monkeypatch):
+    config = digits.changed(epochs=1)
+    assert started(run(config)).estimator == "forward"
+    monkeypatch.setattr(compute, "choice", lambda *_: Choice("finite_difference", "float32"))
+    by_auto = run(config)
+    assert started(by_auto).estimator == "finite_difference"
+    named = run(config.changed(estimator="finite_difference"))
+    assert losses_of(by_auto) == losses_of(named)
+
+
+def losses_of(events):
+    return [(e.test_loss, e.hypergradient_norm) for e in events if isinstance(e, EpochDone)]
 
 
 @pytest.mark.slow
