@@ -19,6 +19,7 @@ from bikd_core import __version__
 from bikd_core.cli import compare, page, recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
+from bikd_core.cli.data import app as data_sets
 from bikd_core.cli.driver import EndedRun, drive
 from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
@@ -74,6 +75,7 @@ app = App(
 )
 app.command(page.open_page, name="app")
 app.command(bench)
+app.command(data_sets)
 app.command(recorded.export)
 app.command(recorded.replay)
 
