@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bikd_core.config import SOURCE_FACTS, ConfigError, DataConfig
-from bikd_core.data.counts import num_test_per_class
+from bikd_core.data.counts import num_test_per_class, planned_counts
 from bikd_core.data.cut_file import read_cut, write_cut
 from bikd_core.data.image_set import as_loaded, load_source
 from bikd_core.data.long_tail import make_split
@@ -41,6 +41,7 @@ def make_cut(config: DataConfig, data_dir: Path, folder: Path) -> FinishedCut:
         raise ConfigError(
             f"dataset = {config.dataset!r} cannot be cut: it must be one of {', '.join(others)}."
         )
+    planned_counts(config)  # before anything is read
     path = folder / source.cut_name
     if path.exists():
         raise ConfigError(f"{path} exists: delete it, or name another folder.")
