@@ -125,7 +125,7 @@ class _Phases:
             log = self._results.folder / f"tests-{speed.replace(' ', '-')}.txt"
             rows.append(run_tests(keyword, speed, deadline, log))
             self._results.write("tests", rows)
-        if any(row.get("failed") for row in rows):
+        if any(row.get("failed") or row["ended"].startswith("failed") for row in rows):
             return "failed"
         return rows[-1]["ended"] if len(rows) == len(self._plan.tests) else "cut off"
 

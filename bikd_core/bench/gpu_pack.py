@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bikd_core.bench.gpu import DATA
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.data.cut import make_cut
+from bikd_core.data.cut import take_cut
 from bikd_core.places import ROOT
 
 MAX_BYTES = 60_000_000
@@ -62,13 +62,13 @@ def pack(archive: Path, data_dir: Path, python: str = PYTHON, platform: str = PL
     requirements = _requirements()
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, TOP)
-        make_cut(RunConfig.from_flat(DATA).data, data_dir, made / "data")
+        take_cut(RunConfig.from_flat(DATA).data, data_dir, made / "data")
         _install(requirements, made / "packages", python, platform)
         words = {"python": python, "archive": archive.name, "top": TOP}
         (made / "README.txt").write_text(_README.format(**words), encoding="utf-8")
         (made / "run.sh").write_text(_RUN, encoding="utf-8")
         packed = Path(folder, "packed")
-        with tarfile.open(packed, "w:xz", preset=6) as tar:
+        with tarfile.open(packed, "w:xz", preset=4) as tar:
             tar.add(made, TOP)
             for path in _source_files():
                 tar.add(path, f"{TOP}/source/{path.relative_to(ROOT).as_posix()}")

@@ -27,11 +27,16 @@ def measure_steps(pair: str, rates: Rates, deadline: Deadline) -> Iterator[list[
     Args:
         pair: Teacher and student.
         rates: What the device can do.
-        deadline: No turn begins after it. The first one is taken in any case.
+        deadline: No variant and no turn begins after it. The first ones are taken in any case.
     """
     wanted = [v for name in NAMES for v in VARIANTS if v.name == name]
-    timed = [TimedVariant(pair, variant) for variant in wanted]
-    rows = [_row(pair, one, rates) for one in timed]  # and so each has warmed up
+    timed: list[TimedVariant] = []
+    rows: list[Row] = []
+    for variant in wanted:
+        if timed and deadline.is_over:
+            break
+        timed.append(TimedVariant(pair, variant))
+        rows.append(_row(pair, timed[-1], rates))  # and so it has warmed up
     seconds: list[list[float]] = [[] for _ in timed]
     for turn in range(MAX_TURNS):
         if turn and deadline.is_over:

@@ -22,7 +22,7 @@ from bikd_core.places import ROOT
 _GRACE_S = 10  # for the summary after an interrupt
 _RESULT = re.compile(r"^(tests/.+::.+?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b", re.MULTILINE)
 _REASON = re.compile(r"^(?:FAILED|ERROR) (tests/\S+::.+?) - (.*)$", re.MULTILINE)
-INTERRUPTED, NO_TESTS = 2, 5  # pytest's exit codes
+NO_TESTS = 5  # pytest's exit code
 
 
 def device_test_files(tests: Path) -> list[Path]:
@@ -87,13 +87,9 @@ def _counted(output: str, exit_code: int, is_cut_off: bool) -> Row:
     counts = Counter(outcomes.values())
     reasons = dict(_REASON.findall(output))
     failed = [name for name, outcome in outcomes.items() if outcome in ("FAILED", "ERROR")]
-    unexpected = exit_code not in (0, 1, INTERRUPTED, NO_TESTS) and not is_cut_off
+    ended = "finished" if exit_code in (0, 1, NO_TESTS) else f"failed: exit code {exit_code}"
     return {
-        "ended": "cut off"
-        if is_cut_off
-        else f"exit code {exit_code}"
-        if unexpected
-        else "finished",
+        "ended": "cut off" if is_cut_off else ended,
         "passed": counts["PASSED"],
         "skipped": counts["SKIPPED"],
         "failed": len(failed),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,6 +57,22 @@ def make_cut(config: DataConfig, data_dir: Path, folder: Path) -> FinishedCut:
     again = make_split(as_loaded(config.dataset, read_cut(path)), config)
     assert again.fingerprint == split.fingerprint, "a cut must be lossless"
     return FinishedCut(path, int(is_held.sum()), path.stat().st_size, split.fingerprint)
+
+
+def take_cut(config: DataConfig, data_dir: Path, folder: Path) -> Path:
+    """Copy the cut that lies in `data_dir`, or make one of the data set there; return its path.
+
+    Raises:
+        ConfigError: As `make_cut`.
+        DatasetUnavailable: As `make_cut`; or the cut that lies there does not hold the split.
+    """
+    source = source_of(config.dataset)
+    existing = data_dir / source.cut_name if isinstance(source, PublishedSource) else None
+    if existing is None or not existing.is_file():
+        return make_cut(config, data_dir, folder).path
+    make_split(as_loaded(config.dataset, read_cut(existing)), config)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(existing, folder))
 
 
 def _in_words(config: DataConfig) -> str:
