@@ -33,14 +33,14 @@ _README = """What bikd bench gpu needs on a machine with Python {python}, torch 
 
     tar -xf {archive} && bash {top}/run.sh
 
-It takes 8 minutes at most and leaves its results, JSON files, in {top}/results.
-Options follow run.sh: --minutes 4, or --out FOLDER for another folder.
+It takes 8 minutes at most (or --minutes 4, after run.sh) and leaves its results, JSON files, in
+{top}/results, or in the folder that the variable OUT names. PYTHON names another python3.
 """
 _RUN = """#!/bin/bash
 here="$(cd "$(dirname "$0")" && pwd)"
 export PYTHONPATH="$here/source:$here/packages"
 exec "${PYTHON:-python3}" -m bikd_core.cli bench gpu \\
-    --data-dir "$here/data" --out "$here/results" "$@"
+    --data-dir "$here/data" --out "${OUT:-$here/results}" "$@"
 """
 
 
@@ -68,7 +68,7 @@ def pack(archive: Path, data_dir: Path, python: str = PYTHON, platform: str = PL
         (made / "README.txt").write_text(_README.format(**words), encoding="utf-8")
         (made / "run.sh").write_text(_RUN, encoding="utf-8")
         packed = Path(folder, "packed")
-        with tarfile.open(packed, "w:xz", preset=4) as tar:
+        with tarfile.open(packed, "w:xz", preset=2) as tar:
             tar.add(made, TOP)
             for path in _source_files():
                 tar.add(path, f"{TOP}/source/{path.relative_to(ROOT).as_posix()}")

@@ -1,6 +1,7 @@
 import subprocess
 import tarfile
 from pathlib import Path
+from subprocess import run as subprocess_run
 
 import pytest
 
@@ -46,6 +47,25 @@ def test_an_archive_holds_packages_source_data_and_how_to_run_it(pip, tmp_path):
     assert "tar -xf pack.tar.xz && bash bikd-gpu/run.sh" in readme
     assert "Python 3.12" in readme
     assert "bench gpu" in script
+
+
+@pytest.mark.slow
+def test_its_script_runs_the_command_with_the_data_and_packages_beside_it(pip, tmp_path):
+    gpu_pack.pack(tmp_path / "pack.tar.xz", tmp_path)
+    with tarfile.open(tmp_path / "pack.tar.xz") as tar:
+        tar.extractall(tmp_path, filter="data")
+    top = tmp_path / "bikd-gpu"
+    (tmp_path / "python").write_text('#!/bin/bash\necho "$PYTHONPATH" "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    done = subprocess_run(
+        ["bash", top / "run.sh", "--minutes", "4"],
+        env={"PYTHON": str(tmp_path / "python"), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = f"{top}/source:{top}/packages -m bikd_core.cli bench gpu --data-dir {top}/data"
+    assert done.stdout == f"{expected} --out {top}/results --minutes 4\n"
 
 
 def test_the_source_has_the_engine_and_its_tests():
