@@ -6,6 +6,7 @@ of CIFAR-10. torch stays out: it is what such a machine has.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -110,6 +111,8 @@ def _install(requirements: list[str], folder: Path, python: str, platform: str) 
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         last = errors[-1] if errors else done.stderr.strip()
         raise ConfigError(f"pip found no wheels for Python {python} on {platform}: {last}")
+    if (folder / "bin").exists():
+        shutil.rmtree(folder / "bin")  # scripts that call this machine's Python
 
 
 def _source_files() -> list[Path]:

@@ -19,6 +19,8 @@ def pip(monkeypatch):
         target = Path(command[command.index("--target") + 1])
         target.mkdir()
         (target / "numpy.py").write_text("")
+        (target / "bin").mkdir()
+        (target / "bin" / "pytest").write_text("#!/home/us/python")
         return subprocess.CompletedProcess(command, 0, "", "")
 
     def take_cut(config, data_dir, folder):
@@ -44,6 +46,7 @@ def test_an_archive_holds_packages_source_data_and_how_to_run_it(pip, tmp_path):
         "bikd-gpu/data/cifar10-cut.xz",
         "bikd-gpu/source/pyproject.toml",
     } <= names
+    assert not [name for name in names if name.startswith("bikd-gpu/packages/bin")]
     assert "tar -xf pack.tar.xz && bash bikd-gpu/run.sh" in readme
     assert "Python 3.12" in readme
     assert "bench gpu" in script
