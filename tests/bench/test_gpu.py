@@ -144,6 +144,18 @@ def test_as_many_epochs_are_planned_as_fit(monkeypatch, left_s, most, epochs):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("method", ["ce", "bikd"])
+def test_an_epoch_is_timed_by_steps_on_random_images(method, monkeypatch):
+    monkeypatch.setattr(gpu_training, "_TIMED_STEPS", 2)
+    config = RunConfig.from_flat(gpu.REHEARSAL.controls | {"method": method})
+    small, large = (
+        gpu_training._epoch_seconds(config.changed(head_count=count), gpu.torch.device("cpu"))
+        for count in (100, 4000)
+    )
+    assert 0 < small < large
+
+
+@pytest.mark.slow
 def test_a_teacher_and_each_method_are_trained_on_the_cut(black_cifar):
     controls = gpu.REHEARSAL.controls
     *_, rows = gpu_training.train_all(controls, 1, black_cifar, Deadline(600))
