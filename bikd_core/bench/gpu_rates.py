@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -45,7 +46,7 @@ def measure_rates(device: torch.device) -> Rates:
     flop_per_s = {}
     for precision, dtype in _DTYPES.items():
         matrix = torch.ones(side, side, dtype=dtype, device=device)
-        flop_per_s[precision] = 2 * side**3 / _seconds(device, lambda m=matrix: m @ m)  # type: ignore[misc]
+        flop_per_s[precision] = 2 * side**3 / _seconds(device, partial(torch.mm, matrix, matrix))
     source = torch.ones(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     few = torch.ones(8, device=device)
@@ -91,15 +92,13 @@ class _Traffic(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        if not any(value.alias_info and not value.alias_info.is_write for value in _returns(func)):
+        returns = func._schema.returns
+        is_view = any(value.alias_info and not value.alias_info.is_write for value in returns)
+        if not is_view:
             self.num_calls += 1
             leaves = torch.utils._pytree.tree_leaves((args, kwargs, result))
             self.num_bytes += sum(x.nbytes for x in leaves if isinstance(x, torch.Tensor))
         return result
-
-
-def _returns(func: Any) -> Any:
-    return func._schema.returns
 
 
 def floor_of(work: Work, rates: Rates, precision: Precision) -> dict[str, float]:

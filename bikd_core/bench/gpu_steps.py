@@ -22,7 +22,7 @@ MAX_TURNS = 7
 
 
 def measure_steps(pair: str, rates: Rates, deadline: Deadline) -> Iterator[list[Row]]:
-    """Yield the rows of a pair in `PAIRS` after each turn, until the deadline.
+    """Yield the rows of a pair in `PAIRS` as they grow and after each turn, until the deadline.
 
     Args:
         pair: Teacher and student.
@@ -32,22 +32,33 @@ def measure_steps(pair: str, rates: Rates, deadline: Deadline) -> Iterator[list[
     wanted = [v for name in NAMES for v in VARIANTS if v.name == name]
     timed: list[TimedVariant] = []
     rows: list[Row] = []
+    seconds: list[list[float]] = []
     for variant in wanted:
         if timed and deadline.is_over:
-            break
+            return
         timed.append(TimedVariant(pair, variant))
         rows.append(_row(pair, timed[-1], rates))  # and so it has warmed up
-    seconds: list[list[float]] = [[] for _ in timed]
-    for turn in range(MAX_TURNS):
-        if turn and deadline.is_over:
-            return
-        for one, taken in zip(timed, seconds, strict=True):
-            taken.append(statistics.fmean(one.measure().values()))
-        for row, taken in zip(rows, seconds, strict=True):
-            row |= {"turns": turn + 1, "seconds": statistics.median(taken)}
-            row |= {"seconds_low": min(taken), "seconds_high": max(taken)}
-            row["seconds_to_floor"] = row["seconds"] / row["floor_s"]
+        seconds.append([])
+        _take_turn(timed[-1], seconds[-1], rows[-1])
         yield rows
+    for _ in range(1, MAX_TURNS):
+        if deadline.is_over:
+            return
+        for one, taken, row in zip(timed, seconds, rows, strict=True):
+            _take_turn(one, taken, row)
+        yield rows
+
+
+def _take_turn(timed: TimedVariant, seconds: list[float], row: Row) -> None:
+    """Time a variant once more, and put what all its turns say into its row."""
+    seconds.append(statistics.fmean(timed.measure().values()))
+    row |= {
+        "turns": len(seconds),
+        "seconds": statistics.median(seconds),
+        "seconds_low": min(seconds),
+        "seconds_high": max(seconds),
+    }
+    row["seconds_to_floor"] = row["seconds"] / row["floor_s"]
 
 
 def _row(pair: str, timed: TimedVariant, rates: Rates) -> Row:

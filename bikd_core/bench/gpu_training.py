@@ -146,12 +146,12 @@ def _method(name: str, config: RunConfig, places: Places, deadline: Deadline) ->
     with _stopping_at(deadline) as control:
         for event in train(config, control, places):
             if isinstance(event, EpochDone):
-                row |= {name: getattr(event, name) for name in ("epoch", *ACCURACIES)}
+                row |= {field: getattr(event, field) for field in ("epoch", *ACCURACIES)}
                 row["images_per_second"] = event.images_per_second
                 row["seconds"] += event.seconds
                 yield row
             elif isinstance(event, ClassBiasesFitted):
-                row |= {f"{name}_with_biases": getattr(event, name) for name in ACCURACIES}
+                row |= {f"{field}_with_biases": getattr(event, field) for field in ACCURACIES}
             elif isinstance(event, RunStarted):
                 row["fingerprint"] = event.data_fingerprint
     is_finished = row["epoch"] == row["epochs"]
