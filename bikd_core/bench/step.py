@@ -41,9 +41,16 @@ from bikd_core.training.compute import keep_freed_memory
 from bikd_core.training.loop import Loop
 from bikd_core.training.measure import random_split
 
-PAIRS = {
+PAIRS: dict[str, dict[str, Any]] = {
     "32x4-8x4": {"dataset": "cifar100", "teacher_model": "resnet32x4", "student": "resnet8x4"},
     "56-20": {"dataset": "cifar10", "teacher_model": "resnet56", "student": "resnet20"},
+    "rehearsal": {
+        "dataset": "cifar10",
+        "teacher_model": "resnet8",
+        "student": "resnet8",
+        "batch_size": 16,
+        "val_per_class": 2,
+    },
 }
 INNER_STEPS = (1, 5)  # values of k, each with its rows
 PUBLISHED, KD = "published", "KD"

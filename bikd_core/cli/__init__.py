@@ -70,6 +70,7 @@ app.command("bikd_core.cli.studies:duel")
 app.command("bikd_core.cli.recorded:export")
 app.command("bikd_core.cli.recorded:replay")
 app.command("bikd_core.cli.bench:app", name="bench")
+app.command("bikd_core.cli.data:app", name="data")
 
 
 @app.command

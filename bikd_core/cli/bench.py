@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from bikd_core.config import ConfigError
 from bikd_core.places import Places
 
 app = App(name="bench", help="Measure on this machine what benchmarks/ reports.")
@@ -41,6 +42,52 @@ def step(
 
     rows = step.measure(pair, repeats)
     report.show("What does a step cost?", rows, as_json=as_json)
+
+
+@app.command
+def gpu(
+    *,
+    out: Annotated[
+        Path | None, Parameter(help="New folder that receives the results, JSON files.")
+    ] = None,
+    minutes: Annotated[float, Parameter(help="When to end.")] = 8,
+    pack: Annotated[
+        Path | None,
+        Parameter(
+            help="Measure nothing; write an archive with all that the command needs on a machine "
+            "with torch and no network, CIFAR-10's cut among it."
+        ),
+    ] = None,
+    python: Annotated[str, Parameter(help="Python's version on that machine.")] = "3.12",
+    platform: Annotated[
+        str, Parameter(help="That machine's platform, as wheels name it.")
+    ] = "manylinux_2_28_x86_64",
+    data_dir: Annotated[
+        Path | None, Parameter(help="Folder that holds CIFAR-10 or its cut; else BIKD_DATA.")
+    ] = None,
+) -> int:
+    """Measure what a borrowed GPU should answer: tests, steps beside their floors, trainings.
+
+    Without CUDA, a small plan is rehearsed on the CPU. Results are written as soon as there are
+    any, what matters most first.
+    """
+    data_dir = data_dir or Places.from_environment().data
+    if pack is not None:
+        from bikd_core.bench import gpu_pack
+
+        size = gpu_pack.pack(pack, data_dir, python, platform)
+        print(f"{pack}: {size / 1e6:.1f} MB")
+        return 0
+    if out is None:
+        raise ConfigError("out is missing: name a new folder for the results.")
+    from bikd_core.bench import gpu
+
+    is_whole = True
+    for row in gpu.run(out, minutes, data_dir):
+        reason = f" ({row['error']})" if "error" in row else ""
+        print(f"{row['phase']}: {row['ended']}{reason}, {row['seconds']:.0f} s", flush=True)
+        is_whole = is_whole and not row["ended"].startswith("failed")
+    return 0 if is_whole else 1
 
 
 @app.command

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bikd_core.data.sources import Labelled, Progress, source_of
+from bikd_core.data.sources import Cut, Labelled, Parts, Progress, facts_of, source_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +36,13 @@ class ImageSet:
 
 @dataclass(frozen=True, eq=False)
 class LoadedSource:
-    """A whole data set."""
+    """A whole data set, or a cut of it."""
 
     name: str
     class_names: tuple[str, ...]
     pool: ImageSet
     test: ImageSet | None  # None: the split takes its test images from the pool
+    cut: Cut | None = None  # by original index; None: all images are there
 
 
 def load_source(
@@ -59,13 +60,18 @@ def load_source(
         ConfigError: There is no such data set.
         DatasetUnavailable: It is not there and cannot be downloaded, or a file is damaged.
     """
-    source = source_of(dataset)
-    pool, test = source.load(data_dir, on_progress)
+    return as_loaded(dataset, source_of(dataset).load(data_dir, on_progress))
+
+
+def as_loaded(dataset: str, parts: Parts) -> LoadedSource:
+    """Return a data set that has been read, in torch."""
+    pool, test = parts
     return LoadedSource(
         dataset,
-        source.facts.class_names,
+        facts_of(dataset).class_names,
         _numbered(pool, start=0),
         _numbered(test, start=len(pool.labels)) if test else None,
+        parts.cut,
     )
 
 

@@ -24,7 +24,7 @@ from bikd_core.config import DataConfig
 from bikd_core.data.counts import num_test_per_class, planned_counts
 from bikd_core.data.image_set import ImageSet, LoadedSource, load_source
 from bikd_core.data.label_noise import planned_labels
-from bikd_core.data.sources import Progress
+from bikd_core.data.sources import DatasetUnavailable, Progress, facts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +68,7 @@ def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
 
     Raises:
         ConfigError: As `planned_labels`.
+        DatasetUnavailable: The split is not inside the cut of the data set that was loaded.
     """
     counts = planned_counts(config)
     num_val, num_test = config.val_per_class, num_test_per_class(config)
@@ -81,6 +82,7 @@ def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
     else:
         orders = _orders(source.test, len(counts), seed)
         test_set = _take(source.test, [order[:num_test] for order in orders])
+    _check_held(source, train_set, val_set, test_set)
     mean, std = channel_statistics(train_set.images)
     return LongTailSplit(
         dataset=source.name,
@@ -141,6 +143,19 @@ def _with_given_labels(
         return images, None
     given = torch.from_numpy(planned_labels(config).given)[positions.argsort()]
     return replace(images, labels=given), images.labels
+
+
+def _check_held(source: LoadedSource, *sets: ImageSet) -> None:
+    if source.cut is None:
+        return
+    wanted = torch.cat([images.original_indices for images in sets]).numpy()
+    num_missing = int((~source.cut.is_held[wanted]).sum())
+    if num_missing:
+        raise DatasetUnavailable(
+            f"The data folder holds only a cut of {facts_of(source.name).title} "
+            f"({source.cut.split}), which lacks {num_missing} of the {len(wanted)} images of this "
+            "split: choose a split inside the cut, or put the whole data set there."
+        )
 
 
 def _fingerprint(*sets: ImageSet) -> str:

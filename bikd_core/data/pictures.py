@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bikd_core.data.sources import DatasetUnavailable, Pictures, facts_of, source_of
+from bikd_core.data.sources import Cut, DatasetUnavailable, Pictures, facts_of, source_of
 
 
 class PicturesUnavailable(DatasetUnavailable):
@@ -25,11 +25,12 @@ def load_pictures(
 
     Raises:
         ConfigError: There is no such data set.
-        PicturesUnavailable: The data set is not in `data_dir`, is damaged, or has no such picture.
+        PicturesUnavailable: The data set is not in `data_dir`, is damaged, or has no such picture
+            (or a cut of it lies there, which lacks one).
     """
     facts = facts_of(dataset)
     try:
-        pictures = _all_pictures(dataset, data_dir)
+        pictures, cut = _all_pictures(dataset, data_dir)
     except DatasetUnavailable as error:
         raise PicturesUnavailable(str(error)) from error
     except FileNotFoundError as error:
@@ -48,10 +49,17 @@ def load_pictures(
             f"{facts.title} has pictures 0 to {len(pictures) - 1}, "
             f"so there are no pictures {indices.min()} to {indices.max()}."
         )
+    if cut is not None and not cut.is_held[indices].all():
+        num_missing = int((~cut.is_held[indices]).sum())
+        raise PicturesUnavailable(
+            f"{data_dir} holds only a cut of {facts.title} ({cut.split}), which lacks "
+            f"{num_missing} of these {indices.size} pictures: put the whole data set there."
+        )
     return pictures[indices]
 
 
 @lru_cache(maxsize=1)
-def _all_pictures(dataset: str, data_dir: Path) -> Pictures:
-    pool, test = source_of(dataset).read(data_dir)
-    return np.concatenate([pool.pictures, test.pictures]) if test else pool.pictures
+def _all_pictures(dataset: str, data_dir: Path) -> tuple[Pictures, Cut | None]:
+    parts = source_of(dataset).read(data_dir)
+    pool, test = parts
+    return np.concatenate([pool.pictures, test.pictures]) if test else pool.pictures, parts.cut

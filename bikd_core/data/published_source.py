@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bikd_core.config import SourceFacts
+from bikd_core.data.cut_file import read_cut
 from bikd_core.data.download import Archive, install
 from bikd_core.data.source import DatasetUnavailable, Labelled, Parts, Progress
 
@@ -38,30 +39,51 @@ class PublishedSource:
         """All files of the installed data set, below the data folder."""
         return (*self.train_files, *self.test_files, *self.other_files)
 
+    @property
+    def cut_name(self) -> str:
+        """The file that holds a cut of the data set, in the data folder."""
+        return f"{self.torchvision_class.lower()}-cut.xz"
+
     def read(self, data_dir: Path) -> Parts:
-        """Read the installed data set.
+        """Read the installed data set, or the cut that lies there in its place.
 
         Raises:
             FileNotFoundError: A file is not in `data_dir`.
             ValueError: A file is damaged or is not the published one (OSError: cannot be read).
         """
+        if self._has_cut_alone(data_dir):
+            pool, test = read_cut(data_dir / self.cut_name)
+            assert test is not None
+            train_names = test_names = self.cut_name
+        else:
+            pool, train_names = self._decoded(self.train_files, data_dir)
+            test, test_names = self._decoded(self.test_files, data_dir)
         return Parts(
-            self._part(self.train_files, data_dir, self.facts.pool_per_class),
-            self._part(self.test_files, data_dir, self.facts.default_test_per_class),
+            self._checked(pool, train_names, self.facts.pool_per_class),
+            self._checked(test, test_names, self.facts.default_test_per_class),
         )
 
-    def _part(self, files: Files, data_dir: Path, rarest: int) -> Labelled:
+    def _is_installed(self, data_dir: Path) -> bool:
+        return all((data_dir / file).is_file() for file in self.files)
+
+    def _has_cut_alone(self, data_dir: Path) -> bool:
+        return (data_dir / self.cut_name).is_file() and not self._is_installed(data_dir)
+
+    def _decoded(self, files: Files, data_dir: Path) -> tuple[Labelled, str]:
+        """Return the images of a part, and the names of its files in words."""
         part = self.decode([_content(data_dir / file, md5) for file, md5 in files.items()])
+        return part, " and ".join(file.split("/")[-1] for file in files)
+
+    def _checked(self, part: Labelled, names: str, rarest: int) -> Labelled:
         counts = np.bincount(part.labels, minlength=self.facts.num_classes)
         shape = (len(part.labels), self.facts.size, self.facts.size, self.facts.channels)
         has_all_classes = len(counts) == self.facts.num_classes and counts.min() == rarest
         if part.pictures.shape != shape or not has_all_classes:  # not every format has checksums
-            names = " and ".join(file.split("/")[-1] for file in files)
             raise ValueError(f"{names} do not hold the published images")
         return part
 
     def load(self, data_dir: Path, on_progress: Progress | None = None) -> Parts:
-        """Read the data set, downloaded to `data_dir` first where it is not there yet.
+        """Read the data set or its cut; if `data_dir` has neither, download the set to it first.
 
         Args:
             data_dir: Holds data sets in torchvision's layout; created for a download.
@@ -71,11 +93,11 @@ class PublishedSource:
         Raises:
             DatasetUnavailable: It is not there and cannot be downloaded, or a file is damaged.
         """
-        title, files = self.facts.title, self.files
-        if not all((data_dir / file).is_file() for file in files):
+        title, has_cut = self.facts.title, self._has_cut_alone(data_dir)
+        if not has_cut and not self._is_installed(data_dir):
             expected = round(self.facts.download_mb * 1e6)
             try:
-                install(self._archives(), files, data_dir, expected, on_progress)
+                install(self._archives(), self.files, data_dir, expected, on_progress)
             except (OSError, http.client.HTTPException) as error:
                 raise DatasetUnavailable(
                     f"{title} is not in {data_dir} and could not be downloaded there "
@@ -85,6 +107,11 @@ class PublishedSource:
         try:
             return self.read(data_dir)
         except (ValueError, OSError) as error:
+            if has_cut:
+                raise DatasetUnavailable(
+                    f"The cut of {title} in {data_dir} is damaged ({error}): put the file "
+                    f"{self.cut_name} there again."
+                ) from error
             raise DatasetUnavailable(
                 f"{title} in {data_dir} is damaged, a file is cut off or is not the published one: "
                 f"delete {self._top_level()} there, and it is downloaded again."

@@ -19,11 +19,19 @@ class DatasetUnavailable(ValueError):
     """A data set can be neither read nor downloaded; the message says what to do."""
 
 
+class Cut(NamedTuple):
+    """Some of N images, those of a split."""
+
+    is_held: NDArray[np.bool_]  # [N]
+    split: str  # the split that the cut was made for, in words
+
+
 class Labelled(NamedTuple):
     """N images and their labels, in the order of their files."""
 
-    pictures: Pictures  # [N, H, W, channels] in 0 … 255
+    pictures: Pictures  # [N, H, W, channels] in 0 … 255; 0 where a cut lacks the image
     labels: NDArray[np.int64]  # [N]
+    cut: Cut | None = None  # None: all images are there
 
 
 class Parts(NamedTuple):
@@ -31,6 +39,14 @@ class Parts(NamedTuple):
 
     pool: Labelled
     test: Labelled | None  # None: the split takes its test images from the pool
+
+    @property
+    def cut(self) -> Cut | None:
+        """Which images a cut of the data set holds, [N] by original index; None: all."""
+        cuts = [part.cut for part in (self.pool, self.test) if part and part.cut]
+        if not cuts:
+            return None
+        return Cut(np.concatenate([cut.is_held for cut in cuts]), cuts[0].split)
 
 
 class Source(Protocol):

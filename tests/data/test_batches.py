@@ -1,13 +1,14 @@
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from bikd_core.config import DataConfig
+from bikd_core.config import RunConfig
 from bikd_core.data.augmentation import crop_and_flip
 from bikd_core.data.batches import DeviceSet, Endless, epoch_order
-from bikd_core.data.long_tail import LongTailSplit, load_split
+from bikd_core.data.long_tail import LongTailSplit, channel_statistics
+from bikd_core.training.measure import random_split
 from tests.cuda_waits import waiting_refused
 from tests.repeated import first_quick
 
@@ -23,7 +24,10 @@ def pixels(batch: int, channels: int, size: int) -> Tensor:
 
 @pytest.fixture(scope="module")
 def split() -> LongTailSplit:
-    return load_split(DataConfig(), Path())
+    """Without a data set: these tests also run where there is none, beside a GPU."""
+    split = random_split(RunConfig.from_flat({"batch_size": 293}), num_batches=1)
+    mean, std = channel_statistics(split.train.images)
+    return replace(split, mean=mean, std=std)
 
 
 def crop_and_flip_reference(images: Tensor, draws: torch.Generator, *, flip: bool) -> Tensor:

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from bikd_core.config import SOURCE_FACTS, ConfigError
-from bikd_core.data.image_set import load_source
+from bikd_core.data.image_set import ImageSet, load_source
 
 
 def test_the_digits_are_1797_small_images_in_their_published_order(tmp_path):
@@ -35,8 +35,9 @@ def test_an_unknown_set_is_refused_by_name(tmp_path):
         load_source("imagenet", tmp_path)
 
 
-def test_an_image_set_moves_and_is_indexed_as_one(tmp_path, device):
-    pool = load_source("digits", tmp_path).pool
+def test_an_image_set_moves_and_is_indexed_as_one(device):
+    images = torch.arange(8, dtype=torch.uint8)[:, None, None, None].expand(8, 1, 2, 2)
+    pool = ImageSet(images, torch.arange(8) % 3, torch.arange(8))
     few = pool[torch.tensor([5, 3])].to(device)
     assert len(few) == 2
     assert few.images.device.type == few.labels.device.type == device

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bikd_core.config import RunConfig
+from bikd_core.config.presets import METHOD_PRESETS
 from bikd_core.methods import METHODS
 from bikd_core.models import build
 from bikd_core.teachers.kept_views import TeacherViews
@@ -16,11 +17,13 @@ from bikd_core.training.measure import random_split
 from tests.cuda_waits import waiting_refused
 
 DEVICES = ["meta", *(["cuda"] if torch.cuda.is_available() else [])]
+RELATIVE = {"method": "bikd", "weight_scale": "relative"}
 OPTIONS = [
     {"estimator": "finite_difference"},
     {"train_on_val": "batch", "cross_fit": True},
     {"prior": "both", "inner_steps": 2, "warm_up": 1},
     {"teacher_folds": 3, "out_of_fold": "inputs", "trust": 1.0},
+    RELATIVE | {"over": "balanced_ltkd", "class_shifts": "one"},
 ]
 SLOW_OPTIONS = [
     {"estimator": "unrolled"},
@@ -28,6 +31,10 @@ SLOW_OPTIONS = [
     {"train_on_val": "mixed"},
     {"teacher_folds": 3, "trust": 1.0, "train_on_val": "batch", "meta_loss": "mix"},
     {"teacher_views": 3, "augmentation": "crop_flip"},
+    {"teacher_folds": 3, "out_of_fold": "inputs_and_soft_loss", "method": "prior_kd", "trust": 1.0},
+    METHOD_PRESETS["relative"] | {"outer_every": 2},
+    RELATIVE | {"over": "prior_kd", "class_shifts": "each", "virtual_step": 3},
+    RELATIVE | {"teacher_folds": 3, "trust": 1.0, "over": "prior_kd", "outer_from": 0.5},
     {"dataset": "cifar10", "student": "resnet8", "precision": "float32"},
 ]
 #: With both, with a weight net alone, with a teacher alone, with neither.
@@ -62,7 +69,8 @@ def loop_on(name, controls):
 def steps(loop):
     """Take a step that moves the weight net, if there is one, and the steps before it."""
     record = loop.new_record()
-    count = getattr(loop.config.method, "inner_steps", 1)
+    options = loop.config.method
+    count = getattr(options, "inner_steps", 1) * getattr(options, "outer_every", 1)
     for positions in loop.feed.epoch_batches(0)[:count]:
         loop.step(positions, record, 1, under_lens=False)
     return record

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from bikd_core.config import SOURCE_FACTS, ConfigError, SourceFacts
 from bikd_core.data.source import (
+    Cut,
     DatasetUnavailable,
     Labelled,
     Parts,
@@ -15,6 +16,7 @@ from bikd_core.data.source import (
 )
 
 __all__ = [
+    "Cut",
     "DatasetUnavailable",
     "Labelled",
     "Parts",
