@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import safetensors
 import safetensors.numpy
 from filelock import Timeout
 from numpy.typing import NDArray
@@ -20,7 +22,16 @@ from pydantic import BaseModel, ValidationError
 _Model = TypeVar("_Model", bound=BaseModel)
 
 #: What Python's zip reader raises for a file that is no zip, or a damaged one.
-BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    OverflowError,
+)
 
 
 class StoreError(Exception):
@@ -47,6 +58,21 @@ def writing(path: Path) -> Iterator[None]:
             f"{error.filename or path} cannot be written ({error.strerror or error}); "
             "runs need a folder that can be written and has space left."
         ) from error
+
+
+def check_packing(member: zipfile.ZipInfo) -> None:
+    """Refuse a member of a zip that is encrypted, or packed in another way than by deflating.
+
+    Raises:
+        CorruptRunError: It is; the message names it.
+    """
+    if member.flag_bits & 1:
+        raise CorruptRunError(f"{member.filename!r:.80} in the zip is encrypted.")
+    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
+        raise CorruptRunError(
+            f"{member.filename!r:.80} in the zip is packed by method {member.compress_type}; it "
+            "must be stored or deflated."
+        )
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -102,3 +128,16 @@ def tensor_bytes(
     # safetensors copies the memory as it lies, so the rows have to lie in order.
     in_order = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     return safetensors.numpy.save(in_order, metadata)
+
+
+def check_tensors(path: Path) -> None:
+    """Check that a file is a whole .safetensors file; its tensors are not read.
+
+    Raises:
+        CorruptRunError: It is not.
+    """
+    try:
+        with safetensors.safe_open(path, framework="np"):
+            pass
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CorruptRunError(f"{path}: {error}") from error
