@@ -1,7 +1,7 @@
 """The command line. `bikd run` trains in this process, and the page lists its runs like its own.
 
 Standard output holds only results; progress and error messages go to standard error. Exit codes:
-0 finished, 1 the run failed, 2 bad input, 130 stopped by Ctrl-C.
+0 finished, 1 the run failed, 2 bad input, 130 stopped by Ctrl-C or another signal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bikd_core import __version__
 from bikd_core.cli import compare, page, recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
-from bikd_core.cli.driver import EndedRun, drive
+from bikd_core.cli.driver import EndedRun, drive, drive_on
 from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
     DataConfig,
@@ -90,12 +90,27 @@ def run(
 ) -> int:
     """Train one run and store it where the page lists it.
 
-    Ctrl-C stops it after the current step, and the page can resume it. Twice ends it at once.
+    Ctrl-C stops it after the current step, as SIGTERM and SIGHUP do; the page or `bikd resume`
+    can resume it. Twice ends it at once.
     """
     config, places = controls.config(), _places(runs_dir, data_dir)
     check_read(controls.given, [config.flat()])
     lens = frozenset(lens_epochs)
     ended = drive(config, places, name, as_json=as_json, lens_epochs=lens)
+    return _conclude(ended, as_json=as_json)
+
+
+@app.command
+def resume(
+    run_id: recorded.RunId,
+    *,
+    runs_dir: RunsDir = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Train a run that was stopped, interrupted or failed to its end, from its last checkpoint."""
+    places = _places(runs_dir, data_dir)
+    ended = drive_on(recorded.stored_run(run_id, places.runs), places, as_json=as_json)
     return _conclude(ended, as_json=as_json)
 
 
@@ -212,7 +227,10 @@ def _conclude(ended: EndedRun, *, as_json: bool) -> int:
     if last is not None:
         done = f"after epoch {last.epoch}, {last.accuracy:.1%} balanced accuracy"
     if state != "finished":
-        _complain(f"Stopped {done}; the page can resume it. The run: {folder.path}")
+        _complain(
+            f"Stopped {done}; resume it on the page or by bikd resume {folder.run_id}. "
+            f"The run: {folder.path}"
+        )
         return STOPPED
     out = sys.stderr if as_json else sys.stdout
     print(f"Finished {done}. The run: {folder.path}", file=out)

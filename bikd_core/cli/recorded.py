@@ -8,16 +8,28 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bikd_core.places import Places
-from bikd_core.store import StoreError, UnknownRun, open_run
+from bikd_core.store import RunFolder, StoreError, UnknownRun, open_run
 from bikd_core.store.archive import export_run, import_run
 
 RunsDir = Annotated[Path | None, Parameter(help="Folder of the runs; else 'runs' in BIKD_HOME.")]
 
+RunId = Annotated[str, Parameter(help="The id in the run's link, which is also its folder's name.")]
+
+
+def stored_run(run_id: str, runs_dir: Path) -> RunFolder:
+    """Return a run of a folder by its id.
+
+    Raises:
+        StoreError: There is none.
+    """
+    try:
+        return open_run(runs_dir, run_id)
+    except UnknownRun as error:
+        raise StoreError(str(error)) from error
+
 
 def export(
-    run_id: Annotated[
-        str, Parameter(help="The id in the run's link, which is also its folder's name.")
-    ],
+    run_id: RunId,
     *,
     output: Annotated[
         Path | None, Parameter(help="The zip to write; else RUN_ID.zip in the current folder.")
@@ -32,10 +44,7 @@ def export(
     It holds no images; where the data set is available, they come from there.
     """
     target = output or Path(f"{run_id}.zip")
-    try:
-        folder = open_run(runs_dir or Places.from_environment().runs, run_id)
-    except UnknownRun as error:
-        raise StoreError(str(error)) from error
+    folder = stored_run(run_id, runs_dir or Places.from_environment().runs)
     export_run(folder, target, max_images)
     print(target)
 

@@ -22,6 +22,7 @@ from bikd_core.runs.spare import Spare
 from bikd_core.store import RunFolder, StoreError, create_run, open_run
 from bikd_core.store.archive import import_run
 from bikd_core.store.intake import Progress, nobody_watches
+from bikd_core.store.leftovers import sweep
 from bikd_core.worker import pipe
 from bikd_core.worker.recording import Outcome
 
@@ -66,6 +67,7 @@ class RunManager:
                 f"max_training = {max_training!r} is not possible: it must be at least 1."
             )
         self.places = places
+        sweep(places.runs)
         self._max_training = max_training
         self._in_process = in_process
         self._num_threads = max(1, (_cores() - 1) // max_training)  # one core is the page's

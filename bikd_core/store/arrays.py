@@ -27,7 +27,7 @@ from bikd_core.events import (
     Panel,
     StepTrace,
 )
-from bikd_core.store.files import BROKEN_ZIP, CorruptRunError, StoreError, check_packing
+from bikd_core.store.files import BROKEN_ZIP, CorruptRunError, StoreError, check_packing, replacing
 from bikd_core.store.layouts import Layout, arrays, layouts
 
 CACHE_BYTES = 192 * 2**20
@@ -101,10 +101,10 @@ class Dimensions(NamedTuple):
 
 def write_arrays(path: Path, item: Panel | Frame | StepTrace) -> None:
     """Write the arrays of a panel, a frame or a trace to one .npz file, in one rename."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:  # packed it would be a sixth smaller, and take ten times as long
+    with replacing(path) as new, new.open("wb") as file:
+        # Packed it would be a sixth smaller, and take ten times as long.
         np.savez(file, allow_pickle=False, **arrays(item))
-    os.replace(new, path)
+        file.close()  # before it is renamed
 
 
 def read_arrays(

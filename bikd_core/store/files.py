@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import struct
@@ -54,10 +55,20 @@ def writing(path: Path) -> Iterator[None]:
     except Timeout as error:
         raise StoreError(f"{path} is being written by another process; try again.") from error
     except OSError as error:
+        left = f", {_free_mb(path)}" if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
         raise StoreError(
-            f"{error.filename or path} cannot be written ({error.strerror or error}); "
+            f"{error.filename or path} cannot be written ({error.strerror or error}{left}); "
             "runs need a folder that can be written and has space left."
         ) from error
+
+
+def _free_mb(path: Path) -> str:
+    """Return how much space the disk of a file has left, in words."""
+    try:
+        free = shutil.disk_usage(path if path.exists() else path.parent).free
+    except OSError:
+        return "free space unknown"
+    return f"{free / 1e6:,.1f} MB free"
 
 
 def check_packing(member: zipfile.ZipInfo) -> None:
@@ -75,18 +86,30 @@ def check_packing(member: zipfile.ZipInfo) -> None:
         )
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield another name to write a whole file under; then it is renamed into place.
+
+    If that fails, nothing is left of it: on a full disk it would take what others need.
+    """
+    new = path.with_name(f"{path.name}.new")
+    try:
+        yield new
+        os.replace(new, path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
 def replace_text(path: Path, text: str) -> None:
     """Write a whole file under another name, then rename it into place."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
+    replace_bytes(path, text.encode())
 
 
 def replace_bytes(path: Path, content: bytes) -> None:
     """Write a whole file of bytes under another name, then rename it into place."""
-    new = path.with_name(f"{path.name}.new")
-    new.write_bytes(content)
-    os.replace(new, path)
+    with replacing(path) as new:
+        new.write_bytes(content)
 
 
 def force_to_disk(path: Path) -> None:

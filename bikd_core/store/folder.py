@@ -8,6 +8,7 @@
     traces/0007-000031.npz   the arrays of a step under the lens: step 31, in epoch 7
     checkpoint/       what training needs to go on: tensors.safetensors and values.json
     student.safetensors, worker.log, traceback.txt, lock, record.lock
+    reserve           room for the reason of a failure on a full disk, while the run trains
 
 Whoever trains holds the folder's lock; anybody may read at any time. Files that are replaced are
 written under another name and renamed, so that a reader never meets half of one. Only
@@ -62,6 +63,7 @@ from bikd_core.store.record import (
     made_by_another_version,
 )
 
+_RESERVE_BYTES = 32 * 1024  # for status, log and traceback; random, or some disks store nothing
 _Arrays = TypeVar("_Arrays", Panel, Frame, StepTrace)
 
 
@@ -122,6 +124,16 @@ class RunFolder:
         status = Status(state=state, reason=reason, epoch=epoch, epochs=epochs, updated=now)
         with writing(self.path):
             replace_text(self.path / "status.json", status.model_dump_json())
+
+    def reserve(self) -> None:
+        """Take room on the disk for the last words of a run, in case it fills up."""
+        with writing(self.path):
+            (self.path / "reserve").write_bytes(secrets.token_bytes(_RESERVE_BYTES))
+
+    def release_reserve(self) -> None:
+        """Give back the room that `reserve` took."""
+        with writing(self.path):
+            (self.path / "reserve").unlink(missing_ok=True)
 
     # What training has yielded
 
@@ -371,7 +383,7 @@ class RunFolder:
         with writing(self.path):
             deleted = self.path.with_name(f".deleted-{self.run_id}-{secrets.token_hex(4)}")
             self.path.rename(deleted)
-            shutil.rmtree(deleted)
+            shutil.rmtree(deleted, ignore_errors=True)  # what stays is swept at the next start
 
 
 def _made(kind: type[_Arrays], found: Arrays, **numbers: int) -> _Arrays:
