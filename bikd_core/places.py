@@ -38,14 +38,14 @@ class Places:
         runs may take before uploads are refused.
 
         Raises:
-            ValueError: BIKD_QUOTA_GB is not a number of gigabytes.
+            ValueError: BIKD_QUOTA_GB is not a number of gigabytes, or there is no home folder.
         """
 
         def named(variable: str) -> Path | None:
             value = environment.get(variable)
-            return Path(value).expanduser() if value else None
+            return Path(os.path.expanduser(value)) if value else None
 
-        places = cls.at(named("BIKD_HOME") or user_data_path("bikd"), named("BIKD_DATA"))
+        places = cls.at(named("BIKD_HOME") or _users_folder(), named("BIKD_DATA"))
         quota_bytes = _quota_bytes(environment.get("BIKD_QUOTA_GB", ""))
         return replace(places, runs=named("BIKD_RUNS") or places.runs, quota_bytes=quota_bytes)
 
@@ -57,6 +57,15 @@ class Places:
     def teacher_folders(self) -> tuple[Path, ...]:
         """Return where to look for a teacher, in this order."""
         return (ASSETS / "teachers", self.teachers)
+
+
+def _users_folder() -> Path:
+    try:
+        return user_data_path("bikd")
+    except RuntimeError as error:  # platformdirs finds no home folder
+        raise ValueError(
+            "This user has no home folder: set BIKD_HOME to a folder for runs, teachers and data."
+        ) from error
 
 
 def _quota_bytes(gigabytes: str) -> int:

@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.shared import access, engine
 from app.shared.engine import attempt
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.places import ASSETS
 from bikd_core.runs.importing import used_bytes
@@ -32,7 +33,7 @@ def recorded(place: str) -> None:
         st.caption("They open at once: nothing is trained, nothing is downloaded.")
     for path, name in runs:
         st.button(
-            name,
+            plain(name),
             key=f"{place} recorded {path.stem}",
             icon=":material/movie:",
             on_click=_open,

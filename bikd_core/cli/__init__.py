@@ -7,6 +7,7 @@ Standard output holds only results; progress and error messages go to standard e
 from __future__ import annotations
 
 import dataclasses
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from bikd_core.cli import compare, page, recorded, study
 from bikd_core.cli.bench import app as bench
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
 from bikd_core.cli.driver import EndedRun, drive, drive_on
+from bikd_core.cli.paths import expanded
 from bikd_core.cli.recorded import RunsDir
 from bikd_core.config import (
     DataConfig,
@@ -36,7 +38,10 @@ from bikd_core.teachers.card import check_name
 FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130
 
 DataDir = Annotated[
-    Path | None, Parameter(help="Folder of the data sets, also for downloads; else BIKD_DATA.")
+    Path | None,
+    Parameter(
+        converter=expanded, help="Folder of the data sets, also for downloads; else BIKD_DATA."
+    ),
 ]
 Name = Annotated[str, Parameter(help="The name of the run on the page.", show_default=False)]
 TeacherName = Annotated[
@@ -44,7 +49,10 @@ TeacherName = Annotated[
 ]
 TeacherModel = Annotated[ModelName | None, Parameter(group="Models", help="Its architecture.")]
 Output = Annotated[
-    Path | None, Parameter(help="Folder to store the teacher in; else 'teachers' in BIKD_HOME.")
+    Path | None,
+    Parameter(
+        converter=expanded, help="Folder to store the teacher in; else 'teachers' in BIKD_HOME."
+    ),
 ]
 LensEpochs = Annotated[
     tuple[int, ...],
@@ -239,6 +247,9 @@ def _conclude(ended: EndedRun, *, as_json: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what it has no letter for is no error
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from bikd_core.cli.paths import expanded
 from bikd_core.places import Places
 
 app = App(name="bench", help="Measure on this machine what benchmarks/ reports.")
@@ -68,7 +69,9 @@ def over(
 
 @app.command
 def relative(
-    results: Annotated[Path, Parameter(help="Holds or receives the results, a line each.")],
+    results: Annotated[
+        Path, Parameter(converter=expanded, help="Holds or receives the results, a line each.")
+    ],
     /,
     *,
     part: Annotated[
@@ -108,7 +111,10 @@ def epoch(
     repeats: int = 3,
     data_dir: Annotated[
         Path | None,
-        Parameter(help="Folder that holds CIFAR-10; without it, only digits are timed."),
+        Parameter(
+            converter=expanded,
+            help="Folder that holds CIFAR-10; without it, only digits are timed.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -148,7 +154,8 @@ def click(
     *,
     num_clicks: int = 40,
     data_dir: Annotated[
-        Path | None, Parameter(help="Folder that holds CIFAR-10; else BIKD_DATA.")
+        Path | None,
+        Parameter(converter=expanded, help="Folder that holds CIFAR-10; else BIKD_DATA."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -165,7 +172,10 @@ def lab(
     num_moves: int = 20,
     data_dir: Annotated[
         Path | None,
-        Parameter(help="Folder that holds CIFAR-10; without it, nothing trains meanwhile."),
+        Parameter(
+            converter=expanded,
+            help="Folder that holds CIFAR-10; without it, nothing trains meanwhile.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -7,11 +7,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bikd_core.cli.paths import expanded
 from bikd_core.places import Places
 from bikd_core.store import RunFolder, StoreError, UnknownRun, open_run
 from bikd_core.store.archive import export_run, import_run
 
-RunsDir = Annotated[Path | None, Parameter(help="Folder of the runs; else 'runs' in BIKD_HOME.")]
+RunsDir = Annotated[
+    Path | None, Parameter(converter=expanded, help="Folder of the runs; else 'runs' in BIKD_HOME.")
+]
 
 RunId = Annotated[str, Parameter(help="The id in the run's link, which is also its folder's name.")]
 
@@ -32,7 +35,10 @@ def export(
     run_id: RunId,
     *,
     output: Annotated[
-        Path | None, Parameter(help="The zip to write; else RUN_ID.zip in the current folder.")
+        Path | None,
+        Parameter(
+            converter=expanded, help="The zip to write; else RUN_ID.zip in the current folder."
+        ),
     ] = None,
     max_images: Annotated[
         int | None, Parameter(help="Keep per-image values of only this many training images.")
@@ -50,7 +56,9 @@ def export(
 
 
 def replay(
-    file: Annotated[Path, Parameter(help="A zip written by `bikd export` or by the page.")],
+    file: Annotated[
+        Path, Parameter(converter=expanded, help="A zip written by `bikd export` or by the page.")
+    ],
     *,
     runs_dir: RunsDir = None,
 ) -> None:

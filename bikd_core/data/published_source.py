@@ -72,13 +72,15 @@ class PublishedSource:
             DatasetUnavailable: It is not there and cannot be downloaded, or a file is damaged.
         """
         title, files = self.facts.title, self.files
-        if not all((data_dir / file).is_file() for file in files):
+        missing = [file for file in files if not (data_dir / file).is_file()]
+        if missing:
+            lacks = "is not in" if len(missing) == len(files) else f"lacks {missing[0]} in"
             expected = round(self.facts.download_mb * 1e6)
             try:
                 install(self._archives(), files, data_dir, expected, on_progress)
             except (OSError, http.client.HTTPException) as error:
                 raise DatasetUnavailable(
-                    f"{title} is not in {data_dir} and could not be downloaded there "
+                    f"{title} {lacks} {data_dir} and could not be downloaded there "
                     f"({getattr(error, 'reason', error)}): connect this machine to the network, or "
                     f"set BIKD_DATA to a folder that holds {self._top_level()}."
                 ) from error

@@ -21,10 +21,10 @@ RESNETS_A: Mapping[str, int] = MappingProxyType(
 
 
 class Subsample(nn.Module):
-    """Every second pixel, with channels of zeros around: (B, W/2, H, H) -> (B, W, H/2, H/2)."""
+    """Every second pixel, with channels of zeros around: (B, W, H, H) -> (B, 2W, H/2, H/2)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the smaller features; (B, W/2, H, H) -> (B, W, H/2, H/2)."""
+        """Return the smaller features; (B, W, H, H) -> (B, 2W, H/2, H/2)."""
         added = x.shape[1] // 2
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, added, added))
 
