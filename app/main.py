@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = str(Path(__file__).parents[1])
-if ROOT not in sys.path:  # Streamlit puts only this file's own folder there
+if sys.path[0] != ROOT:  # first: the working folder, which may be there too, may hold an app.py
     sys.path.insert(0, ROOT)
 
 import streamlit as st  # noqa: E402

@@ -13,6 +13,7 @@ _PACKAGE = Path(__file__).parent
 _BUNDLED = _PACKAGE / "_bundled"  # made when a wheel is built
 ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parent  # holds app/ and assets/
 ASSETS = ROOT / "assets"
+DEFAULT_QUOTA_BYTES = 20 * 10**9
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Places:
     runs: Path
     teachers: Path  # teachers trained here; those of the project itself are in `ASSETS`
     data: Path  # holds, or receives, torchvision's data sets
+    quota_bytes: int = DEFAULT_QUOTA_BYTES  # of `runs`: beyond, no upload is taken
 
     @classmethod
     def at(cls, home: Path, data: Path | None = None) -> Places:
@@ -32,20 +34,45 @@ class Places:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Places:
         """Return the folders below BIKD_HOME, or below the user's data folder if it is not set.
 
-        BIKD_RUNS and BIKD_DATA put the runs and the data sets elsewhere.
+        BIKD_RUNS and BIKD_DATA put the runs and the data sets elsewhere. BIKD_QUOTA_GB limits what
+        runs may take before uploads are refused.
+
+        Raises:
+            ValueError: BIKD_QUOTA_GB is not a number of gigabytes, or there is no home folder.
         """
 
         def named(variable: str) -> Path | None:
             value = environment.get(variable)
-            return Path(value).expanduser() if value else None
+            return Path(os.path.expanduser(value)) if value else None
 
-        places = cls.at(named("BIKD_HOME") or user_data_path("bikd"), named("BIKD_DATA"))
-        return replace(places, runs=named("BIKD_RUNS") or places.runs)
+        places = cls.at(named("BIKD_HOME") or _users_folder(), named("BIKD_DATA"))
+        quota_bytes = _quota_bytes(environment.get("BIKD_QUOTA_GB", ""))
+        return replace(places, runs=named("BIKD_RUNS") or places.runs, quota_bytes=quota_bytes)
 
     def absolute(self) -> Places:
         """Return the same folders for a process that may run elsewhere."""
-        return Places(self.runs.absolute(), self.teachers.absolute(), self.data.absolute())
+        folders = ("runs", "teachers", "data")
+        return replace(self, **{name: getattr(self, name).absolute() for name in folders})
 
     def teacher_folders(self) -> tuple[Path, ...]:
         """Return where to look for a teacher, in this order."""
         return (ASSETS / "teachers", self.teachers)
+
+
+def _users_folder() -> Path:
+    try:
+        return user_data_path("bikd")
+    except RuntimeError as error:  # platformdirs finds no home folder
+        raise ValueError(
+            "This user has no home folder: set BIKD_HOME to a folder for runs, teachers and data."
+        ) from error
+
+
+def _quota_bytes(gigabytes: str) -> int:
+    try:
+        quota_bytes = int(float(gigabytes) * 10**9) if gigabytes else DEFAULT_QUOTA_BYTES
+    except (ValueError, OverflowError):  # OverflowError: inf
+        quota_bytes = -1
+    if quota_bytes < 0:
+        raise ValueError(f"BIKD_QUOTA_GB = {gigabytes!r} is not possible: it must be 0 or more GB.")
+    return quota_bytes

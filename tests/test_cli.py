@@ -4,7 +4,6 @@ import dataclasses
 import json
 import logging
 import re
-import signal
 import subprocess
 import sys
 import urllib.error
@@ -312,43 +311,6 @@ def test_json_is_the_runs_epochs_and_nothing_else(teacher, capsys, home):
         assert values["accuracy"] == pytest.approx(sum(values["accuracy_per_class"]) / 10)
     assert folder.frames_available == (1, 2, 3)
     assert folder.status().state == "finished"
-
-
-def begin(*arguments):
-    """Start a process that trains until it is stopped, and wait for its first line of JSON."""
-    process = subprocess.Popen(
-        [*BIKD, "run", *SMALL, "--method", "ce", "--epochs", "10000", "--json", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert json.loads(process.stdout.readline())["epoch"] == 1
-    return process
-
-
-@pytest.mark.slow
-def test_ctrl_c_leaves_a_stopped_run_that_can_be_resumed(home):
-    process = begin()
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=TIMEOUT_S)
-    assert process.returncode == 130
-    assert "the page can resume it" in err
-    assert "Traceback" not in err
-    folder = the_run(home)
-    assert folder.status().state == "stopped"
-    assert folder.checkpoint_epoch() == folder.status().epoch == 1 + len(out.splitlines())
-
-
-@pytest.mark.slow
-def test_closing_the_output_pipe_stops_the_run(home):
-    process = begin()
-    process.stdout.close()
-    err = process.stderr.read()
-    assert process.wait(TIMEOUT_S) == 130
-    process.stderr.close()
-    assert "Traceback" not in err
-    assert "BrokenPipe" not in err
-    assert the_run(home).status().state == "stopped"
 
 
 # Under the lens ---------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from bikd_core.places import ASSETS, Places
 
 
@@ -39,3 +41,24 @@ def test_the_runs_may_lie_elsewhere():
     places = Places.from_environment({"BIKD_HOME": "/somewhere", "BIKD_RUNS": "/disk/runs"})
     assert places.runs == Path("/disk/runs")
     assert places.teachers == Path("/somewhere/teachers")
+
+
+@pytest.mark.parametrize(("given", "gigabytes"), [("", 20), ("0.5", 0.5), ("0", 0), ("1e3", 1000)])
+def test_the_quota_of_the_runs_is_set_in_one_place(given, gigabytes):
+    places = Places.from_environment({"BIKD_HOME": "/a", "BIKD_QUOTA_GB": given})
+    assert places.quota_bytes == places.absolute().quota_bytes == gigabytes * 10**9
+
+
+@pytest.mark.parametrize("given", ["many", "-1", "nan", "inf", "5 GB"])
+def test_a_quota_that_is_no_size_is_refused(given):
+    with pytest.raises(ValueError, match=f"BIKD_QUOTA_GB = '{given}' is not possible"):
+        Places.from_environment({"BIKD_HOME": "/a", "BIKD_QUOTA_GB": given})
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    for name in ("HOME", "XDG_DATA_HOME", "USERPROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as without an entry for the user
+    with pytest.raises(ValueError, match="no home folder: set BIKD_HOME"):
+        Places.from_environment({})
+    assert Places.from_environment({"BIKD_HOME": "/a"}).runs.as_posix() == "/a/runs"

@@ -18,6 +18,7 @@ from app.shared.controls import (
     data_controls,
     named_controls,
 )
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
 from bikd_core.studies import (
@@ -265,7 +266,7 @@ def _comparison(base: RunConfig | None, chosen: CompareLink) -> Comparison | Non
         if chosen.question == "weights":
             check_pairs(comparison, len(chosen.methods))
     except ConfigError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
     _change(seeds=write_seeds(seeds))
     return comparison

@@ -47,7 +47,8 @@ def buttons(comparison: Comparison | None, planned: Sequence[PlannedRun]) -> Non
             disabled=bool(refusal) or not active,
             on_click=_stop,
             args=(active,),
-            help=refusal or "Ends the runs of this comparison; Start goes on with them later.",
+            help=plain(refusal)
+            or "Ends the runs of this comparison; Start goes on with them later.",
         )
         if comparison is not None and missing:
             _estimate(planned, is_idle=not active)

@@ -12,6 +12,7 @@ from app.lab.tuning import tuning
 from app.shared import access, engine
 from app.shared.engine import attempt
 from app.shared.long_start import confirm_long_start, start_or_ask
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import RunConfig
 from bikd_core.runs import Snapshot
@@ -53,7 +54,7 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
             key="step",
             icon=":material/step:",
             disabled=bool(refusal) or run_state not in {"running", "paused", "starting"},
-            help=refusal or None,
+            help=plain(refusal) or None,
             on_click=_step,
         )
         st.button(
@@ -61,7 +62,7 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
             key="stop",
             icon=":material/stop:",
             disabled=bool(refusal) or not is_active,
-            help=refusal or None,
+            help=plain(refusal) or None,
             on_click=_steer,
             args=("stop",),
         )
@@ -87,7 +88,7 @@ def _pause_or_resume(snapshot: Snapshot | None, refusal: str) -> None:
         key="pause",
         icon=f":material/{icon}:",
         disabled=bool(refusal) or snapshot is None or snapshot.state == "finished",
-        help=refusal or None,
+        help=plain(refusal) or None,
         on_click=_steer,
         args=(action,),
     )

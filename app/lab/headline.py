@@ -31,13 +31,13 @@ def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") 
         )
         st.markdown(accuracy, width="content")
         if not side:  # else the line below both runs says it
-            st.caption(status.summary(snapshot), width="content", wrap=False)
+            st.caption(plain(status.summary(snapshot)), width="content", wrap=False)
     with st.container(key=f"reasons{side}"):
         if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
             show = st.error if snapshot.state == "failed" else st.warning
             show(plain(snapshot.reason))
         for warning in snapshot.epochs[-1].warnings if snapshot.epochs else ():
-            st.warning(warning)
+            st.warning(plain(warning))
 
 
 def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> None:
@@ -49,4 +49,4 @@ def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> N
     with st.container(horizontal=True, gap="small"):
         between = differences(runs[0].config, runs[1].config)
         st.markdown(f"**{plain(in_words(between))}**", width="content")
-        st.caption(f"A: {status.summary(runs[0])}", width="content", wrap=False)
+        st.caption(f"A: {plain(status.summary(runs[0]))}", width="content", wrap=False)

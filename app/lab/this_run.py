@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.shared import access, status
 from app.shared.engine import attempt
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.runs import Snapshot
 from bikd_core.store.archive import export_run
@@ -25,9 +26,11 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
     with st.popover("This run", icon=":material/folder:"):
         folder, run_id = snapshot.folder, snapshot.run_id
         st.caption(f"{run_id} · {folder.size_bytes() / 1e6:.1f} MB on the server's disk")
-        st.caption(status.summary(snapshot))  # in full; the headline cuts it off on a narrow page
+        st.caption(
+            plain(status.summary(snapshot))
+        )  # in full; the headline cuts it off on a narrow page
         if refusal:
-            st.caption(refusal)
+            st.caption(plain(refusal))
         st.text_input(
             "Name",
             snapshot.name,

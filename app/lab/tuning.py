@@ -6,6 +6,7 @@ import streamlit as st
 
 from app.shared import access
 from app.shared.engine import attempt
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import bounds
 from bikd_core.runs import Snapshot
@@ -23,7 +24,7 @@ def tuning(snapshot: Snapshot, refusal: str) -> None:
     run_id = snapshot.run_id
     with st.popover("Tune", icon=":material/tune:", disabled=snapshot.has_ended):
         if refusal:
-            st.caption(refusal)
+            st.caption(plain(refusal))
         st.caption("Changes act from the next step on, and are marked in the curves.")
         st.number_input(
             "Learning rate, before its decay",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.shared.markdown import plain
 from app.shared.session import session
 
 
@@ -17,4 +18,4 @@ def show_complaints(place: DeltaGenerator | None = None) -> None:
     """Draw the complaints, here or in their place."""
     with place or place_for_complaints():
         for sentence in session().complaints:
-            st.warning(sentence)
+            st.warning(plain(sentence))

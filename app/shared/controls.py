@@ -15,6 +15,7 @@ from app.figures import class_counts
 from app.figures.counts import COUNTS_HEIGHT
 from app.figures.drawing import Drawing, empty
 from app.shared.control_widgets import Methods, teacher_widget, widget
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import MAX_SEED, ConfigError, DataConfig, RunConfig, bounds, fields
 from bikd_core.data.counts import max_imbalance_factor, planned_counts
@@ -44,7 +45,7 @@ def data_controls() -> RunConfig | None:
         config = RunConfig.from_flat(values)
         check_possible(config)
     except ConfigError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return None
     return config
 
@@ -69,7 +70,7 @@ def named_controls(
             widget(name, values, methods)
         if name == "meta_loss":
             for sentence in _imitations(methods or (values,), teachers or {}):
-                st.caption(f":material/info: {sentence}")
+                st.caption(f":material/info: {plain(sentence)}")
 
 
 def _imitations(methods: Methods, teachers: Mapping[str, TeacherCard]) -> tuple[str, ...]:

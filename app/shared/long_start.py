@@ -7,6 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.shared import status
+from app.shared.markdown import plain
 from app.shared.session import PendingStart, session
 
 ASK_ABOVE_S = 30 * 60  # estimated seconds of training
@@ -40,7 +41,7 @@ def confirm_long_start(title: str, *more: str) -> None:
 def _confirm(pending: PendingStart, more: tuple[str, ...]) -> None:
     st.write(f"It is estimated to train for {status.duration(pending.seconds)} on this machine.")
     for sentence in more:
-        st.write(sentence)
+        st.write(plain(sentence))
     with st.container(horizontal=True):
         is_started = st.button(
             "Start it", key="confirm_start", type="primary", on_click=pending.start

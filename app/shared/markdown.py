@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-_SIGNS = r"\`*_{}[]<>()#+-.!|$:~"
+_SIGNS = r"\`*_{}[]<>()#+-.!|$:~&"
 
 
 def plain(text: str) -> str:
-    """Return Markdown that shows a text as it was typed: names, paths, reasons."""
-    return "".join(f"\\{sign}" if sign in _SIGNS else sign for sign in text)
+    """Return Markdown that shows a text as it was typed, in one line: names, paths, reasons."""
+    line = " ".join(text.split("\n")).replace("\r", " ")
+    return "".join(f"\\{sign}" if sign in _SIGNS else sign for sign in line)

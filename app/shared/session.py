@@ -79,6 +79,7 @@ class Session:
     selected: object = None  # what was clicked on in a figure: `Selected` of the Lab's views
     has_asked_for_step: bool = False  # the One step view, for the rest of the page
     by: Literal["groups", "classes"] = "groups"  # how the Lab draws many classes
+    read_upload: str = ""  # the uploaded zip that was last read, by Streamlit's id
     num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
 
     links: dict[type[Link], Link] = field(default_factory=dict)  # what other pages' links hold

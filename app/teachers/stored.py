@@ -159,8 +159,9 @@ def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
             ),
             ("Fingerprint of its images", f"`{card.train_fingerprint}`"),
         ]
-    lines.append(("Made by", f"`{card.made_by.replace('`', '')}`"))
-    lines.append(("Versions", ", ".join(f"{key} {value}" for key, value in card.versions.items())))
+    lines.append(("Made by", plain(card.made_by)))
+    versions = ", ".join(f"{key} {value}" for key, value in card.versions.items())
+    lines.append(("Versions", plain(versions)))
     return lines
 
 
@@ -178,7 +179,7 @@ def _use(name: str, card: TeacherCard) -> None:
 def _delete_button(name: str) -> None:
     refusal = access.teacher_refusal(name)
     with st.popover(
-        "Delete", icon=":material/delete:", disabled=bool(refusal), help=refusal or None
+        "Delete", icon=":material/delete:", disabled=bool(refusal), help=plain(refusal) or None
     ):
         is_sure = st.checkbox(f"Delete {plain(name)} from the disk", key=f"sure teacher {name}")
         st.button(

@@ -1,11 +1,12 @@
 """The command line. `bikd run` trains in this process, and the page lists its runs like its own.
 
 Standard output holds only results; progress and error messages go to standard error. Exit codes:
-0 finished, 1 the run failed, 2 bad input, 130 stopped by Ctrl-C.
+0 finished, 1 the run failed, 2 bad input, 130 stopped by Ctrl-C or another signal.
 """
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 
 from bikd_core import __version__
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
-from bikd_core.cli.driver import EndedRun, drive
+from bikd_core.cli.driver import EndedRun, drive, drive_on
+from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import (
     BAD_INPUT,
     FAILED,
@@ -24,8 +26,10 @@ from bikd_core.cli.shared import (
     STOPPED,
     AsJson,
     DataDir,
+    RunId,
     RunsDir,
     places_at,
+    stored_run,
 )
 from bikd_core.config import (
     DataConfig,
@@ -44,7 +48,10 @@ TeacherName = Annotated[
 ]
 TeacherModel = Annotated[ModelName | None, Parameter(group="Models", help="Its architecture.")]
 Output = Annotated[
-    Path | None, Parameter(help="Folder to store the teacher in; else 'teachers' in BIKD_HOME.")
+    Path | None,
+    Parameter(
+        converter=expanded, help="Folder to store the teacher in; else 'teachers' in BIKD_HOME."
+    ),
 ]
 LensEpochs = Annotated[
     tuple[int, ...],
@@ -85,12 +92,27 @@ def run(
 ) -> int:
     """Train one run and store it where the page lists it.
 
-    Ctrl-C stops it after the current step, and the page can resume it. Twice ends it at once.
+    Ctrl-C stops it after the current step, as SIGTERM and SIGHUP do; the page or `bikd resume`
+    can resume it. Twice ends it at once.
     """
     config, places = controls.config(), places_at(runs_dir, data_dir)
     check_read(controls.given, [config.flat()])
     lens = frozenset(lens_epochs)
     ended = drive(config, places, name, as_json=as_json, lens_epochs=lens)
+    return _conclude(ended, as_json=as_json)
+
+
+@app.command
+def resume(
+    run_id: RunId,
+    *,
+    runs_dir: RunsDir = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> int:
+    """Train a run that was stopped, interrupted or failed to its end, from its last checkpoint."""
+    places = places_at(runs_dir, data_dir)
+    ended = drive_on(stored_run(run_id, places.runs), places, as_json=as_json)
     return _conclude(ended, as_json=as_json)
 
 
@@ -148,7 +170,10 @@ def _conclude(ended: EndedRun, *, as_json: bool) -> int:
     if last is not None:
         done = f"after epoch {last.epoch}, {last.accuracy:.1%} balanced accuracy"
     if state != "finished":
-        _complain(f"Stopped {done}; the page can resume it. The run: {folder.path}")
+        _complain(
+            f"Stopped {done}; resume it on the page or by bikd resume {folder.run_id}. "
+            f"The run: {folder.path}"
+        )
         return STOPPED
     out = sys.stderr if as_json else sys.stdout
     print(f"Finished {done}. The run: {folder.path}", file=out)
@@ -157,6 +182,9 @@ def _conclude(ended: EndedRun, *, as_json: bool) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what it has no letter for is no error
+            stream.reconfigure(errors="backslashreplace")
     arguments = sys.argv[1:] if arguments is None else arguments
     if not set(arguments) - {"--help", "-h"}:
         app.resolved_commands()  # the list of commands has a sentence of each

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from bikd_core.cli.paths import expanded
 from bikd_core.config import ConfigError
 from bikd_core.places import Places
 
@@ -48,14 +49,16 @@ def step(
 def gpu(
     *,
     out: Annotated[
-        Path | None, Parameter(help="New folder that receives the results, JSON files.")
+        Path | None,
+        Parameter(converter=expanded, help="New folder that receives the results, JSON files."),
     ] = None,
     minutes: Annotated[float, Parameter(help="When to end.")] = 8,
     pack: Annotated[
         Path | None,
         Parameter(
+            converter=expanded,
             help="Measure nothing; write an archive with all that the command needs on a machine "
-            "with torch and no network, CIFAR-10's cut among it."
+            "with torch and no network, CIFAR-10's cut among it.",
         ),
     ] = None,
     python: Annotated[str, Parameter(help="Python's version on that machine.")] = "3.12",
@@ -63,7 +66,10 @@ def gpu(
         str, Parameter(help="That machine's platform, as wheels name it.")
     ] = "manylinux_2_28_x86_64",
     data_dir: Annotated[
-        Path | None, Parameter(help="Folder that holds CIFAR-10 or its cut; else BIKD_DATA.")
+        Path | None,
+        Parameter(
+            converter=expanded, help="Folder that holds CIFAR-10 or its cut; else BIKD_DATA."
+        ),
     ] = None,
 ) -> int:
     """Measure what a borrowed GPU should answer: tests, steps beside their floors, trainings.
@@ -115,7 +121,9 @@ def over(
 
 @app.command
 def relative(
-    results: Annotated[Path, Parameter(help="Holds or receives the results, a line each.")],
+    results: Annotated[
+        Path, Parameter(converter=expanded, help="Holds or receives the results, a line each.")
+    ],
     /,
     *,
     part: Annotated[
@@ -147,10 +155,13 @@ def auto(
         int | None, Parameter(help="Images a step; else the data set's default.")
     ] = None,
     table: Annotated[
-        Path | None, Parameter(help="A table, such as config/auto.json, that takes the new rows.")
+        Path | None,
+        Parameter(
+            converter=expanded, help="A table, such as config/auto.json, that takes the new rows."
+        ),
     ] = None,
     data_dir: Annotated[
-        Path | None, Parameter(help="Folder of the data sets; else BIKD_DATA.")
+        Path | None, Parameter(converter=expanded, help="Folder of the data sets; else BIKD_DATA.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -180,7 +191,10 @@ def epoch(
     repeats: int = 3,
     data_dir: Annotated[
         Path | None,
-        Parameter(help="Folder that holds CIFAR-10; without it, only digits are timed."),
+        Parameter(
+            converter=expanded,
+            help="Folder that holds CIFAR-10; without it, only digits are timed.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -236,7 +250,8 @@ def click(
     *,
     num_clicks: int = 40,
     data_dir: Annotated[
-        Path | None, Parameter(help="Folder that holds CIFAR-10; else BIKD_DATA.")
+        Path | None,
+        Parameter(converter=expanded, help="Folder that holds CIFAR-10; else BIKD_DATA."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -253,7 +268,10 @@ def lab(
     num_moves: int = 20,
     data_dir: Annotated[
         Path | None,
-        Parameter(help="Folder that holds CIFAR-10; without it, nothing trains meanwhile."),
+        Parameter(
+            converter=expanded,
+            help="Folder that holds CIFAR-10; without it, nothing trains meanwhile.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from bikd_core.cli.controls import Controls
+from bikd_core.cli.paths import expanded
 from bikd_core.config import ConfigError, RunConfig, check_read, title_of
 from bikd_core.places import Places
 from bikd_core.runs import RunManager, Snapshot
@@ -128,7 +129,10 @@ class CompareOptions:
     jobs: Jobs = 1
     export: Annotated[
         Path | None,
-        Parameter(help="File to write the answer to: .csv, .parquet, .md, .tex or .json."),
+        Parameter(
+            converter=expanded,
+            help="File to write the answer to: .csv, .parquet, .md, .tex or .json.",
+        ),
     ] = None
 
 

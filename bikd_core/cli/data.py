@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from bikd_core.cli.paths import expanded
 from bikd_core.config import RunConfig
 from bikd_core.places import Places
 
@@ -15,7 +16,7 @@ app = App(name="data", help="Make data sets small enough to carry to another mac
 
 @app.command
 def cut(
-    folder: Annotated[Path, Parameter(help="Receives the file.")],
+    folder: Annotated[Path, Parameter(converter=expanded, help="Receives the file.")],
     /,
     *,
     dataset: Annotated[str, Parameter(help="The data set.")] = "cifar10",
@@ -24,7 +25,8 @@ def cut(
     test_per_class: Annotated[int, Parameter(help="Test images of each class.")] = 500,
     split_seed: Annotated[int, Parameter(help="Of the split.")] = 0,
     data_dir: Annotated[
-        Path | None, Parameter(help="Folder that holds the data set; else BIKD_DATA.")
+        Path | None,
+        Parameter(converter=expanded, help="Folder that holds the data set; else BIKD_DATA."),
     ] = None,
 ) -> None:
     """Write one file with just the images of a split, without loss.

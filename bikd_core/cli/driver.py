@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +19,11 @@ from bikd_core.data.possible import check_possible
 from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
 from bikd_core.events import EpochDone, Event, RunStarted, StepDone
 from bikd_core.places import Places
-from bikd_core.store import RunFolder, create_run
+from bikd_core.store import RunFolder, StoreError, create_run
 from bikd_core.teachers.card import TeacherError
-from bikd_core.worker.process import load_training
+from bikd_core.worker.process import load_together, load_training
 from bikd_core.worker.recording import Outcome, record
+from bikd_core.worker.together import record_together
 
 #: What a training raises when its data or its teacher cannot be used; only it finds out.
 _REFUSALS = (ConfigError, DatasetUnavailable, TeacherError)
@@ -60,9 +62,7 @@ def drive(
     """
     check_possible(config)
     _check_lens(lens_epochs, config.training.epochs)
-    # The screen shows a failure in one sentence; the traceback is in the run's folder.
-    logging.getLogger("bikd_core.worker.recording").addHandler(logging.NullHandler())
-    with Reporter(config.training.epochs, as_json=as_json) as reporter:
+    with _reporter(config, as_json=as_json) as reporter:
         _fetch(config, places, reporter)
         folder = create_run(places.runs, config, name)
         try:
@@ -71,6 +71,33 @@ def drive(
             folder.delete()
             raise
     return EndedRun(folder, outcome, reporter.last)
+
+
+def drive_on(folder: RunFolder, places: Places, *, as_json: bool) -> EndedRun:
+    """Train a run that ended early to its end: after its checkpoint, or else from the beginning.
+
+    Args:
+        folder: The run.
+        places: Folders of runs, teachers and data sets.
+        as_json: Print one JSON object per epoch.
+
+    Raises:
+        ValueError: Its data set cannot be used.
+        StoreError: It is finished, or somebody trains it, or it cannot be read or written.
+    """
+    config = folder.record().config
+    if folder.status().state == "finished":
+        raise StoreError(f"The run {folder.run_id} is finished: nothing to resume.")
+    with _reporter(config, as_json=as_json) as reporter:
+        _fetch(config, places, reporter)
+        outcome = _record(folder, places, reporter, frozenset(), is_resumed=True)
+    return EndedRun(folder, outcome, reporter.last)
+
+
+def _reporter(config: RunConfig, *, as_json: bool) -> Reporter:
+    # The screen shows a failure in one sentence; the traceback is in the run's folder.
+    logging.getLogger("bikd_core.worker.recording").addHandler(logging.NullHandler())
+    return Reporter(config.training.epochs, as_json=as_json)
 
 
 def _check_lens(epochs: frozenset[int], planned: int) -> None:
@@ -86,9 +113,9 @@ def _record(
     places: Places,
     reporter: Reporter,
     lens_epochs: frozenset[int],
+    *,
+    is_resumed: bool = False,
 ) -> Outcome:
-    import torch
-
     control = Control()
 
     def emit(event: Event) -> None:
@@ -99,7 +126,20 @@ def _record(
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             control.stop()
 
-    with _ctrl_c_stops(control):
+    with _signals_stop(control):
+        import torch
+
+        if folder.record().together:
+            together = record_together(
+                [folder],
+                places,
+                control,
+                load_together(),
+                num_threads=1,  # it takes the number it began with
+                resume=True,
+                emit=emit,
+            )
+            return together[folder.run_id]
         return record(
             folder,
             places,
@@ -107,8 +147,9 @@ def _record(
             load_training(),
             # As for runs of the page. On all cores, another busy process slows a run many times.
             num_threads=max(1, torch.get_num_threads() - 1),
+            resume=is_resumed,
             emit=emit,
-            refusals=_REFUSALS,
+            refusals=() if is_resumed else _REFUSALS,
         )
 
 
@@ -130,15 +171,35 @@ def _fetch(config: RunConfig, places: Places, reporter: Reporter) -> None:
 
 
 @contextmanager
-def _ctrl_c_stops(control: Control) -> Iterator[None]:
-    """Let the first Ctrl-C stop the training after its step; a second one interrupts as usual."""
+def _signals_stop(control: Control) -> Iterator[None]:
+    """Let the first Ctrl-C, SIGTERM or SIGHUP stop the training after its step.
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
+    A second one acts as usual. What is ignored, as SIGHUP is under nohup, stays ignored.
+    """
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}
+    before = {number: handler for number, handler in before.items() if handler != signal.SIG_IGN}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        restore()
+        if number not in {signal.SIGINT, signal.SIGTERM}:
+            _leave_the_terminal()
         control.stop()
 
-    before = signal.signal(signal.SIGINT, stop)
+    for number in before:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        restore()
+
+
+def _leave_the_terminal() -> None:
+    """Write no more to a terminal that is gone: each line would be an error."""
+    for descriptor in (1, 2):
+        if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

@@ -11,8 +11,9 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import RunsDir
-from bikd_core.places import ROOT
+from bikd_core.places import ROOT, Places
 
 
 def open_page(
@@ -31,7 +32,10 @@ def open_page(
     runs_dir: RunsDir = None,
     data_dir: Annotated[
         Path | None,
-        Parameter(help="Folder that holds, or receives, the data sets; else BIKD_DATA."),
+        Parameter(
+            converter=expanded,
+            help="Folder that holds, or receives, the data sets; else BIKD_DATA.",
+        ),
     ] = None,
 ) -> None:
     """Open the page: train runs, watch them, compare methods. Ctrl-C ends it.
@@ -42,6 +46,9 @@ def open_page(
     for variable, folder in (("BIKD_RUNS", runs_dir), ("BIKD_DATA", data_dir)):
         if folder is not None:
             os.environ[variable] = str(folder.absolute())
+    places = Places.from_environment()
+    if os.path.expanduser("~") == "~":  # Streamlit needs one
+        os.environ["HOME"] = str(places.teachers.parent)
     options = {"server.port": port, "server.address": address, "server.headless": headless or None}
     given = [f"--{name}={value}" for name, value in options.items() if value is not None]
     sys.argv = ["streamlit", "run", str(ROOT / "app" / "main.py"), *given]

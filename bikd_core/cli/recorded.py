@@ -7,19 +7,21 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from bikd_core.cli.shared import RunsDir
+from bikd_core.cli.paths import expanded
+from bikd_core.cli.shared import RunId, RunsDir, stored_run
 from bikd_core.places import Places
-from bikd_core.store import StoreError, UnknownRun, open_run
+from bikd_core.store import StoreError
 from bikd_core.store.archive import export_run, import_run
 
 
 def export(
-    run_id: Annotated[
-        str, Parameter(help="The id in the run's link, which is also its folder's name.")
-    ],
+    run_id: RunId,
     *,
     output: Annotated[
-        Path | None, Parameter(help="The zip to write; else RUN_ID.zip in the current folder.")
+        Path | None,
+        Parameter(
+            converter=expanded, help="The zip to write; else RUN_ID.zip in the current folder."
+        ),
     ] = None,
     max_images: Annotated[
         int | None, Parameter(help="Keep per-image values of only this many training images.")
@@ -31,16 +33,15 @@ def export(
     It holds no images; where the data set is available, they come from there.
     """
     target = output or Path(f"{run_id}.zip")
-    try:
-        folder = open_run(runs_dir or Places.from_environment().runs, run_id)
-    except UnknownRun as error:
-        raise StoreError(str(error)) from error
+    folder = stored_run(run_id, runs_dir or Places.from_environment().runs)
     export_run(folder, target, max_images)
     print(target)
 
 
 def replay(
-    file: Annotated[Path, Parameter(help="A zip written by `bikd export` or by the page.")],
+    file: Annotated[
+        Path, Parameter(converter=expanded, help="A zip written by `bikd export` or by the page.")
+    ],
     *,
     runs_dir: RunsDir = None,
 ) -> None:

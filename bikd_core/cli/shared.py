@@ -8,14 +8,22 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bikd_core.cli.paths import expanded
 from bikd_core.places import Places
+from bikd_core.store import RunFolder, StoreError, UnknownRun, open_run
 
 FINISHED, FAILED, BAD_INPUT, STOPPED = 0, 1, 2, 130  # exit codes
 
-RunsDir = Annotated[Path | None, Parameter(help="Folder of the runs; else 'runs' in BIKD_HOME.")]
-DataDir = Annotated[
-    Path | None, Parameter(help="Folder of the data sets, also for downloads; else BIKD_DATA.")
+RunsDir = Annotated[
+    Path | None, Parameter(converter=expanded, help="Folder of the runs; else 'runs' in BIKD_HOME.")
 ]
+DataDir = Annotated[
+    Path | None,
+    Parameter(
+        converter=expanded, help="Folder of the data sets, also for downloads; else BIKD_DATA."
+    ),
+]
+RunId = Annotated[str, Parameter(help="The id in the run's link, which is also its folder's name.")]
 AsJson = Annotated[
     bool,
     Parameter(
@@ -31,3 +39,15 @@ def places_at(runs_dir: Path | None, data_dir: Path | None) -> Places:
     """Return the places of the environment, with the folders that options name instead."""
     places = Places.from_environment()
     return dataclasses.replace(places, runs=runs_dir or places.runs, data=data_dir or places.data)
+
+
+def stored_run(run_id: str, runs_dir: Path) -> RunFolder:
+    """Return a run of a folder by its id.
+
+    Raises:
+        StoreError: There is none.
+    """
+    try:
+        return open_run(runs_dir, run_id)
+    except UnknownRun as error:
+        raise StoreError(str(error)) from error

@@ -27,6 +27,7 @@ from bikd_core.cli.compare import (
     wide_console,
 )
 from bikd_core.cli.controls import Controls
+from bikd_core.cli.paths import expanded
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import RunManager, Snapshot
@@ -68,16 +69,21 @@ class SearchOptions:
     storage: Annotated[
         Path | None,
         Parameter(
+            converter=expanded,
             help="File in which optuna's journal keeps the trials; without it they are drawn again "
-            "from the runs that exist."
+            "from the runs that exist.",
         ),
     ] = None
     refill: Annotated[
         Path | None,
-        Parameter(help="A .json of an earlier --export, whose trials need not be trained again."),
+        Parameter(
+            converter=expanded,
+            help="A .json of an earlier --export, whose trials need not be trained again.",
+        ),
     ] = None
     export: Annotated[
-        Path | None, Parameter(help="File to write all trials to: .json or .csv.")
+        Path | None,
+        Parameter(converter=expanded, help="File to write all trials to: .json or .csv."),
     ] = None
 
 
@@ -93,7 +99,10 @@ class DuelOptions:
     jobs: Jobs = 1
     export: Annotated[
         Path | None,
-        Parameter(help="File to write the answer to: .json, short; or .csv, .parquet, .md, .tex."),
+        Parameter(
+            converter=expanded,
+            help="File to write the answer to: .json, short; or .csv, .parquet, .md, .tex.",
+        ),
     ] = None
 
 

@@ -14,6 +14,7 @@ MODEL_IMAGES: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("grey_cnn_s", "grey_cnn_l"), (1, 28)),
     **dict.fromkeys((f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110)), (3, 32)),
     **dict.fromkeys(("resnet8x4", "resnet32x4"), (3, 32)),
+    **dict.fromkeys((f"resnet{depth}_a" for depth in (20, 32, 44, 56, 110)), (3, 32)),
 }
 # A type checker accepts any name, pydantic only those.
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class ModelConfig(Part):
         max_length=500,
         title="Teacher",
         description="'auto' (a stored teacher that fits the split, else one is trained first), "
-        "a stored teacher's name, or the path of a .safetensors or .pth file.",
+        "a stored teacher's name, or the path of a file of parameters.",
     )
     teacher_model: Annotated[ModelName, OnlyWith("needs_teacher")] = Field(
         "digits_cnn_l", title="Teacher model", description="Architecture of the teacher."

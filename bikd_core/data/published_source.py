@@ -94,13 +94,15 @@ class PublishedSource:
             DatasetUnavailable: It is not there and cannot be downloaded, or a file is damaged.
         """
         title, has_cut = self.facts.title, self._has_cut_alone(data_dir)
-        if not has_cut and not self._is_installed(data_dir):
+        missing = [file for file in self.files if not (data_dir / file).is_file()]
+        if missing and not has_cut:
+            lacks = "is not in" if len(missing) == len(self.files) else f"lacks {missing[0]} in"
             expected = round(self.facts.download_mb * 1e6)
             try:
                 install(self._archives(), self.files, data_dir, expected, on_progress)
             except (OSError, http.client.HTTPException) as error:
                 raise DatasetUnavailable(
-                    f"{title} is not in {data_dir} and could not be downloaded there "
+                    f"{title} {lacks} {data_dir} and could not be downloaded there "
                     f"({getattr(error, 'reason', error)}): connect this machine to the network, or "
                     f"set BIKD_DATA to a folder that holds {self._top_level()}."
                 ) from error

@@ -11,6 +11,7 @@ from torch import nn
 from bikd_core.config import MODEL_IMAGES
 from bikd_core.models.initialisation import initialised
 from bikd_core.models.resnet import RESNETS, ResNet
+from bikd_core.models.resnet_a import RESNETS_A, ResNetA
 from bikd_core.models.small import SmallCNN, SmallMLP
 from bikd_core.models.weight_net import WeightNet
 
@@ -30,13 +31,19 @@ def _resnet(name: str) -> Callable[[int], nn.Module]:
     return lambda num_classes: ResNet(depth, widths, num_classes)
 
 
+def _resnet_a(name: str) -> Callable[[int], nn.Module]:
+    return lambda num_classes: ResNetA(RESNETS_A[name], num_classes)
+
+
 _MAKERS: dict[str, Callable[[int], nn.Module]] = {
     "digits_mlp": lambda num_classes: SmallMLP(8, 32, num_classes),
     "digits_cnn_s": lambda num_classes: SmallCNN((8, 16), (1, 2), num_classes),
     "digits_cnn_l": lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes),
     "grey_cnn_s": lambda num_classes: SmallCNN((8, 16, 32), (2, 2, 2), num_classes),
     "grey_cnn_l": lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes),
-} | {name: _resnet(name) for name in RESNETS}
+}
+_MAKERS |= {name: _resnet(name) for name in RESNETS}
+_MAKERS |= {name: _resnet_a(name) for name in RESNETS_A}
 #: Every model by name. Each maps (B, channels, size, size) to logits (B, C) and ends in `fc`.
 MODELS = {name: Architecture(*images, _MAKERS[name]) for name, images in MODEL_IMAGES.items()}
 

@@ -27,6 +27,7 @@ from bikd_core.store import (
     LogReader,
     RunFolder,
     RunState,
+    StoreError,
     UnknownRun,
     open_run,
     run_ids,
@@ -272,9 +273,9 @@ class Histories:
         for run_id in run_ids(self._runs_dir):
             try:
                 snapshots.append(self.snapshot(run_id))
-            except CorruptRunError as error:
-                broken.append(BrokenRun(RunFolder(self._runs_dir / run_id), str(error)))
             except UnknownRun:
                 pass  # deleted meanwhile
+            except (StoreError, OSError) as error:
+                broken.append(BrokenRun(RunFolder(self._runs_dir / run_id), str(error)))
         newest_first = sorted(snapshots, key=lambda run: (run.created, run.run_id), reverse=True)
         return tuple(newest_first), tuple(sorted(broken, key=lambda run: run.run_id))

@@ -18,10 +18,13 @@ from bikd_core.places import Places
 from bikd_core.runs.child import WORKER, Child
 from bikd_core.runs.estimate import seconds_of_run
 from bikd_core.runs.history import BrokenRun, Histories, Snapshot
+from bikd_core.runs.importing import import_upload
 from bikd_core.runs.job import SHUTDOWN_GRACE_S, Held, Job
 from bikd_core.runs.spare import Spare
 from bikd_core.store import RunFolder, StoreError, create_run, open_run
 from bikd_core.store.archive import import_run
+from bikd_core.store.intake import Progress, nobody_watches
+from bikd_core.store.leftovers import sweep
 from bikd_core.store.runs_dir import create_together
 from bikd_core.worker import pipe
 from bikd_core.worker.recording import Outcome
@@ -68,6 +71,7 @@ class RunManager:
                 f"max_training = {max_training!r} is not possible: it must be at least 1."
             )
         self.places = places
+        sweep(places.runs)
         self._max_training = max_training
         self._in_process = in_process
         self._num_threads = max(1, (_cores() - 1) // max_training)  # one core is the page's
@@ -304,14 +308,21 @@ class RunManager:
         if job is not None and all(run.history.snapshot().has_ended for run in job.runs):
             job.is_over.wait(_SETTLE_TIMEOUT_S)
 
-    def open_recorded(self, source: Path | BinaryIO) -> str:
+    def open_recorded(self, source: Path | BinaryIO, on_progress: Progress = nobody_watches) -> str:
         """Import an exported run, unless it is in the list already; return its id.
+
+        Args:
+            source: A zip of the project's own, by its path, or what somebody uploaded: that is
+                read by a process of its own.
+            on_progress: Called in this thread with the bytes of an upload that are read, and all.
 
         Raises:
             CorruptRunError: The file is not the zip of a run.
-            StoreError: The runs' folder cannot be written.
+            StoreError: There is no room for it, or the runs' folder cannot be written.
         """
-        return import_run(source, self.places.runs).run_id
+        if isinstance(source, Path):
+            return import_run(source, self.places.runs).run_id
+        return import_upload(source, self.places, on_progress).run_id
 
     # Renaming, deleting, ending -------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from bikd_core.teachers.card import TeacherError, check_name
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = (".safetensors", ".pth")
 _POLL_S = 0.3
 _LIMIT_S = 600.0  # to download a data set and measure a network
 _COMMAND = (sys.executable, "-P", "-m", "bikd_core.teachers.creation")
@@ -132,14 +131,8 @@ class StoredTeachers:
                 model and data set.
         """
         self.check_new(name)
-        suffix = Path(upload.file_name).suffix.lower()
-        if suffix not in SUFFIXES:
-            right = " or ".join(SUFFIXES)
-            raise TeacherError(
-                f"{upload.file_name} is not a teacher: its name must end in {right}."
-            )
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"upload{suffix}"
+            path = Path(folder) / "upload"
             path.write_bytes(upload.content)
             self._create(
                 {

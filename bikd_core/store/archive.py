@@ -7,36 +7,27 @@ the run is in the list.
 
 from __future__ import annotations
 
+import filecmp
 import io
-import os
-import re
 import secrets
+import shutil
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from bikd_core.events import Frame, Panel
-from bikd_core.store.files import (
-    BROKEN_ZIP,
-    CorruptRunError,
-    StoreError,
-    remove_folder,
-    replace_text,
-    writing,
-)
+from bikd_core.store.files import BROKEN_ZIP, CorruptRunError, StoreError, replace_text, writing
 from bikd_core.store.folder import RunFolder
+from bikd_core.store.intake import unpack
 from bikd_core.store.layouts import arrays, layouts
+from bikd_core.store.limits import is_member, members_of
 from bikd_core.store.record import ENDED, RunRecord, is_id, new_id
-
-MAX_UNPACKED_BYTES = 2**30
-_MEMBER = re.compile(
-    r"(run|status)\.json|events\.jsonl|panel\.npz|frames/\d{4,9}\.npz|"
-    r"traces/\d{4,9}-\d{6,12}\.npz|student\.safetensors"
-)
 
 
 def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | None = None) -> None:
@@ -64,7 +55,7 @@ def export_run(folder: RunFolder, target: Path | BinaryIO, max_images: int | Non
     ):
         for path in sorted(folder.path.rglob("*")):
             name = path.relative_to(folder.path).as_posix()
-            if not path.is_file() or not _MEMBER.fullmatch(name):
+            if not path.is_file() or not is_member(name):
                 continue
             if rows is None:
                 archive.write(path, name)
@@ -123,8 +114,9 @@ def read_record(path: Path) -> RunRecord:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            members_of(archive)
             return RunRecord.model_validate_json(archive.read("run.json"))
-    except (OSError, KeyError, ValidationError, zipfile.BadZipFile) as error:
+    except (OSError, CorruptRunError, *BROKEN_ZIP) as error:
         raise CorruptRunError(f"{path} is not the zip of a run: {error}") from error
 
 
@@ -135,51 +127,43 @@ def import_run(source: Path | BinaryIO, runs_dir: Path) -> RunFolder:
         CorruptRunError: The file is not a run's zip; one sentence says what is wrong with it.
         StoreError: The runs' folder cannot be written; nothing is left of the run.
     """
-    try:
-        with zipfile.ZipFile(source) as archive:
-            return _unpack(archive, runs_dir)
-    except BROKEN_ZIP as error:
-        raise CorruptRunError(f"The file is not the zip of a run: {error}.") from error
+    with import_folder(runs_dir) as folder:
+        unpacked = RunFolder(folder / "run")
+        unpack(source, unpacked)
+        return adopt(unpacked, runs_dir)
 
 
-def _unpack(archive: zipfile.ZipFile, runs_dir: Path) -> RunFolder:
-    members = [member for member in archive.infolist() if not member.is_dir()]
-    unknown = [member.filename for member in members if not _MEMBER.fullmatch(member.filename)]
-    if unknown:
-        raise CorruptRunError(f"The zip is not that of a run: it holds {unknown[0][:80]!r}.")
-    if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
-        raise CorruptRunError(f"The zip is larger than {MAX_UNPACKED_BYTES:,} bytes unpacked.")
-    unpacked = RunFolder(runs_dir / f".import-{secrets.token_hex(8)}")
+@contextmanager
+def import_folder(runs_dir: Path) -> Iterator[Path]:
+    """Hold a hidden folder in a folder of runs for what is being imported; then remove it."""
+    folder = runs_dir / f".import-{secrets.token_hex(8)}"
     with writing(runs_dir):
-        try:
-            (unpacked.path / "frames").mkdir(parents=True)
-            for member in members:
-                archive.extract(member, unpacked.path)
-            return _adopt(unpacked, runs_dir)
-        finally:
-            remove_folder(unpacked.path)
-
-
-def _adopt(unpacked: RunFolder, runs_dir: Path) -> RunFolder:
-    """Check an unpacked run and rename it into its place."""
+        folder.mkdir(parents=True)
     try:
-        unpacked.verify()
-    except CorruptRunError as error:
-        # The folder is gone when somebody reads this.
-        raise CorruptRunError(str(error).replace(f"{unpacked.path}{os.sep}", "")) from error
-    record, status = unpacked.record(), unpacked.status()
-    if status.state not in ENDED:
-        raise CorruptRunError(
-            f"The run of the zip is {status.state}; only one that has ended can be opened."
-        )
+        with FileLock(folder / "lock", thread_local=False):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def adopt(unpacked: RunFolder, runs_dir: Path) -> RunFolder:
+    """Rename a run that is unpacked and checked into its place; return the run as it is there.
+
+    If the same run is there already, that one is returned and the unpacked one stays.
+
+    Raises:
+        StoreError: The runs' folder cannot be written.
+    """
+    record = unpacked.record()
     run_id = record.id if is_id(record.id) else new_id(record.config)
     existing = RunFolder(runs_dir / run_id)
-    if existing.path.exists():
-        if existing.log_path.read_bytes() == unpacked.log_path.read_bytes():
-            return existing
-        run_id = new_id(record.config)
-    renamed = record.model_copy(update={"id": run_id, "is_imported": True})
-    replace_text(unpacked.path / "run.json", renamed.model_dump_json(indent=2))
-    target = RunFolder(runs_dir / run_id)
-    unpacked.path.rename(target.path)
+    with writing(runs_dir):
+        if existing.path.exists():
+            if filecmp.cmp(existing.log_path, unpacked.log_path, shallow=False):
+                return existing
+            run_id = new_id(record.config)
+        renamed = record.model_copy(update={"id": run_id, "is_imported": True})
+        replace_text(unpacked.path / "run.json", renamed.model_dump_json(indent=2))
+        target = RunFolder(runs_dir / run_id)
+        unpacked.path.rename(target.path)
     return target

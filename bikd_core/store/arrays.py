@@ -6,8 +6,10 @@ N images of the panel, C classes; the other letters as in `bikd_core.events`.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import threading
+import tokenize
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -25,7 +27,7 @@ from bikd_core.events import (
     Panel,
     StepTrace,
 )
-from bikd_core.store.files import BROKEN_ZIP, CorruptRunError, StoreError
+from bikd_core.store.files import BROKEN_ZIP, CorruptRunError, StoreError, check_packing, replacing
 from bikd_core.store.layouts import Layout, arrays, layouts
 
 CACHE_BYTES = 192 * 2**20
@@ -34,6 +36,8 @@ _ENTRY_BYTES = 500  # what an entry takes besides its array
 Kind = type[Panel] | type[Frame] | type[StepTrace]
 Arrays = dict[str, NDArray[Any] | None]  # None: the file has no such array
 _COUNTS = {"original_indices", "confusion", "histograms"}
+# A run whose loss is not finite ends before its frame, but perhaps after the trace of that step.
+_FINITE = {"ce_student", "ce_teacher", "weights", "raw_mean", "seen_by_net", "surface"}
 
 
 class File(NamedTuple):
@@ -97,10 +101,10 @@ class Dimensions(NamedTuple):
 
 def write_arrays(path: Path, item: Panel | Frame | StepTrace) -> None:
     """Write the arrays of a panel, a frame or a trace to one .npz file, in one rename."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:  # packed it would be a sixth smaller, and take ten times as long
+    with replacing(path) as new, new.open("wb") as file:
+        # Packed it would be a sixth smaller, and take ten times as long.
         np.savez(file, allow_pickle=False, **arrays(item))
-    os.replace(new, path)
+        file.close()  # before it is renamed
 
 
 def read_arrays(
@@ -153,30 +157,49 @@ def load_arrays(
     try:
         with path.open("rb") as opened, zipfile.ZipFile(opened) as archive:
             file = _identity(path, os.fstat(opened.fileno()))
-            stored = {name.removesuffix(".npy") for name in archive.namelist()}
-            if unknown := sorted(stored - {*layouts(kind)}):
+            stored = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+            if unknown := sorted(stored.keys() - layouts(kind).keys()):
                 raise ValueError(f"it has an unknown array {unknown[0][:80]!r}")
             found: Arrays = {}
             for name in names:
                 layout = layouts(kind)[name]
                 found[name] = None
                 if name in stored:
-                    with archive.open(f"{name}.npy") as member:
-                        found[name] = _read(member, name, layout, sizes, dimensions.num_images)
-                    _check_range(name, found[name], dimensions)
+                    check_packing(stored[name])
+                    found[name] = _read(archive, stored[name], name, layout, sizes, dimensions)
+                    _check_range(kind, name, found[name], dimensions)
                 elif not layout.is_optional:
                     raise ValueError(f"it has no array {name}")
     except FileNotFoundError as error:
         raise StoreError(f"The run has no {path.name} yet.") from error
-    except (OSError, ValueError, *BROKEN_ZIP) as error:
+    except (OSError, CorruptRunError, *BROKEN_ZIP) as error:
         raise CorruptRunError(f"{path}: {error}") from error
     return file, found
 
 
 def _read(
-    member: IO[bytes], name: str, layout: Layout, sizes: dict[str, int], most: int
+    archive: zipfile.ZipFile,
+    stored: zipfile.ZipInfo,
+    name: str,
+    layout: Layout,
+    sizes: dict[str, int],
+    dimensions: Dimensions,
 ) -> NDArray[Any]:
-    """Return a stored array after its header is checked: one that is wrong may be huge.
+    """Return a stored array after its header is checked; raises as `_header`."""
+    with archive.open(stored) as member:
+        shape, dtype = _header(member, name, layout, sizes, dimensions.num_images)
+        right = member.tell() + math.prod(shape) * dtype.itemsize
+        if stored.file_size != right:  # before memory is taken for it
+            raise ValueError(f"{name} has {stored.file_size:,} bytes; it must have {right:,}")
+        member.seek(0)
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        return array
+
+
+def _header(
+    member: IO[bytes], name: str, layout: Layout, sizes: dict[str, int], most: int
+) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of a stored array, checked before it is read: it may claim anything.
 
     A letter that has no size yet, N of a panel or M of a trace, takes the array's, at most `most`.
 
@@ -186,7 +209,10 @@ def _read(
     version = np.lib.format.read_magic(member)
     if version != (1, 0):
         raise ValueError(f"{name} has the format {version}; it must be (1, 0)")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    try:
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    except (SyntaxError, TypeError, LookupError, RecursionError, tokenize.TokenError) as error:
+        raise ValueError(f"{name} has a damaged header: {error}") from error
     if not np.issubdtype(dtype, layout.dtype):
         raise ValueError(f"{name} is of type {dtype}; it must be {layout.dtype.__name__}")
     if len(shape) == len(layout.shape):
@@ -196,13 +222,11 @@ def _read(
     right = tuple(sizes.get(part, most) if part.isalpha() else int(part) for part in layout.shape)
     if shape != right:
         raise ValueError(f"{name} has the shape {shape}; it must be {right}")
-    member.seek(0)
-    array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-    return array
+    return shape, dtype
 
 
-def _check_range(name: str, array: NDArray[Any] | None, dimensions: Dimensions) -> None:
-    """Refuse [*] indices of classes or rows that do not exist, and negative counts."""
+def _check_range(kind: Kind, name: str, array: NDArray[Any] | None, dimensions: Dimensions) -> None:
+    """Refuse [*] indices that do not exist, negative counts, and values that are not finite."""
     limits = {
         "labels": dimensions.num_classes,
         "true_labels": dimensions.num_classes,
@@ -210,7 +234,11 @@ def _check_range(name: str, array: NDArray[Any] | None, dimensions: Dimensions) 
         "teacher_top": dimensions.num_classes,
         "rows": dimensions.num_images,
     }
-    if array is None or not array.size or name not in {*limits, *_COUNTS}:
+    if array is None or not array.size:
+        return
+    if kind is Frame and name in _FINITE and not np.isfinite(array).all():
+        raise ValueError(f"{name} holds values that are not finite")
+    if name not in {*limits, *_COUNTS}:
         return
     low, high = int(array.min()), int(array.max())
     limit = limits.get(name)

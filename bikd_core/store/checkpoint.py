@@ -35,11 +35,15 @@ def save(run: Path, tensors: Mapping[str, NDArray[Any]], values: Mapping[str, An
     new, current, old = (run / f"checkpoint{ending}" for ending in (".new", "", ".old"))
     with writing(run):
         remove_folder(new)
-        new.mkdir()
-        (new / "tensors.safetensors").write_bytes(tensor_bytes(tensors))
-        (new / "values.json").write_text(json.dumps(values), encoding="utf-8")
-        for path in (*new.iterdir(), new):
-            force_to_disk(path)
+        try:
+            new.mkdir()
+            (new / "tensors.safetensors").write_bytes(tensor_bytes(tensors))
+            (new / "values.json").write_text(json.dumps(values), encoding="utf-8")
+            for path in (*new.iterdir(), new):
+                force_to_disk(path)
+        except OSError:
+            remove_folder(new)  # a full disk needs its room for the reason
+            raise
         if current.exists():
             remove_folder(old)
             current.rename(old)

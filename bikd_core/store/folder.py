@@ -8,6 +8,7 @@
     traces/0007-000031.npz   the arrays of a step under the lens: step 31, in epoch 7
     checkpoint/       what training needs to go on: tensors.safetensors and values.json
     student.safetensors, worker.log, traceback.txt, lock, record.lock
+    reserve           room for the reason of a failure on a full disk, while the run trains
 
 Whoever trains holds the folder's lock; anybody may read at any time. Files that are replaced are
 written under another name and renamed, so that a reader never meets half of one. Only
@@ -21,7 +22,7 @@ import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,10 +41,11 @@ from bikd_core.events import (
     to_json,
 )
 from bikd_core.store import checkpoint
-from bikd_core.store.arrays import Arrays, Dimensions, load_arrays, read_arrays, write_arrays
+from bikd_core.store.arrays import Arrays, Dimensions, Kind, load_arrays, read_arrays, write_arrays
 from bikd_core.store.files import (
     CorruptRunError,
     StoreError,
+    check_tensors,
     force_to_disk,
     read_model,
     replace_bytes,
@@ -53,8 +55,15 @@ from bikd_core.store.files import (
 )
 from bikd_core.store.layouts import layouts
 from bikd_core.store.log import LogReader
-from bikd_core.store.record import RunRecord, RunState, Status, checked_name
+from bikd_core.store.record import (
+    RunRecord,
+    RunState,
+    Status,
+    checked_name,
+    made_by_another_version,
+)
 
+_RESERVE_BYTES = 32 * 1024  # for status, log and traceback; random, or some disks store nothing
 _Arrays = TypeVar("_Arrays", Panel, Frame, StepTrace)
 
 
@@ -76,7 +85,18 @@ class RunFolder:
     # Its config and its state
 
     def record(self) -> RunRecord:
-        return read_model(self.path / "run.json", RunRecord)
+        """Return the content of `run.json`.
+
+        Raises:
+            CorruptRunError: It is broken, or of another version of the lab.
+        """
+        path = self.path / "run.json"
+        try:
+            return read_model(path, RunRecord)
+        except CorruptRunError as error:
+            if other := made_by_another_version(path):
+                raise CorruptRunError(f"{path}: {other} ({error})") from error
+            raise
 
     def rename(self, name: str) -> None:
         """Change the name under which people see the run; its id and folder stay.
@@ -104,6 +124,16 @@ class RunFolder:
         status = Status(state=state, reason=reason, epoch=epoch, epochs=epochs, updated=now)
         with writing(self.path):
             replace_text(self.path / "status.json", status.model_dump_json())
+
+    def reserve(self) -> None:
+        """Take room on the disk for the last words of a run, in case it fills up."""
+        with writing(self.path):
+            (self.path / "reserve").write_bytes(secrets.token_bytes(_RESERVE_BYTES))
+
+    def release_reserve(self) -> None:
+        """Give back the room that `reserve` took."""
+        with writing(self.path):
+            (self.path / "reserve").unlink(missing_ok=True)
 
     # What training has yielded
 
@@ -192,21 +222,57 @@ class RunFolder:
         found = read_arrays(path, StepTrace, self._dimensions)
         return _made(StepTrace, found, epoch=int(path.stem.split("-")[0]), step=step)
 
-    def verify(self) -> None:
+    def verify(
+        self, max_images: int, on_bytes: Callable[[int], None] = lambda num_bytes: None
+    ) -> None:
         """Read everything once, so that a broken run from elsewhere is refused.
+
+        Args:
+            max_images: The most training images that a run of its config can have.
+            on_bytes: Called with the size of each part that is found whole.
 
         Raises:
             CorruptRunError: A file is broken; the message names it, and line, field or array.
         """
-        self.record()
+        planned = self.record().config.training.epochs
         self.status()
-        if not any(isinstance(event, RunStarted) for event in self.events()):
-            return
-        dimensions = self._dimensions()
-        for epoch in self.frames_available:
-            load_arrays(self._frame_path(epoch), Frame, dimensions, layouts(Frame))
-        for path in self.traces().values():
-            load_arrays(path, StepTrace, dimensions, layouts(StepTrace))
+        log = LogReader(self.log_path)
+        for num_bytes in log.check():
+            on_bytes(num_bytes)
+        if log.num_epochs > planned:
+            raise CorruptRunError(
+                f"{self.log_path}: it has {log.num_epochs} epochs; the run has {planned}."
+            )
+        frames = [self._frame_path(epoch) for epoch in self.frames_available]
+        files: list[tuple[Path, Kind]] = [(path, Frame) for path in frames]
+        files += [(path, StepTrace) for path in self.traces().values()]
+        has_panel = (self.path / "panel.npz").exists()
+        if files or has_panel:
+            dimensions = self._verified_dimensions(max_images)  # it reads the panel too
+            for path, kind in files:
+                load_arrays(path, kind, dimensions, layouts(kind))
+                on_bytes(path.stat().st_size)
+        if self.student_path.exists():
+            check_tensors(self.student_path)
+
+    def _verified_dimensions(self, max_images: int) -> Dimensions:
+        """Return the dimensions of a run that may claim any.
+
+        Raises:
+            CorruptRunError: It has not started, or no run of its config has so many images.
+        """
+        try:
+            num_images = sum(self._counts())
+        except CorruptRunError:
+            raise
+        except StoreError as error:
+            raise CorruptRunError(f"{self.log_path}: {error}") from error
+        if num_images > max_images:
+            raise CorruptRunError(
+                f"{self.log_path}: class_counts are {num_images:,} images in all; a run of its "
+                f"config has at most {max_images:,}."
+            )
+        return self._dimensions()
 
     def _frame_path(self, epoch: int) -> Path:
         return self.path / "frames" / f"{epoch:04d}.npz"
@@ -317,7 +383,7 @@ class RunFolder:
         with writing(self.path):
             deleted = self.path.with_name(f".deleted-{self.run_id}-{secrets.token_hex(4)}")
             self.path.rename(deleted)
-            shutil.rmtree(deleted)
+            shutil.rmtree(deleted, ignore_errors=True)  # what stays is swept at the next start
 
 
 def _made(kind: type[_Arrays], found: Arrays, **numbers: int) -> _Arrays:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from bikd_core.events import ClassBiasesFitted, EpochDone, Event, RunStarted, from_json
 from bikd_core.store.files import CorruptRunError
+
+_MAX_LINE_BYTES = 2**20
 
 
 class NewEvents(NamedTuple):
@@ -60,6 +63,31 @@ class LogReader:
         self._offset += len(whole)
         self._num_lines += len(events)
         return NewEvents(events, is_rewritten)
+
+    def check(self) -> Iterator[int]:
+        """Check a whole log line by line, keep none of it, and yield how many bytes each line has.
+
+        Raises:
+            CorruptRunError: As `read_new`, or a line is too long for an event.
+        """
+        try:
+            with self._path.open("rb") as file:
+                while line := file.readline(_MAX_LINE_BYTES):
+                    self._num_lines += 1
+                    if line.endswith(b"\n"):
+                        self._parse(line[:-1], self._num_lines)
+                    elif len(line) == _MAX_LINE_BYTES:
+                        raise CorruptRunError(
+                            f"{self._path}:{self._num_lines}: longer than {_MAX_LINE_BYTES:,} bytes"
+                        )
+                    yield len(line)
+        except OSError as error:
+            raise CorruptRunError(f"{self._path}: {error.strerror}") from error
+
+    @property
+    def num_epochs(self) -> int:
+        """The number of epochs in what was read so far."""
+        return self._num_epochs
 
     def _parse(self, line: bytes, number: int) -> Event:
         try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from bikd_core import __version__
 from bikd_core.config import RunConfig
 from bikd_core.events import Count, RunStarted
 from bikd_core.store.files import StoreError
@@ -17,6 +20,7 @@ RunState = Literal[
     "queued", "starting", "running", "paused", "stopped", "finished", "failed", "interrupted"
 ]
 ENDED: frozenset[RunState] = frozenset({"stopped", "finished", "failed", "interrupted"})
+SCHEMA: Literal[1] = 1
 MAX_NAME_LENGTH = 200
 MAX_ID_LENGTH = 80
 _RUN_ID = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*")  # safe in a URL and as a folder's name
@@ -38,7 +42,7 @@ class RunRecord(BaseModel):
 
     id: str
     name: str = Field(max_length=MAX_NAME_LENGTH)
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1] = SCHEMA
     config: RunConfig
     created: Moment
     versions: dict[str, str]
@@ -59,6 +63,21 @@ class Status(BaseModel):
     epoch: Count = 0  # done so far
     epochs: Count
     updated: Moment
+
+
+def made_by_another_version(path: Path) -> str:
+    """Return which other version wrote a `run.json` that cannot be read; "" if none is named."""
+    try:
+        found = json.loads(path.read_bytes())
+        schema, version = found["schema_version"], found["versions"]["bikd"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    if schema == SCHEMA and version == __version__:
+        return ""
+    return (
+        f"it was made by version {str(version)[:40]} of the lab (run format {str(schema)[:40]}), "
+        f"this is version {__version__} (run format {SCHEMA})"
+    )
 
 
 def checked_name(name: str) -> str:

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bikd_core.config import DataConfig, ModelName, TrainingConfig
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"  # of a stored teacher
 MAX_INDEX = 10_000_000  # of an image; a card that unpacks to more is broken
 _log = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ def check_name(name: str) -> None:
     Raises:
         TeacherError: The name is not valid.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", name):
+    if not re.fullmatch(NAME, name):
         raise TeacherError(
             f"{name!r} cannot name a teacher: use up to 100 letters, digits, '-' and '_'."
         )

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 
 from bikd_core.config import DataConfig
@@ -55,7 +54,7 @@ def store_run(
         raise TeacherError(f"The run {run.run_id} is not finished: it has no student yet.")
     split = load_split(config.data, data_dir)
     model = _build(config.models.student, split)
-    model.load_state_dict(safetensors.torch.load_file(student))
+    load_parameters(model, read_parameters(student), student, config.models.student)
     last, made_by = epochs[-1], command or f"the run {run.run_id}"
     is_kept = last.epoch in run.frames_available
     card = make_card(
@@ -83,7 +82,7 @@ def store_upload(
     What it was trained on is not known, and its card says so.
 
     Args:
-        file: A .safetensors or .pth file.
+        file: A safetensors file, or a checkpoint of PyTorch's.
         file_name: The file's name for people.
         model_name: The architecture that it must have.
         dataset: The data set whose classes it tells apart.
@@ -100,7 +99,7 @@ def store_upload(
     split = load_split(data.model_copy(update={"test_per_class": per_class}), data_dir)
     model = _build(model_name, split)
     load_parameters(model, parameters, file, model_name)
-    measured = _measured(model, split)
+    measured = _measured(model, split, file)
     card = TeacherCard.model_validate(
         {
             "model": model_name,
@@ -123,12 +122,14 @@ def _build(model_name: str, split: LongTailSplit) -> torch.nn.Module:
     return build(model_name, len(split.class_names), channels, size, torch.Generator())
 
 
-def _measured(model: torch.nn.Module, split: LongTailSplit) -> Evaluation:
+def _measured(model: torch.nn.Module, split: LongTailSplit, file: Path) -> Evaluation:
     model.eval()
     test = DeviceSet(split.test, split, "cpu")
     with torch.inference_mode():
         logits = [model(test.batch(part)) for part in torch.split(torch.arange(len(test)), _BATCH)]
-    return evaluate(torch.cat(logits).numpy(), split.test.labels.numpy())
+    if not torch.isfinite(whole := torch.cat(logits)).all():
+        raise TeacherError(f"{file} cannot teach: its logits are not finite on test images.")
+    return evaluate(whole.numpy(), split.test.labels.numpy())
 
 
 def serve(request: dict[str, Any]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from bikd_core.config import RunConfig
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.models import build
 from bikd_core.teachers.card import (
+    NAME,
     TeacherCard,
     TeacherError,
     check_name,
@@ -30,7 +32,7 @@ from bikd_core.teachers.card import (
     predicted_shares,
     read_card,
 )
-from bikd_core.teachers.parameter_files import SUFFIXES, load_parameters, read_parameters
+from bikd_core.teachers.parameter_files import load_parameters, read_parameters
 
 __all__ = [
     "Teacher",
@@ -59,7 +61,7 @@ class Teacher:
 def load_teacher(
     name_or_path: str, model_name: str, split: LongTailSplit, folders: Sequence[Path]
 ) -> Teacher:
-    """Return the teacher of that name in `folders`, or in that .safetensors or .pth file.
+    """Return the teacher of that name in `folders`, or in that file of parameters.
 
     Args:
         name_or_path: A stored teacher's name, or a path; folders are searched in order.
@@ -213,18 +215,16 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _find(name_or_path: str, folders: Sequence[Path]) -> Path:
-    if name_or_path.endswith(SUFFIXES):
-        # A typed path: os.path answers "no" where pathlib raises, such as for an overlong name.
-        places = [Path(os.path.expanduser(name_or_path))]
-    else:
-        places = [folder / f"{name_or_path}.safetensors" for folder in folders]
-    for path in places:
+    places = [Path(os.path.expanduser(name_or_path))]
+    if re.fullmatch(NAME, name_or_path):
+        places = [*(folder / f"{name_or_path}.safetensors" for folder in folders), *places]
+    for path in places:  # os.path answers "no" where pathlib raises, as for an overlong name
         if os.path.isfile(path):
             return path
     stored = sorted({path.stem for folder in folders for path in folder.glob("*.safetensors")})
     raise TeacherError(
         f"There is no teacher {name_or_path!r}; stored are: {', '.join(stored) or 'none'}; "
-        "a path must end in .safetensors or .pth."
+        "nor is there such a file."
     )
 
 

@@ -28,7 +28,7 @@ from bikd_core.store.files import replace_text, writing
 
 log = logging.getLogger(__name__)
 
-CHECKPOINT_EVERY_S = 10.0  # of training; also at every pause and at the end
+CHECKPOINT_EVERY_S = 10.0  # of training; also after the first epoch, at every pause and at the end
 LOCK_TIMEOUT_S = 2.0  # a server that hands over a queued run releases it just before
 
 
@@ -131,12 +131,13 @@ class Recording:
         self._state: RunState = "starting"
         self._kept: Checkpoint | None = None  # of the last whole epoch
         self._is_saved = True
-        self._saved_at = time.monotonic()
+        self._saved_at = -math.inf  # so that the first epoch is saved at once
         self._repeated = 0  # epochs that the log had before this training began
 
     def train(
         self, places: Places, make_training: MakeTraining, num_threads: int, *, resume: bool
     ) -> None:
+        self._folder.reserve()
         record = self._record()
         checkpoint = self._folder.load_checkpoint() if resume else None
         if resume:
@@ -146,6 +147,7 @@ class Recording:
         config = record.config
         if checkpoint is not None and record.resolved is not None:
             self._kept = checkpoint
+            self._saved_at = time.monotonic()
             self._data_fingerprint = record.resolved.data_fingerprint
             config, num_threads = as_resolved(record.config, record.resolved)
         training = make_training(Setup(config, self._control, places, checkpoint, num_threads))
@@ -159,6 +161,7 @@ class Recording:
 
     def go_on(self) -> None:
         """Keep the whole epochs that the log has, and let what they repeat pass."""
+        self._folder.reserve()
         record = self._record()
         epochs = [event.epoch for event in self._folder.events() if isinstance(event, EpochDone)]
         self.epoch = self._repeated = max(epochs, default=0)
@@ -222,6 +225,7 @@ class Recording:
             outcome = Outcome("interrupted", "The server ended while this run trained.")
         else:
             outcome = Outcome("stopped")
+        self._folder.release_reserve()
         self._set_state(*outcome)
         return outcome
 
@@ -311,7 +315,8 @@ def write_failure(folder: RunFolder, failed: RunFailed, epoch: int, details: str
         epochs = folder.record().config.training.epochs
         folder.write_status("failed", failed.reason, epoch=epoch, epochs=epochs)
 
-    for write in (write_log, write_details, write_status):
+    # The most important first: the disk may be full, and what was reserved is all that is left.
+    for write in (folder.release_reserve, write_status, write_details, write_log):
         try:
             write()
         except StoreError:  # a full disk may have room for the next one

@@ -1,6 +1,7 @@
 """The pages without a browser, over a manager that trains nothing."""
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.runtime.state import SafeSessionState
-from streamlit.testing.v1 import AppTest, local_script_runner
+from streamlit.testing.v1 import AppTest, element_tree, local_script_runner
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 from streamlit.util import calc_hash
 
@@ -73,6 +74,19 @@ def no_polling():
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(local_script_runner, "require_widgets_deltas", wait)
+        yield
+
+
+_ESCAPED = re.compile(r"\\([\\`*_{}\[\]<>()#+\-.!|$:~&])")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def texts_as_they_are_read():
+    """Let elements give their text without the backslashes of Markdown; `proto.body` has those."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        for kind in (element_tree.AlertBase, element_tree.Markdown):
+            read = property(lambda element: _ESCAPED.sub(r"\1", element.proto.body))
+            monkeypatch.setattr(kind, "value", read)
         yield
 
 

@@ -71,6 +71,18 @@ def test_a_truncated_archive_in_the_folder_is_named(dataset, make_tiny, tmp_path
     assert [f for f in (tmp_path / "data").rglob("*") if f.is_file()] == [archive]
 
 
+@pytest.mark.parametrize("dataset", ["cifar10", "kmnist"])
+def test_a_folder_that_lacks_a_file_is_told_which(dataset, make_tiny, monkeypatch):
+    def fail(*_):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr("bikd_core.data.published_source.install", fail)
+    tiny, missing = make_tiny(dataset), source_of(dataset).files[2]
+    (tiny.unpacked / missing).unlink()
+    with pytest.raises(DatasetUnavailable, match=f"{tiny.facts.title} lacks {missing} in "):
+        load_source(dataset, tiny.unpacked)
+
+
 @pytest.mark.parametrize("dataset", NAMES)
 def test_a_truncated_unpacked_file_is_refused(dataset, make_tiny):
     tiny = make_tiny(dataset)

@@ -269,8 +269,9 @@ def test_a_real_run_that_was_killed_and_resumed_equals_an_undisturbed_one(new_ma
     asked = RunConfig.from_flat({"epochs": 6, "inner_steps": 3, "device": "cpu"})
     whole = reached(manager, manager.start(asked), "finished")
     run_id = manager.start(asked)
-    manager.step(run_id, "epoch")  # the pause after it leaves a checkpoint
-    until(lambda: manager.snapshot(run_id).folder.checkpoint_epoch() == 1)
+    manager.step(run_id, "epoch")
+    until(lambda: manager.snapshot(run_id).state == "paused")
+    assert manager.snapshot(run_id).folder.checkpoint_epoch() == 1
     manager.step(run_id, "outer")
     until(lambda: manager.snapshot(run_id).controls[-1].step > whole.epochs[0].step)
     manager.step(run_id, "inner")

@@ -31,7 +31,7 @@ def epoch_done(epoch):
 @pytest.fixture
 def finished(tmp_path):
     draw = np.random.default_rng(0)
-    folder = create_run(tmp_path / "runs", config(epochs=2), name="Ünïcode")
+    folder = create_run(tmp_path / "runs", config(epochs=3), name="Ünïcode")
     folder.append(STARTED)
     folder.append(made_up.panel(LABELS))
     for epoch in (1, 2):
@@ -207,7 +207,7 @@ def test_a_damaged_frame_is_refused(finished, tmp_path):
 
 
 def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
-    monkeypatch.setattr("bikd_core.store.archive.MAX_UNPACKED_BYTES", 100)
+    monkeypatch.setattr("bikd_core.store.limits.MAX_UNPACKED_BYTES", 100)
     with pytest.raises(CorruptRunError, match="larger than 100 bytes"):
         import_run(zipped(**{"panel.npz": b"0" * 1000}), tmp_path / "runs")
 

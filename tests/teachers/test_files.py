@@ -88,6 +88,17 @@ def test_a_teacher_without_a_card_is_loaded_with_a_caution(tmp_path, suffix):
     )
 
 
+@pytest.mark.parametrize("name", ["mine", "mine.pth.tar", "mine.th"])
+def test_a_path_needs_no_suffix(tmp_path, monkeypatch, name):
+    torch.save(network().state_dict(), tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    for path in (str(tmp_path / name), name):
+        assert load_teacher(path, NAME, split(), []).card is None
+    stored(tmp_path / "stored", split())  # a stored teacher comes before a file of its name
+    if name == "mine":
+        assert load_teacher(name, NAME, split(), [tmp_path / "stored"]).card is not None
+
+
 def test_a_pth_is_not_judged_by_a_json_of_its_name(tmp_path):
     torch.save(network().state_dict(), tmp_path / "ckpt.pth")
     (tmp_path / "ckpt.json").write_text("{}", encoding="utf-8")

@@ -29,6 +29,16 @@ WRAPPERS = {
     "state_dict": lambda state: {"state_dict": state, "optimizer": {"lr": [0.1]}},
     "parallel": lambda state: {f"module.{key}": value for key, value in state.items()},
     "model, parallel": lambda state: {"model": {f"module.{k}": v for k, v in state.items()}},
+    "model_state_dict": lambda state: {"model_state_dict": state, "epoch": 3},
+    "state_dict_ema": lambda state: {"arch": "resnet", "state_dict_ema": state},
+    "nested twice": lambda state: {"state_dict": {"model": state}},
+    "compiled": lambda state: {f"_orig_mod.{key}": value for key, value in state.items()},
+    "parallel, compiled": lambda s: {f"module._orig_mod.{key}": value for key, value in s.items()},
+    "a part": lambda state: {f"module.student.{key}": value for key, value in state.items()},
+    "lightning": lambda s: {"state_dict": {f"model.{key}": value for key, value in s.items()}},
+    "averaged": lambda state: (
+        {f"module.{key}": value for key, value in state.items()} | {"n_averaged": torch.tensor(3)}
+    ),
 }
 
 
@@ -149,3 +159,92 @@ def test_parameters_that_are_not_finite_are_refused(value):
     state["bn.running_var"][3] = value
     with pytest.raises(TeacherError, match=r"its bn.running_var has values that are not finite"):
         load_parameters(built("digits_mlp"), state, Path("a.pth"), "digits_mlp")
+
+
+@pytest.mark.parametrize("suffix", ["", ".pt", ".pth.tar", ".th", ".ckpt", ".bin", ".safetensors"])
+@pytest.mark.parametrize("is_safetensors", [True, False])
+def test_the_kind_of_a_file_is_told_by_its_content(tmp_path, suffix, is_safetensors):
+    state, path = built("digits_mlp").state_dict(), tmp_path / f"teacher{suffix}"
+    (safetensors.torch.save_file if is_safetensors else torch.save)(state, path)
+    assert_equal(read_parameters(path), state)
+
+
+@pytest.mark.parametrize("depth", first_quick([20, 32, 110]))
+def test_a_published_option_a_resnet_loads_as_an_architecture_of_its_own(tmp_path, depth):
+    source = built(f"resnet{depth}_a", seed=1)
+    published = {
+        f"module.{key.replace('fc.', 'linear.')}": value
+        for key, value in source.state_dict().items()
+        if "num_batches_tracked" not in key
+    }
+    torch.save({"state_dict": published, "best_prec1": 91.7}, tmp_path / "resnet-12fca82f.th")
+    parameters = read_parameters(tmp_path / "resnet-12fca82f.th")
+    target = built(f"resnet{depth}_a", seed=2)
+    load_parameters(target, parameters, Path("a.th"), f"resnet{depth}_a")
+    assert_equal(target.state_dict(), source.state_dict())
+    message = rf"is no resnet{depth}: it has no layer2.0.*; it fits resnet{depth}_a\."
+    with pytest.raises(TeacherError, match=message):
+        load_parameters(built(f"resnet{depth}"), parameters, Path("a.th"), f"resnet{depth}")
+
+
+def test_a_prefix_that_the_network_has_itself_stays():
+    network = torch.nn.ModuleDict({"body": torch.nn.ModuleDict({"fc": torch.nn.Linear(3, 2)})})
+    source = {f"module.{key}": value + 1 for key, value in network.state_dict().items()}
+    load_parameters(network, source, Path("a.pth"), "body")
+    assert_equal({f"module.{key}": value for key, value in network.state_dict().items()}, source)
+
+
+def quantised(value):
+    return torch.quantize_per_tensor(value.float(), 0.1, 0, torch.qint8)
+
+
+BAD_KINDS = {
+    "bool": lambda value: value > 0,
+    "int64": lambda value: value.long(),
+    "complex64": lambda value: value.to(torch.complex64),
+    "float8_e4m3fn": lambda value: value.to(torch.float8_e4m3fn),
+    "qint8": quantised,
+    "float32, sparse": lambda value: value.to_sparse(),
+    "without values": lambda value: value.to("meta"),
+    "0 throughout": torch.zeros_like,
+    "values that are not finite": lambda value: value.double() + 1e300,
+}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("kind", BAD_KINDS)
+@pytest.mark.parametrize("key", ["hidden.weight", "fc.weight"])
+def test_weights_that_are_no_plain_numbers_are_refused_by_name(tmp_path, kind, key):
+    state = built("digits_mlp").state_dict()
+    state[key] = BAD_KINDS[kind](state[key])
+    torch.save(state, tmp_path / "odd.pth")
+    with pytest.raises(TeacherError, match=rf"its {key} .*{kind}"):
+        load_parameters(
+            built("digits_mlp"), read_parameters(tmp_path / "odd.pth"), Path("a"), "digits_mlp"
+        )
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_another_float_are_converted(dtype):
+    source = {
+        key: value.to(dtype) if value.is_floating_point() else value
+        for key, value in built("digits_mlp", seed=1).state_dict().items()
+    }
+    target = built("digits_mlp", seed=2)
+    load_parameters(target, source, Path("a.pth"), "digits_mlp")
+    for key, value in target.state_dict().items():
+        torch.testing.assert_close(value, source[key].to(value.dtype), rtol=0, atol=0)
+
+
+def test_a_variance_is_not_negative():
+    state = built("digits_mlp").state_dict()
+    state["bn.running_var"][0] = -1
+    with pytest.raises(TeacherError, match=r"bn\.running_var, a variance, has negative values"):
+        load_parameters(built("digits_mlp"), state, Path("a.pth"), "digits_mlp")
+
+
+def test_counts_of_batches_of_an_odd_kind_are_left_out():
+    source = built("digits_mlp", seed=1).state_dict() | {"bn.num_batches_tracked": torch.ones(3)}
+    target = built("digits_mlp", seed=2)
+    load_parameters(target, source, Path("a.pth"), "digits_mlp")
+    assert target.state_dict()["bn.num_batches_tracked"] == 0

@@ -180,7 +180,7 @@ def _figures(snapshot: Snapshot, phase: Phase, number: int, file: Path | None, s
             with column:
                 draw(drawing, key=f"figure_step_{figure.name}{side}")
     if complaint and phase.shows_pictures:
-        st.caption(complaint)
+        st.caption(plain(complaint))
 
 
 def _how_to(snapshot: Snapshot) -> str:

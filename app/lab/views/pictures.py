@@ -24,6 +24,7 @@ from app.lab.views.moment import Moment
 from app.lab.views.view import View, show_figure, show_value
 from app.lab.views.weights import W_HARD, W_SOFT
 from app.shared.link import Link
+from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
@@ -112,7 +113,7 @@ class _Pictures(View):
                 args=(None,),
             )
             st.caption(
-                selection.title
+                plain(selection.title)
                 if selection
                 else "Click on a picture, or on a class or bin beside it.",
                 width="content",

@@ -161,7 +161,7 @@ def test_a_failed_run_is_named_with_its_reason_and_does_not_count(open_page, man
         manager.places.runs, method="bikd", seed=0, epochs=3, done=1, state="failed", reason="boom."
     )
     page = open_page("compare", **TWO)
-    assert r"BiKD, seed 0, failed and does not count: boom\." in words(page)
+    assert "BiKD, seed 0, failed and does not count: boom." in words(page)
     assert "1 of 4 runs" in str(page.get("progress")[0].proto)
     assert len(page.dataframe[0].value) == 1  # one method has an answer
 

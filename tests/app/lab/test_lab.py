@@ -292,7 +292,7 @@ def test_a_damaged_frame_is_named_in_its_place(open_lab, manager):
 def test_a_failed_run_says_why_and_can_be_resumed(open_lab, manager):
     run = make_run(manager.places.runs, state="failed", reason="The child was killed by SIGKILL.")
     lab = open_lab(run=run.run_id)
-    assert r"killed by SIGKILL\." in lab.error[0].value
+    assert "killed by SIGKILL." in lab.error[0].value
     lab.button(key="pause").click().run()
     assert manager.asked == [("resume_from_checkpoint", run.run_id)]
 

@@ -6,7 +6,6 @@ from app.figures import on_same_axes
 from app.figures.drawing import Drawing
 from app.lab.pair import gain_over_kd, in_words
 from app.lab.views import VIEWS
-from app.shared.markdown import plain
 from bikd_core.config import RunConfig
 from bikd_core.config.difference import differences
 from tests.app.shown import components, drawings, words
@@ -24,7 +23,7 @@ def runs(manager):
 def test_every_figure_is_there_for_both_runs_and_the_one_difference_is_named(open_lab, runs):
     lab = open_lab(**{"run": runs[0], "with": runs[1], "view": "Accuracy"})
     assert not lab.exception
-    assert plain("B differs only in method: KD instead of BiKD.") in words(lab)
+    assert "B differs only in method: KD instead of BiKD." in words(lab)
     shown = drawings(lab)
     for name in ("accuracy", "class-accuracy", "confusion"):
         first, second = shown[f"figure-{name}-A"], shown[f"figure-{name}-B"]
@@ -86,7 +85,7 @@ def test_the_next_run_after_a_clone_stands_beside_the_old_one(open_lab, manager,
     lab.number_input(key="control_temperature").set_value(2.0).run()
     lab.button(key="start").click().run()
     assert lab.query_params["with"] == runs[0]
-    assert plain("B differs only in temperature: 4 instead of 2.") in words(lab)
+    assert "B differs only in temperature: 4 instead of 2." in words(lab)
 
 
 def test_differences_in_words():

@@ -53,6 +53,17 @@ def test_an_upload_that_is_no_run_is_one_sentence(app):
 
 
 @pytest.mark.slow
+def test_an_upload_of_a_run_opens_it_once(app):
+    app.run()
+    upload = app.file_uploader(key="welcome upload")
+    upload.upload("x.zip", RECORDED[1].read_bytes(), "application/zip").run()
+    assert not app.exception
+    assert not app.warning
+    assert app.session_state["session"].run == read_record(RECORDED[1]).id
+    assert [run.is_imported for run in engine.manager().list()] == [True]
+
+
+@pytest.mark.slow
 def test_an_opened_run_is_renamed_exported_and_deleted(app, tmp_path):
     app.run()
     app.button(key=f"welcome recorded {RECORDED[0].stem}").click().run()

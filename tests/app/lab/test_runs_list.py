@@ -48,7 +48,7 @@ def test_a_broken_run_is_one_sentence_in_its_row_and_the_others_are_listed(open_
     assert not lab.exception
     assert len(lines(lab)) == 1
     [row] = [line.value for line in lab.markdown if "cannot be read" in line.value]
-    assert "run\\.json" in row
+    assert "run.json" in row
     lab.button(key=f"welcome delete {broken.run_id}").click().run()
     assert ("delete", broken.run_id) in manager.asked
 

@@ -11,6 +11,7 @@ from app.components import Gallery, gallery
 from app.lab.views.images.contents import Order, gallery_at, order_in_words
 from app.lab.views.images.selection import Selection, clear_selection, selected_in
 from app.lab.views.moment import Moment
+from app.shared.markdown import plain
 from app.shared.session import session
 
 PICTURES = "Pictures"  # the view that a click on a picture opens
@@ -49,7 +50,7 @@ def show_strip(moment: Moment, view: str) -> None:
 def _head(selection: Selection, open_pictures: Callable[[], None]) -> None:
     """Draw what is selected, and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**Which pictures are these?** {selection.title}", width="content")
+        st.markdown(f"**Which pictures are these?** {plain(selection.title)}", width="content")
         st.button(
             "Clear selection",
             key="clear_strip",

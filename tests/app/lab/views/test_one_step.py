@@ -242,5 +242,5 @@ def test_a_runs_name_is_shown_as_it_was_typed(open_lab, manager):
     first, second = (with_steps(manager, method=method) for method in ("bikd", "kd"))
     first.rename("*odd* [name](x)")
     lab = open_lab(**{"run": first.run_id, "with": second.run_id, "view": "One step"})
-    headings = [element.value for element in lab.markdown if element.value.startswith("#####")]
+    headings = [element.proto.body for element in lab.markdown]
     assert r"##### A · \*odd\* \[name\]\(x\)" in headings
