@@ -202,7 +202,7 @@ def test_the_page_is_painted_before_an_estimate_is_asked_for(open_lab, manager):
     lab = open_lab()
     assert "Estimating" in words(lab)
     lab.run()
-    assert "About 8 s of training" in words(lab)
+    assert "About 8 s on this machine" in words(lab)
 
 
 def test_a_run_that_cannot_be_estimated_is_asked_for_a_while_only(open_lab):
