@@ -175,7 +175,8 @@ def _read(step: Step, kind: Kind, after: NDArray[np.float64], change: NDArray[np
             f"Nobody: the weight net has not moved, so the mean w_{kind} stays {mean} and the "
             "real student steps with the weights that θ′ had."
         )
-    members = {group: step.members_of(group) for group in ("many", "few")}
+    groups = ("many", "few") if step.has_groups else ()
+    members = {group: step.members_of(group) for group in groups}
     thirds = ", ".join(
         f"{signed(float(change[places].mean()), 4)}{axis.unit} to "
         f"{axis.word(float(after[places].mean()), 3)} on {group}"

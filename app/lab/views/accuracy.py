@@ -6,6 +6,7 @@ from app import figures
 from app.components import live_plot
 from app.figures.accuracy import ACCURACY_QUESTION, CLASS_ACCURACY_QUESTION
 from app.figures.class_biases import CLASS_BIASES_QUESTION
+from app.figures.classes import are_level
 from app.figures.confusion import CONFUSION_QUESTION, DIFFERENCE_QUESTION
 from app.figures.drawing import Drawing, empty
 from app.lab.views.images import selection
@@ -17,7 +18,12 @@ from bikd_core.runs import StoreError
 def _accuracy(moment: Moment) -> Drawing:
     snapshot = moment.snapshot
     return figures.accuracy_over_epochs(
-        snapshot.epochs, snapshot.controls, moment.chosen, moment.planned, snapshot.class_biases
+        snapshot.epochs,
+        snapshot.controls,
+        moment.chosen,
+        moment.planned,
+        snapshot.class_biases,
+        has_groups=not are_level(moment.started.class_counts),
     )
 
 

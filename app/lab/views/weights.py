@@ -154,7 +154,7 @@ def _classes(snapshot: Snapshot) -> dict[str, str]:
     words = {group: f"over time: {group} classes" for group in _GROUPS}
     if (run := snapshot.resolved) is not None:
         for label in head_to_tail(run.class_counts):
-            counted = f"{run.class_names[label]} · {run.class_counts[label]:,}"
+            counted = f"{run.class_names[label]} ({run.class_counts[label]:,})"
             words[str(label)] = f"over time: class {counted}"
     return words
 

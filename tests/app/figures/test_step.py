@@ -53,7 +53,7 @@ def test_bands_are_all_classes_head_to_tail_with_their_pictures():
     assert [band.name for band in step.bands] == ["a", "b", "c"]
     assert [band.members.tolist() for band in step.bands] == [[0, 1, 2], [3, 4], [5]]
     axis = figures.batch(step).layout["yaxis"]
-    assert axis["ticktext"] == ["a · 3", "b · 2", "c · 1"]
+    assert axis["ticktext"] == ["a (3)", "b (2)", "c (1)"]
     assert axis["tickvals"] == [0, -1, -2]
 
 

@@ -236,9 +236,9 @@ def test_a_run_is_opened_by_its_link_with_its_controls(open_lab, manager):
 def test_the_figures_of_a_run_show_the_epoch_of_the_link(open_lab, manager):
     run = make_run(manager.places.runs, done=3)
     newest = drawings(open_lab(run=run.run_id))
-    assert newest["figure-w-hard"]["sentence"].startswith("At epoch 3 tail classes get 0.8")
+    assert newest["figure-w-hard"]["sentence"].startswith("At epoch 3 few-shot classes get 0.8")
     earlier = drawings(open_lab(run=run.run_id, epoch="1"))
-    assert earlier["figure-w-hard"]["sentence"].startswith("At epoch 1 tail classes get 0.6")
+    assert earlier["figure-w-hard"]["sentence"].startswith("At epoch 1 few-shot classes get 0.6")
     assert set(newest) == {
         "class-counts",
         "figure-w-hard",

@@ -1,3 +1,5 @@
+import dataclasses
+
 """Two runs side by side, without a browser."""
 
 import pytest
@@ -106,6 +108,16 @@ def test_a_lead_needs_the_same_epoch_of_both(manager, runs):
     assert gain_over_kd(run, short, 1) == (
         f"{100 * (run.epochs[0].accuracy - short.epochs[0].accuracy):+.1f} vs KD, same seed"
     ).replace("-", "−")
+
+
+def test_a_lead_is_the_difference_of_the_accuracies_that_are_shown(manager, runs):
+    run, kd = (
+        dataclasses.replace(
+            snapshot, epochs=(dataclasses.replace(snapshot.epochs[0], accuracy=accuracy),)
+        )
+        for snapshot, accuracy in zip(map(manager.snapshot, runs), (0.60651, 0.55349), strict=True)
+    )
+    assert gain_over_kd(run, kd, 1) == "+5.4 vs KD, same seed"  # 60.7 % and 55.3 %
 
 
 def test_axes_are_as_wide_as_both_need_and_keep_their_direction():

@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.components import Gallery, Picture
+from app.figures.classes import are_level
 from app.figures.drawing import GROUP_COLOURS
 from app.figures.weight_axis import weight_axis_of
 from app.lab.views.images.encoding import data_uris
@@ -131,6 +132,10 @@ def _read(
     elif selection is not None:
         pictures_are = "picture is" if count == 1 else "pictures are"
         words = f"At epoch {images.epoch}, {count:,} {pictures_are} of {selection.title}."
+    elif are_level(images.started.class_counts):
+        words = (
+            f"At epoch {images.epoch}, {count:,} training pictures; all classes are equally large."
+        )
     else:
         few = [sum(group_of[int(labels[row])] == "few" for row in part.rows) for part in parts]
         each = len(parts[0].rows)

@@ -27,7 +27,7 @@ def test_classes_are_offered_head_first_with_their_counts(open_lab, manager):
         "over time: few classes",
         "over time: medium classes",
         "over time: many classes",
-        "over time: class 0 · 106",
+        "over time: class 0 (106)",
     ]
     assert len(options) == 13
 
