@@ -1,6 +1,6 @@
-import dataclasses
-
 """Two runs side by side, without a browser."""
+
+import dataclasses
 
 import pytest
 
