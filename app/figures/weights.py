@@ -28,6 +28,7 @@ from app.figures.drawing import (
     epoch_marker,
     packed,
 )
+from app.figures.flattening import read_flattening
 from app.figures.weight_axis import WeightAxis, weight_axis_of
 from app.figures.wrong_labels import marked_rows, read_wrong_labels, wrong_marks
 from bikd_core.config import WeightScale
@@ -339,7 +340,10 @@ def mean_weights(
         + ", ".join(f"{axis.word(at[f'{kind}, {group}'])} {_WHERE[group]}" for group in members)
         for kind in kinds
     ]
-    sentence = f"At epoch {chosen} mean {'; mean '.join(in_words)}.{thinned(every)}"
+    sentence = (
+        f"At epoch {chosen} mean {'; mean '.join(in_words)}.{thinned(every)}"
+        f"{read_flattening(epochs, started, chosen, axis)}"
+    )
     y_axis = axis.over_epochs([value for line in lines.values() for value in line])
     low, high = y_axis["range"]
     layout = base_layout(
