@@ -30,7 +30,7 @@ def page() -> None:
     second = pair.second_run(snapshot)
     with st.sidebar:
         teachers = dict(list_teachers(engine.manager().places.teacher_folders()))
-        config = side_bar(teachers, is_idle=snapshot is None or snapshot.has_ended)
+        config = side_bar(teachers, snapshot)
     access.exchange_keys()
     buttons(config, snapshot, second)
     show_complaints()

@@ -60,6 +60,10 @@ class PublishedSource:
             raise ValueError(f"{names} do not hold the published images")
         return part
 
+    def is_installed(self, data_dir: Path) -> bool:
+        """Return whether all files are in `data_dir`; whether they are whole, reading tells."""
+        return all((data_dir / file).is_file() for file in self.files)
+
     def load(self, data_dir: Path, on_progress: Progress | None = None) -> Parts:
         """Read the data set, downloaded to `data_dir` first where it is not there yet.
 
@@ -72,14 +76,14 @@ class PublishedSource:
             DatasetUnavailable: It is not there and cannot be downloaded, or a file is damaged.
         """
         title, files = self.facts.title, self.files
-        if not all((data_dir / file).is_file() for file in files):
+        if not self.is_installed(data_dir):
             expected = round(self.facts.download_mb * 1e6)
             try:
                 install(self._archives(), files, data_dir, expected, on_progress)
             except (OSError, http.client.HTTPException) as error:
                 raise DatasetUnavailable(
                     f"{title} is not in {data_dir} and could not be downloaded there "
-                    f"({getattr(error, 'reason', error)}): connect this machine to the network, or "
+                    f"({_in_words(error)}): connect this machine to the network, or "
                     f"set BIKD_DATA to a folder that holds {self._top_level()}."
                 ) from error
         try:
@@ -110,6 +114,14 @@ def archives_of(kind: Any) -> tuple[Archive, ...]:
         Archive(kind.mirrors[0] + name, f"{kind.__name__}/raw/{name}", md5)
         for name, md5 in kind.resources
     )
+
+
+def _in_words(error: Exception) -> str:
+    """Return what went wrong with a download, without the system's number for it."""
+    cause = getattr(error, "reason", error)  # of a URLError
+    if not isinstance(cause, OSError) or not cause.strerror:
+        return str(cause)
+    return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
 
 
 def _content(path: Path, md5: str | None) -> bytes:

@@ -110,8 +110,10 @@ def _gallery(
     parts = sections(images.values, kept, order)
     rows = [row for part in parts for row in part.rows]
     pictures, complaint = pictures_of(images, rows, order)
+    if complaint:
+        return nothing(complaint)
     filled = [(part.title, [pictures.pop(0) for _ in part.rows]) for part in parts]
-    sentence = complaint or _read(images, parts, order, selection, int(kept.sum()))
+    sentence = _read(images, parts, order, selection, int(kept.sum()))
     return Gallery(title, sentence, filled, SHOWN, _COLUMNS)
 
 

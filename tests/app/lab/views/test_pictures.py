@@ -154,7 +154,7 @@ def test_pictures_that_are_not_on_this_machine_are_told_how_to_get(open_lab, man
     assert not lab.exception
     [shown] = galleries(lab)
     assert "The pictures of CIFAR-10 are not in" in shown["sentence"]
-    assert [picture["image"] for picture in shown["sections"][0][1]] == ["", ""]
+    assert shown["sections"] == [["", []]]  # no grey boxes
 
 
 def test_a_damaged_frame_is_named(open_lab, manager):
