@@ -25,21 +25,27 @@ def is_timing(comparison: Comparison) -> bool:
     return timing is not None and not timing.is_over
 
 
-def button(comparison: Comparison) -> None:
-    """Draw the button that times the methods, or how far that is."""
-    timing, is_idle = _timing(comparison), engine.manager().is_idle()
+def button(comparison: Comparison, *, is_training: bool) -> None:
+    """Draw the button that times the methods, or how far that is.
+
+    Args:
+        comparison: The methods.
+        is_training: Whether a run of the comparison trains or waits.
+    """
+    timing = _timing(comparison)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(
+        is_clicked = st.button(
             "Time them again" if timing is not None and timing.has_result else "Time the methods",
             key="time_methods",
             icon=":material/timer:",
-            disabled=not is_idle or is_timing(comparison),
-            on_click=_begin,
-            args=(comparison,),
-            help=f"A few steps of each method in turns, {NUM_TURNS + 1} times, in one process. "
-            + ("A few seconds for each method." if is_idle else "Not while something trains."),
+            disabled=is_training or is_timing(comparison),
+            help=f"A few steps of each method in turns, {NUM_TURNS + 1} times, in one process: some "
+            "seconds for each method, while nothing trains.",
         )
         st.caption(_in_words(timing), width="content")
+    if is_clicked:
+        _begin(comparison)
+        st.rerun()  # the whole page: the interval of its polls changes
 
 
 def _in_words(timing: Timing | None) -> str:

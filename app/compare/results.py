@@ -66,7 +66,7 @@ def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
                     keep_zoom_of=_identity(comparison),
                     on_point=_open_point if name == "who_wins" else None,
                 )
-    cost.button(comparison)
+    cost.button(comparison, is_training=any(each.is_active for each in planned))
     _table(results)
     _gains_table(results)
     _downloads(comparison, planned, results)

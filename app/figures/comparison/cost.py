@@ -162,9 +162,9 @@ def _read(results: Results, lines: list[Line], turns: list[tuple[float, ...]]) -
     )
     if len(lines) == 1:
         return f"{sentence}There is no other method to compare."
-    if times[slowest] <= _LEVEL:
-        return f"{sentence}None takes longer than {of}."
     low, high = min(turns[slowest]), max(turns[slowest])
+    if times[slowest] <= _LEVEL or low <= 1:  # in some turn it was not slower
+        return f"{sentence}None takes clearly longer than {of}."
     sentence += (
         f"Slowest: {lines[slowest].label}, {times[slowest]:.1f} times {of} ({low:.1f} to "
         f"{high:.1f} over the turns)."

@@ -233,7 +233,10 @@ def test_without_a_timing_no_cost_is_drawn():
 
 def test_a_cost_without_a_difference_names_no_slowest_method():
     level = figures.cost(results(THREE, turns=dict.fromkeys(TURNS, (0.2, 0.2)))).sentence
-    assert "None takes longer than KD." in level
+    assert "None takes clearly longer than KD." in level
+    disturbed = TURNS | {"bikd": (0.5, 0.3, 0.5), "ce": (0.1, 0.2, 0.1)}
+    disturbed = figures.cost(results(THREE, turns=disturbed)).sentence  # 2.5, 0.75 and 2.5 times
+    assert "None takes clearly longer than KD." in disturbed
     assert "Slowest" not in level
     alone = figures.cost(results({"kd": [0.5]}, turns=TURNS)).sentence
     assert "There is no other method to compare." in alone

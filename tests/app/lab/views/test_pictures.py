@@ -155,6 +155,10 @@ def test_pictures_that_are_not_on_this_machine_are_told_how_to_get(open_lab, man
     [shown] = galleries(lab)
     assert "The pictures of CIFAR-10 are not in" in shown["sentence"]
     assert shown["sections"] == [["", []]]  # no grey boxes
+    lab = open_lab(run=folder.run_id, view="Pictures", picture="9")
+    assert not lab.exception
+    assert [caption for caption in lab.caption if "pictures of CIFAR" in caption.value]
+    assert not [data for data in components(lab) if "lines" in data]
 
 
 def test_a_damaged_frame_is_named(open_lab, manager):
