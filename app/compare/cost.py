@@ -39,8 +39,8 @@ def button(comparison: Comparison, *, is_training: bool) -> None:
             key="time_methods",
             icon=":material/timer:",
             disabled=is_training or is_timing(comparison),
-            help=f"A few steps of each method in turns, {NUM_TURNS + 1} times, in one process: some "
-            "seconds for each method, while nothing trains.",
+            help=f"A few steps of each method in turns, {NUM_TURNS + 1} times, in one process. It "
+            "takes some seconds for each method, while nothing trains.",
         )
         st.caption(_in_words(timing), width="content")
     if is_clicked:

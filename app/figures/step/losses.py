@@ -27,6 +27,7 @@ from app.figures.step.step import (
     left_margin,
     legend_on_top,
     plural,
+    read_cut,
     signed,
 )
 from app.figures.weight_axis import weight_axis_of
@@ -71,7 +72,7 @@ def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
         images=[_strip(strip, row) for row, strip in enumerate(strips) if strip],
         **legend_on_top(),
     )
-    sentence = _read_batch(step)
+    sentence = _read_batch(step) + (read_cut(step) if any(strips) else "")
     alt = f"Losses of the batch's pictures by class, head to tail. {sentence}"
     return Drawing(BATCH_QUESTION, sentence, alt, data, layout, band_height(step, _ROW_HEIGHT))
 

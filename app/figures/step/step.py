@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from app.figures.classes import are_level, rows_of
 from app.figures.drawing import MAX_CLASSES_SHOWN, Group, Kind
-from bikd_core.config import WeightScale
+from bikd_core.config import WeightScale, listed
 from bikd_core.events import RunStarted, StepTrace
 
+PICTURES_A_ROW = 12  # of a class, in the figure of the batch
 GROUPS: tuple[Group, ...] = ("many", "medium", "few")
 KINDS: tuple[Kind, ...] = ("hard", "soft")
 GROUP_SYMBOLS: dict[str, str] = {"many": "circle", "medium": "square", "few": "triangle-up"}
@@ -220,6 +221,16 @@ def band_axis(step: Step) -> dict[str, Any]:
         "anchor": "free",  # at the left end, also where pictures stand before the plotted area
         "position": 0,
     }
+
+
+def read_cut(step: Step) -> str:
+    """Return of which classes not all pictures are shown; "" if there is none."""
+    cut = [
+        f"{PICTURES_A_ROW} of {len(band.members)} of {band.name}"
+        for band in step.bands
+        if len(band.members) > PICTURES_A_ROW
+    ]
+    return f" Pictures shown: {listed(cut)}." if cut else ""
 
 
 def left_margin(step: Step) -> int:

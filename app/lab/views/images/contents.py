@@ -62,10 +62,16 @@ def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Sec
         number = "One picture" if len(falling) == 1 else f"All {len(falling)}, highest {name} first"
         return (Section(number if len(falling) else "None here", tuple(falling.tolist())),)
     half = SHOWN // 2
+    of_all = part_shown(half, len(falling))
     return (
-        Section(f"Highest {name}", tuple(falling[:half].tolist())),
-        Section(f"Lowest {name}", tuple(falling[: -half - 1 : -1].tolist())),
+        Section(f"Highest {name}{of_all}", tuple(falling[:half].tolist())),
+        Section(f"Lowest {name}{of_all}", tuple(falling[: -half - 1 : -1].tolist())),
     )
+
+
+def part_shown(shown: int, count: int) -> str:
+    """Return how many of the pictures a row shows, for the end of its title; "" if all."""
+    return f": {shown} of {count:,} shown" if shown < count else ""
 
 
 def gallery_at(moment: Moment, order: Order, selection: Selection | None) -> Gallery:
