@@ -197,7 +197,7 @@ def test_the_estimate_counts_only_what_this_browser_can_resume_as_begun(
     open_page, manager, stopped
 ):
     manager.seconds = 60.0  # a run's
-    shown = "About {} of training".format
+    shown = "About {} on this machine".format
     assert shown("3 min 20 s") in words(open_page("compare", **TWO).run())
     for run in stopped:
         control_key.make_key(run)
