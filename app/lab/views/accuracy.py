@@ -114,11 +114,11 @@ def _paired(sides: dict[str, Moment]) -> Drawing:
     one, other = before.started, after.started
     if (one.class_names, one.class_counts) != (other.class_names, other.class_counts):
         return empty(PAIRED_QUESTION, "The two runs differ in their classes or class counts.")
-    named = [
+    first, second = (
         Side(f"{letter} ({status.method_of(moment.snapshot)})", moment.epoch)
         for letter, moment in sides.items()
-    ]
-    return figures.paired_accuracy(*named, one)
+    )
+    return figures.paired_accuracy(first, second, one)
 
 
 class _Accuracy(View):

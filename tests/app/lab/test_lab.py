@@ -270,7 +270,7 @@ def test_a_view_is_chosen_by_the_link(open_lab, manager):
     }
 
 
-@pytest.mark.parametrize("method", first_quick(["ce", "kd"]))
+@pytest.mark.parametrize("method", first_quick(["ce", "dkd"]))
 def test_a_method_without_weights_says_so_where_they_would_be(open_lab, manager, method):
     run = make_run(manager.places.runs, method=method)
     shown = drawings(open_lab(run=run.run_id))
