@@ -1,5 +1,6 @@
 """Made-up runs: their events, arrays and folders. Without a config a run has two classes."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -302,9 +303,13 @@ def make_run(
     state: str = "finished",
     reason: str = "",
     has_biases: bool = False,
+    warned: int = 0,
     **controls: Any,
 ) -> RunFolder:
-    """Write a run that has done some epochs, and fitted class biases or not; return its folder."""
+    """Write a run that has done some epochs, and fitted class biases or not; return its folder.
+
+    The epoch `warned` has a warning.
+    """
     config = RunConfig.from_flat({"epochs": max(done, 1)} | controls)
     folder = create_run(runs, config)
     with folder.lock():
@@ -313,6 +318,8 @@ def make_run(
             folder.append(panel_of(config))
         for number in range(1, done + 1):
             epoch = epoch_done(number, config)
+            if number == warned:
+                epoch = dataclasses.replace(epoch, warnings=("nothing moves.",))
             folder.append(frame_of(config, epoch))
             folder.append(epoch)
         if has_biases:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.compare import question, queue, results
+from app.compare import cost, question, queue, results
 from app.compare.link import written_link
 from app.compare.protocol import protocol
 from app.components import page_is_hidden
@@ -34,9 +34,10 @@ def page() -> None:
     write_address(written_link())
     if comparison is None:
         return
-    is_polled = not is_hidden and any(each.is_active for each in planned)
+    is_changing = any(each.is_active for each in planned) or cost.is_timing(comparison)
+    is_polled = not is_hidden and is_changing
     live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live_comparison")
-    live(comparison, _states(planned))
+    live(comparison, _states(planned), is_timing=cost.is_timing(comparison))
 
 
 def _planned(comparison: Comparison | None) -> list[PlannedRun]:
@@ -52,10 +53,12 @@ def _states(planned: Sequence[PlannedRun]) -> tuple[str, ...]:
     )
 
 
-def _live(comparison: Comparison, drawn: tuple[str, ...]) -> None:
+def _live(comparison: Comparison, drawn: tuple[str, ...], *, is_timing: bool) -> None:
     """Draw all that changes while runs train; rerun the whole page if the buttons must change."""
     planned = _planned(comparison)
     states = _states(planned)
+    if is_timing != cost.is_timing(comparison):
+        st.rerun()  # the interval of the polls changes
     if session().opens_lab:  # a click reruns only this part; another page opens from the top
         st.rerun()
     if states != drawn and ("active" not in states or "missing" in states):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from statistics import median
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
 import streamlit as st
 
+from app.compare import cost
 from app.components import live_plot
 from app.figures import comparison as figures
 from app.figures.comparison import CALIBRATIONS, Results
@@ -47,8 +50,9 @@ _DRAW = {
 def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
     """Draw the results of the finished runs."""
     done = tuple((each.run.run_id) for each in planned if each.run and each.is_done)
+    times = cost.epoch_seconds(comparison)
     results, drawings = _evaluated(
-        _identity(comparison), done, _comparison=comparison, _planned=planned
+        _identity(comparison), done, times, _comparison=comparison, _planned=planned
     )
     first = (("learning_rates",),) * bool(results.rate_curves)
     first += (("learned_weights",),) * bool(results.gains)
@@ -62,6 +66,7 @@ def show(comparison: Comparison, planned: Sequence[PlannedRun]) -> None:
                     keep_zoom_of=_identity(comparison),
                     on_point=_open_point if name == "who_wins" else None,
                 )
+    cost.button(comparison, is_training=any(each.is_active for each in planned))
     _table(results)
     _gains_table(results)
     _downloads(comparison, planned, results)
@@ -77,12 +82,13 @@ def _identity(comparison: Comparison) -> str:
 def _evaluated(
     identity: str,
     done: tuple[str, ...],
+    times: tuple[tuple[str, tuple[float, ...]], ...],
     *,
     _comparison: Comparison,
     _planned: Sequence[PlannedRun],
 ) -> tuple[Results, Mapping[str, Drawing]]:
     """Return results and figures; made once for all browsers, whenever a run has finished."""
-    results = results_of(_comparison, _planned)
+    results = replace(results_of(_comparison, _planned), epoch_seconds=dict(times))
     return results, {name: draw(results) for name, draw in _DRAW.items()}
 
 
@@ -193,14 +199,14 @@ def _table(results: Results) -> None:
             "± ", format="%.1f", width=_HALF, help="Half the lead's 95 % interval."
         ),
         "p": number("p", format="%.3f", width=_HALF + 12, help=f"{_TEST}."),
-        "seconds": number("s/epoch", format="%.2g", width=_HALF + 12),
-        "cost": number(
-            "× KD",
-            format="%.2f",
-            width=_HALF + 12,
-            help="Seconds of an epoch as a multiple of KD's.",
-        ),
     }
+    if results.time_base:
+        columns["cost"] = number(
+            "Time",
+            format="%.2f ×",
+            width=_SHORT,
+            help=f"Of an epoch, as a multiple of {results.time_base_name}'s, timed here in turns.",
+        )
     for name, title in _METRICS.items():
         width = _WIDTH if name in _LONG else _SHORT
         columns[name] = number(title, format="%.1f %%", width=width, help=_MORE.get(name))
@@ -212,7 +218,7 @@ def _table(results: Results) -> None:
             title, format="%.1f %%", width=_WIDTH, help=f"Balanced, {CALIBRATIONS[name]}."
         )
     st.dataframe(
-        [row_of(line) for line in results.lines],
+        [row_of(line, results) for line in results.lines],
         column_config=columns,
         hide_index=True,
         placeholder="–",
@@ -299,7 +305,7 @@ def _file(comparison: Comparison, runs: Sequence[Snapshot], ending: str) -> byte
     return FORMATS[ending]([report_of(comparison, runs)])
 
 
-def row_of(line: Line) -> dict[str, Any]:
+def row_of(line: Line, results: Results) -> dict[str, Any]:
     """Return a method's row, in percent and points, not fractions."""
     row: dict[str, Any] = {"method": line.label, "seeds": len(line.seeds)}
     for name in _METRICS:
@@ -309,7 +315,8 @@ def row_of(line: Line) -> dict[str, Any]:
     row["lead"] = None if lead is None else 100 * lead.mean
     row["lead_half"] = None if lead is None else _half(lead)
     row["p"] = None if line.test is None else line.test.p_value
-    row |= {"seconds": line.seconds_per_epoch, "cost": line.cost}
+    if results.time_base and line.method in results.epoch_seconds:
+        row["cost"] = median(results.times(line.method))
     row |= {name: 100 * value.mean for name, value in line.by_calibration.items()}
     return row
 

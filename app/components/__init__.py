@@ -4,12 +4,13 @@ from app.components.control_keys import control_keys
 from app.components.gallery import Gallery, Picture, gallery, portrait
 from app.components.live_plot import live_plot
 from app.components.stepper import stepper
-from app.components.timeline import timeline
+from app.components.timeline import chosen_epoch, timeline
 from app.components.visibility import page_is_hidden
 
 __all__ = [
     "Gallery",
     "Picture",
+    "chosen_epoch",
     "control_keys",
     "gallery",
     "live_plot",

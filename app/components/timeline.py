@@ -39,7 +39,7 @@ def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | N
         is_live: Whether more will come.
         start: The epoch to begin at, if nothing was chosen yet.
     """
-    chosen = _chosen_epoch(key, start)
+    chosen = _state_of(key, "epoch", start)
     result = _mount(
         key=key,
         data={"planned": planned, "done": done, "chosen": chosen, "is_live": is_live},
@@ -50,9 +50,14 @@ def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | N
     return Choice(_epoch(result.epoch, done), _epoch(result.settled, done))
 
 
-def _chosen_epoch(key: str, start: int | None) -> Any:
-    """Return the slider's value before it is drawn, unchecked: a browser sent it."""
-    return start if st.session_state.get(key) is None else reported(key, "epoch")
+def chosen_epoch(*, key: str, done: int, start: int | None) -> int | None:
+    """Return the epoch that `timeline` will return, before it is drawn; None: the newest."""
+    return _epoch(_state_of(key, "epoch", start), done)
+
+
+def _state_of(key: str, name: str, start: int | None) -> Any:
+    """Return a value of the slider before it is drawn, unchecked: a browser sent it."""
+    return start if st.session_state.get(key) is None else reported(key, name)
 
 
 def _epoch(value: object, done: int) -> int | None:

@@ -7,10 +7,12 @@ from app.figures.accuracy import accuracy_over_epochs, class_accuracy
 from app.figures.class_biases import class_biases
 from app.figures.class_shifts import class_shifts, shifts_over_epochs
 from app.figures.confusion import confusion, confusion_difference
+from app.figures.constant_weights import constant_means, constant_weight
 from app.figures.counts import class_counts
 from app.figures.drawing import Drawing
 from app.figures.outer_loop import hypergradient_cosine, hypergradient_norm, outer_losses
 from app.figures.over_time import weights_over_time
+from app.figures.paired_accuracy import paired_accuracy
 from app.figures.picture import picture_influence, picture_losses, picture_weights
 from app.figures.pull import class_influence, class_pull
 from app.figures.response_curve import response_curve
@@ -31,6 +33,8 @@ __all__ = [
     "class_shifts",
     "confusion",
     "confusion_difference",
+    "constant_means",
+    "constant_weight",
     "half_weight",
     "hypergradient_cosine",
     "hypergradient_norm",
@@ -38,6 +42,7 @@ __all__ = [
     "mean_weights",
     "on_same_axes",
     "outer_losses",
+    "paired_accuracy",
     "picture_influence",
     "picture_losses",
     "picture_weights",

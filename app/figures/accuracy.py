@@ -37,6 +37,8 @@ def accuracy_over_epochs(
     chosen: int,
     planned: int,
     fitted: ClassBiasesFitted | None = None,
+    *,
+    has_groups: bool = True,
 ) -> Drawing:
     """Return lines of the balanced test accuracy, and of that of many, medium and few.
 
@@ -48,13 +50,15 @@ def accuracy_over_epochs(
         chosen: The epoch looked at.
         planned: Planned epochs of the run.
         fitted: The run's class biases, if it has any.
+        has_groups: Whether some classes have more images than others.
     """
-    values = {
-        "balanced": [epoch.accuracy for epoch in epochs],
-        "many": [epoch.accuracy_many for epoch in epochs],
-        "medium": [epoch.accuracy_medium for epoch in epochs],
-        "few": [epoch.accuracy_few for epoch in epochs],
-    }
+    values = {"balanced": [epoch.accuracy for epoch in epochs]}
+    if has_groups:
+        values |= {
+            "many": [epoch.accuracy_many for epoch in epochs],
+            "medium": [epoch.accuracy_medium for epoch in epochs],
+            "few": [epoch.accuracy_few for epoch in epochs],
+        }
     colours = {"balanced": THEME_TEXT} | GROUP_COLOURS
     dashes = {"balanced": "solid"} | GROUP_DASHES
     every = math.ceil(len(epochs) / MAX_POINTS)
@@ -66,15 +70,23 @@ def accuracy_over_epochs(
     above = 0  # px: the legend
     words, legend = "", {}
     if fitted is not None:
-        above, words, legend = _LEGEND_HEIGHT, words_over_epochs(fitted), _legend_of_stars(data)
-        data.append(star_over_epochs(fitted))
+        above, words, legend = (
+            _LEGEND_HEIGHT,
+            words_over_epochs(fitted, has_groups=has_groups),
+            _legend_of_stars(data),
+        )
+        data.append(star_over_epochs(fitted, has_groups=has_groups))
     ends = {name: (100 * line[-1], colours[name]) for name, line in values.items()}
     change_lines, change_labels = control_marks(controls, planned)
     now = epochs[chosen - 1]
+    groups = ", ".join(
+        f"{name} {percent(line[chosen - 1])}" for name, line in [*values.items()][1:]
+    )
+    if not has_groups:
+        groups = "all classes are equally large"
     sentence = (
-        f"At epoch {chosen} of {planned} balanced accuracy is {percent(now.accuracy)}: "
-        f"many {percent(now.accuracy_many)}, medium {percent(now.accuracy_medium)}, "
-        f"few {percent(now.accuracy_few)}.{words}{thinned(every)}"
+        f"At epoch {chosen} of {planned} balanced accuracy is {percent(now.accuracy)}: {groups}."
+        f"{words}{thinned(every)}"
     )
     layout = base_layout(
         hovermode="x unified",

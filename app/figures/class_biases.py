@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from app.figures.classes import Rows, class_axis, row_values, rows_of
+from app.figures.classes import Rows, are_level, class_axis, row_values, rows_of
 from app.figures.drawing import (
     GROUP_COLOURS,
     HEIGHT,
@@ -28,7 +28,7 @@ NAME = "with class biases"
 _BELOW = 84  # px: the axis and the legend
 
 
-def star_over_epochs(fitted: ClassBiasesFitted) -> dict[str, Any]:
+def star_over_epochs(fitted: ClassBiasesFitted, *, has_groups: bool = True) -> dict[str, Any]:
     """Return stars at the last epoch: accuracy with class biases, of all, many, medium and few."""
     values = {
         "balanced": fitted.accuracy,
@@ -36,6 +36,8 @@ def star_over_epochs(fitted: ClassBiasesFitted) -> dict[str, Any]:
         "medium": fitted.accuracy_medium,
         "few": fitted.accuracy_few,
     }
+    if not has_groups:
+        values = {"balanced": fitted.accuracy}
     colours = {"balanced": THEME_TEXT} | GROUP_COLOURS
     return _stars([colours[name] for name in values]) | {
         "x": [fitted.epoch] * len(values),
@@ -45,11 +47,16 @@ def star_over_epochs(fitted: ClassBiasesFitted) -> dict[str, Any]:
     }
 
 
-def words_over_epochs(fitted: ClassBiasesFitted) -> str:
-    """Return the sentence about these stars."""
-    return (
+def words_over_epochs(fitted: ClassBiasesFitted, *, has_groups: bool = True) -> str:
+    """Return the sentence about these stars; without groups that of the balanced one alone."""
+    words = (
         f" Stars: with class biases, fitted to {fitted.num_val} images of D_val after epoch "
-        f"{fitted.epoch}, {percent(fitted.accuracy)}: many {percent(fitted.accuracy_many)}, medium "
+        f"{fitted.epoch}, {percent(fitted.accuracy)}"
+    )
+    if not has_groups:
+        return f"{words}."
+    return (
+        f"{words}: many {percent(fitted.accuracy_many)}, medium "
         f"{percent(fitted.accuracy_medium)}, few {percent(fitted.accuracy_few)}."
     )
 
@@ -163,11 +170,15 @@ def _read(fitted: ClassBiasesFitted, started: RunStarted, undoing: Any) -> str:
     def mean(values: Any, labels: tuple[int, ...]) -> str:
         return signed(float(values[list(labels)].mean()), 2)
 
+    where = (
+        f"{mean(biases, groups.few)} nats on few-shot classes, {mean(biases, groups.many)} on "
+        f"many-shot ones (−log π: {mean(undoing, groups.few)} and {mean(undoing, groups.many)})"
+    )
+    if are_level(started.class_counts):
+        where = f"{signed(biases.min(), 2)} to {signed(biases.max(), 2)} nats (−log π: 0)"
     sentence = (
         f"Fitted after epoch {fitted.epoch} to {fitted.num_val} images of D_val that were not "
         "trained on: "
-        f"{mean(biases, groups.few)} nats in the tail third, {mean(biases, groups.many)} in the "
-        f"head third (−log π: {mean(undoing, groups.few)} and {mean(undoing, groups.many)}), at "
-        f"temperature {fitted.temperature:.2f}."
+        f"{where}, at temperature {fitted.temperature:.2f}."
     )
     return " ".join([sentence, *fitted.warnings])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.accuracy import MAX_POINTS, line_over_epochs, thinned
-from app.figures.classes import Rows, class_axis, rows_of
+from app.figures.classes import Rows, are_level, class_axis, rows_of
 from app.figures.drawing import (
     HEIGHT,
     KIND_COLOURS,
@@ -74,19 +74,24 @@ def class_shifts(epochs: Sequence[EpochDone], started: RunStarted, chosen: int) 
 def shifts_over_epochs(
     epochs: Sequence[EpochDone], started: RunStarted, chosen: int, planned: int
 ) -> Drawing:
-    """Return lines of the learned shifts minus log π, of the head third and of the tail third."""
+    """Return lines of the learned shifts minus log π, of few-shot and of many-shot classes.
+
+    Of all classes, where they have as many images each.
+    """
     shifts, prior = _shifts(epochs), _log_prior(started)
     if not shifts:
         return empty(SHIFTS_OVER_EPOCHS_QUESTION, "No shifts are learned yet.", HEIGHT)
     groups = shot_groups(started.class_counts)
-    thirds = {"tail": groups.few, "head": groups.many}
+    members = {"few": groups.few, "many": groups.many}
+    if are_level(started.class_counts):
+        members = {"all": tuple(range(len(started.class_counts)))}
     lines: dict[str, list[float]] = {
-        f"{kind}, {third}": (values - prior)[:, list(labels)].mean(axis=1).tolist()
+        f"{kind}, {group}": (values - prior)[:, list(labels)].mean(axis=1).tolist()
         for kind, values in shifts.items()
-        for third, labels in thirds.items()
+        for group, labels in members.items()
     }
     every = math.ceil(len(epochs) / MAX_POINTS)
-    dashes = {"hard, tail": "solid", "hard, head": "dot", "soft, tail": "dash"}
+    dashes = {"hard, few": "solid", "hard, many": "dot", "soft, few": "dash", "hard, all": "solid"}
     colours = {name: KIND_COLOURS[name.split(",")[0]] for name in lines}
     data = [
         line_over_epochs(name, line, every, colours[name], dashes.get(name, "dashdot"))
@@ -194,10 +199,14 @@ def _read(shifts: Shifts, prior: NDArray[np.float64], started: RunStarted, chose
     words = []
     for kind, values in shifts.items():
         above = values[-1] - prior
-        tail, head = (float(above[list(labels)].mean()) for labels in (groups.few, groups.many))
-        words.append(
-            f"{kind} loss {signed(tail, 2)} in the tail third, {signed(head, 2)} in the head third"
-        )
+        few, many = (float(above[list(labels)].mean()) for labels in (groups.few, groups.many))
+        if are_level(started.class_counts):
+            words.append(f"{kind} loss {signed(above.min(), 2)} to {signed(above.max(), 2)}")
+        else:
+            words.append(
+                f"{kind} loss {signed(few, 2)} on few-shot classes, {signed(many, 2)} on many-shot "
+                "ones"
+            )
     return (
         f"At epoch {chosen} the learned shifts differ from log π by: {'; '.join(words)}. A lower "
         "shift makes the student raise the class's own logit."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from app.figures.drawing import FONT_SIZE, MAX_CLASSES_SHOWN, ROW_HEIGHT
@@ -24,6 +25,11 @@ class Rows(NamedTuple):
         return len(self.labels) <= MAX_CLASSES_SHOWN
 
     @property
+    def are_level(self) -> bool:
+        """Whether all classes have as many images, so that none is of the head or the tail."""
+        return are_level(self.counts)
+
+    @property
     def left_margin(self) -> int:
         """Pixels for the axis' labels and title."""
         longest = max(map(len, self.tick_labels))
@@ -34,16 +40,21 @@ class Rows(NamedTuple):
         """Name and count of each class, or of the first class of each group if there are many."""
         if self.are_named:
             return tuple(
-                f"{_short(name)} · {count:,}"
+                f"{_short(name)} ({count:,})"
                 for name, count in zip(self.names, self.counts, strict=True)
             )
         starts = (self.groups.index(group) for group in ("many", "medium", "few"))
-        return tuple(f"{self.groups[start]} · {self.counts[start]:,}" for start in starts)
+        return tuple(f"{self.groups[start]} ({self.counts[start]:,})" for start in starts)
 
     @property
     def height(self) -> int:
         """Pixels of a figure with these rows."""
         return 76 + ROW_HEIGHT * (len(self.labels) if self.are_named else 12)
+
+
+def are_level(class_counts: Sequence[float]) -> bool:
+    """Return whether all classes have as many images, so that none is of the head or the tail."""
+    return len(set(class_counts)) == 1
 
 
 def rows_of(class_names: tuple[str, ...], class_counts: tuple[int, ...]) -> Rows:
@@ -69,7 +80,7 @@ def class_axis(rows: Rows, *, labels_at: float = 0.0) -> dict[str, Any]:
     last = len(rows.labels) - 1
     starts = [rows.groups.index(group) for group in ("many", "medium", "few")]
     at = [labels_at - row for row in range(last + 1)] if rows.are_named else [-x for x in starts]
-    title = "class · training images" if rows.are_named else "classes, head → tail · images"
+    title = "class (training images)" if rows.are_named else "classes, head → tail (images)"
     return {
         "range": [-last - 0.6, 0.6],
         "tickmode": "array",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures.classes import Rows, rows_of
+from app.figures.classes import Rows, are_level, rows_of
 from app.figures.drawing import (
     FONT_SIZE,
     HEIGHT,
@@ -159,7 +159,8 @@ def confusion_difference(
         yaxis=_axis("true class", names, labels, rows, by_class) | {"range": [last + 0.5, -0.5]},
     )
     height = max(HEIGHT, 76 + ROW_HEIGHT * len(names)) if are_all_named else _MANY_CLASSES_HEIGHT
-    sentence = _read_difference(points, names, rows.groups if by_class else _GROUPS, epochs)
+    groups = rows.groups if by_class else _GROUPS
+    sentence = _read_difference(points, names, () if rows.are_level else groups, epochs)
     alt = (
         "Heat map of the difference of two confusion matrices on the test set, head to tail. "
         f"{sentence} Right: {_listed_points(names, np.diagonal(points))}."
@@ -174,14 +175,8 @@ def _read_difference(
     epochs: tuple[int, int],
 ) -> str:
     right = np.diagonal(points)
-    few, many = (
-        signed(right[[member == group for member in groups]].mean()) for group in ("few", "many")
-    )
     when = f"epoch {epochs[0]}" if epochs[0] == epochs[1] else f"epochs {epochs[0]} and {epochs[1]}"
-    sentence = (
-        f"At {when}, compared with A, B gets {few} points of the few-class test images right and "
-        f"{many} of the many-class ones."
-    )
+    sentence = f"At {when}, compared with A, B gets {_read_right(right, groups)}"
     wrong = points - np.diag(right)
     true, seen = divmod(int(np.abs(wrong).argmax()), len(points))
     if abs(wrong[true, seen]) < 0.5:
@@ -190,6 +185,16 @@ def _read_difference(
         f"{sentence} Largest change of an error: {names[true]} taken for {names[seen]}, "
         f"{signed(wrong[true, seen])} points."
     )
+
+
+def _read_right(right: NDArray[np.float64], groups: Sequence[str]) -> str:
+    """Return the points of the test images that B gets right and A does not, by group if any."""
+    if not groups:
+        return f"{signed(right.mean())} points of the test images right."
+    few, many = (
+        signed(right[[member == group for member in groups]].mean()) for group in ("few", "many")
+    )
+    return f"{few} points of the few-class test images right and {many} of the many-class ones."
 
 
 def _listed_points(names: list[str], points: NDArray[np.float64]) -> str:
@@ -247,7 +252,7 @@ def _axis(
     at = names
     if len(labels) < len(names):
         at = [names[rows.groups.index(group)] for group in _GROUPS]
-    counted = " · training images" if by_class and title != "taken for" else ""
+    counted = " (training images)" if by_class and title != "taken for" else ""
     return {
         "type": "category",
         "categoryorder": "array",
@@ -281,18 +286,7 @@ def _borders(rows: Rows) -> list[dict[str, Any]]:
 
 
 def _read(counts: NDArray[np.integer[Any]], rows: Rows, started: RunStarted, epoch: int) -> str:
-    groups = shot_groups(started.class_counts)
-    few = counts[list(groups.few)]
-    total = max(int(few.sum()), 1)
-    right = sum(int(counts[label, label]) for label in groups.few) / total
-    as_many = int(few[:, list(groups.many)].sum()) / total
-    many = counts[list(groups.many)]
-    as_few = int(many[:, list(groups.few)].sum()) / max(int(many.sum()), 1)
-    sentence = (
-        f"At epoch {epoch} {percent(right)} of the few-class test images are right and "
-        f"{percent(as_many)} are taken for a many class; of the many-class ones "
-        f"{percent(as_few)} are taken for a few class."
-    )
+    sentence = f"At epoch {epoch} {_read_groups(counts, started)}"
     wrong = counts - np.diag(np.diagonal(counts))
     if not wrong.any():
         return f"{sentence} No image is taken for another class."
@@ -301,6 +295,24 @@ def _read(counts: NDArray[np.integer[Any]], rows: Rows, started: RunStarted, epo
     return (
         f"{sentence} Most frequent error: {names[true]} taken for {names[seen]}, "
         f"{wrong[true, seen]:,} of {counts[true].sum():,}."
+    )
+
+
+def _read_groups(counts: NDArray[np.integer[Any]], started: RunStarted) -> str:
+    """Return how much of the few-shot and the many-shot classes is taken for the other."""
+    if are_level(started.class_counts):
+        right = np.trace(counts) / max(int(counts.sum()), 1)
+        return f"{percent(float(right))} of the test images are right."
+    groups = shot_groups(started.class_counts)
+    few = counts[list(groups.few)]
+    total = max(int(few.sum()), 1)
+    right = sum(int(counts[label, label]) for label in groups.few) / total
+    as_many = int(few[:, list(groups.many)].sum()) / total
+    many = counts[list(groups.many)]
+    as_few = int(many[:, list(groups.few)].sum()) / max(int(many.sum()), 1)
+    return (
+        f"{percent(right)} of the few-class test images are right and {percent(as_many)} are taken "
+        f"for a many class; of the many-class ones {percent(as_few)} are taken for a few class."
     )
 
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 Group = Literal["many", "medium", "few"]
 Kind = Literal["hard", "soft"]
 
-# Okabe and Ito's colours. The theme's own colours (text, grid) are added by the live plot's
-# JavaScript, so that one figure serves the light and the dark page.
-GROUP_COLOURS: dict[str, str] = {"many": "#009E73", "medium": "#E69F00", "few": "#CC79A7"}
+# Okabe and Ito's colours and a grey. The theme's own colours (text, grid) are added by the live
+# plot's JavaScript, so that one figure serves the light and the dark page.
+# Medium is grey: orange is near the colour of the hard loss, which stands on the same page.
+GROUP_COLOURS: dict[str, str] = {"many": "#009E73", "medium": "#808080", "few": "#CC79A7"}
 GROUP_DASHES: dict[str, str] = {"many": "solid", "medium": "dash", "few": "dot"}
 KIND_COLOURS: dict[str, str] = {"hard": "#D55E00", "soft": "#0072B2"}
 THEME_TEXT = "theme:text"  # replaced by the theme's text colour where the figure is drawn

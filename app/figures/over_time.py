@@ -231,11 +231,14 @@ def _read(
     if not counts[chosen - 1].any():
         sentence = f"There is no histogram of epoch {chosen}."
     else:
-        means = _means(counts[chosen - 1], axis)
-        named = [f"a mean {name} of {mean}" for name, mean in zip(_PANELS, means, strict=False)]
-        sentence = f"At epoch {chosen} {whose} images have {' and '.join(named)}{axis.own_weight}"
+        medians = _medians(counts[chosen - 1], axis)
+        named = [f"a {name} of {middle}" for name, middle in zip(_PANELS, medians, strict=False)]
+        sentence = (
+            f"At epoch {chosen} the median of the {whose} images has {' and '.join(named)}"
+            f"{axis.own_weight}"
+        )
         if first + 1 != chosen:
-            before = " and ".join(_means(counts[first], axis))
+            before = " and ".join(_medians(counts[first], axis))
             sentence += f"; at epoch {first + 1} it was {before}"
         sentence += "."
     if missing := len(counts) - len(present):
@@ -245,7 +248,8 @@ def _read(
     return sentence
 
 
-def _means(counts: NDArray[np.integer[Any]], axis: WeightAxis) -> list[str]:
-    """Return the mean weights of images by bin as text: [K, 64] -> K of w_hard, w_soft."""
-    means = (counts @ bin_centres(axis.scale)) / np.maximum(counts.sum(axis=1), 1)
-    return [axis.word(float(mean)) for mean in means]
+def _medians(counts: NDArray[np.integer[Any]], axis: WeightAxis) -> list[str]:
+    """Return the median weights of images by bin as text: [K, 64] -> K of w_hard, w_soft."""
+    halves = np.maximum(counts.sum(axis=1, keepdims=True), 1) / 2
+    middles = np.argmax(counts.cumsum(axis=1) >= halves, axis=1)
+    return [axis.word(float(weight)) for weight in bin_centres(axis.scale)[middles]]

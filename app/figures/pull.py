@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.figures.classes import Rows, class_axis, rows_of
+from app.figures.classes import Rows, are_level, class_axis, rows_of
 from app.figures.drawing import (
     FONT_SIZE,
     HEIGHT,
@@ -45,12 +45,13 @@ class Thirds(NamedTuple):
     @property
     def in_words(self) -> str:
         tail, head = (signed(round(value, 3) + 0.0, 3) for value in self)  # never −0
-        return f"tail {tail}, head {head}"
+        return f"few {tail}, many {head}"
 
     @property
     def favoured(self) -> tuple[str, str]:
-        """The third that is asked for, and the other one."""
-        return ("tail", "head") if self.tilt < 0 else ("head", "tail")
+        """The third that is asked for, and the other one, in words."""
+        names = ("few-shot classes", "many-shot classes")
+        return names if self.tilt < 0 else names[::-1]
 
 
 def class_pull(epoch: EpochDone, started: RunStarted) -> Drawing:
@@ -78,6 +79,13 @@ def class_influence(epoch: EpochDone, started: RunStarted, num_without: int = 0)
         return empty(CLASS_INFLUENCE_QUESTION, _not_asked(epoch), HEIGHT)
     thirds = {kind: _thirds(values, started) for kind, values in parts.items()}
     said = "; ".join(f"{kind} loss {of.in_words}" for kind, of in thirds.items() if of is not None)
+    if are_level(started.class_counts):
+        means = {kind: _mean(values) for kind, values in parts.items()}
+        said = "; ".join(
+            f"{kind} loss {signed(mean, 3)} over all classes"
+            for kind, mean in means.items()
+            if mean is not None
+        )
     sentence = f"At epoch {epoch.epoch} the mean influence is: {said}. Negative: D_val wants more."
     if num_without:
         total = sum(started.class_counts)
@@ -121,6 +129,8 @@ def _mean(values: Values) -> float | None:
 
 def _verdict(epoch: EpochDone, started: RunStarted) -> str:
     """Return which way D_val pulls, and whether the influence of the pictures agrees with that."""
+    if are_level(started.class_counts):
+        return _level_verdict(epoch, started)
     hard, soft = (
         None if values is None else _thirds(values, started)
         for values in (epoch.pull_hard_per_class, epoch.pull_soft_per_class)
@@ -134,12 +144,29 @@ def _verdict(epoch: EpochDone, started: RunStarted) -> str:
         )
     more, less = asked.favoured
     words = (
-        f"{whose} {'pull' if hard is not None else 'pulls'} the {more}'s logits up against the "
-        f"{less}'s ({asked.in_words}).{_read_agreement(asked, epoch, started)}"
+        f"{whose} {'pull' if hard is not None else 'pulls'} the logits of the {more} up against "
+        f"those of the {less} ({asked.in_words}).{_read_agreement(asked, epoch, started)}"
     )
     if hard is not None and soft is not None:
         words += f" {_read_soft(hard, soft)}"
     return words
+
+
+def _level_verdict(epoch: EpochDone, started: RunStarted) -> str:
+    """Return which classes D_val pulls up and down most, where none is larger than another."""
+    hard = epoch.pull_hard_per_class
+    values, whose = (hard, "D_val's labels pull")
+    if values is None:
+        values, whose = epoch.pull_soft_per_class, "the teacher on D_val pulls"
+    assert values is not None  # there is a pull
+    known = {label: value for label, value in enumerate(values) if value is not None}
+    up, down = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    names = started.class_names
+    return (
+        f"{whose} the logit of {names[up]} up most ({signed(known[up], 3)}) and that of "
+        f"{names[down]} least ({signed(known[down], 3)}). All classes are equally large, so "
+        "there is no head and no tail."
+    )
 
 
 def _read_agreement(asked: Thirds, epoch: EpochDone, started: RunStarted) -> str:

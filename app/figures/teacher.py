@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from app.figures.accuracy import accuracy_bars
-from app.figures.classes import class_axis, row_values, rows_of
+from app.figures.classes import are_level, class_axis, row_values, rows_of
 from app.figures.drawing import THEME_TEXT, Drawing, base_layout, percent
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
@@ -66,6 +66,8 @@ def _read(card: TeacherCard) -> str:
             f"{percent(card.accuracy)} balanced. How biased it is cannot be told: how many images "
             "of each class it was trained on is unknown."
         )
+    if are_level(planned_counts(card.data)):
+        return f"{percent(card.accuracy)} balanced. Its training classes were equally large."
     gap = 100 * (groups["many"] - groups["few"])
     words = f"{percent(groups['many'])} of the many-class test images, {percent(groups['few'])} of"
     if gap <= 0:

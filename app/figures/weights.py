@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.accuracy import MAX_POINTS, line_over_epochs, thinned
-from app.figures.classes import Rows, class_axis, row_values, rows_of
+from app.figures.classes import Rows, are_level, class_axis, row_values, rows_of
 from app.figures.drawing import (
     FONT_SIZE,
     GROUP_COLOURS,
@@ -28,6 +28,7 @@ from app.figures.drawing import (
     epoch_marker,
     packed,
 )
+from app.figures.flattening import read_flattening
 from app.figures.weight_axis import WeightAxis, weight_axis_of
 from app.figures.wrong_labels import marked_rows, read_wrong_labels, wrong_marks
 from bikd_core.config import WeightScale
@@ -37,6 +38,7 @@ from bikd_core.events import EpochDone, Panel, RunStarted
 _KINDS: tuple[Kind, Kind] = ("hard", "soft")
 _PEAK = 0.88  # of a row's height
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
+_WHERE = {"few": "on few-shot classes", "many": "on many-shot ones", "all": "on all classes"}
 
 
 WEIGHT_QUESTIONS: dict[Kind, str] = {
@@ -260,14 +262,7 @@ def _read(
 ) -> tuple[str, str]:
     """Return what the figure says, and its alternative text."""
     ordered = [means[label] for label in rows.labels]
-    mean = {
-        group: float(np.mean([m for m, g in zip(ordered, rows.groups, strict=True) if g == group]))
-        for group in ("many", "few")
-    }
-    sentence = (
-        f"At epoch {epoch} tail classes get {axis.word(mean['few'])}, "
-        f"head classes {axis.word(mean['many'])}{axis.own_weight} (mean w_{kind})."
-    )
+    sentence = f"At epoch {epoch} {_by_group(ordered, rows, kind, axis)}"
     listed = ", ".join(
         f"{name} {axis.word(value)}" for name, value in zip(rows.names, ordered, strict=True)
     )
@@ -276,6 +271,23 @@ def _read(
         f"Means: {listed}."
     )
     return sentence, alt
+
+
+def _by_group(ordered: list[float], rows: Rows, kind: Kind, axis: WeightAxis) -> str:
+    """Return the mean weight of few-shot and of many-shot classes, or of all if none is larger."""
+    if rows.are_level:
+        return (
+            f"the classes, of {rows.counts[0]:,} images each, get "
+            f"{axis.word(float(np.mean(ordered)))}{axis.own_weight} (mean w_{kind} over classes)."
+        )
+    few, many = (
+        float(np.mean([m for m, g in zip(ordered, rows.groups, strict=True) if g == group]))
+        for group in ("few", "many")
+    )
+    return (
+        f"few-shot classes get {axis.word(few)}, many-shot ones {axis.word(many)}{axis.own_weight} "
+        f"(mean w_{kind} over classes)."
+    )
 
 
 MEAN_WEIGHTS_QUESTION = "Does the weight move from head to tail?"
@@ -288,19 +300,24 @@ def mean_weights(
     planned: int,
     scale: WeightScale = "sigmoid",
 ) -> Drawing:
-    """Return lines of the mean w_hard and w_soft of the head third and of the tail third."""
+    """Return lines of the mean w_hard and w_soft of few-shot and of many-shot classes.
+
+    Of all classes, where they have as many images each.
+    """
     axis = weight_axis_of(scale)
     groups = shot_groups(started.class_counts)
-    thirds = {"tail": groups.few, "head": groups.many}
+    members = {"few": groups.few, "many": groups.many}
+    if are_level(started.class_counts):
+        members = {"all": tuple(range(len(started.class_counts)))}
     kinds = [kind for kind in _KINDS if kind == "hard" or epochs[0].w_soft_per_class is not None]
     means = {kind: np.array([means_of(epoch, kind) for epoch in epochs]) for kind in kinds}
     lines: dict[str, list[float]] = {
-        f"{kind}, {third}": means[kind][:, list(labels)].mean(axis=1).tolist()
+        f"{kind}, {group}": means[kind][:, list(labels)].mean(axis=1).tolist()
         for kind in kinds
-        for third, labels in thirds.items()
+        for group, labels in members.items()
     }
     every = math.ceil(len(epochs) / MAX_POINTS)
-    dashes = {"hard, tail": "solid", "hard, head": "dot", "soft, tail": "dash"}
+    dashes = {"hard, few": "solid", "hard, many": "dot", "soft, few": "dash", "hard, all": "solid"}
     colours = {name: KIND_COLOURS[name.split(",")[0]] for name in lines}
     data = [
         line_over_epochs(
@@ -319,11 +336,14 @@ def mean_weights(
     }
     at = {name: line[chosen - 1] for name, line in lines.items()}
     in_words = [
-        f"w_{kind} is {axis.word(at[f'{kind}, tail'])} in the tail third, "
-        f"{axis.word(at[f'{kind}, head'])} in the head third"
+        f"w_{kind} is "
+        + ", ".join(f"{axis.word(at[f'{kind}, {group}'])} {_WHERE[group]}" for group in members)
         for kind in kinds
     ]
-    sentence = f"At epoch {chosen} mean {'; mean '.join(in_words)}.{thinned(every)}"
+    sentence = (
+        f"At epoch {chosen} mean {'; mean '.join(in_words)}.{thinned(every)}"
+        f"{read_flattening(epochs, started, chosen, axis)}"
+    )
     y_axis = axis.over_epochs([value for line in lines.values() for value in line])
     low, high = y_axis["range"]
     layout = base_layout(

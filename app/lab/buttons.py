@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from app.lab import pair, runs_list
+from app.lab.starting import confirm_busy_start, start
 from app.lab.this_run import this_run
 from app.lab.tuning import tuning
-from app.shared import access, engine
+from app.shared import access
 from app.shared.engine import attempt
-from app.shared.long_start import confirm_long_start, start_or_ask
+from app.shared.long_start import confirm_long_start
 from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import RunConfig
@@ -42,7 +41,7 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
             type="primary",
             icon=":material/play_arrow:",
             disabled=config is None,
-            on_click=_start,
+            on_click=start,
             args=(config,),
             help="Start a new run with the controls of the side bar.",
         )
@@ -72,12 +71,19 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
             this_run(snapshot, refusal)
             tuning(snapshot, refusal)
             pair.choice_of_second_run(snapshot, second)
+    confirm_busy_start()
     confirm_long_start("Start such a long run?")
 
 
 def _pause_or_resume(snapshot: Snapshot | None, refusal: str) -> None:
-    """Draw one button: Pause, or Resume for a run that is paused or ended early."""
-    if snapshot is not None and snapshot.can_resume:
+    """Draw one button: Pause, or Resume for a run that is paused or ended early.
+
+    One that failed before its first epoch would fail again: Start begins it anew.
+    """
+    has_failed_at_once = snapshot is not None and (
+        snapshot.state == "failed" and not snapshot.epochs
+    )
+    if snapshot is not None and snapshot.can_resume and not has_failed_at_once:
         action, label, icon = "resume_from_checkpoint", "Resume", "resume"
     elif snapshot is not None and snapshot.state == "paused":
         action, label, icon = "resume", "Resume", "resume"
@@ -87,27 +93,14 @@ def _pause_or_resume(snapshot: Snapshot | None, refusal: str) -> None:
         label,
         key="pause",
         icon=f":material/{icon}:",
-        disabled=bool(refusal) or snapshot is None or snapshot.state == "finished",
+        disabled=bool(refusal)
+        or snapshot is None
+        or snapshot.state == "finished"
+        or has_failed_at_once,
         help=plain(refusal) or None,
         on_click=_steer,
         args=(action,),
     )
-
-
-def _start(config: RunConfig) -> None:
-    """Start a run, or ask first if it is going to take long."""
-    session().forget_complaints()
-    seconds = attempt(lambda: engine.manager().estimate(config))
-    start_or_ask(seconds, partial(_start_now, config))
-
-
-def _start_now(config: RunConfig) -> None:
-    now = session()
-    run_id = attempt(lambda: engine.manager().start(config))
-    if run_id is not None:
-        now.show_run(run_id)
-        now.second_run, now.cloned_run = now.cloned_run, ""
-        attempt(lambda: access.claim(run_id))
 
 
 def _steer(action: str) -> None:

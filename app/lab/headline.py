@@ -30,14 +30,30 @@ def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") 
             f"**{about}:{status.colour_of(snapshot)}-badge[{name}] {words}**", width="content"
         )
         st.markdown(accuracy, width="content")
-        if not side:  # else the line below both runs says it
-            st.caption(plain(status.summary(snapshot)), width="content", wrap=False)
+        _warnings(snapshot, epoch, side)
+        if not side:
+            _about(snapshot)
+    if side:
+        _about(snapshot)
     with st.container(key=f"reasons{side}"):
         if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
             show = st.error if snapshot.state == "failed" else st.warning
             show(plain(snapshot.reason))
-        for warning in snapshot.epochs[-1].warnings if snapshot.epochs else ():
-            st.warning(plain(warning))
+
+
+def _about(snapshot: Snapshot) -> None:
+    """Draw the run's name, if it was given one, and its main controls, in one line."""
+    name = "" if snapshot.name == snapshot.run_id else f"**{plain(snapshot.name)}** · "
+    st.caption(f"{name}{plain(status.summary(snapshot))}", width="content", wrap=False)
+
+
+def _warnings(snapshot: Snapshot, epoch: int, side: str) -> None:
+    """Draw the warnings of the epoch shown, in the same line: they come and go while it trains."""
+    warnings = snapshot.epochs[epoch - 1].warnings if epoch else ()
+    with st.container(key=f"warnings{side}", width="content"):
+        if warnings:
+            text = plain(" ".join(warnings))
+            st.caption(f":orange[:material/warning: {text}]", wrap=False, help=text)
 
 
 def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> None:
@@ -46,7 +62,5 @@ def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> N
     for side, run, epoch, column in zip("AB", runs, epochs, columns, strict=True):
         with column:
             headline(run, epoch, side=side)
-    with st.container(horizontal=True, gap="small"):
-        between = differences(runs[0].config, runs[1].config)
-        st.markdown(f"**{plain(in_words(between))}**", width="content")
-        st.caption(f"A: {plain(status.summary(runs[0]))}", width="content", wrap=False)
+    between = differences(runs[0].config, runs[1].config)
+    st.markdown(f"**{plain(in_words(between))}**", width="content")

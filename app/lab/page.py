@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from app.components import page_is_hidden, timeline
+from app.components import chosen_epoch, page_is_hidden, timeline
 from app.lab import pair, runs_list, views
 from app.lab.buttons import buttons
 from app.lab.headline import headline, pair_headline
@@ -28,7 +30,7 @@ def page() -> None:
     second = pair.second_run(snapshot)
     with st.sidebar:
         teachers = dict(list_teachers(engine.manager().places.teacher_folders()))
-        config = side_bar(teachers, is_idle=snapshot is None or snapshot.has_ended)
+        config = side_bar(teachers, snapshot)
     access.exchange_keys()
     buttons(config, snapshot, second)
     show_complaints()
@@ -114,11 +116,15 @@ def _live(
         st.rerun()
     if any(run.state != state_then for run, (_, state_then) in zip(runs, drawn, strict=True)):
         st.rerun()
+    key = f"timeline {runs[0].run_id} {session().visit}"
+    done = max(len(run.epochs) for run in runs)
+    for moment in _moments(runs, chosen_epoch(key=key, done=done, start=start), view):
+        view.prepare(moment)  # before anything is sent: all of a poll shows one epoch
     headlines = st.container(key="headlines")  # filled when the epoch is known
     choice = timeline(
-        key=f"timeline {runs[0].run_id} {session().visit}",
+        key=key,
         planned=max(run.config.training.epochs for run in runs),
-        done=max(len(run.epochs) for run in runs),
+        done=done,
         is_live=not all(run.has_ended for run in runs),
         start=start,
     )
@@ -128,16 +134,23 @@ def _live(
         by=session().by,
     )
     write_address(written_link() | shown.write() | views.written_links(runs[0].run_id))
-    epochs = [min(choice.epoch or len(run.epochs), len(run.epochs)) for run in runs]
+    moments = _moments(runs, choice.epoch, view)
     with headlines:
         if len(runs) == 1:
-            headline(runs[0], epochs[0], pair.gain_over_kd(runs[0], kd, epochs[0]))
+            epoch = moments[0].chosen
+            headline(runs[0], epoch, pair.gain_over_kd(runs[0], kd, epoch))
         else:
-            pair_headline((runs[0], runs[1]), (epochs[0], epochs[1]))
-    by_class = not views.has_many_classes(runs[0].config.data.dataset) or session().by == "classes"
-    link = session().view_links.get(view.name)
-    moments = [Moment(run, epoch, by_class, link) for run, epoch in zip(runs, epochs, strict=True)]
+            pair_headline((runs[0], runs[1]), (moments[0].chosen, moments[1].chosen))
     if len(moments) == 1:
         view.show(moments[0])
     else:
         view.show_pair(*moments)
+
+
+def _moments(runs: Sequence[Snapshot], epoch: int | None, view: View) -> list[Moment]:
+    """Return each run at an epoch, or at its last one before; None: the newest."""
+    by_class = not views.has_many_classes(runs[0].config.data.dataset) or session().by == "classes"
+    link = session().view_links.get(view.name)
+    return [
+        Moment(run, min(epoch or len(run.epochs), len(run.epochs)), by_class, link) for run in runs
+    ]

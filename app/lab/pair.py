@@ -49,7 +49,8 @@ def gain_over_kd(snapshot: Snapshot, kd: Snapshot | None, epoch: int) -> str:
     """Return by how many points a run's balanced accuracy leads KD's at an epoch; "": unknown."""
     if kd is None or not 1 <= epoch <= min(len(snapshot.epochs), len(kd.epochs)):
         return ""
-    gain = 100 * (snapshot.epochs[epoch - 1].accuracy - kd.epochs[epoch - 1].accuracy)
+    own, other = (round(100 * run.epochs[epoch - 1].accuracy, 1) for run in (snapshot, kd))
+    gain = own - other  # of what is shown, so that it is their difference there too
     return f"{gain:+.1f} vs KD, same seed".replace("-", "−")
 
 

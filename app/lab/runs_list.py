@@ -22,7 +22,7 @@ def welcome() -> None:
     """Draw what to do first, and the earlier runs."""
     st.info(
         "Press Start: the run trains in the background, and its weights are drawn here while it "
-        "does. With the digits it takes a few seconds and needs no download.",
+        "does. The side bar says about how long it will take; the digits need no download.",
         icon=":material/play_arrow:",
     )
     recorded("welcome")

@@ -18,31 +18,61 @@ from app.shared.controls import (
 )
 from app.shared.estimate import show_estimate
 from app.shared.session import session
-from bikd_core.config import RunConfig
+from bikd_core.config import RunConfig, fields, listed
+from bikd_core.config.difference import differences
 from bikd_core.config.presets import PRESETS
+from bikd_core.runs import Snapshot
 from bikd_core.teachers.card import TeacherCard
 
+MAX_NAMED = 4  # controls
 
-def side_bar(teachers: Mapping[str, TeacherCard], *, is_idle: bool) -> RunConfig | None:
+
+def side_bar(
+    teachers: Mapping[str, TeacherCard], opened: Snapshot | None = None
+) -> RunConfig | None:
     """Draw all controls; return their config, or draw why there is none and return None.
 
     Args:
         teachers: The stored teachers' cards by name.
-        is_idle: Whether no open run trains, so that there is time to estimate the next one.
+        opened: The open run: what differs from it is marked.
     """
+    st.markdown("##### Next run")
+    difference = st.container()  # filled when the config is known
     _presets()
     config = data_controls()
     if config is not None:
         estimate = session().run_estimate
         estimate.set_subject(config)
         show_estimate(
-            estimate, lambda: engine.manager().estimate(config), is_idle=is_idle, key="estimate"
+            estimate,
+            lambda: engine.manager().estimate(config),
+            is_idle=opened is None or opened.has_ended,  # so that there is time to measure
+            key="estimate",
         )
+        if opened is not None:
+            with difference:
+                _mark_differences(opened.config, config)
     methods = (session().controls,)
     named_controls(MAIN[3:-1], teachers, methods)
     seed_control()
     advanced_controls(all_but(MAIN), teachers, methods)
     return config
+
+
+def _mark_differences(opened: RunConfig, config: RunConfig) -> None:
+    """Say in which controls the next run differs from the open one, and mark their widgets."""
+    names = [difference.name for difference in differences(opened, config)]
+    if not names:
+        st.caption("The same controls as the run that is open.")
+        return
+    titles = [fields()[name].title or name for name in names]
+    shown = listed(titles[:MAX_NAMED])
+    more = f" and {len(titles) - MAX_NAMED} more" if len(titles) > MAX_NAMED else ""
+    st.caption(f"Differs from the open run in: {shown}{more}.")
+    marked = ", ".join(f".st-key-control_{name}" for name in names)
+    st.html(
+        f"<style>{marked} {{ box-shadow: -0.5rem 0 0 -0.25rem var(--st-primary-color); }}</style>"
+    )
 
 
 def _presets() -> None:

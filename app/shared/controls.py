@@ -14,12 +14,14 @@ from app.components.live_slider import live_slider
 from app.figures import class_counts
 from app.figures.counts import COUNTS_HEIGHT
 from app.figures.drawing import Drawing, empty
+from app.shared import engine
 from app.shared.control_widgets import Methods, teacher_widget, widget
 from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import MAX_SEED, ConfigError, DataConfig, RunConfig, bounds, fields
 from bikd_core.data.counts import max_imbalance_factor, planned_counts
 from bikd_core.data.label_noise import planned_labels
+from bikd_core.data.pictures import missing_mb
 from bikd_core.data.possible import check_possible
 from bikd_core.data.sources import facts_of
 from bikd_core.teachers.card import TeacherCard
@@ -39,6 +41,7 @@ def data_controls() -> RunConfig | None:
     """Draw the data controls; return the config of all, or draw why there is none."""
     values = session().controls
     widget("dataset", values)
+    _say_if_missing(values["dataset"])
     widget("imbalance", values)
     st.fragment(_imbalance_factor, key="factor and counts")()
     try:
@@ -48,6 +51,16 @@ def data_controls() -> RunConfig | None:
         st.error(plain(str(error)))
         return None
     return config
+
+
+def _say_if_missing(dataset: str) -> None:
+    """Draw that a data set is not on this machine, and how large it is."""
+    megabytes = missing_mb(dataset, engine.manager().places.data)
+    if megabytes:
+        st.caption(
+            f":material/download: {facts_of(dataset).title} is not on this machine: "
+            f"Start downloads {megabytes:.0f} MB first."
+        )
 
 
 def named_controls(

@@ -10,6 +10,10 @@ from app.shared import status
 from app.shared.engine import attempt
 from app.shared.session import Estimate
 
+_ASSUMES = (
+    "Judged by the last run of its kind on this machine, or else by a few timed steps. It includes "
+    "the training of teachers that are not stored yet."
+)
 ASK_EVERY_S = 2.0
 MAX_ASKED = 30  # times; after that the page says that there is no estimate, and asks no more
 
@@ -45,12 +49,13 @@ def _draw(
         estimate.seconds = attempt(ask)
     if waits and (estimate.seconds is not None or estimate.times_asked >= max_asked):
         st.rerun()  # without the timer
-    st.caption(_in_words(estimate.seconds, waits=waits), width="content")
+    help_text = None if estimate.seconds is None else _ASSUMES
+    st.caption(_in_words(estimate.seconds, waits=waits), width="content", help=help_text)
 
 
 def _in_words(seconds: float | None, *, waits: bool) -> str:
     if seconds is not None:
-        return f"About {status.duration(seconds)} of training on this machine."
+        return f"About {status.duration(seconds)} on this machine, if nothing else runs."
     if waits:
         return "Estimating the time of training …"
     return "No estimate now: no similar run has been timed here."

@@ -87,6 +87,7 @@ class Session:
     run_estimate: Estimate = field(default_factory=Estimate)
     comparison_estimate: Estimate = field(default_factory=Estimate)
     pending_start: PendingStart | None = None
+    waiting_config: RunConfig | None = None  # a start that waits for an answer: something trains
 
     def link(self, kind: type[L]) -> L:
         """Return what is chosen on the page that has links of this kind."""

@@ -50,8 +50,7 @@ def headline(snapshot: Snapshot) -> tuple[str, str]:
         case "paused":
             return "paused", f"{so_far}{_step(snapshot)}"
         case "finished":
-            total = sum(epoch.seconds for epoch in snapshot.epochs)
-            return "finished", f"{done} epochs in {duration(total)}"
+            return "finished", f"{done} epochs{_time_taken(snapshot)}"
         case "stopped":
             return "stopped", so_far
         case "failed":
@@ -110,6 +109,17 @@ def _step(snapshot: Snapshot) -> str:
     if step.outer_loss is not None:
         words += f", outer loss {step.outer_loss:.3f}"
     return words + (" · the weight net moved" if step.weight_step else "")
+
+
+def _time_taken(snapshot: Snapshot) -> str:
+    """Return how long training took, the teacher's too; "" if it may have been elsewhere."""
+    if snapshot.is_imported:
+        return ""
+    words = f" in {duration(sum(epoch.seconds for epoch in snapshot.epochs))}"
+    if snapshot.teacher_epochs:
+        seconds = sum(epoch.seconds for epoch in snapshot.teacher_epochs)
+        words += f", its teacher in {duration(seconds)}"
+    return words
 
 
 def _short_seconds(seconds: float) -> str:

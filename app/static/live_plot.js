@@ -188,6 +188,13 @@ function tell(shown, { points, event }) {
   shown.component.setTriggerValue("point", value);
 }
 
+// The words change together with the plot: a finished sentence over an older plot would be wrong.
+function say({ data, figure, title, sentence }) {
+  figure.setAttribute("aria-label", data.alt);
+  title.textContent = data.title;
+  sentence.textContent = data.data.length === 0 ? "" : data.sentence;
+}
+
 async function draw(shown) {
   const Plotly = await loadPlotly(shown.data.plotly);
   const { data } = shown; // the newest, not what was there when the wait began
@@ -202,6 +209,8 @@ async function draw(shown) {
   };
   shown.config ??= configOf(Plotly, shown);
   await Plotly.react(shown.plot, coloured(data.data, theme), layout, shown.config);
+  shown.nothing.remove();
+  say({ ...shown, data });
   if (data.is_clickable && !shown.hearsClicks) {
     shown.hearsClicks = true;
     shown.plot.on("plotly_click", (click) => tell(shown, click));
@@ -210,24 +219,26 @@ async function draw(shown) {
 
 function show(shown) {
   const { data, figure, title, plot, sentence, nothing } = shown;
-  const isEmpty = data.data.length === 0;
   figure.classList.toggle("bikd-small", data.is_small);
-  figure.setAttribute("aria-label", data.alt);
-  title.textContent = data.title;
   plot.style.height = `${data.height}px`;
-  sentence.textContent = isEmpty ? "" : data.sentence;
-  if (isEmpty) {
+  if (data.data.length === 0) {
+    say(shown);
     if (window.Plotly && plot._fullLayout) window.Plotly.purge(plot);
     shown.hearsClicks = false;
     nothing.textContent = data.sentence;
     plot.append(nothing);
     return;
   }
-  nothing.remove();
+  if (!plot._fullLayout) {
+    title.textContent = data.title;
+    nothing.textContent = "Drawing …";
+    plot.append(nothing);
+  }
   // One draw after the other; of several that wait, the last one draws the newest data.
   shown.inTurn = shown.inTurn
     .then(() => draw(shown))
     .catch((error) => {
+      nothing.remove();
       sentence.textContent = `${data.sentence} (The picture could not be drawn: ${error.message})`;
     });
 }

@@ -16,7 +16,7 @@ class Preset(NamedTuple):
     """A named set of controls; what it leaves out takes the data set's default."""
 
     title: str
-    words: str  # one sentence: what it is for, and how long it takes on two cores
+    words: str  # one sentence: what it is for; the machine decides how long it takes
     controls: dict[str, Any]
 
     @property
@@ -42,31 +42,31 @@ METHOD_PRESETS: dict[str, dict[str, Any]] = {
 #: epoch instead of the best on the test set, left-over windows carried on.
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "Quick (digits)", "Real digits, factor 50: a whole BiKD run in about 7 seconds.", {}
+        "Quick (digits)", "Real digits, factor 50: a short run of BiKD, without a download.", {}
     ),
     "classroom": Preset(
         "Classroom (digits)",
-        "Factor 100, so that the last class has one image; 200 epochs, about half a minute.",
+        "Factor 100, so that the last class has one image; 200 epochs.",
         {"imbalance_factor": 100.0, "epochs": 200},
     ),
     "relative": Preset(
         "Relative (digits)",
-        "Relative weights over prior-shifted KD: who counts more than whom. About 7 seconds.",
+        "Relative weights over prior-shifted KD: who counts more than whom.",
         METHOD_PRESETS["relative"] | {"learning_rate": 0.2},
     ),
     "cifar10": Preset(
         "CIFAR-10-LT (paper)",
-        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 50. A day on two cores.",
+        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 50. It wants a GPU.",
         {"dataset": "cifar10", "imbalance_factor": 50.0},
     ),
     "cifar100": Preset(
         "CIFAR-100-LT (paper)",
-        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 100. A day on two cores.",
+        "The published recipe: ResNet-32x4 teaches ResNet-8x4, factor 100. It wants a GPU.",
         {"dataset": "cifar100", "imbalance_factor": 100.0},
     ),
     "relative_cifar10": Preset(
         "Relative (CIFAR-10-LT)",
-        "Relative weights over prior-shifted KD, else the published recipe. A day on two cores.",
+        "Relative weights over prior-shifted KD, else the published recipe. It wants a GPU.",
         METHOD_PRESETS["relative"] | {"dataset": "cifar10", "imbalance_factor": 50.0},
     ),
 }

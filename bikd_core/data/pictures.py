@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bikd_core.data.published_source import PublishedSource
 from bikd_core.data.sources import Cut, DatasetUnavailable, Pictures, facts_of, source_of
 
 
@@ -56,6 +57,17 @@ def load_pictures(
             f"{num_missing} of these {indices.size} pictures: put the whole data set there."
         )
     return pictures[indices]
+
+
+def missing_mb(dataset: str, data_dir: Path) -> float:
+    """Return the megabytes that a run on a data set downloads first; 0 if it is on this machine.
+
+    Raises:
+        ConfigError: There is no such data set.
+    """
+    source = source_of(dataset)
+    is_missing = isinstance(source, PublishedSource) and not source.is_installed(data_dir)
+    return source.facts.download_mb if is_missing else 0.0
 
 
 @lru_cache(maxsize=1)

@@ -63,11 +63,11 @@ class PublishedSource:
             self._checked(test, test_names, self.facts.default_test_per_class),
         )
 
-    def _is_installed(self, data_dir: Path) -> bool:
+    def _has_all(self, data_dir: Path) -> bool:
         return all((data_dir / file).is_file() for file in self.files)
 
     def _has_cut_alone(self, data_dir: Path) -> bool:
-        return (data_dir / self.cut_name).is_file() and not self._is_installed(data_dir)
+        return (data_dir / self.cut_name).is_file() and not self._has_all(data_dir)
 
     def _decoded(self, files: Files, data_dir: Path) -> tuple[Labelled, str]:
         """Return the images of a part, and the names of its files in words."""
@@ -81,6 +81,10 @@ class PublishedSource:
         if part.pictures.shape != shape or not has_all_classes:  # not every format has checksums
             raise ValueError(f"{names} do not hold the published images")
         return part
+
+    def is_installed(self, data_dir: Path) -> bool:
+        """Return whether `data_dir` has all files, or a cut; reading tells if they are whole."""
+        return self._has_all(data_dir) or (data_dir / self.cut_name).is_file()
 
     def load(self, data_dir: Path, on_progress: Progress | None = None) -> Parts:
         """Read the data set or its cut; if `data_dir` has neither, download the set to it first.
@@ -103,7 +107,7 @@ class PublishedSource:
             except (OSError, http.client.HTTPException) as error:
                 raise DatasetUnavailable(
                     f"{title} {lacks} {data_dir} and could not be downloaded there "
-                    f"({getattr(error, 'reason', error)}): connect this machine to the network, or "
+                    f"({_in_words(error)}): connect this machine to the network, or "
                     f"set BIKD_DATA to a folder that holds {self._top_level()}."
                 ) from error
         try:
@@ -139,6 +143,14 @@ def archives_of(kind: Any) -> tuple[Archive, ...]:
         Archive(kind.mirrors[0] + name, f"{kind.__name__}/raw/{name}", md5)
         for name, md5 in kind.resources
     )
+
+
+def _in_words(error: Exception) -> str:
+    """Return what went wrong with a download, without the system's number for it."""
+    cause = getattr(error, "reason", error)  # of a URLError
+    if not isinstance(cause, OSError) or not cause.strerror:
+        return str(cause)
+    return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
 
 
 def _content(path: Path, md5: str | None) -> bytes:

@@ -16,6 +16,7 @@ from bikd_core.control import Control, StepLevel
 from bikd_core.data.possible import check_possible
 from bikd_core.places import Places
 from bikd_core.runs.child import WORKER, Child
+from bikd_core.runs.cost import Costs
 from bikd_core.runs.estimate import seconds_of_run
 from bikd_core.runs.history import BrokenRun, Histories, Snapshot
 from bikd_core.runs.importing import import_upload
@@ -82,6 +83,7 @@ class RunManager:
         self._active: list[Job] = []
         self._threads: list[threading.Thread] = []
         self._is_shut_down = False
+        self.costs = Costs(self._spare, self._num_threads, self.is_idle)
         if warm_up_delay_s:
             first_spare = threading.Timer(warm_up_delay_s, self._warm_up_if_idle)
             first_spare.daemon = True
@@ -288,11 +290,15 @@ class RunManager:
             ConfigError: The split is impossible, or a model does not take the data set's images.
         """
         check_possible(config)
-        with self._lock:
-            is_idle = not self._job_ids() and not self._in_process
-        speeds_of = self._spare.measure if is_idle else self._spare.known_speeds
+        can_time = self.is_idle() and not self._in_process
+        speeds_of = self._spare.measure if can_time else self._spare.known_speeds
         folders = self.places.teacher_folders()
         return seconds_of_run(config, self.list(), folders, lambda: speeds_of(config))
+
+    def is_idle(self) -> bool:
+        """Return whether no run of this server trains or waits."""
+        with self._lock:
+            return not self._job_ids()
 
     def _job_ids(self) -> set[str]:
         return {run_id for job in (*self._active, *self._queue) for run_id in job.run_ids}
@@ -365,6 +371,7 @@ class RunManager:
             job.release()
         for job in jobs:
             job.abandon()
+        self.costs.shutdown()
         self._spare.shutdown()
         for thread in threads:
             thread.join()
@@ -406,9 +413,7 @@ class RunManager:
             self._spare.keep()
 
     def _warm_up_if_idle(self) -> None:
-        with self._lock:
-            is_idle = not self._job_ids()
-        if is_idle:  # else a run was started meanwhile, and does it after its first epoch
+        if self.is_idle():  # else a run was started meanwhile, and does it after its first epoch
             self._warm_up()
 
 

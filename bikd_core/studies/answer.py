@@ -45,9 +45,9 @@ class Line(NamedTuple):
     #: and if no seed is common.
     lead: dict[str, Interval]
     test: PairedTest | None  # of the lead in balanced accuracy, over all leads; None without one
+    #: As its runs were trained. Runs of different moments or machines do not compare in it.
     seconds_per_epoch: float
     label: str  # the entry in words
-    cost: float | None  # seconds per epoch relative to plain KD; None without KD
     accuracies: tuple[float, ...]  # balanced, in the order of `seeds`
     per_class: tuple[Interval, ...]
     per_class_lead: tuple[Interval, ...]  # paired by seed; empty if `lead` is
@@ -70,14 +70,12 @@ def answer(
         reference: The entry that the others are compared to; it may be missing.
         labels: Each entry in words.
     """
-    kd = seconds.get("kd")
     lines = [
         _line(
             method,
             by_seed,
             chosen.get(reference, {}) if method != reference else {},
             seconds[method],
-            seconds[method] / kd if kd else None,
             labels[method],
         )
         for method, by_seed in chosen.items()
@@ -101,7 +99,6 @@ def _line(
     by_seed: Mapping[int, EpochDone],
     others: Mapping[int, EpochDone],
     seconds: float,
-    cost: float | None,
     label: str,
 ) -> Line:
     epochs = list(by_seed.values())
@@ -121,7 +118,6 @@ def _line(
         test=None,
         seconds_per_epoch=seconds,
         label=label,
-        cost=cost,
         accuracies=tuple(by_seed[seed].accuracy for seed in sorted(by_seed)),
         per_class=tuple(interval([e.accuracy_per_class[c] for e in epochs]) for c in classes),
         per_class_lead=tuple(

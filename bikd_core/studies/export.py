@@ -71,7 +71,7 @@ def _row(report: Report, line: Line) -> dict[str, Any]:
         "lead_p_value_holm": None if test is None else test.p_value,
         "lead_could_have_shown": None if test is None else test.detectable,
     }
-    row |= {"seconds_per_epoch": line.seconds_per_epoch, "cost_over_kd": line.cost}
+    row["seconds_per_epoch"] = line.seconds_per_epoch
     return row | {"protocol": json.dumps(protocol_of(comparison))}
 
 
@@ -168,11 +168,10 @@ def table(report: Report) -> list[list[str]]:
             p_in_words(None if line.test is None else line.test.p_value),
             points_in_words(None if line.test is None else line.test.detectable),
             f"{line.seconds_per_epoch:.2g}",
-            "–" if line.cost is None else f"{line.cost:.2g} ×",
         ]
         for line in report.lines
     ]
-    return [[*head, "s/epoch", "cost over KD"], *body]
+    return [[*head, "s/epoch"], *body]
 
 
 def _with_and_without_biases(line: Line) -> str:
@@ -195,7 +194,8 @@ def notes(report: Report) -> list[str]:
     legend = (
         "In %, ± half of the 95 % interval over seeds. Leads are paired by seed; * marks a lead "
         f"with p < {SIGNIFICANCE:g} in the paired t-test{correction(tests)}. ECE: expected "
-        "calibration error."
+        "calibration error. s/epoch is as each entry's runs were trained, at whatever moment and "
+        "on whatever machine: it does not say what a method costs; `bikd bench` measures that."
     )
     found = [" ".join(filter(None, [legend, power_sentence(tests)]))] + [
         f"Not counted: {run}: {why}" for run, why in report.missing.items()

@@ -6,9 +6,25 @@ from pathlib import Path
 from bikd_core.config import RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import Snapshot
+from bikd_core.runs.cost import Timing
 from bikd_core.runs.history import BrokenRun, Histories, History
 from bikd_core.store import list_runs, open_run
 from tests.made_up import make_run
+
+
+class FakeCosts:
+    """Times nothing; notes the configs that it is asked to time."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[RunConfig, ...]] = []
+        self.now: Timing | None = None  # of all configs
+
+    def begin(self, configs: Sequence[RunConfig]) -> bool:
+        self.asked.append(tuple(configs))
+        return True
+
+    def timing(self, configs: Sequence[RunConfig]) -> Timing | None:
+        return self.now
 
 
 class FakeManager:
@@ -19,6 +35,7 @@ class FakeManager:
         self.asked: list[tuple] = []
         self.seconds: float | None = None  # its estimate
         self.error: Exception | None = None  # what it refuses with
+        self.costs = FakeCosts()
         self._histories: dict[str, History] = {}
 
     def start(self, config: RunConfig, name: str = "") -> str:
@@ -44,6 +61,9 @@ class FakeManager:
 
     def delete(self, run_id: str) -> None:
         self._note("delete", run_id)
+
+    def is_idle(self) -> bool:
+        return all(run.has_ended for run in self.list())
 
     def estimate(self, config: RunConfig) -> float | None:
         return self.seconds

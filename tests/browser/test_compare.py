@@ -13,7 +13,8 @@ DONE = re.compile("Nothing is missing")
 
 def sentence(page, figure: str) -> str:
     page.locator(f".st-key-figure_{figure} .nsewdrag").first.wait_for()
-    return page.locator(f".st-key-figure_{figure} figcaption").inner_text()
+    caption = page.locator(f".st-key-figure_{figure} figcaption").filter(has_text=re.compile("."))
+    return caption.inner_text()
 
 
 def downloaded(page, name: str) -> str:
@@ -40,13 +41,15 @@ def dot_of_seed(page, number: int) -> tuple[float, float]:
 
 @pytest.fixture(scope="module")
 def compared(server_url, browser):
-    """Run a comparison to its end and return its link."""
+    """Run a comparison to its end, time its methods and return its link."""
     page = browser.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{server_url}/compare?{LINK}")
     page.get_by_role("button", name="Start 4 runs").click()
     page.get_by_text("4 of 4 runs").wait_for()
     page.get_by_role("button", name=DONE).wait_for()
+    page.get_by_role("button", name="Time the methods").click()
+    page.get_by_role("button", name="Time them again").wait_for()
     link = page.url
     page.close()
     return link
@@ -58,6 +61,7 @@ def test_results_appear_and_another_browser_sees_the_same_by_link(compared, new_
     read = {figure: sentence(page, figure) for figure in FIGURES}
     assert re.search(r"(CE|KD), \d+\.\d ± \d+\.\d % balanced \(2 seeds\)", read["who_wins"])
     assert "CE" in read["differences"]
+    assert "Timed in 5 turns on this machine" in read["cost"]
     page.get_by_text("3 epochs").wait_for()  # in the protocol
     second = new_page(compared, DONE)
     assert {figure: sentence(second, figure) for figure in FIGURES} == read

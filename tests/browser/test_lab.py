@@ -129,7 +129,8 @@ def test_a_run_is_started_watched_zoomed_shared_and_reloaded(server_url, new_pag
     assert epoch_of(page) == epoch_of(second) == 200
     assert x_range(page) == zoomed
 
-    sentence = page.locator(".st-key-figure_w_hard figcaption").inner_text()
+    caption = page.locator(".st-key-figure_w_hard figcaption")
+    sentence = caption.filter(has_text=re.compile(".")).inner_text()
     page.reload()
     wait_for_the_end(page)
     page.get_by_text(sentence, exact=True).wait_for()
@@ -174,12 +175,12 @@ def test_the_epoch_slider_goes_back_and_returns_to_the_newest(finished_url, new_
     slider.focus()
     for _ in range(3):
         slider.press("ArrowLeft")
-    page.get_by_text("At epoch 3 tail classes get").first.wait_for()
+    page.get_by_text("At epoch 3 few-shot classes get").first.wait_for()
     page.wait_for_url("**epoch=3*")
     again = new_page(page.url)
-    again.get_by_text("At epoch 3 tail classes get").first.wait_for()
+    again.get_by_text("At epoch 3 few-shot classes get").first.wait_for()
     click(page, "Go to the last epoch")
-    page.get_by_text("At epoch 6 tail classes get").first.wait_for()
+    page.get_by_text("At epoch 6 few-shot classes get").first.wait_for()
 
 
 @pytest.mark.slow
@@ -219,7 +220,7 @@ def test_the_browsers_back_button_takes_controls_and_epoch_back(finished_url, ne
     wait_for_the_end(page)
     click(page, "One epoch back")
     page.wait_for_url("**epoch=5*")
-    page.get_by_text("At epoch 5 tail classes get").first.wait_for()
+    page.get_by_text("At epoch 5 few-shot classes get").first.wait_for()
     seed = page.get_by_role("spinbutton", name="Seed", exact=True)
     seed.fill("12")
     seed.press("Enter")
@@ -228,9 +229,9 @@ def test_the_browsers_back_button_takes_controls_and_epoch_back(finished_url, ne
     page.wait_for_function(
         "() => document.querySelector('.st-key-control_seed input').value === '0'"
     )
-    page.get_by_text("At epoch 5 tail classes get").first.wait_for()
+    page.get_by_text("At epoch 5 few-shot classes get").first.wait_for()
     page.go_back()
-    page.get_by_text("At epoch 6 tail classes get").first.wait_for()
+    page.get_by_text("At epoch 6 few-shot classes get").first.wait_for()
     assert "epoch=5" not in page.url
 
 

@@ -121,7 +121,7 @@ def test_a_click_on_a_ridge_shows_its_pictures_which_open_the_view(server_url, n
     page = new_page(f"{server_url}/?epochs=3")
     click(page, "Start")
     page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
-    page.get_by_text("At epoch 3 tail classes get").first.wait_for()
+    page.get_by_text("At epoch 3 few-shot classes get").first.wait_for()
     page.wait_for_timeout(1500)  # the page is drawn once more when the run ends
     click_on_the_ridge_of(page, 9)
     strip = page.locator(".st-key-strip .bikd-picture:not(.bikd-blank)")

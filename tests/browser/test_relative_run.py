@@ -33,7 +33,7 @@ def test_weights_stand_on_a_log_axis_of_multiples_with_a_line_at_1(open_view):
         assert ticks(page, figure, "xtick") == TICKS
         assert page.locator(f"{chart(figure)} .shapelayer path").count() == 1
     for sentence in sentences(page, WEIGHTS):
-        assert sentence.startswith("At epoch 3 tail classes get ")
+        assert sentence.startswith("At epoch 3 few-shot classes get ")
         assert "× the objective's own weight" in sentence
 
 

@@ -35,7 +35,7 @@ def blur(page) -> None:
 
 def wait_for_sentence(page, epoch: int) -> None:
     caption = page.locator(".st-key-figure_w_hard figcaption")
-    caption.filter(has_text=f"At epoch {epoch} tail classes get").wait_for()
+    caption.filter(has_text=f"At epoch {epoch} few-shot classes get").wait_for()
 
 
 def is_playing(page) -> bool:

@@ -1,5 +1,7 @@
 """Views of a recorded run: they are drawn, keep their zoom, and come back from the link."""
 
+import re
+
 import pytest
 
 from tests.browser.test_lab import click, wait_for_epoch, x_range, zoom
@@ -22,7 +24,8 @@ def chart(figure: str) -> str:
 
 
 def sentences(page, figures: tuple[str, ...]) -> list[str]:
-    return [page.locator(f".st-key-figure_{figure} figcaption").inner_text() for figure in figures]
+    captions = [page.locator(f".st-key-figure_{figure} figcaption") for figure in figures]
+    return [caption.filter(has_text=re.compile(".")).inner_text() for caption in captions]
 
 
 def wait_for_figures(page, figures: tuple[str, ...]) -> None:

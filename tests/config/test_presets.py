@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from bikd_core.config import ConfigError, RunConfig
@@ -47,3 +49,8 @@ def test_a_preset_that_does_not_exist_is_refused_by_name():
 
 def test_a_run_of_another_data_set_is_nearest_to_some_preset():
     assert nearest(RunConfig.from_flat({"dataset": "svhn"})) in PRESETS
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_promises_no_time_that_an_estimate_could_contradict(name):
+    assert not re.search(r"second|minute|hour|\bday", PRESETS[name].words)

@@ -1,11 +1,15 @@
 import shutil
+import socket
+import urllib.error
 
 import numpy as np
 import pytest
 import torch
 
 from bikd_core.config import SOURCE_FACTS
+from bikd_core.data import published_source
 from bikd_core.data.image_set import load_source
+from bikd_core.data.pictures import missing_mb
 from bikd_core.data.sources import DatasetUnavailable, source_of
 from tests.data.conftest import NAMES, publish_at, torchvision_class
 
@@ -147,8 +151,27 @@ def test_the_progress_callback_can_end_the_download(make_tiny, serve, monkeypatc
 def test_a_folder_that_cannot_be_created_is_reported_in_one_sentence(make_tiny, tmp_path):
     make_tiny("kmnist")
     (tmp_path / "file").write_text("")
-    with pytest.raises(DatasetUnavailable, match=r"could not be downloaded there \(.*file"):
+    with pytest.raises(DatasetUnavailable, match=r"could not be downloaded there \(.*file") as told:
         load_source("kmnist", tmp_path / "file" / "data")
+    assert "Errno" not in str(told.value)
+
+
+def test_a_machine_without_a_network_is_told_so_without_a_number(monkeypatch, tmp_path):
+    def refuse(*_):
+        raise urllib.error.URLError(socket.gaierror(-2, "Name or service not known"))
+
+    monkeypatch.setattr(published_source, "install", refuse)
+    with pytest.raises(DatasetUnavailable, match=r"\(Name or service not known\)"):
+        load_source("kmnist", tmp_path / "data")
+
+
+def test_installed_is_what_has_all_files(tmp_path):
+    assert missing_mb("kmnist", tmp_path / "data") == 21.2
+    assert missing_mb("digits", tmp_path / "data") == 0
+    for file in source_of("kmnist").files:
+        (tmp_path / "data" / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "data" / file).write_bytes(b"")
+    assert missing_mb("kmnist", tmp_path / "data") == 0
 
 
 @pytest.mark.parametrize("dataset", ["fashion_mnist", "kmnist"])

@@ -55,13 +55,13 @@ def class_differences(results: Results) -> Drawing:
 
 def _class_axis(rows: Rows) -> dict[str, Any]:
     starts = [rows.groups.index(group) for group in ("many", "medium", "few")]
-    ticks = [label.replace(" · ", "<br>") for label in rows.tick_labels]
+    ticks = [label.replace(" (", "<br>(") for label in rows.tick_labels]
     return {
         "tickmode": "array",
         "tickvals": list(range(len(rows.labels))) if rows.are_named else starts,
         "ticktext": ticks,
         "tickangle": 0,
-        "title": {"text": "class, head → tail · training images", "standoff": 8},
+        "title": {"text": "class, head → tail (training images)", "standoff": 8},
         "showgrid": False,
         "zeroline": False,
     }
@@ -126,19 +126,29 @@ def _in_words(cell: Interval) -> str:
     )
 
 
+def _by_group(cells: list[Interval], rows: Rows) -> str:
+    """Return the mean points on few-shot and on many-shot classes, or on all if none is larger."""
+    if rows.are_level:
+        points = signed(100 * fmean(cell.mean for cell in cells))
+        return f"{points} points over all classes, which are equally large"
+    tail, head = (
+        fmean(cell.mean for cell, of in zip(cells, rows.groups, strict=True) if of == group)
+        for group in ("few", "many")
+    )
+    return (
+        f"{signed(100 * tail)} points on the few-shot classes, {signed(100 * head)} on the "
+        "many-shot ones"
+    )
+
+
 def _read(results: Results, lines: list[Line], table: list[list[Interval]], rows: Rows) -> str:
     """Return what the best method changes for the head and for the tail."""
     line, cells = lines[0], table[0]
-    head, tail = (
-        fmean(cell.mean for cell, of in zip(cells, rows.groups, strict=True) if of == group)
-        for group in ("many", "few")
-    )
     sure = sum(cell.excludes_zero for cell in cells)
-    sentence = (
-        f"{line.label} against {results.reference_name}: {signed(100 * tail)} points on "
-        f"the few-shot classes, {signed(100 * head)} on the many-shot ones; "
-    )
+    sentence = f"{line.label} against {results.reference_name}: {_by_group(cells, rows)}; "
+    if cells[0].low is None:
+        return f"{sentence}one common seed has no interval, so nothing is claimed of a class."
     if not sure:
-        return sentence + "every class's interval includes 0."
+        return f"{sentence}every class's interval includes 0."
     sentence += f"the interval excludes 0 for {sure} of {len(cells)} classes"
     return f"{sentence}{', in bold' * rows.are_named}, not corrected for their number."

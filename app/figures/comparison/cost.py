@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import median
 from typing import Any
 
 from app.figures.comparison.results import Results, plus_minus
@@ -20,9 +21,14 @@ HEIGHT = 400  # px
 _PLOTTED = HEIGHT - 64
 _LABEL_GAP = 18  # px
 _CHEAP = 1.25  # times the base's time
+_LEVEL = 1.05  # up to that a time is the base's own
 
 
 COST_QUESTION = "What does it cost?"
+_NOT_TIMED = (
+    "Not timed yet. Runs of different moments or machines say nothing about it, so a few steps of "
+    "each method are timed here, in turns."
+)
 
 
 def cost(results: Results) -> Drawing:
@@ -30,15 +36,12 @@ def cost(results: Results) -> Drawing:
 
     Without KD, in multiples of the reference's time.
     """
-    lines = results.lines
-    base = next((line for line in lines if line.method == "kd"), None) or next(
-        (line for line in lines if line.method == results.reference), None
-    )
-    if base is None:
-        why = f"Here as soon as {results.reference_name} has finished one seed."
-        return empty(COST_QUESTION, why, HEIGHT)
-    of = base.label
-    times = [line.seconds_per_epoch / base.seconds_per_epoch for line in lines]
+    lines = [line for line in results.lines if line.method in results.epoch_seconds]
+    if not lines or not results.time_base:
+        return empty(COST_QUESTION, _NOT_TIMED, HEIGHT)
+    of = results.time_base_name
+    turns = [results.times(line.method) for line in lines]
+    times = [median(turn) for turn in turns]
     values = [100 * line.values["accuracy"].mean for line in lines]
     ends = [
         100 * end
@@ -47,7 +50,7 @@ def cost(results: Results) -> Drawing:
         if end is not None
     ]
     low, high = min([*ends, *values]), max([*ends, *values])
-    largest = 1.35 * max(*times, 1.0)  # the axis's end
+    largest = 1.35 * max(1.0, *(max(turn) for turn in turns))  # the axis's end
     room = max(2.0, 0.08 * (high - low))
     y_range = [max(0.0, low - room), min(101.0, high + room)]
     layout = base_layout(
@@ -63,19 +66,21 @@ def cost(results: Results) -> Drawing:
             "range": y_range,
             "zeroline": False,
         },
-        annotations=_labels(results, times, values, y_range, largest),
+        annotations=_labels(lines, times, values, y_range, largest),
     )
-    sentence = _read(results, times, of, base)
+    sentence = _read(results, lines, turns)
     spelt = " ".join(
         f"{line.label}: {time:.2f} times, {value:.1f} %."
         for line, time, value in zip(lines, times, values, strict=True)
     )
     alt = f"Scatter chart of balanced accuracy against time of an epoch. {sentence} {spelt}"
-    return Drawing(COST_QUESTION, sentence, alt, [_points(results, times)], layout, HEIGHT)
+    data = [_points(results, lines, turns)]
+    return Drawing(COST_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
-def _points(results: Results, times: list[float]) -> dict[str, Any]:
-    values = [line.values["accuracy"] for line in results.lines]
+def _points(results: Results, lines: list[Line], turns: list[tuple[float, ...]]) -> dict[str, Any]:
+    values = [line.values["accuracy"] for line in lines]
+    times = [median(turn) for turn in turns]
     return {
         "type": "scatter",
         "uid": "methods",
@@ -83,6 +88,15 @@ def _points(results: Results, times: list[float]) -> dict[str, Any]:
         "mode": "markers",
         "x": [round(time, 3) for time in times],
         "y": [round(100 * value.mean, 2) for value in values],
+        "error_x": {
+            "type": "data",
+            "symmetric": False,
+            "array": [round(max(turn) - median(turn), 3) for turn in turns],
+            "arrayminus": [round(median(turn) - min(turn), 3) for turn in turns],
+            "color": THEME_TEXT,
+            "thickness": 1,
+            "width": 4,
+        },
         "error_y": {
             "type": "data",
             "array": [
@@ -95,8 +109,8 @@ def _points(results: Results, times: list[float]) -> dict[str, Any]:
         },
         "text": [
             f"{line.label}<br>{plus_minus(line.values['accuracy'])} % balanced<br>"
-            f"{line.seconds_per_epoch:.2g} s per epoch"
-            for line in results.lines
+            f"{median(results.epoch_seconds[line.method]):.2g} s per epoch"
+            for line in lines
         ],
         "marker": {"size": 11, "color": "#0072B2"},
         "hovertemplate": "%{text}<extra></extra>",
@@ -104,7 +118,7 @@ def _points(results: Results, times: list[float]) -> dict[str, Any]:
 
 
 def _labels(
-    results: Results,
+    lines: list[Line],
     times: list[float],
     values: list[float],
     y_range: list[float],
@@ -132,19 +146,31 @@ def _labels(
             "borderpad": 0,
         }
         for line, time, value, at, is_left in zip(
-            results.lines, times, values, placed, are_left, strict=True
+            lines, times, values, placed, are_left, strict=True
         )
     ]
 
 
-def _read(results: Results, times: list[float], of: str, base: Line) -> str:
+def _read(results: Results, lines: list[Line], turns: list[tuple[float, ...]]) -> str:
     """Return the slowest method, and the best of those at most a quarter slower than the base."""
+    times = [median(turn) for turn in turns]
+    of, base_seconds = results.time_base_name, median(results.epoch_seconds[results.time_base])
     slowest = max(range(len(times)), key=times.__getitem__)
-    cheap = next(row for row in range(len(times)) if times[row] <= _CHEAP)
-    best_of_cheap = results.lines[cheap]
+    sentence = (
+        f"Timed in {len(turns[0])} turns on this machine, a few steps of each on random images "
+        f"({of}: {base_seconds:.2g} s an epoch). "
+    )
+    if len(lines) == 1:
+        return f"{sentence}There is no other method to compare."
+    low, high = min(turns[slowest]), max(turns[slowest])
+    if times[slowest] <= _LEVEL or low <= 1:  # in some turn it was not slower
+        return f"{sentence}None takes clearly longer than {of}."
+    sentence += (
+        f"Slowest: {lines[slowest].label}, {times[slowest]:.1f} times {of} ({low:.1f} to "
+        f"{high:.1f} over the turns)."
+    )
+    cheap = next(row for row in range(len(times)) if times[row] <= _CHEAP)  # the base at least
     return (
-        f"Slowest: {results.lines[slowest].label}, {times[slowest]:.1f} times {of} "
-        f"({base.seconds_per_epoch:.2g} s an epoch). Best of those that take at most {_CHEAP:g} "
-        f"times as long as {of}: {best_of_cheap.label}, "
-        f"{plus_minus(best_of_cheap.values['accuracy'])} %."
+        f"{sentence} Best of those that take at most {_CHEAP:g} times as long as {of}: "
+        f"{lines[cheap].label}, {plus_minus(lines[cheap].values['accuracy'])} %."
     )

@@ -34,6 +34,24 @@ class Results:
     gains: tuple[Gain, ...] = ()  # of objectives that are compared with BiKD over them
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)  # that count, by method
     rate_curves: tuple[RateCurve, ...] = ()  # methods that are compared at several learning rates
+    #: Seconds of an epoch by method and turn, timed beside each other here; {}: never timed.
+    epoch_seconds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def time_base(self) -> str:
+        """The method whose time the others are multiples of: KD, else the reference; "": none."""
+        drawn = {line.method for line in self.lines} & set(self.epoch_seconds)
+        return next((method for method in ("kd", self.reference) if method in drawn), "")
+
+    @property
+    def time_base_name(self) -> str:
+        """The name of that method."""
+        return next(line.label for line in self.lines if line.method == self.time_base)
+
+    def times(self, method: str) -> tuple[float, ...]:
+        """Return a method's time as multiples of the base's, turn by turn."""
+        pairs = zip(self.epoch_seconds[method], self.epoch_seconds[self.time_base], strict=True)
+        return tuple(own / base for own, base in pairs)
 
 
 def plus_minus(value: Interval, *, is_difference: bool = False) -> str:

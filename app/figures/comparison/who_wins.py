@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.figures.classes import are_level
 from app.figures.comparison.results import (
     BOTTOM,
     CALIBRATIONS,
@@ -158,8 +159,12 @@ def _read(results: Results) -> str:
     best = results.lines[0]
     sentence = (
         f"Highest mean: {best.label}, {plus_minus(best.values['accuracy'])} % balanced "
-        f"({_seeds_of(len(best.seeds))}); on the few-shot classes {_best_of_tail(results)}."
+        f"({_seeds_of(len(best.seeds))})"
     )
+    if are_level(results.class_counts):
+        sentence += "; all classes are equally large."
+    else:
+        sentence += f"; on the few-shot classes {_best_of_tail(results)}."
     alone = [line.label for line in results.lines if len(line.seeds) == 1]
     if alone:
         sentence += f" One seed alone has no interval: {', '.join(alone)}."

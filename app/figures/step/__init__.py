@@ -3,10 +3,11 @@
 from app.figures.step.influence import NUM_EXTREMES, Extremes, answer, influence, order_of, window
 from app.figures.step.losses import batch, outer_loss, outer_pull, pull
 from app.figures.step.new_weights import new_weights
-from app.figures.step.step import Band, Step
+from app.figures.step.step import PICTURES_A_ROW, Band, Step
 
 __all__ = [
     "NUM_EXTREMES",
+    "PICTURES_A_ROW",
     "Band",
     "Extremes",
     "Step",

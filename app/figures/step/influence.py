@@ -161,12 +161,13 @@ def _read_influence(
     means = [
         f"{signed(float(values[step.members_of(group)].mean()), 2)} {group}"
         for group in GROUPS
-        if len(step.members_of(group))
-    ]
+        if len(step.members_of(group)) and step.has_groups
+    ] or [signed(float(values.mean()), 2)]
+    shot = f"{step.groups[first]}-shot, " * step.has_groups
     return (
         f"D_val wants more {kind} loss (bars below 0) of {num_wanted} of the {step.size} pictures, "
-        f"most of a {classes[int(step.labels[first])]} ({step.groups[first]}-shot, "
-        f"{signed(float(values[first]), 2)}). Mean: {', '.join(means)}."
+        f"most of a {classes[int(step.labels[first])]} ({shot}{signed(float(values[first]), 2)}). "
+        f"Mean: {', '.join(means)}."
     )
 
 

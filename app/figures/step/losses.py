@@ -27,6 +27,7 @@ from app.figures.step.step import (
     left_margin,
     legend_on_top,
     plural,
+    read_cut,
     signed,
 )
 from app.figures.weight_axis import weight_axis_of
@@ -71,7 +72,7 @@ def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
         images=[_strip(strip, row) for row, strip in enumerate(strips) if strip],
         **legend_on_top(),
     )
-    sentence = _read_batch(step)
+    sentence = _read_batch(step) + (read_cut(step) if any(strips) else "")
     alt = f"Losses of the batch's pictures by class, head to tail. {sentence}"
     return Drawing(BATCH_QUESTION, sentence, alt, data, layout, band_height(step, _ROW_HEIGHT))
 
@@ -131,11 +132,13 @@ def _strip(source: str, row: int) -> dict[str, Any]:
 def _read_batch(step: Step) -> str:
     many, few = (step.members_of(group) for group in ("many", "few"))
     losses = step.trace.ce_student.astype(np.float64)
-    words = (
-        f"Of the {plural(step.size, 'picture')} {len(many)} are of many-shot classes and "
-        f"{len(few)} of few-shot ones. The student's mean cross-entropy is {losses.mean():.2f}"
-    )
-    if len(many) and len(few):
+    words = f"The student's mean cross-entropy is {losses.mean():.2f}"
+    if step.has_groups:
+        words = (
+            f"Of the {plural(step.size, 'picture')} {len(many)} are of many-shot classes and "
+            f"{len(few)} of few-shot ones. {words}"
+        )
+    if len(many) and len(few) and step.has_groups:
         words += f": {losses[many].mean():.2f} on many, {losses[few].mean():.2f} on few"
     if step.trace.ce_teacher is not None:
         words += f"; the teacher's is {float(step.trace.ce_teacher.mean()):.2f}"
@@ -211,11 +214,14 @@ def _read_pull(step: Step, parts: NDArray[np.float64], *, is_split: bool) -> str
         if is_split:
             hard, soft = parts.sum(axis=0)
             split = f" ({hard:.3f} from the hard loss, {soft:.3f} from the soft loss)"
+        words = f"The student descends the plain mean, {total:.3f}{split}"
+        if not step.has_groups:
+            return f"{words}. All classes are equally large."
         return (
-            f"The student descends the plain mean, {total:.3f}{split}; few-shot classes are "
-            f"{share} of it, with {len(step.members_of('few'))} of {step.size} pictures. Nobody "
-            "asks whether that is what balanced data would want."
+            f"{words}; few-shot classes are {share} of it, with {len(step.members_of('few'))} of "
+            f"{step.size} pictures. Nobody asks whether that is what balanced data would want."
         )
+    share_of_few = f" Few-shot classes are {share} of it." * step.has_groups
     axis = weight_axis_of(step.scale)
     means = [axis.word(mean) for mean in weights.astype(np.float64).mean(axis=0)]
     then = "A copy of the student, θ′, goes one step down; the student itself still waits at θ."
@@ -223,15 +229,12 @@ def _read_pull(step: Step, parts: NDArray[np.float64], *, is_split: bool) -> str
         listed = " and ".join(
             f"{mean} for the {kind} loss" for kind, mean in zip(step.kinds, means, strict=False)
         )
-        return (
-            f"The loss is {total:.3f}, with a mean weight of {listed}. Few-shot classes are "
-            f"{share} of it. {then}"
-        )
+        return f"The loss is {total:.3f}, with a mean weight of {listed}.{share_of_few} {then}"
     listed = ", ".join(
         f"{part:.3f} from the {kind} loss ({'mean weight ' if kind == 'hard' else ''}{mean})"
         for kind, part, mean in zip(step.kinds, parts.sum(axis=0), means, strict=False)
     )
-    return f"L_tr = {total:.3f}: {listed}. Few-shot classes are {share} of it. {then}"
+    return f"L_tr = {total:.3f}: {listed}.{share_of_few} {then}"
 
 
 OUTER_LOSS_QUESTION = "Does D_val like that step?"

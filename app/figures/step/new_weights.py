@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.classes import row_values
-from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, Kind, base_layout
+from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, Group, Kind, base_layout
 from app.figures.step.step import (
     KINDS,
     Step,
@@ -175,7 +175,8 @@ def _read(step: Step, kind: Kind, after: NDArray[np.float64], change: NDArray[np
             f"Nobody: the weight net has not moved, so the mean w_{kind} stays {mean} and the "
             "real student steps with the weights that θ′ had."
         )
-    members = {group: step.members_of(group) for group in ("many", "few")}
+    groups: tuple[Group, ...] = ("many", "few") if step.has_groups else ()
+    members = {group: step.members_of(group) for group in groups}
     thirds = ", ".join(
         f"{signed(float(change[places].mean()), 4)}{axis.unit} to "
         f"{axis.word(float(after[places].mean()), 3)} on {group}"

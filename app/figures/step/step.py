@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures.classes import rows_of
+from app.figures.classes import are_level, rows_of
 from app.figures.drawing import MAX_CLASSES_SHOWN, Group, Kind
-from bikd_core.config import WeightScale
+from bikd_core.config import WeightScale, listed
 from bikd_core.events import RunStarted, StepTrace
 
+PICTURES_A_ROW = 12  # of a class, in the figure of the batch
 GROUPS: tuple[Group, ...] = ("many", "medium", "few")
 KINDS: tuple[Kind, ...] = ("hard", "soft")
 GROUP_SYMBOLS: dict[str, str] = {"many": "circle", "medium": "square", "few": "triangle-up"}
@@ -117,6 +118,11 @@ class Step:
     def window_closed(self) -> bool:
         return self.has_hypergradient and self.num_gathered == self.inner_steps
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether some classes have more training images than others."""
+        return not are_level(self.started.class_counts)
+
     @cached_property
     def groups(self) -> tuple[Group, ...]:
         """Many, medium or few, for each picture."""
@@ -208,13 +214,23 @@ def band_axis(step: Step) -> dict[str, Any]:
         "range": [-len(bands) + 0.4, 0.6],
         "tickmode": "array",
         "tickvals": [-row for row in range(len(bands))],
-        "ticktext": [f"{_short(band.name)} · {len(band.members)}" for band in bands],
-        "title": {"text": "class · pictures in the batch", "standoff": 10},
+        "ticktext": [f"{_short(band.name)} ({len(band.members)})" for band in bands],
+        "title": {"text": "class (pictures in the batch)", "standoff": 10},
         "zeroline": False,
         "showgrid": False,
         "anchor": "free",  # at the left end, also where pictures stand before the plotted area
         "position": 0,
     }
+
+
+def read_cut(step: Step) -> str:
+    """Return of which classes not all pictures are shown; "" if there is none."""
+    cut = [
+        f"{PICTURES_A_ROW} of {len(band.members)} of {band.name}"
+        for band in step.bands
+        if len(band.members) > PICTURES_A_ROW
+    ]
+    return f" Pictures shown: {listed(cut)}." if cut else ""
 
 
 def left_margin(step: Step) -> int:

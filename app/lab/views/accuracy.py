@@ -6,18 +6,28 @@ from app import figures
 from app.components import live_plot
 from app.figures.accuracy import ACCURACY_QUESTION, CLASS_ACCURACY_QUESTION
 from app.figures.class_biases import CLASS_BIASES_QUESTION
+from app.figures.classes import are_level
 from app.figures.confusion import CONFUSION_QUESTION, DIFFERENCE_QUESTION
 from app.figures.drawing import Drawing, empty
+from app.figures.paired_accuracy import Side
 from app.lab.views.images import selection
 from app.lab.views.moment import Moment
 from app.lab.views.view import Figure, View
+from app.shared import status
 from bikd_core.runs import StoreError
+
+PAIRED_QUESTION = "What does one run get right that the other does not?"
 
 
 def _accuracy(moment: Moment) -> Drawing:
     snapshot = moment.snapshot
     return figures.accuracy_over_epochs(
-        snapshot.epochs, snapshot.controls, moment.chosen, moment.planned, snapshot.class_biases
+        snapshot.epochs,
+        snapshot.controls,
+        moment.chosen,
+        moment.planned,
+        snapshot.class_biases,
+        has_groups=not are_level(moment.started.class_counts),
     )
 
 
@@ -85,8 +95,35 @@ CLASS_BIASES = Figure(
 )
 
 
+def show_paired_accuracy(first: Moment, second: Moment) -> None:
+    """Draw what the run with a weight net gets right that the other does not; else B against A."""
+    sides = {"A": first, "B": second}
+    if first.has_weights and not second.has_weights:
+        sides = {"B": second, "A": first}
+    live_plot(
+        _paired(sides),
+        key="figure_paired_accuracy",
+        keep_zoom_of=f"{first.snapshot.run_id} {second.snapshot.run_id}",
+    )
+
+
+def _paired(sides: dict[str, Moment]) -> Drawing:
+    before, after = sides.values()
+    if not (before.has_begun and after.has_begun):
+        return empty(PAIRED_QUESTION, "Here as soon as both runs have an epoch.")
+    one, other = before.started, after.started
+    if (one.class_names, one.class_counts) != (other.class_names, other.class_counts):
+        return empty(PAIRED_QUESTION, "The two runs differ in their classes or class counts.")
+    first, second = (
+        Side(f"{letter} ({status.method_of(moment.snapshot)})", moment.epoch)
+        for letter, moment in sides.items()
+    )
+    return figures.paired_accuracy(first, second, one)
+
+
 class _Accuracy(View):
     def show_pair(self, first: Moment, second: Moment) -> None:
+        show_paired_accuracy(first, second)
         super().show_pair(first, second)
         live_plot(
             _difference(first, second),

@@ -58,6 +58,14 @@ class Moment:
         return bool(epochs) and epochs[0].w_hard_per_class is not None
 
     @property
+    def constants(self) -> dict[Kind, float]:
+        """The weights of a method that gives each picture the same ones; {} of all others."""
+        values = self.snapshot.config.read_by_method()
+        if self.has_weights or "kd_alpha" not in values or values.get("trust"):
+            return {}
+        return {"hard": values["kd_alpha"], "soft": 1 - values["kd_alpha"]}
+
+    @property
     def scale(self) -> WeightScale:
         """The scale of the method's weights."""
         return scale_of(self.snapshot)

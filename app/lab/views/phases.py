@@ -23,8 +23,6 @@ from app.figures.step.new_weights import NEW_WEIGHTS_QUESTIONS
 from app.lab.views.images.encoding import row_of_pictures
 from bikd_core.config import MethodConfig
 
-_PICTURES_A_ROW = 12  # in the batch's figure
-
 BatchPictures = NDArray[np.uint8] | None  # [B, H, W, channels]; None: not on this machine
 
 
@@ -65,8 +63,8 @@ class Phase(NamedTuple):
 def _batch(step: Step, pictures: BatchPictures) -> Drawing:
     if pictures is None:
         return figures.batch(step)
-    rows = [row_of_pictures(pictures[band.members[:_PICTURES_A_ROW]]) for band in step.bands]
-    return figures.batch(step, rows)
+    shown = [band.members[: figures.PICTURES_A_ROW] for band in step.bands]
+    return figures.batch(step, [row_of_pictures(pictures[members]) for members in shown])
 
 
 def _influence(step: Step, pictures: BatchPictures, kind: Kind) -> Drawing:

@@ -87,6 +87,13 @@ class View:
         """Return the query parameters of the view's choices for a run."""
         return {} if self.link is None else self.choices(self.link).write()
 
+    def prepare(self, moment: Moment) -> None:
+        """Compute the view's figures ahead, so that all of a poll reach the browser together."""
+        for row in self.rows:
+            for figure in row:
+                if figure.is_worth_drawing(moment):
+                    figure.at(moment)
+
     def show(self, moment: Moment) -> None:
         """Draw the view; under the figures, the pictures of what was clicked on."""
         row_of_strip = self._row_of_strip(moment.snapshot.run_id)

@@ -17,6 +17,7 @@ from app.lab.views.images.selection import Point, Selection
 from app.lab.views.moment import Moment, why_no_weights
 from app.lab.views.view import Figure, View, show_value
 from app.lab.views.weight_history import weight_counts
+from app.shared import status
 from app.shared.link import Link
 from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import head_to_tail, shot_groups
@@ -39,6 +40,11 @@ class WeightsLink(Link):
 
 def _distribution(moment: Moment, kind: Kind) -> Drawing:
     question = WEIGHT_QUESTIONS[kind]
+    if moment.constants:
+        name = status.method_of(moment.snapshot)
+        return figures.constant_weight(
+            moment.constants, moment.epoch, moment.started, kind, name, by_class=moment.by_class
+        )
     if not moment.has_weights_of(kind):
         return empty(question, why_no_weights(moment.snapshot, kind))
     try:
@@ -62,12 +68,19 @@ def _distribution(moment: Moment, kind: Kind) -> Drawing:
 
 
 def _select_bin(moment: Moment, point: Point, kind: Kind) -> Selection | None:
-    return selection.from_weights(
+    found = selection.from_weights(
         point, moment.started, kind, by_class=moment.by_class, scale=moment.scale
     )
+    if found is not None and moment.constants:  # the images have no weights to choose them by
+        return Selection(found.words, found.labels)
+    return found
 
 
 def _mean_weights(moment: Moment) -> Drawing:
+    if moment.constants:
+        name = status.method_of(moment.snapshot)
+        place = (moment.snapshot.epochs, moment.started, moment.chosen, moment.planned)
+        return figures.constant_means(moment.constants, *place, name)
     if not moment.has_weights:
         return empty(MEAN_WEIGHTS_QUESTION, why_no_weights(moment.snapshot))
     return figures.mean_weights(
@@ -121,7 +134,13 @@ MEAN_WEIGHTS = Figure(
     _mean_weights,
     lambda moment, point: selection.from_line(point, moment.started),
 )
-OVER_TIME = Figure("over_time", OVER_TIME_QUESTION, _over_time, _select_over_time)
+OVER_TIME = Figure(
+    "over_time",
+    OVER_TIME_QUESTION,
+    _over_time,
+    _select_over_time,
+    is_worth_drawing=lambda moment: not moment.constants,  # constants have no history
+)
 
 
 class _Weights(View):
@@ -154,7 +173,7 @@ def _classes(snapshot: Snapshot) -> dict[str, str]:
     words = {group: f"over time: {group} classes" for group in _GROUPS}
     if (run := snapshot.resolved) is not None:
         for label in head_to_tail(run.class_counts):
-            counted = f"{run.class_names[label]} · {run.class_counts[label]:,}"
+            counted = f"{run.class_names[label]} ({run.class_counts[label]:,})"
             words[str(label)] = f"over time: class {counted}"
     return words
 

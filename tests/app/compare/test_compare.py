@@ -3,6 +3,7 @@
 import pytest
 
 from bikd_core.config.presets import METHOD_PRESETS
+from bikd_core.runs.cost import Timing
 from bikd_core.store import control_key
 from tests.app.shown import choose, drawings, words
 from tests.made_up import make_run
@@ -196,7 +197,7 @@ def test_the_estimate_counts_only_what_this_browser_can_resume_as_begun(
     open_page, manager, stopped
 ):
     manager.seconds = 60.0  # a run's
-    shown = "About {} of training".format
+    shown = "About {} on this machine".format
     assert shown("3 min 20 s") in words(open_page("compare", **TWO).run())
     for run in stopped:
         control_key.make_key(run)
@@ -342,3 +343,30 @@ def test_which_accuracy_counts_is_chosen_for_all_and_in_the_link(open_page):
     assert "is not possible where all of D_val is trained on" in page.error[0].value
     page = open_page("compare", calibration="magic")
     assert "calibration = 'magic' is not possible" in words(page)
+
+
+def test_the_methods_are_timed_on_a_click_and_only_then_is_there_a_cost(open_page, manager):
+    for method in ("kd", "bikd"):
+        make_run(manager.places.runs, method=method, seed=0, epochs=3)
+    page = open_page("compare", methods="kd,bikd", seeds="0", epochs="3")
+    assert "cost" not in page.dataframe[0].value
+    assert not drawings(page)["figure-cost"]["data"]
+    page.button(key="time_methods").click().run()
+    [asked] = manager.costs.asked
+    assert [config.method.method for config in asked] == ["kd", "bikd"]
+    manager.costs.now = Timing({asked[0]: (0.1,) * 5}, 1)
+    page.run()
+    assert "Timing: 1 of 5 turns" in words(page)
+    assert page.button(key="time_methods").disabled
+    manager.costs.now = Timing({asked[0]: (0.1,) * 5, asked[1]: (0.3,) * 5}, 5, is_over=True)
+    page.run()
+    table = page.dataframe[0].value.set_index("method")
+    assert table.loc["BiKD", "cost"] == pytest.approx(3.0)
+    assert "Slowest: BiKD, 3.0 times KD" in drawings(page)["figure-cost"]["sentence"]
+
+
+def test_a_timing_that_failed_says_why(open_page, manager):
+    make_run(manager.places.runs, method="kd", seed=0, epochs=3)
+    manager.costs.now = Timing(is_over=True, failure="A run began meanwhile.")
+    page = open_page("compare", methods="kd,bikd", seeds="0", epochs="3")
+    assert "They could not be timed: A run began meanwhile." in words(page)

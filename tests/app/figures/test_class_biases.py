@@ -60,7 +60,9 @@ def test_biases_stand_beside_what_would_undo_the_class_counts():
     assert drawn["minus-log-prior"]["x"] == pytest.approx(prior.mean() - prior, abs=1e-4)
     assert "at temperature 1.25." in drawing.sentence
     tail, head = np.mean(FITTED.biases[-3:]), np.mean(FITTED.biases[:3])
-    assert f"{tail:+.2f} nats in the tail third, −{-head:.2f} in the head third" in drawing.sentence
+    assert (
+        f"{tail:+.2f} nats on few-shot classes, −{-head:.2f} on many-shot ones" in drawing.sentence
+    )
     json.dumps(drawing._asdict(), allow_nan=False)
 
 

@@ -48,20 +48,21 @@ def test_the_sentence_holds_the_thirds_against_log_prior():
     epochs[0] = with_shifts(LOG_PRIOR, LOG_PRIOR)
     sentence = figures.class_shifts(epochs, STARTED, 2).sentence
     assert sentence.startswith(
-        "At epoch 2 the learned shifts differ from log π by: hard loss +0.70 in the tail third, "
-        "−0.30 in the head third; soft loss +0.00 in the tail third, +0.00 in the head third."
+        "At epoch 2 the learned shifts differ from log π by: hard loss +0.70 on few-shot "
+        "classes, −0.30 on many-shot ones; soft loss +0.00 on few-shot classes, +0.00 on "
+        "many-shot ones."
     )
 
 
 def test_lines_over_the_epochs_are_the_distance_from_log_prior():
     drawing = figures.shifts_over_epochs(EPOCHS, STARTED, 2, 10)
     drawn = traces(drawing)
-    assert set(drawn) == {"hard-tail", "hard-head", "soft-tail", "soft-head"}
+    assert set(drawn) == {"hard-few", "hard-many", "soft-few", "soft-many"}
     rank = np.linspace(0, 1, 10)
     rank -= rank.mean()
     shares = np.arange(1, 5) / 4
-    assert drawn["hard-tail"]["y"] == pytest.approx(-shares * rank[7:].mean(), abs=1e-3)
-    assert drawn["soft-head"]["y"] == pytest.approx(shares * rank[:3].mean(), abs=1e-3)
+    assert drawn["hard-few"]["y"] == pytest.approx(-shares * rank[7:].mean(), abs=1e-3)
+    assert drawn["soft-many"]["y"] == pytest.approx(shares * rank[:3].mean(), abs=1e-3)
     assert drawing.layout["shapes"][0]["x0"] == 2
     assert drawing.sentence.startswith("At epoch 2 ")
 

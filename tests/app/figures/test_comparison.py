@@ -19,7 +19,7 @@ from tests.made_up import epoch_done
 NAMES = {"kd": "KD", "bikd": "BiKD", "ce": "CE"}
 
 
-def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_class=None, few=None):
+def results(by_method, *, turns=None, dataset="digits", reference="kd", per_class=None, few=None):
     """Balanced accuracies by method and seed; what is not given is as the samples have it."""
     config = RunConfig.from_flat({"dataset": dataset, "epochs": 1})
     made = epoch_done(1, config)
@@ -35,7 +35,7 @@ def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_cl
         }
         for method, by_seed in by_method.items()
     }
-    lines = answer(epochs, seconds or dict.fromkeys(epochs, 0.1), reference, NAMES)
+    lines = answer(epochs, dict.fromkeys(epochs, 0.1), reference, NAMES)
     return Results(
         lines=tuple(lines),
         reference=reference,
@@ -47,6 +47,7 @@ def results(by_method, *, seconds=None, dataset="digits", reference="kd", per_cl
         },
         class_names=facts_of(dataset).class_names,
         class_counts=planned_counts(config.data),
+        epoch_seconds=turns or {},
     )
 
 
@@ -207,20 +208,43 @@ def test_a_hundred_classes_have_no_numbers_in_their_cells():
     assert len(heat["z"][1]) == 100
 
 
-def test_cost_is_relative_to_kd_whatever_the_reference():
-    seconds = {"kd": 0.2, "bikd": 0.5, "ce": 0.1}
-    drawing = figures.cost(results(THREE, seconds=seconds, reference="ce"))
+TURNS = {"kd": (0.2, 0.4, 0.2), "bikd": (0.5, 1.0, 0.6), "ce": (0.1, 0.2, 0.1)}
+
+
+def test_cost_is_relative_to_kd_turn_by_turn_whatever_the_reference():
+    drawing = figures.cost(results(THREE, turns=TURNS, reference="ce"))
     [points] = drawing.data
     assert points["x"] == [2.5, 1.0, 0.5]
-    assert "Slowest: BiKD, 2.5 times KD" in drawing.sentence
+    assert points["error_x"]["array"][0] == pytest.approx(0.5)
+    assert "Slowest: BiKD, 2.5 times KD (2.5 to 3.0 over the turns)" in drawing.sentence
+    assert "Timed in 3 turns on this machine" in drawing.sentence
+    assert "(KD: 0.2 s an epoch)" in drawing.sentence
     without = {method: THREE[method] for method in ("bikd", "ce")}
-    [points] = figures.cost(results(without, seconds=seconds, reference="ce")).data
+    [points] = figures.cost(results(without, turns=TURNS, reference="ce")).data
     assert points["x"] == [5.0, 1.0]
+
+
+def test_without_a_timing_no_cost_is_drawn():
+    drawing = figures.cost(results(THREE))
+    assert not drawing.data
+    assert "Runs of different moments or machines say nothing about it" in drawing.sentence
+    assert not figures.cost(results({"bikd": [0.5]}, turns=TURNS)).data  # nothing to relate it to
+
+
+def test_a_cost_without_a_difference_names_no_slowest_method():
+    level = figures.cost(results(THREE, turns=dict.fromkeys(TURNS, (0.2, 0.2)))).sentence
+    assert "None takes clearly longer than KD." in level
+    disturbed = TURNS | {"bikd": (0.5, 0.3, 0.5), "ce": (0.1, 0.2, 0.1)}
+    disturbed = figures.cost(results(THREE, turns=disturbed)).sentence  # 2.5, 0.75 and 2.5 times
+    assert "None takes clearly longer than KD." in disturbed
+    assert "Slowest" not in level
+    alone = figures.cost(results({"kd": [0.5]}, turns=TURNS)).sentence
+    assert "There is no other method to compare." in alone
 
 
 @pytest.mark.parametrize("name", ["who_wins", "differences", "class_differences", "cost"])
 def test_every_figure_is_json_with_a_question_an_answer_and_titled_axes(name):
-    drawing = getattr(figures, name)(results(THREE))
+    drawing = getattr(figures, name)(results(THREE, turns=TURNS))
     json.dumps(drawing)
     assert drawing.title.endswith("?")
     assert drawing.sentence in drawing.alt

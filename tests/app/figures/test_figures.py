@@ -71,7 +71,8 @@ def test_the_sentence_reads_the_thirds():
     _, _, epochs = run()
     tail = np.mean(epochs[-1].w_hard_per_class[-3:])
     head = np.mean(epochs[-1].w_hard_per_class[:3])
-    expected = f"At epoch 4 tail classes get {tail:.2f}, head classes {head:.2f} (mean w_hard)."
+    expected = f"At epoch 4 few-shot classes get {tail:.2f}, many-shot ones {head:.2f} "
+    expected += "(mean w_hard over classes)."
     assert distribution().sentence == expected
 
 
@@ -149,11 +150,11 @@ def test_mean_weights_are_those_of_the_outer_thirds():
     _, begun, epochs = run()
     drawing = figures.mean_weights(epochs, begun, chosen=4, planned=4)
     lines = {trace["name"]: trace["y"] for trace in drawing.data}
-    assert set(lines) == {"hard, tail", "hard, head", "soft, tail", "soft, head"}
-    assert lines["hard, tail"][-1] == pytest.approx(
+    assert set(lines) == {"hard, few", "hard, many", "soft, few", "soft, many"}
+    assert lines["hard, few"][-1] == pytest.approx(
         np.mean(epochs[-1].w_hard_per_class[-3:]), abs=1e-3
     )
-    assert lines["soft, head"][-1] == pytest.approx(
+    assert lines["soft, many"][-1] == pytest.approx(
         np.mean(epochs[-1].w_soft_per_class[:3]), abs=1e-3
     )
     dashes = [trace["line"]["dash"] for trace in drawing.data]

@@ -71,7 +71,7 @@ def test_the_sentence_reads_the_means_then_and_now():
     counts[1, 0, 60], counts[1, 1, 0] = 4, 4
     sentence = figures.weights_over_time(counts, "class cat", 2, 2).sentence
     assert sentence == (
-        "At epoch 2 class cat images have a mean w_hard of 0.95 and a mean w_soft of 0.01; "
+        "At epoch 2 the median of the class cat images has a w_hard of 0.95 and a w_soft of 0.01; "
         "at epoch 1 it was 0.51 and 0.51."
     )
 

@@ -12,6 +12,7 @@ from tests.made_up import epoch_done, started
 CONFIG = RunConfig.from_flat({"over": "prior_kd", "weight_scale": "relative", "epochs": 4})
 STARTED = started(CONFIG)
 EPOCH = epoch_done(4, CONFIG)
+FEW, MANY = "the few-shot classes", "the many-shot classes"
 RISING = tuple(0.1 * label for label in range(10))  # of the tail more than of the head
 FALLING = RISING[::-1]
 
@@ -57,26 +58,34 @@ def test_many_classes_are_drawn_as_the_means_of_thirds():
 @pytest.mark.parametrize(
     ("hard", "soft", "words"),
     [
-        (FALLING, FALLING, "more weight on the tail too, for both losses: the two agree."),
+        (
+            FALLING,
+            FALLING,
+            f"more weight on {FEW} too, for both losses: the two agree.",
+        ),
         (
             RISING,
             RISING,
-            "But the pictures' influence asks for more weight on the head, for both losses: the "
+            f"But the pictures' influence asks for more weight on {MANY}, for both losses: the "
             "two disagree, and the weights follow the influence.",
         ),
         (
             FALLING,
             RISING,
-            "more hard-loss weight on the tail too, but for more soft-loss weight on the head: "
+            f"more hard-loss weight on {FEW} too, but for more soft-loss weight on {MANY}: "
             "there the two disagree",
         ),
         (
             RISING,
             FALLING,
-            "more soft-loss weight on the tail too, but for more hard-loss weight on the head: "
+            f"more soft-loss weight on {FEW} too, but for more hard-loss weight on {MANY}: "
             "there the two disagree",
         ),
-        (FALLING, None, "more weight on the tail too, for the hard loss: the two agree."),
+        (
+            FALLING,
+            None,
+            f"more weight on {FEW} too, for the hard loss: the two agree.",
+        ),
     ],
 )
 def test_the_sentence_says_whether_pull_and_influence_agree(hard, soft, words):
@@ -85,8 +94,8 @@ def test_the_sentence_says_whether_pull_and_influence_agree(hard, soft, words):
     )
     sentence = figures.class_pull(epoch, STARTED).sentence
     assert sentence.startswith(
-        "At epoch 4 D_val's labels pull the tail's logits up against the head's (tail +0.100, "
-        "head +0.800)."
+        "At epoch 4 D_val's labels pull the logits of the few-shot classes up against those of the "
+        "many-shot classes (few +0.100, many +0.800)."
     )
     assert words in sentence
 
@@ -105,12 +114,15 @@ def test_the_soft_part_is_held_against_the_hard_one(soft, words):
 
 def test_a_meta_loss_without_labels_is_the_teachers_pull():
     epoch = epoch_with(pull_hard_per_class=None, pull_soft_per_class=FALLING)
-    assert "the teacher on D_val pulls the tail's" in figures.class_pull(epoch, STARTED).sentence
+    assert (
+        "the teacher on D_val pulls the logits of the few"
+        in figures.class_pull(epoch, STARTED).sentence
+    )
 
 
 def test_a_satisfied_loss_guides_no_longer():
     epoch = epoch_with(pull_hard_per_class=(0.001,) * 10)
-    assert "hardly pull at any logit (tail +0.001, head +0.001)" in (
+    assert "hardly pull at any logit (few +0.001, many +0.001)" in (
         figures.class_pull(epoch, STARTED).sentence
     )
 
@@ -121,7 +133,7 @@ def test_influence_leaves_out_classes_without_one_and_counts_images():
     drawing = figures.class_influence(epoch, STARTED, num_without=98)
     assert bars(drawing)["hard"]["x"] == list(hard)
     assert drawing.sentence == (
-        "At epoch 4 the mean influence is: hard loss tail −1.500, head +0.500. Negative: D_val "
+        "At epoch 4 the mean influence is: hard loss few −1.500, many +0.500. Negative: D_val "
         "wants more. 98 of 293 images have none, since their step had no hypergradient."
     )
 

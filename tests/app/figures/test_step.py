@@ -53,7 +53,7 @@ def test_bands_are_all_classes_head_to_tail_with_their_pictures():
     assert [band.name for band in step.bands] == ["a", "b", "c"]
     assert [band.members.tolist() for band in step.bands] == [[0, 1, 2], [3, 4], [5]]
     axis = figures.batch(step).layout["yaxis"]
-    assert axis["ticktext"] == ["a · 3", "b · 2", "c · 1"]
+    assert axis["ticktext"] == ["a (3)", "b (2)", "c (1)"]
     assert axis["tickvals"] == [0, -1, -2]
 
 
@@ -360,3 +360,12 @@ def test_the_window_counts_only_steps_with_a_hypergradient_since_the_weights_beg
 def test_before_the_weights_begin_nothing_is_gathered():
     made = dataclasses.replace(step_of(inner_steps=3, step=7), steps_before=7)
     assert (made.num_gathered, made.window_closed) == (0, False)
+
+
+def test_rows_of_pictures_that_are_cut_say_how_many_they_show():
+    labels = np.array([0] * 30 + [1] * 12 + [2] * 13)
+    trace = made_up.trace(1, 1, np.arange(len(labels)))
+    step = Step(trace, labels, STARTED, 1, np.arange(len(labels)), "hard")
+    words = "Pictures shown: 12 of 30 of a and 12 of 13 of c."
+    assert figures.batch(step, ["data:a", "data:b", "data:c"]).sentence.endswith(words)
+    assert "Pictures shown" not in figures.batch(step).sentence

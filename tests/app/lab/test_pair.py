@@ -1,5 +1,7 @@
 """Two runs side by side, without a browser."""
 
+import dataclasses
+
 import pytest
 
 from app.figures import on_same_axes
@@ -35,11 +37,38 @@ def test_every_figure_is_there_for_both_runs_and_the_one_difference_is_named(ope
     assert shown["figure-confusion-difference"]["data"]
 
 
-def test_a_run_without_weights_says_so_beside_one_that_has_them(open_lab, runs):
-    shown = drawings(open_lab(**{"run": runs[0], "with": runs[1], "view": "Weights"}))
+def test_a_run_without_weights_says_so_beside_one_that_has_them(open_lab, runs, manager):
+    dkd = make_run(manager.places.runs, method="dkd").run_id
+    shown = drawings(open_lab(**{"run": runs[0], "with": dkd, "view": "Weights"}))
     assert shown["figure-w-hard-A"]["data"]
     assert not shown["figure-w-hard-B"]["data"]
-    assert "KD has no weight net" in shown["figure-w-hard-B"]["sentence"]
+    assert "DKD has no weight net" in shown["figure-w-hard-B"]["sentence"]
+
+
+def test_the_constant_weights_of_kd_are_drawn_beside_those_that_bikd_learns(open_lab, runs):
+    shown = drawings(open_lab(**{"run": runs[0], "with": runs[1], "view": "Weights"}))
+    for name in ("figure-w-hard-B", "figure-w-soft-B", "figure-mean-weights-B"):
+        assert shown[name]["data"]
+    assert "KD learns no weights" in shown["figure-w-hard-B"]["sentence"]
+    alone = drawings(open_lab(run=runs[1], view="Weights"))
+    assert [data["file_name"] for data in alone.values() if not data["data"]] == []
+    assert all(data["data"] for data in drawings(open_lab(run=runs[1])).values())
+
+
+def test_bikd_against_kd_is_one_figure_whichever_is_opened(open_lab, runs):
+    for first, second, name in (
+        (*runs, "A (BiKD) against B (KD)"),
+        (*runs[::-1], "B (BiKD) against A (KD)"),
+    ):
+        for view in ("Overview", "Accuracy"):
+            shown = drawings(open_lab(**{"run": first, "with": second, "view": view}))
+            assert shown["figure-paired-accuracy"]["title"].startswith(f"{name}: few ")
+
+
+def test_runs_of_other_classes_are_not_paired(open_lab, runs, manager):
+    other = make_run(manager.places.runs, method="kd", imbalance_factor=10.0).run_id
+    shown = drawings(open_lab(**{"run": runs[0], "with": other}))
+    assert "differ in their classes" in shown["figure-paired-accuracy"]["sentence"]
 
 
 @pytest.mark.parametrize("second", first_quick(["../../etc", "digits-bikd-50-s0-zzzzz"]))
@@ -105,6 +134,16 @@ def test_a_lead_needs_the_same_epoch_of_both(manager, runs):
     assert gain_over_kd(run, short, 1) == (
         f"{100 * (run.epochs[0].accuracy - short.epochs[0].accuracy):+.1f} vs KD, same seed"
     ).replace("-", "−")
+
+
+def test_a_lead_is_the_difference_of_the_accuracies_that_are_shown(manager, runs):
+    run, kd = (
+        dataclasses.replace(
+            snapshot, epochs=(dataclasses.replace(snapshot.epochs[0], accuracy=accuracy),)
+        )
+        for snapshot, accuracy in zip(map(manager.snapshot, runs), (0.60651, 0.55349), strict=True)
+    )
+    assert gain_over_kd(run, kd, 1) == "+5.4 vs KD, same seed"  # 60.7 % and 55.3 %
 
 
 def test_axes_are_as_wide_as_both_need_and_keep_their_direction():

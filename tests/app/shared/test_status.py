@@ -104,3 +104,16 @@ def test_bikd_over_another_objective_is_named_by_it(tmp_path):
 
 def test_bikd_as_published_is_bikd(tmp_path):
     assert status.method_of(snapshot_of(tmp_path)) == "BiKD"
+
+
+def test_a_finished_run_says_how_long_it_and_its_teacher_took(tmp_path):
+    snapshot = snapshot_of(tmp_path, done=5)
+    assert status.headline(snapshot)[1] == "5 epochs in 0 s"
+    teacher = TeacherEpochDone(epoch=60, epochs=60, seconds=9.0, accuracy=0.5)
+    trained_first = dataclasses.replace(snapshot, teacher_epochs=(teacher,))
+    assert status.headline(trained_first)[1] == "5 epochs in 0 s, its teacher in 9 s"
+
+
+def test_a_recorded_run_tells_no_time_of_another_machine(tmp_path):
+    recorded = dataclasses.replace(snapshot_of(tmp_path, done=5), is_imported=True)
+    assert status.headline(recorded)[1] == "5 epochs"

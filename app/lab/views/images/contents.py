@@ -9,6 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from app.components import Gallery, Picture
+from app.figures.classes import are_level
 from app.figures.drawing import GROUP_COLOURS
 from app.figures.weight_axis import weight_axis_of
 from app.lab.views.images.encoding import data_uris
@@ -61,10 +62,16 @@ def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Sec
         number = "One picture" if len(falling) == 1 else f"All {len(falling)}, highest {name} first"
         return (Section(number if len(falling) else "None here", tuple(falling.tolist())),)
     half = SHOWN // 2
+    of_all = part_shown(half, len(falling))
     return (
-        Section(f"Highest {name}", tuple(falling[:half].tolist())),
-        Section(f"Lowest {name}", tuple(falling[: -half - 1 : -1].tolist())),
+        Section(f"Highest {name}{of_all}", tuple(falling[:half].tolist())),
+        Section(f"Lowest {name}{of_all}", tuple(falling[: -half - 1 : -1].tolist())),
     )
+
+
+def part_shown(shown: int, count: int) -> str:
+    """Return how many of the pictures a row shows, for the end of its title; "" if all."""
+    return f": {shown} of {count:,} shown" if shown < count else ""
 
 
 def gallery_at(moment: Moment, order: Order, selection: Selection | None) -> Gallery:
@@ -109,8 +116,10 @@ def _gallery(
     parts = sections(images.values, kept, order)
     rows = [row for part in parts for row in part.rows]
     pictures, complaint = pictures_of(images, rows, order)
+    if complaint:
+        return nothing(complaint)
     filled = [(part.title, [pictures.pop(0) for _ in part.rows]) for part in parts]
-    sentence = complaint or _read(images, parts, order, selection, int(kept.sum()))
+    sentence = _read(images, parts, order, selection, int(kept.sum()))
     return Gallery(title, sentence, filled, SHOWN, _COLUMNS)
 
 
@@ -131,6 +140,10 @@ def _read(
     elif selection is not None:
         pictures_are = "picture is" if count == 1 else "pictures are"
         words = f"At epoch {images.epoch}, {count:,} {pictures_are} of {selection.title}."
+    elif are_level(images.started.class_counts):
+        words = (
+            f"At epoch {images.epoch}, {count:,} training pictures; all classes are equally large."
+        )
     else:
         few = [sum(group_of[int(labels[row])] == "few" for row in part.rows) for part in parts]
         each = len(parts[0].rows)

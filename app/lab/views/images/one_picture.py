@@ -23,6 +23,7 @@ from app.lab.views.images.contents import NO_BELIEFS, pictures_of
 from app.lab.views.images.selection import in_words
 from app.lab.views.images.values import COLUMNS, KINDS, History, ImagesAt, history, images_at
 from app.lab.views.moment import Moment
+from app.shared.markdown import plain
 from bikd_core.data.sources import facts_of
 from bikd_core.runs import StoreError
 
@@ -95,8 +96,13 @@ def _row_of(images: ImagesAt, index: int) -> int | None:
 
 
 def _portrait(moment: Moment, images: ImagesAt, row: int, *, key: str) -> None:
-    [picture], _ = pictures_of(images, [row], "loss", is_exact=True)
-    portrait(picture, _lines(moment, images, row), key=key)
+    [picture], complaint = pictures_of(images, [row], "loss", is_exact=True)
+    lines = _lines(moment, images, row)
+    if complaint:  # a grey box would say less
+        st.markdown("  \n".join([f"**{plain(lines[0])}**", *map(plain, lines[1:])]))
+        st.caption(plain(complaint))
+    else:
+        portrait(picture, lines, key=key)
 
 
 def _lines(moment: Moment, images: ImagesAt, row: int) -> list[str]:

@@ -210,9 +210,7 @@ def from_weights_over_time(
 def from_line(point: Point, started: RunStarted) -> Selection | None:
     """Return the third of the classes whose line over the epochs was clicked on."""
     groups = shot_groups(started.class_counts)._asdict()
-    of_line = {"hard-tail": "few", "soft-tail": "few", "hard-head": "many", "soft-head": "many"}
-    uid = str(point.get("uid"))
-    group = of_line.get(uid, uid)
+    group = str(point.get("uid")).removeprefix("hard-").removeprefix("soft-")
     return Selection(f"{group}-shot classes", groups[group]) if group in groups else None
 
 

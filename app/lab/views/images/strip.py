@@ -8,7 +8,7 @@ from functools import partial
 import streamlit as st
 
 from app.components import Gallery, gallery
-from app.lab.views.images.contents import Order, gallery_at, order_in_words
+from app.lab.views.images.contents import Order, gallery_at, order_in_words, part_shown
 from app.lab.views.images.selection import Selection, clear_selection, selected_in
 from app.lab.views.moment import Moment
 from app.shared.markdown import plain
@@ -34,10 +34,8 @@ def show_strip(moment: Moment, view: str) -> None:
     open_pictures = partial(_open_pictures, moment.snapshot.run_id)
     ids = [picture["id"] for _, items in whole.sections for picture in items]
     _head(selection, partial(open_pictures, ids[0] if selection.row is not None and ids else None))
-    highest = f"Highest {order_in_words(order)}"
     first = [
-        (title if len(items) <= STRIP else highest, items[:STRIP])
-        for title, items in whole.sections[:1]
+        (_title(title, order, len(items)), items[:STRIP]) for title, items in whole.sections[:1]
     ]
     gallery(
         Gallery("", whole.sentence, first, STRIP, STRIP),
@@ -45,6 +43,13 @@ def show_strip(moment: Moment, view: str) -> None:
         selected=None,
         on_pick=open_pictures,
     )
+
+
+def _title(title: str, order: Order, count: int) -> str:
+    """Return the title of the strip, which shows the first ones of a section's pictures."""
+    if count <= STRIP:
+        return title
+    return f"Highest {order_in_words(order)}{part_shown(STRIP, count)}"
 
 
 def _head(selection: Selection, open_pictures: Callable[[], None]) -> None:

@@ -129,7 +129,16 @@ def test_a_strip_of_what_was_clicked_on_stands_under_the_figures(open_lab, manag
     lab.run()
     [strip] = galleries(lab)
     assert len(strip["sections"][0][1]) == 12
-    assert strip["sections"][0][0] == "Highest w_hard"
+    assert strip["sections"][0][0] == "Highest w_hard: 12 of 106 shown"
+    select(lab, run.run_id, Selection("digit 3", (3,)))  # 28 pictures
+    lab.run()
+    assert galleries(lab)[0]["sections"][0][0] == "Highest w_hard: 12 of 28 shown"
+    select(lab, run.run_id, Selection("digit 4", (4,)))
+    lab.run()
+    assert galleries(lab)[0]["sections"][0][0] == "Highest w_hard: 12 of 18 shown"
+    select(lab, run.run_id, Selection("digit 6", (6,)))
+    lab.run()
+    assert galleries(lab)[0]["sections"][0][0] == "All 7, highest w_hard first"
     lab.button(key="open_pictures").click().run()
     assert lab.query_params["view"] == "Pictures"
 
@@ -154,7 +163,11 @@ def test_pictures_that_are_not_on_this_machine_are_told_how_to_get(open_lab, man
     assert not lab.exception
     [shown] = galleries(lab)
     assert "The pictures of CIFAR-10 are not in" in shown["sentence"]
-    assert [picture["image"] for picture in shown["sections"][0][1]] == ["", ""]
+    assert shown["sections"] == [["", []]]  # no grey boxes
+    lab = open_lab(run=folder.run_id, view="Pictures", picture="5")
+    assert not lab.exception
+    assert [caption for caption in lab.caption if "pictures of CIFAR" in caption.value]
+    assert not [data for data in components(lab) if "lines" in data]
 
 
 def test_a_damaged_frame_is_named(open_lab, manager):

@@ -2,7 +2,9 @@
 
 import pytest
 
-from app.lab.views import VIEWS
+from app.lab.views import VIEWS, Moment
+from app.lab.views.images.selection import Selection
+from app.lab.views.weights import W_HARD
 from tests.app.shown import choose, drawings, words
 from tests.made_up import make_run
 from tests.repeated import first_quick
@@ -27,7 +29,7 @@ def test_classes_are_offered_head_first_with_their_counts(open_lab, manager):
         "over time: few classes",
         "over time: medium classes",
         "over time: many classes",
-        "over time: class 0 · 106",
+        "over time: class 0 (106)",
     ]
     assert len(options) == 13
 
@@ -78,7 +80,7 @@ def test_no_two_views_or_figures_share_a_name_and_no_two_links_a_parameter():
     assert all(question.endswith("?") for question in questions)
 
 
-@pytest.mark.parametrize("method", first_quick(["kd", "ce"]))
+@pytest.mark.parametrize("method", first_quick(["ce", "dkd"]))
 @pytest.mark.parametrize(
     ("view", "drawn"),
     first_quick(
@@ -157,3 +159,11 @@ def test_the_accuracy_view_shows_the_class_biases_of_a_run_that_has_them(open_la
     assert "figure-class-biases" not in drawings(lab)
     pair = open_lab(**{"run": run.run_id, "with": older.run_id, "view": "Accuracy"})
     assert not pair.exception
+
+
+def test_a_click_on_constant_weights_selects_the_class(manager):
+    run = manager.snapshot(make_run(manager.places.runs, method="kd").run_id)
+    moment = Moment(run, 3)
+    assert moment.constants == {"hard": 0.5, "soft": 0.5}
+    point = {"uid": "ridge-9", "x": 0.5, "y": -8.5, "customdata": 2}
+    assert W_HARD.select(moment, point) == Selection("digit 9", (9,))

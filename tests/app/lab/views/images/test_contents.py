@@ -12,7 +12,10 @@ def test_the_gallery_has_both_ends_of_the_order_and_no_picture_twice():
     highest, lowest = sections(values(w_soft=w_soft), np.ones(50, bool), "soft")
     assert highest.rows == tuple(range(49, 37, -1))
     assert lowest.rows == tuple(range(12))
-    assert (highest.title, lowest.title) == ("Highest w_soft", "Lowest w_soft")
+    assert (highest.title, lowest.title) == (
+        "Highest w_soft: 12 of 50 shown",
+        "Lowest w_soft: 12 of 50 shown",
+    )
 
 
 @pytest.mark.parametrize("count", [1, 23, 24])

@@ -120,7 +120,7 @@ def test_nothing_is_behind_a_difference_over_time(point):
 
 @pytest.mark.parametrize(
     ("uid", "labels"),
-    [("few", (7, 8, 9)), ("many", (0, 1, 2)), ("hard-tail", (7, 8, 9)), ("soft-head", (0, 1, 2))],
+    [("few", (7, 8, 9)), ("many", (0, 1, 2)), ("hard-few", (7, 8, 9)), ("soft-many", (0, 1, 2))],
 )
 def test_a_click_on_a_line_selects_the_third_of_the_classes_that_it_is_of(uid, labels):
     point = {"uid": uid, "x": 3, "y": 50}
