@@ -29,6 +29,8 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
         st.caption(
             plain(status.summary(snapshot))
         )  # in full; the headline cuts it off on a narrow page
+        if others := [other for other in snapshot.together if other != run_id]:
+            st.caption(plain(f"Each of its steps is shared with {', '.join(others)}."))
         if refusal:
             st.caption(plain(refusal))
         st.text_input(

@@ -36,14 +36,15 @@ def seconds_of_run(
 
     Args:
         config: The config of a run that has not started.
-        runs: Earlier runs, newest first; imported ones tell nothing about this machine.
+        runs: Earlier runs, newest first; imported ones tell nothing about this machine, nor those
+            that shared their steps about a run alone.
         teachers: Folders of stored teachers.
         measured: Returns measured speeds; called where the earlier runs do not suffice.
 
     Returns:
         None if nothing is known yet.
     """
-    local_runs = (run for run in runs if not run.is_imported)
+    local_runs = (run for run in runs if not run.is_imported and not run.together)
     matching_runs = [run for run in local_runs if speed_key(run.config) == speed_key(config)]
     run_speed = next((_speed(run) for run in matching_runs if run.epochs and run.resolved), None)
     teacher_speed = next((_teacher_speed(run) for run in matching_runs if run.teacher_epochs), None)

@@ -45,6 +45,7 @@ class Snapshot:
     created: datetime
     config: RunConfig
     is_imported: bool  # it may have run on another machine
+    together: tuple[str, ...] = ()  # the runs that shared its steps, itself included; () if alone
     folder: RunFolder  # for frames, panel, size
     version: int  # rises at every change while the server lives, not beyond
     state: RunState
@@ -174,6 +175,7 @@ class History:
             created=self._record.created,
             config=self._record.config,
             is_imported=self._record.is_imported,
+            together=self._record.together,
             folder=self.folder,
             version=self._version,
             state=state,

@@ -12,12 +12,12 @@ from bikd_core.control import Control
 from bikd_core.events import RunFailed
 from bikd_core.places import Places
 from bikd_core.runs.child import Child
-from bikd_core.runs.history import History
+from bikd_core.runs.history import History, Snapshot
 from bikd_core.store import ENDED, RunFolder, RunState
 from bikd_core.worker import pipe
 from bikd_core.worker.process import load_together, load_training
 from bikd_core.worker.recording import Outcome, record, write_failure
-from bikd_core.worker.together import record_together
+from bikd_core.worker.together import companions, record_together
 
 STOP_GRACE_S = 10.0  # for the current step or evaluation, and for the checkpoint
 SHUTDOWN_GRACE_S = 3.0
@@ -220,3 +220,15 @@ class Job:
             emit=lambda event: self.refresh(),
             is_abandoned=self._is_abandoned.is_set,
         )
+
+
+def going_on_with(folder: RunFolder, snapshot: Callable[[str], Snapshot]) -> list[RunFolder]:
+    """Return a run and those of the runs it trains with that can go on, in their order.
+
+    Raises:
+        StoreError: One of those it trains with is missing.
+    """
+    whole = companions(folder)
+    found = {one.run_id: snapshot(one.run_id) for one in whole}
+    able = {run_id for run_id, run in found.items() if run.can_resume and not run.diverged}
+    return [one for one in whole if one.run_id in able | {folder.run_id}]

@@ -20,7 +20,7 @@ from bikd_core.runs.cost import Costs
 from bikd_core.runs.estimate import seconds_of_run
 from bikd_core.runs.history import BrokenRun, Histories, Snapshot
 from bikd_core.runs.importing import import_upload
-from bikd_core.runs.job import SHUTDOWN_GRACE_S, Held, Job
+from bikd_core.runs.job import SHUTDOWN_GRACE_S, Held, Job, going_on_with
 from bikd_core.runs.spare import Spare
 from bikd_core.store import RunFolder, StoreError, create_run, open_run
 from bikd_core.store.archive import import_run
@@ -29,7 +29,6 @@ from bikd_core.store.leftovers import sweep
 from bikd_core.store.runs_dir import create_together
 from bikd_core.worker import pipe
 from bikd_core.worker.recording import Outcome
-from bikd_core.worker.together import companions
 
 log = logging.getLogger(__name__)
 
@@ -137,23 +136,12 @@ class RunManager:
         snapshot = self.snapshot(run_id)
         if not snapshot.can_resume:
             raise RunError(f"The run {snapshot.name!r} is {snapshot.state}: nothing to resume.")
-        folders = self._unfinished_with(snapshot.folder)
-        self._enqueue(folders, is_resumed=True)
-        return sorted((folder.run_id for folder in folders), key=lambda one: one != run_id)
-
-    def _unfinished_with(self, folder: RunFolder) -> list[RunFolder]:
-        """Return a run and those it trains with that have not finished, in their order."""
         try:
-            whole = companions(folder)
+            folders = going_on_with(snapshot.folder, self.snapshot)
         except StoreError as error:
             raise RunError(str(error)) from error
-        found = {one.run_id: self.snapshot(one.run_id) for one in whole}
-        return [
-            one
-            for one in whole
-            if one.run_id == folder.run_id
-            or (found[one.run_id].can_resume and not found[one.run_id].diverged)
-        ]
+        self._enqueue(folders, is_resumed=True)
+        return sorted((folder.run_id for folder in folders), key=lambda one: one != run_id)
 
     def _enqueue(self, folders: Sequence[RunFolder], *, is_resumed: bool) -> None:
         with self._lock:

@@ -30,6 +30,7 @@ from bikd_core.training.compute import Compute, compile_for, prepare, resolve
 from bikd_core.training.feed import Feed, generators_for, logits_on
 from bikd_core.training.record import (
     EpochRecord,
+    EpochResults,
     NonFiniteLoss,
     frame_arrays,
     non_finite_message,
@@ -51,15 +52,6 @@ class State(NamedTuple):
 
     tensors: dict[str, Tensor]
     values: dict[str, Any]
-
-
-class EpochResults(NamedTuple):
-    """What the events of an epoch are made from."""
-
-    arrays: dict[str, np.ndarray[Any, np.dtype[Any]]]  # (N, …), of the images of D_tr
-    test: np.ndarray[Any, np.dtype[np.float32]]  # scores (N_test, C)
-    measured: np.ndarray[Any, np.dtype[np.float32]]  # scores (M, C), on D_val
-    numbers: dict[str, Any]  # the method's own
 
 
 class StepOutcome(NamedTuple):
@@ -394,8 +386,8 @@ class Loop:
 
     def momentum(self) -> dict[int, Tensor]:
         """Return the optimiser's momentum of each parameter, by number; none before a step."""
-        slots = self.optimizer.state_dict()["state"].items()
-        return {number: found["momentum_buffer"] for number, found in slots}
+        state = self.optimizer.state_dict()["state"]
+        return {number: slots["momentum_buffer"] for number, slots in state.items()}
 
     def load_momentum(self, momentum: Mapping[int, Tensor]) -> None:
         """Restore `momentum()`."""

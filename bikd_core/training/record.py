@@ -6,7 +6,7 @@ B batch, C classes, N training images, A length of `SURFACE_AXIS`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -168,6 +168,15 @@ class EpochRecord:
             name: self._of_seed(values, seed)[:num_rows].cpu().numpy()
             for name, values in self._columns.items()
         }
+
+
+class EpochResults(NamedTuple):
+    """What the events of an epoch are made from."""
+
+    arrays: dict[str, NDArray[Any]]  # (N, …), of the images of D_tr
+    test: NDArray[np.float32]  # scores (N_test, C)
+    measured: NDArray[np.float32]  # scores (M, C), on D_val
+    numbers: dict[str, Any]  # the method's own
 
 
 def select_rows(result: StepResult, kept: Tensor) -> StepResult:

@@ -28,8 +28,8 @@ from bikd_core.methods import METHODS, Batch
 from bikd_core.models.stack import Stack
 from bikd_core.places import Places
 from bikd_core.training.class_biases import class_biases
-from bikd_core.training.loop import CHECK_EVERY, EpochResults, Loop, State, StepOutcome
-from bikd_core.training.record import EpochRecord, NonFiniteLoss
+from bikd_core.training.loop import CHECK_EVERY, Loop, State, StepOutcome
+from bikd_core.training.record import EpochRecord, EpochResults, NonFiniteLoss
 from bikd_core.training.start import Begun, begin, opening
 
 Item = StepTrace | StepDone | ControlChanged | Frame | EpochDone | NonFiniteLoss
