@@ -23,7 +23,7 @@ SHAPE = re.compile(rf"\(\)|\({_SIZE},\)|\({_SIZE}(?:, {_SIZE})+\)|\[{_SIZE}(?:, 
 
 
 def public_functions(node):
-    """Yield public functions and methods, except methods that inherit their docstring."""
+    """Yield public functions and methods, except overloads and what inherits its docstring."""
     for child in node.body:
         if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
             bases = {ast.unparse(base) for base in child.bases} - {"NamedTuple", "nn.Module"}
@@ -31,7 +31,8 @@ def public_functions(node):
                 if ast.get_docstring(method) or not bases:
                     yield method
         elif isinstance(child, ast.FunctionDef) and not child.name.startswith("_"):
-            yield child
+            decorators = set(map(ast.unparse, child.decorator_list))
+            yield from () if "overload" in decorators else (child,)
 
 
 def handles_arrays(function):

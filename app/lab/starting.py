@@ -51,7 +51,7 @@ def _ask(config: RunConfig, unfinished: tuple[Snapshot, ...]) -> None:
     st.write(f"{_in_words(first)}{wait}.")
     refusal = access.refusal(first.folder)
     if refusal:
-        st.caption(refusal)
+        st.caption(plain(refusal))
     stop = {} if refusal else {"Stop it and start": partial(_stop_and_start, first.run_id, config)}
     _buttons({"Queue behind it": partial(_start_alone, config)} | stop)
 

@@ -58,7 +58,7 @@ def _say_if_missing(dataset: str) -> None:
     megabytes = missing_mb(dataset, engine.manager().places.data)
     if megabytes:
         st.caption(
-            f":material/download: {facts_of(dataset).title} is not on this machine: "
+            f":material/download: {plain(facts_of(dataset).title)} is not on this machine: "
             f"Start downloads {megabytes:.0f} MB first."
         )
 

@@ -147,7 +147,7 @@ def class_of(name: str) -> type[Method]:
 
 
 def numbers(values: Tensor) -> Any:
-    """Return a float, or a tuple of such for each dimension."""
+    """Return a float for (), else a tuple: of floats for (C,), of such tuples for (K, C)."""
     if values.dim() == 0:
         return float(values)
     listed = values.tolist()

@@ -385,7 +385,10 @@ class Loop:
         self.speed = state.values.get("speed")  # missing in checkpoints of earlier versions
 
     def momentum(self) -> dict[int, Tensor]:
-        """Return the optimiser's momentum of each parameter, by number; none before a step."""
+        """Return the optimiser's momentum of each parameter, by number, each in its shape (P, …).
+
+        There is none before the first step.
+        """
         state = self.optimizer.state_dict()["state"]
         return {number: slots["momentum_buffer"] for number, slots in state.items()}
 

@@ -37,7 +37,7 @@ def test_the_name_of_a_run_stands_in_its_header_and_both_names_over_a_pair(open_
     assert f"**{first.run_id}" not in words(open_lab(run=first.run_id))  # it was given no name
     open_run(runs, first.run_id).rename("BiKD *lifts* the tail")
     open_run(runs, second.run_id).rename("plain distillation")
-    named = r"**BiKD \*lifts\* the tail** · digits ×50 · BiKD"
+    named = "**BiKD *lifts* the tail** · digits ×50 · BiKD"
     assert named in words(open_lab(run=first.run_id))
     said = words(open_lab(run=first.run_id, **{"with": second.run_id}))
     assert named in said
@@ -47,5 +47,5 @@ def test_the_name_of_a_run_stands_in_its_header_and_both_names_over_a_pair(open_
 def test_a_warning_stands_in_the_line_of_the_header_for_the_epoch_shown(open_lab, manager):
     run = make_run(manager.places.runs, done=3, warned=2)
     said = words(open_lab(run=run.run_id, epoch="2"))
-    assert r":orange[:material/warning: nothing moves\.]" in said
+    assert ":orange[:material/warning: nothing moves.]" in said
     assert "nothing moves" not in words(open_lab(run=run.run_id, epoch="3"))
