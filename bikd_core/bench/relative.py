@@ -23,7 +23,7 @@ from bikd_core.events import ClassBiasesFitted, EpochDone
 from bikd_core.places import Places
 from bikd_core.studies.answer import in_percent, interval
 
-Part = Literal["rates", "variants", "league2", "inputs"]
+Part = Literal["rates", "variants", "league2", "inputs", "dive"]
 Controls = dict[str, Any]
 FIELDS = ("accuracy", "accuracy_many", "accuracy_medium", "accuracy_few", "val_accuracy")
 LEARNING_RATES = (0.2, 0.1, 0.5, 0.05)
@@ -53,6 +53,15 @@ LEAGUE_2: tuple[Controls, ...] = (
     {"outer_from": 0.5},
     {"outer_every": 5},
     {"weight_net_learning_rate": 0.05},
+)
+#: Each alone, over DiVE, in either league at rate 0.2.
+DIVE: tuple[Controls, ...] = (
+    {},
+    *({"weight_net_learning_rate": rate} for rate in (0.001, 0.003, 0.05)),
+    {"class_shifts": "one"},
+    {"virtual_step": 3},
+    {"outer_from": 0.5},
+    {"outer_every": 10},
 )
 WRONG_LABELS: Controls = {"label_noise": 0.3, "label_noise_kind": "by_count"}
 SOFT: Controls = {"teacher_folds": 5, "out_of_fold": "inputs_and_soft_loss"}
@@ -106,6 +115,11 @@ def _settings(part: Part) -> Iterator[Controls]:
             base = {"learning_rate": 0.1, "train_on_val": "batch"}
             yield {"method": over} | base
             yield from (OVER | {"over": over} | base | variant for variant in LEAGUE_2)
+    elif part == "dive":
+        for use_of_val in LEAGUES.values():
+            base = {"learning_rate": 0.2, "train_on_val": use_of_val}
+            yield {"method": "dive"} | base
+            yield from (OVER | {"over": "dive"} | base | variant for variant in DIVE)
     elif part == "inputs":
         for noise in ({}, WRONG_LABELS):
             yield from (setting | {"train_on_val": "no"} | noise for setting in INPUTS)

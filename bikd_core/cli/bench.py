@@ -127,10 +127,10 @@ def relative(
     /,
     *,
     part: Annotated[
-        Literal["rates", "variants", "league2", "inputs"],
+        Literal["rates", "variants", "league2", "dive", "inputs"],
         Parameter(
-            help="Each objective at four learning rates; variants in either league; or out-of-fold "
-            "teachers and trust, with clean and with wrong labels."
+            help="Each objective at four learning rates; variants in either league, or over DiVE; "
+            "or out-of-fold teachers and trust, with clean and with wrong labels."
         ),
     ] = "rates",
     num_splits: int = 8,
