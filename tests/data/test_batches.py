@@ -179,3 +179,16 @@ def test_an_endless_loader_continues_where_its_state_was_taken(batches_before):
 def test_a_state_of_another_set_is_refused():
     with pytest.raises(ValueError, match=r"This set has 9 images; .* for 8"):
         Endless(9, 3, generator()).load_state(Endless(8, 3, generator()).state())
+
+
+@pytest.mark.parametrize("augmentation", ["none", "crop_flip"])
+def test_a_set_that_is_kept_as_floats_gives_the_same_batches(split, augmentation, monkeypatch):
+    kept = DeviceSet(split.train, split, "cpu", augmentation)
+    monkeypatch.setattr("bikd_core.data.batches.MOST_KEPT", 0)
+    made_anew = DeviceSet(split.train, split, "cpu", augmentation)
+    assert kept._floats is not None
+    assert made_anew._floats is None
+    positions = torch.tensor([5, 0, 5, 200])
+    assert torch.equal(kept.batch(positions), made_anew.batch(positions))
+    one, other = (images.batch(positions, generator()) for images in (kept, made_anew))
+    assert torch.equal(one, other)

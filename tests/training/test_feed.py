@@ -52,3 +52,33 @@ def test_a_hard_meta_loss_needs_no_teacher(places, digits):
     batches, teacher = guides(places, digits.changed(meta_loss="hard"))
     assert teacher.num_seen == 0
     assert all(batch.teacher_logits is None for batch in batches)
+
+
+def test_the_teacher_sees_each_training_image_once_if_it_never_changes(places, digits):
+    batches, teacher = trained_on(places, digits.changed(method="kd"))
+    assert teacher.num_seen == 96  # D_tr, though two epochs have passed
+    for batch in batches:
+        torch.testing.assert_close(batch.teacher_logits, teacher.net(batch.images))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"augmentation": "crop"}, {"teacher_batch_statistics": True}], ids=str
+)
+def test_the_teacher_sees_each_training_batch_if_its_logits_change(places, digits, changes):
+    batches, teacher = trained_on(places, digits.changed(method="kd", **changes))
+    assert teacher.num_seen == 2 * 96
+    for batch in batches:
+        torch.testing.assert_close(batch.teacher_logits, teacher.net(batch.images))
+
+
+def trained_on(places, config):
+    """Return the training batches of two epochs, and their teacher."""
+    teacher = CountingTeacher()
+    split = load_split(config.data, places.data)
+    loop = Loop(config, split, teacher, torch.device("cpu"))
+    batches = [
+        loop.feed.training_batch(positions, epoch)[0]
+        for epoch in (0, 1)
+        for positions in loop.feed.epoch_batches(epoch)
+    ]
+    return batches, teacher
