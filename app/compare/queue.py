@@ -168,8 +168,13 @@ def progress(planned: Sequence[PlannedRun]) -> None:
     training = next((p for p in planned if p.is_active and p.run and p.run.state != "queued"), None)
     share = done / len(planned)
     if training is not None and training.run is not None:
-        words.append(_progress_of(training, training.run))
-        share += len(training.run.epochs) / training.config.training.epochs / len(planned)
+        beside = [
+            p for p in planned if p.is_active and p.run and p.run.run_id in training.run.together
+        ]
+        shared = beside or [training]
+        words.append(_progress_of(shared, training.run))
+        done_epochs = sum(len(p.run.epochs) for p in shared if p.run)
+        share += done_epochs / training.config.training.epochs / len(planned)
     elif any(each.is_active for each in planned):
         words.append("waiting for the runs before them")
     st.progress(min(1.0, share), text=" · ".join(words))
@@ -181,6 +186,8 @@ def progress(planned: Sequence[PlannedRun]) -> None:
             )
 
 
-def _progress_of(planned: PlannedRun, run: Snapshot) -> str:
+def _progress_of(shared: Sequence[PlannedRun], run: Snapshot) -> str:
+    """Return how far a run is, in words; `shared` are it and those that share its steps."""
     name, words = status.headline(run)
-    return f"{title_of(planned.method)}, seed {planned.seed}: {name} {words}"
+    seeds = ", ".join(str(each.seed) for each in shared)
+    return f"{title_of(shared[0].method)}, seed{'s' * (len(shared) > 1)} {seeds}: {name} {words}"

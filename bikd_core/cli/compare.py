@@ -307,16 +307,22 @@ def _follow(
         task = progress.add_task(activity, total=len(run_ids))
         for number, run_id in enumerate(run_ids):
             while not (run := manager.snapshot(run_id)).has_ended:
-                method = title_of(run.config.method)
-                done, planned = len(run.epochs), run.config.training.epochs
-                seed = run.config.training.seed
-                description = f"{activity}: {method}, seed {seed}, epoch {done} of {planned}"
+                description = f"{activity}: {_at_work(run, manager)}"
                 progress.update(task, completed=number, description=description)
                 for each in map(manager.snapshot, run_ids[number:]):
                     if not each.has_ended and may_stop(each):
                         manager.stop(each.run_id)
                 time.sleep(POLL_S)
         progress.update(task, completed=len(run_ids), description="done")
+
+
+def _at_work(run: Snapshot, manager: RunManager) -> str:
+    """Return how far a run is, in words, and those that share its steps."""
+    shared = [manager.snapshot(run_id) for run_id in run.together if run_id != run.run_id]
+    seeds = [each.config.training.seed for each in (run, *shared) if not each.has_ended]
+    named = f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
+    done, planned = len(run.epochs), run.config.training.epochs
+    return f"{title_of(run.config.method)}, {named}, epoch {done} of {planned}"
 
 
 def show(

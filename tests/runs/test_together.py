@@ -1,13 +1,16 @@
 """Runs that train together have one training, and each a folder, an end and a future of its own."""
 
 import dataclasses
+import json
 import os
+import re
 import shutil
 import signal
 
 import numpy as np
 import pytest
 
+from bikd_core.cli import compare
 from bikd_core.config import RunConfig
 from bikd_core.events import EpochDone
 from bikd_core.runs import RunError, RunManager
@@ -165,3 +168,23 @@ def test_real_runs_that_are_killed_and_resumed_equal_undisturbed_ones(new_manage
             np.testing.assert_array_equal(one.influence, other.influence)
         student, own = (run.folder.student_path.read_bytes() for run in (found, expected))
         assert len(student) == len(own)
+
+
+def test_the_command_line_says_which_seeds_share_the_steps(manager):
+    ids = manager.start_together(configs(epochs=LONG))
+    trained(manager, ids[2])
+    manager.stop(ids[1])
+    reached(manager, ids[1], "stopped")
+    words = compare._at_work(manager.snapshot(ids[0]), manager)
+    assert re.fullmatch(rf"BiKD, seeds 1, 3, epoch \d+ of {LONG}", words)
+    for run_id in ids:
+        manager.stop(run_id)
+
+
+def test_old_run_files_name_nobody(manager):
+    run_id = manager.start(config())
+    record = reached(manager, run_id, "finished").folder.path / "run.json"
+    values = json.loads(record.read_text())
+    del values["together"]
+    record.write_text(json.dumps(values))
+    assert manager.snapshot(run_id).together == ()
