@@ -40,6 +40,17 @@ def epochs_of(folder):
     return [event for event in folder.events() if isinstance(event, EpochDone)]
 
 
+def hear_hangups():
+    """Undo what `nohup` does, should the tests run under it."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def hear_hangups_alone():
+    """Do so in a session of its own."""
+    hear_hangups()
+    os.setsid()
+
+
 def begin(**options):
     """Start a process that trains until it is stopped, and wait for its first line of JSON."""
     process = subprocess.Popen(
@@ -56,7 +67,7 @@ def begin(**options):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_leaves_a_stopped_run_that_can_be_resumed(home, name):
-    process = begin()
+    process = begin(preexec_fn=hear_hangups)
     process.send_signal(getattr(signal, name))
     out, err = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130
@@ -88,7 +99,7 @@ def test_a_terminal_that_is_closed_leaves_a_stopped_run(home):
         stdin=inside,
         stdout=inside,
         stderr=inside,
-        preexec_fn=os.setsid,
+        preexec_fn=hear_hangups_alone,
     )
     os.close(inside)
     os.set_blocking(terminal, False)
