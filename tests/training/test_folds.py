@@ -234,7 +234,7 @@ def test_d_val_is_judged_too_where_it_is_trained_on(places, digits, folded):
     assert distance.argmin(dim=0).tolist() == loop.feed.out_of_fold.folds[positions].tolist()
     record = loop.new_record()
     loop.step(torch.arange(16), record, 1, under_lens=False)
-    assert record.arrays()["ce_teacher"][:16].min() > 0
+    assert record.arrays(16)["ce_teacher"][:16].min() > 0
 
 
 def test_the_frame_s_teacher_is_the_one_that_has_not_seen_the_image(places, digits, folded):
