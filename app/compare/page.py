@@ -78,7 +78,7 @@ def _welcome(comparison: Comparison) -> None:
     """Draw how to begin, and a button for a quick comparison."""
     st.info(
         "None of these runs exists yet. Choose methods and seeds in the side bar and press "
-        "Start: the runs train one after the other in the background, and the figures fill in as "
+        "Start: the runs train in the background, and the figures fill in as "
         "they finish.",
         icon=":material/play_arrow:",
     )
