@@ -35,6 +35,15 @@ def _in_our_time(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
 
 
+def _an_id(text: str) -> str:
+    if not is_id(text):
+        raise ValueError(f"{text[:MAX_ID_LENGTH]!r} is not the id of a run")
+    return text
+
+
+_Id = Annotated[str, AfterValidator(_an_id)]  # it becomes the name of a folder
+
+
 class RunRecord(BaseModel):
     """The content of `run.json`."""
 
@@ -49,7 +58,7 @@ class RunRecord(BaseModel):
     resolved: RunStarted | None = None  # what Start resolved: a resumed run uses the same
     #: The ids of the runs that each step is shared with, its own included; () for a run alone. Its
     #: last digits depend on them, so a resumed run trains with the same ones again.
-    together: tuple[str, ...] = ()
+    together: Annotated[tuple[_Id, ...], Field(max_length=100)] = ()
     is_imported: bool = False  # it came as a zip, perhaps from another machine
 
 

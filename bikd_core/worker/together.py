@@ -15,7 +15,7 @@ from bikd_core.config import RunConfig
 from bikd_core.control import Control
 from bikd_core.events import ControlChanged, Event
 from bikd_core.places import Places
-from bikd_core.store import Checkpoint, RunFolder, StoreError
+from bikd_core.store import Checkpoint, CorruptRunError, RunFolder, StoreError
 from bikd_core.worker.recording import (
     LOCK_TIMEOUT_S,
     Outcome,
@@ -102,8 +102,11 @@ def companions(folder: RunFolder) -> list[RunFolder]:
 
     Raises:
         StoreError: One is missing.
+        CorruptRunError: The run is not among them.
     """
     ids = folder.record().together or (folder.run_id,)
+    if folder.run_id not in ids:
+        raise CorruptRunError(f"{folder.path / 'run.json'}: together does not name the run itself.")
     found = [RunFolder(folder.path.with_name(run_id)) for run_id in ids]
     missing = [one.run_id for one in found if not one.path.is_dir()]
     if missing:

@@ -188,3 +188,15 @@ def test_old_run_files_name_nobody(manager):
     del values["together"]
     record.write_text(json.dumps(values))
     assert manager.snapshot(run_id).together == ()
+
+
+def test_a_run_that_does_not_name_itself_is_not_resumed(manager):
+    [run_id] = manager.start_together(configs(seeds=(1,), epochs=LONG))
+    trained(manager, run_id)
+    manager.stop(run_id)
+    path = reached(manager, run_id, "stopped").folder.path / "run.json"
+    until(lambda: not manager._job_ids())
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"together": ["digits-bikd-50-s2-abcde"]}))
+    with pytest.raises(RunError, match="does not name the run itself"):
+        manager.resume_from_checkpoint(run_id)

@@ -329,3 +329,13 @@ def test_a_damaged_checkpoint_names_the_file(folder, name, content):
 def test_replaying_a_run_needs_no_torch():
     code = "import bikd_core.runs, sys; assert not {'torch', 'sklearn', 'scipy'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("other", ["..", "../secret", "a/b", "", "A b", "x" * 200])
+def test_runs_that_share_steps_are_named_by_ids_alone(tmp_path, other):
+    run = create_run(tmp_path, RunConfig.from_flat({}))
+    path = run.path / "run.json"
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(values | {"together": [run.run_id, other]}))
+    with pytest.raises(CorruptRunError, match="together"):
+        run.record()
