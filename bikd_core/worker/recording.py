@@ -159,8 +159,13 @@ class Recording:
         self._epochs = record.config.training.epochs
         return record
 
-    def go_on(self) -> None:
-        """Keep the whole epochs that the log has, and let what they repeat pass."""
+    def go_on(self, checkpoint: Checkpoint | None) -> None:
+        """Keep the whole epochs that the log has, and let what they repeat pass.
+
+        Args:
+            checkpoint: Where the training goes on; None: it begins again.
+        """
+        self._kept = checkpoint
         self._folder.reserve()
         record = self._record()
         epochs = [event.epoch for event in self._folder.events() if isinstance(event, EpochDone)]
@@ -180,6 +185,8 @@ class Recording:
             state_arrays: Returns its state after its last `EpochDone`.
         """
         if not isinstance(item, RunStarted | Panel) and _epoch_of(item) <= self._repeated:
+            if isinstance(item, EpochDone) and item.epoch == self._repeated:
+                self._kept, self._is_saved = state_arrays(), False  # it may be the last one
             return
         if self._data_fingerprint and isinstance(item, RunStarted | Panel):
             self._check_resumed(item)

@@ -137,8 +137,9 @@ def _setup(
     checkpoints = _agreeing([folder.load_checkpoint() for folder in whole]) if resume else None
     if resume and checkpoints is None:
         _refuse_tuned(whole)
-    for recording in recordings.values():
-        recording.go_on()
+    for number, folder in enumerate(whole):
+        if folder.run_id in recordings:
+            recordings[folder.run_id].go_on(checkpoints[number] if checkpoints else None)
     return TogetherSetup(tuple(configs), control, places, checkpoints, num_threads)
 
 

@@ -200,3 +200,21 @@ def test_a_run_that_does_not_name_itself_is_not_resumed(manager):
     path.write_text(json.dumps(values | {"together": ["digits-bikd-50-s2-abcde"]}))
     with pytest.raises(RunError, match="does not name the run itself"):
         manager.resume_from_checkpoint(run_id)
+
+
+@pytest.mark.parametrize("has_checkpoints", [True, False])
+def test_runs_killed_after_their_last_epoch_still_get_their_students(manager, has_checkpoints):
+    ids = manager.start_together(configs())
+    for run_id in ids:
+        folder = reached(manager, run_id, "finished").folder
+        folder.student_path.unlink()
+        if not has_checkpoints:
+            shutil.rmtree(folder.path / "checkpoint")
+    until(lambda: not manager._job_ids())
+    for run_id in ids:
+        manager.snapshot(run_id).folder.write_status("interrupted", epoch=3, epochs=3)
+    assert set(manager.resume_from_checkpoint(ids[0])) == set(ids)
+    for run_id in ids:
+        run = reached(manager, run_id, "finished")
+        assert [epoch.epoch for epoch in run.epochs] == [1, 2, 3]
+        assert run.folder.student_path.exists()
