@@ -30,6 +30,12 @@ class Held(NamedTuple):
     history: History
     lock: BaseFileLock  # until the training takes it
 
+    def write_state(self, outcome: Outcome) -> None:
+        """Write a state of the queue, or of the time before or after training."""
+        status = self.folder.status()
+        self.folder.write_status(*outcome, epoch=status.epoch, epochs=status.epochs)
+        self.history.refresh(is_ours=True)
+
 
 class Job:
     """A run in the queue or in training, or runs that train together.
@@ -57,9 +63,7 @@ class Job:
     def write_state(self, outcome: Outcome) -> None:
         """Write a state of the queue, or of the time before training; only with the locks held."""
         for run in self.runs:
-            status = run.folder.status()
-            run.folder.write_status(*outcome, epoch=status.epoch, epochs=status.epochs)
-        self.refresh()
+            run.write_state(outcome)
 
     def refresh(self) -> None:
         """Read what is new in the runs' folders."""
@@ -84,11 +88,10 @@ class Job:
 
     def take_out(self, run_id: str) -> None:
         """Stop a run that waits in the queue; the others of the job stay."""
-        index = self.run_ids.index(run_id)
-        alone = Job([self.runs.pop(index)], is_resumed=self._is_resumed)
-        alone.set_queue_position(None)
-        alone.write_state(Outcome("stopped"))
-        alone.release()
+        run = self.runs.pop(self.run_ids.index(run_id))
+        run.history.set_queue_position(None)
+        run.write_state(Outcome("stopped"))
+        run.lock.release()
 
     def release(self) -> None:
         """Release the folders, so that somebody else may train them."""
@@ -190,7 +193,8 @@ class Job:
         return [run for run in self.runs if run.folder.status().state not in ENDED]
 
     def _write_unended(self, outcome: Outcome) -> None:
-        Job(self._unended(), is_resumed=self._is_resumed).write_state(outcome)
+        for run in self._unended():
+            run.write_state(outcome)
 
     def train_here(self, places: Places, num_threads: int) -> Outcome:
         """Train in the calling thread."""
