@@ -1,4 +1,7 @@
-"""The app's entry point, `streamlit run app/main.py`, with what all pages share."""
+"""The app's entry point, `streamlit run app/main.py`, with what all pages share.
+
+Streamlit imports this file once for the server, and runs it for each page that is drawn.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,22 @@ if sys.path[0] != ROOT:  # first: the working folder, which may be there too, ma
 
 import streamlit as st  # noqa: E402
 
-from app import navigation  # noqa: E402
-from app.components.live_plot import provide_plotly  # noqa: E402
+if __name__ == "__main__":
+    from app import navigation
 
-provide_plotly()
-st.set_page_config("Bilevel Distillation Lab", page_icon="⚖️", layout="wide")
-st.html(Path(__file__).with_name("style.css"))
-st.html(Path(__file__).parent / "components" / "live_plot.css")
-navigation.show()
+    st.set_page_config("Bilevel Distillation Lab", page_icon="⚖️", layout="wide")
+    st.html(Path(__file__).with_name("style.css"))
+    st.html(Path(__file__).parent / "components" / "live_plot.css")
+    navigation.show()
+else:
+    from starlette.middleware import Middleware
+
+    from app.server import files, owner
+    from app.server.start import lifespan
+
+    app = st.App(
+        __file__,
+        lifespan=lifespan,
+        routes=files.routes(),
+        middleware=[Middleware(owner.OwnerGate)],
+    )

@@ -14,13 +14,21 @@ from streamlit.navigation.page import StreamlitPage
 
 from app.compare import link as compare_link
 from app.compare.page import page as compare_page
+from app.home.page import page as home_page
 from app.lab import link as lab_link
 from app.lab.page import page as lab_page
+from app.lesson import link as lesson_link
+from app.lesson.page import page as lesson_page
+from app.server import owner
 from app.shared.address import is_history_navigation
 from app.shared.controls_link import read_controls
+from app.shared.problem_report import report_button
 from app.shared.session import session
+from app.studies import link as studies_link
+from app.studies.page import page as studies_page
 from app.teachers import link as teachers_link
 from app.teachers.page import page as teachers_page
+from app.toy.page import page as toy_page
 
 
 class Page(NamedTuple):
@@ -31,9 +39,35 @@ class Page(NamedTuple):
     parameters: frozenset[str]  # names of its query parameters that are not controls
     take_link: Callable[[Mapping[str, str]], None]  # shows what an address says
     written_link: Callable[[], dict[str, str]]  # the query parameters of the page as it stands
+    has_side_bar: bool = True
+    is_listed: bool = True  # among the links to the pages
+
+
+def _home() -> None:
+    home_page(_link_to)
+
+
+def _lesson() -> None:
+    lesson_page(_link_to)
 
 
 PAGES = {
+    "": Page(
+        "Home",
+        _home,
+        frozenset(),
+        lambda parameters: None,
+        dict,
+        has_side_bar=False,
+    ),
+    "learn": Page(
+        "Learn",
+        _lesson,
+        lesson_link.PARAMETERS,
+        lesson_link.take_link,
+        lesson_link.written_link,
+        has_side_bar=False,
+    ),
     "lab": Page("Lab", lab_page, lab_link.PARAMETERS, lab_link.take_link, lab_link.written_link),
     "compare": Page(
         "Compare",
@@ -42,6 +76,13 @@ PAGES = {
         compare_link.take_link,
         compare_link.written_link,
     ),
+    "studies": Page(
+        "Studies",
+        studies_page,
+        studies_link.PARAMETERS,
+        studies_link.take_link,
+        studies_link.written_link,
+    ),
     "teachers": Page(
         "Teachers",
         teachers_page,
@@ -49,25 +90,50 @@ PAGES = {
         teachers_link.take_link,
         teachers_link.written_link,
     ),
+    "toy": Page(
+        "Toy", toy_page, frozenset(), lambda _: None, dict, has_side_bar=False, is_listed=False
+    ),
 }  # the first one has the bare address
 
 
 def show() -> None:
     """Draw the page that the address names, with the links to all pages in its side bar."""
-    first = next(iter(PAGES))
-    pages = {
-        name: st.Page(page.draw, title=page.title, url_path=name, default=name == first)
-        for name, page in PAGES.items()
-    }
+    pages = _pages()
     current = st.navigation(list(pages.values()), position="hidden")
     if session().opens_lab:
         # The address goes along: what a page writes while the page changes is lost (1.67).
         session().opens_lab = False
         st.switch_page(pages["lab"], query_params=PAGES["lab"].written_link())
-    _take_address(next(name for name, page in pages.items() if page is current))
-    with st.sidebar:
-        _links(pages)
+    name = next(name for name, page in pages.items() if page is current)
+    _take_address(name)
+    if PAGES[name].has_side_bar:
+        with st.sidebar:
+            _links("pages")
+    # Beside a side bar it is shown only where that is closed at first.
+    with st.container(key="top" if PAGES[name].has_side_bar else "top_alone", gap=None):
+        _links("pages_on_top")
     current.run()
+    with st.sidebar if PAGES[name].has_side_bar else st.container(key="foot"):
+        report_button()
+
+
+def _pages() -> dict[str, StreamlitPage]:
+    return {name: _page(name) for name in PAGES}
+
+
+def _page(name: str) -> StreamlitPage:
+    page = PAGES[name]
+    return st.Page(page.draw, title=page.title, url_path=name or None, default=not name)
+
+
+def _link_to(name: str, label: str | None = None, icon: str | None = None) -> None:
+    """Draw a link to a page.
+
+    It carries the parameters that its page is going to write; otherwise the browser's way back
+    would lead through an address without any, at which everything has its default.
+    """
+    parameters = PAGES[name].written_link()
+    st.page_link(_page(name), label=label, icon=icon, query_params=parameters)
 
 
 def _take_address(name: str) -> None:
@@ -79,10 +145,12 @@ def _take_address(name: str) -> None:
     now, parameters = session(), _as_written_now(st.query_params.to_dict())
     is_new = not now.controls or is_history_navigation()
     if is_new:
-        others = frozenset[str]().union(*(page.parameters for page in PAGES.values()))
+        others = frozenset({owner.PARAMETER}).union(*(page.parameters for page in PAGES.values()))
         config, complaints = read_controls(parameters, others)
         now.set_controls(config)
         now.complaints = complaints
+        if owner.PARAMETER in parameters:  # the server takes the right one out of the address
+            now.complain(owner.WRONG_KEY)
         now.visit += 1
     if is_new or name not in now.visited_pages:
         now.visited_pages.add(name)
@@ -96,13 +164,10 @@ def _as_written_now(parameters: dict[str, str]) -> dict[str, str]:
     return parameters
 
 
-def _links(pages: Mapping[str, StreamlitPage]) -> None:
-    """Draw the name of the app, and a link to each page.
-
-    A link carries the parameters that its page is going to write; otherwise the browser's way
-    back would lead through an address without any, at which everything has its default.
-    """
+def _links(key: str) -> None:
+    """Draw the name of the app, and a link to each page."""
     st.markdown("#### Bilevel Distillation Lab")
-    with st.container(horizontal=True, gap="small", key="pages"):
-        for name, page in pages.items():
-            st.page_link(page, query_params=PAGES[name].written_link())
+    with st.container(horizontal=True, gap="small", key=key):
+        for name, page in PAGES.items():
+            if page.is_listed:
+                _link_to(name)

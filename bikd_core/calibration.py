@@ -41,11 +41,12 @@ def fit_class_biases(logits: NDArray[Any], labels: NDArray[Any]) -> ClassBiases:
     """Fit C biases and a temperature to the mean cross-entropy of logits/T + biases.
 
     Where the images can be told apart without an error, the loss falls for ever as T goes to 0:
-    T then stays at 1 and the biases alone are fitted.
+    T then stays at 1 and the biases alone are fitted. The bias of a class without an image falls
+    for ever too; it stops where the class is hardly ever predicted.
 
     Args:
         logits: (M, C), what predictions are made from.
-        labels: (M,), integers; each class occurs.
+        labels: (M,), integers.
     """
     wide = logits.astype(np.float64)
     wide -= wide.mean(axis=1, keepdims=True)  # changes no prediction; large offsets lose digits
@@ -73,11 +74,11 @@ def cross_fitted(logits: NDArray[Any], labels: NDArray[Any]) -> Evaluation | Non
 
     The biases for each fold are fitted to the others. A fold takes every fifth image of each class,
     in their order, so nothing is drawn. With fewer than five images in a class there are as many
-    folds as it has images; with a single one there is no score.
+    folds as it has images; with a single one, or none, there is no score.
 
     Args:
         logits: (M, C), what predictions are made from.
-        labels: (M,), integers; each class occurs.
+        labels: (M,), integers.
 
     Returns:
         The evaluation of all M images, or None.

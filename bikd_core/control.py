@@ -104,6 +104,7 @@ class Control:
         step: int,
         ends: frozenset[StepLevel] = frozenset(),
         not_before: float = 0.0,
+        takes_settings: bool = True,
     ) -> Iterator[ControlChanged]:
         """Yield each change since the last call; while paused, wait here for the next.
 
@@ -112,6 +113,8 @@ class Control:
             step: Student steps done since the run began.
             ends: The levels that the last step has ended.
             not_before: When the next step is due, by `time.monotonic`; a change ends the wait.
+            takes_settings: Whether a changed learning rate or speed is for this training. If not,
+                it waits for the next one, as one that is made before a run waits for its teacher.
         """
         with self._changed:
             if self._run_until in ends:
@@ -122,8 +125,10 @@ class Control:
         while True:
             with self._changed:
                 if waits:
-                    self._changed.wait_for(self._has_news)
-                settings, self._settings = self._settings, {}
+                    self._changed.wait_for(lambda: self._has_news(takes_settings=takes_settings))
+                settings: dict[Setting, float | None] = {}
+                if takes_settings:
+                    settings, self._settings = self._settings, {}
                 must_wait = self._is_paused and not self._is_stopped
             for setting, value in settings.items():
                 yield ControlChanged(epoch=epoch, step=step, control=setting, value=value)
@@ -135,8 +140,9 @@ class Control:
             if not waits:
                 return
 
-    def _has_news(self) -> bool:
-        return not self._is_paused or self._is_stopped or bool(self._settings)
+    def _has_news(self, *, takes_settings: bool) -> bool:
+        is_set = takes_settings and bool(self._settings)
+        return not self._is_paused or self._is_stopped or is_set
 
     def _is_disturbed(self) -> bool:
         return self._is_paused or self._is_stopped or bool(self._settings)

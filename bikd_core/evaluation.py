@@ -5,6 +5,7 @@ N images, C classes in label order; counts are training images per class, fracti
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -49,17 +50,17 @@ def shot_groups(class_counts: tuple[float, ...]) -> ShotGroups:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The quality of logits as predictions of labels, on a class-balanced set."""
+    """The quality of logits as predictions of labels."""
 
     loss: float  # mean cross-entropy, nats
-    accuracy_per_class: tuple[float, ...]
+    accuracy_per_class: tuple[float, ...]  # NaN for a class without an image
     calibration_error: float
     confusion: NDArray[np.int32]  # [C, C]: rows true, columns predicted
 
     @property
     def accuracy(self) -> float:
-        """The balanced accuracy: the mean over classes."""
-        return float(np.mean(self.accuracy_per_class))
+        """The balanced accuracy: the mean over the classes that have an image."""
+        return float(np.mean([share for share in self.accuracy_per_class if not math.isnan(share)]))
 
     def accuracy_of(self, labels: tuple[int, ...]) -> float:
         """Return the mean accuracy of some classes."""
@@ -67,7 +68,7 @@ class Evaluation:
 
 
 def evaluate(logits: NDArray[Any], labels: NDArray[Any]) -> Evaluation:
-    """Compare logits [N, C] with labels [N], in which each class occurs at least once."""
+    """Compare logits [N, C] with labels [N]."""
     wide = logits.astype(np.float64)
     wide -= wide.max(axis=1, keepdims=True)
     log_p = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
@@ -75,7 +76,8 @@ def evaluate(logits: NDArray[Any], labels: NDArray[Any]) -> Evaluation:
     num_classes = logits.shape[1]
     confusion = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     confusion = confusion.reshape(num_classes, num_classes)
-    per_class = confusion.diagonal() / confusion.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        per_class = confusion.diagonal() / confusion.sum(axis=1)
     return Evaluation(
         loss=float(-log_p[np.arange(len(labels)), labels].mean()),
         accuracy_per_class=tuple(per_class.tolist()),

@@ -263,6 +263,9 @@ class Frame:
     surface is the weight net's output over `raw_mean`. A method with one loss has 0 in the second
     column.
 
+    Weights are those that the student used: with another `weights_used` than "learned" they are not
+    the weight net's, while influence and surface are those of the net and of its own weights.
+
     With out-of-fold teachers, the teacher's loss and classes of an image are those of the teacher
     that has not seen it.
 
@@ -295,9 +298,10 @@ class Frame:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepTrace:
-    """One student step under the lens, of M images; sent only while somebody steps.
+    """One student step under the lens, of M images; sent while somebody steps.
 
-    Arrays that need a weight net or a teacher are None for methods without one.
+    Each run also sends those that it keeps: see `bikd_core.training.kept_step`. Arrays that need a
+    weight net or a teacher are None for methods without one.
     """
 
     epoch: int

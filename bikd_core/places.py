@@ -54,6 +54,29 @@ class Places:
         folders = ("runs", "teachers", "data")
         return replace(self, **{name: getattr(self, name).absolute() for name in folders})
 
+    @property
+    def owner_key(self) -> Path:
+        """The file with the key of whoever owns the servers of this home."""
+        return self.teachers.parent / "owner.key"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the servers' logs."""
+        return self.teachers.parent / "logs"
+
+    @property
+    def studies(self) -> Path:
+        """The folder of the results of studies."""
+        return self.teachers.parent / "studies"
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables from which `from_environment` reads these folders."""
+        return {
+            "BIKD_HOME": str(self.teachers.parent),
+            "BIKD_RUNS": str(self.runs),
+            "BIKD_DATA": str(self.data),
+        }
+
     def teacher_folders(self) -> tuple[Path, ...]:
         """Return where to look for a teacher, in this order."""
         return (ASSETS / "teachers", self.teachers)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bikd_core.config import DataConfig
 from bikd_core.data.counts import num_test_per_class, planned_counts
+from bikd_core.data.val_plan import planned_val_counts
 
 
 class Speed(NamedTuple):
@@ -21,7 +22,7 @@ class Speed(NamedTuple):
             ConfigError: The split is not possible.
         """
         counts = planned_counts(data)
-        num_evaluated = len(counts) * (data.val_per_class + num_test_per_class(data))
+        num_evaluated = sum(planned_val_counts(data)) + len(counts) * num_test_per_class(data)
         return epochs * (sum(counts) * self.training + num_evaluated * self.evaluation)
 
 

@@ -3,11 +3,10 @@
 import gc
 import importlib.util
 import os
-import shutil
 
 import pytest
 
-from bikd_core.bench.browser import chromium
+from bikd_core.bench.browser import chromium, chromium_path
 
 # The tests' networks are small: threads that wait for each other would cost more than they save.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -44,7 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def browser():
     """One Chromium for all tests: playwright's sync API cannot be started twice."""
     pytest.importorskip("playwright", reason="no playwright: no page was tested in a browser")
-    if not (shutil.which("chromium") or shutil.which("google-chrome")):
+    if chromium_path() is None:
         pytest.skip("no chromium on this machine: no page was tested in a browser")
     with chromium() as launched:
         yield launched

@@ -2,6 +2,9 @@
 
 from bikd_core.config import bounds, choices, fields
 
+#: What the other values of a control need beside them.
+NEEDED = {"unroll": {"estimator": "unrolled"}}
+
 
 def other_value(name):
     """A possible value other than the field's default and other than any data set's."""

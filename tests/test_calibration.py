@@ -155,3 +155,16 @@ def test_few_images_in_a_class_make_fewer_folds_and_one_image_no_score():
     assert cross_fitted(logits, labels) is not None
     assert cross_fitted(*made_up(20, 10)) is not None
     assert cross_fitted(*made_up(19, 10)) is None
+
+
+def test_a_class_without_an_image_is_hardly_ever_predicted_and_leaves_the_others_alone():
+    logits, labels = made_up(400, 4)
+    kept = labels != 2
+    fitted = fit_class_biases(logits[kept], labels[kept])
+    without = fit_class_biases(logits[kept][:, [0, 1, 3]], labels[kept] - (labels[kept] == 3))
+    assert np.isfinite(fitted.biases).all()
+    assert not (fitted.apply(logits[kept]).argmax(axis=1) == 2).any()
+    others = fitted.biases[[0, 1, 3]]
+    assert others - others.mean() == pytest.approx(without.biases, abs=1e-5)
+    assert fitted.temperature == pytest.approx(without.temperature, rel=1e-5)
+    assert cross_fitted(logits[kept], labels[kept]) is None

@@ -39,6 +39,15 @@ def test_evaluation_agrees_with_scikit_learn(case):
     )
 
 
+def test_a_class_without_an_image_has_no_accuracy_and_no_part_in_the_mean():
+    logits = 5 * np.eye(4, dtype=np.float32)[[0, 1, 1, 3]]
+    found = evaluate(logits, np.array([0, 1, 3, 3]))
+    assert found.accuracy_per_class[:2] == (1.0, 1.0)
+    assert np.isnan(found.accuracy_per_class[2])
+    assert found.accuracy_per_class[3] == 0.5
+    assert found.accuracy == pytest.approx(2.5 / 3)
+
+
 def test_balanced_accuracy_weighs_classes_not_images():
     logits = np.eye(3)[[0, 0, 0, 0, 1, 0]]  # the last image, of class 2, is taken for class 0
     found = evaluate(logits, np.array([0, 0, 0, 0, 1, 2]))

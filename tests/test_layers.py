@@ -12,23 +12,30 @@ ROOT = Path(__file__).parents[1]
 #: Folders and modules, each below those that it may import.
 ORDER = (
     "bikd_core/config bikd_core/events bikd_core/control bikd_core/places bikd_core/data "
-    "bikd_core/speed bikd_core/models bikd_core/optimizers bikd_core/losses "
-    "bikd_core/hypergradient bikd_core/evaluation bikd_core/calibration bikd_core/methods "
+    "bikd_core/speed bikd_core/models bikd_core/losses bikd_core/optimizers "
+    "bikd_core/hypergradient bikd_core/evaluation bikd_core/label_doubts bikd_core/calibration "
+    "bikd_core/methods "
     "bikd_core/store "
-    "bikd_core/teachers bikd_core/training bikd_core/worker bikd_core/runs bikd_core/studies "
-    "bikd_core/bench bikd_core/cli "
-    "app/figures app/components app/shared app/lab/views app/lab app/compare app/teachers "
-    "app/bench app/navigation app/main"
+    "bikd_core/teachers bikd_core/training bikd_core/worker bikd_core/runs bikd_core/toy "
+    "bikd_core/studies "
+    "bikd_core/bench bikd_core/answer bikd_core/cli "
+    "app/server app/figures app/shared/glossary app/components app/shared app/toy "
+    "app/lab/views app/takeaway app/lab app/compare app/studies app/teachers app/home app/lesson "
+    "app/bench "
+    "app/navigation app/main"
 ).split()
-PAGES = ("lab", "compare", "teachers")
+PAGES = ("home", "lesson", "lab", "compare", "studies", "teachers")
 #: What is imported before anybody trains: a recorded run replays without torch.
 TORCH_FREE = (
     "bikd_core/__init__ bikd_core/config bikd_core/events bikd_core/control bikd_core/places "
     "bikd_core/data/sources bikd_core/data/counts bikd_core/data/possible bikd_core/data/pictures "
+    "bikd_core/data/val_plan "
     "bikd_core/data/source bikd_core/data/published_source bikd_core/speed bikd_core/evaluation "
-    "bikd_core/calibration "
+    "bikd_core/calibration bikd_core/label_doubts "
     "bikd_core/store bikd_core/teachers/card bikd_core/teachers/imitation bikd_core/worker "
-    "bikd_core/runs bikd_core/studies bikd_core/cli app"
+    "bikd_core/runs bikd_core/studies bikd_core/cli app "
+    "bikd_core/toy/plane bikd_core/toy/pipe bikd_core/toy/turns bikd_core/toy/server "
+    "bikd_core/toy/process bikd_core/toy/tables"
 ).split()
 ROOTS = {"bikd_core.__init__", "app.__init__"}
 HEAVY = {"torch", "torchvision", "sklearn", "optuna", "statsmodels"}

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -30,6 +31,8 @@ def elsewhere(tmp_path_factory):
     folder = tmp_path_factory.mktemp("elsewhere")
     for name in ("app", "assets", "plotly"):
         (folder / name).mkdir()
+    for name in ("app.py", "main.py"):
+        (folder / name).write_text("raise SystemExit('a file of the working folder')")
     return folder
 
 
@@ -103,10 +106,13 @@ def test_the_wheel_installs_no_top_level_package_but_its_own(installed):
     assert Path("bikd_core/py.typed") in paths
 
 
-def test_the_page_opens_from_any_folder(installed, elsewhere, tmp_path):
+# `python -m` puts the working folder first, where an app.py would hide the page.
+@pytest.mark.parametrize("program", [["bikd"], ["python", "-m", "bikd_core.cli"]])
+def test_the_page_opens_from_any_folder(installed, elsewhere, tmp_path, program):
     _, scripts = installed
-    with opened([scripts / "bikd", "app"], elsewhere, tmp_path) as url:
-        assert len(fetch(f"{url}/app/static/plotly.min.js")) > 1_000_000
+    command = [scripts / program[0], *program[1:], "app"]
+    with opened(command, elsewhere, tmp_path) as url:
+        assert len(fetch(f"{url}/app/static/plotly/plotly-cartesian.min.js")) > 1_000_000
 
 
 def test_a_checkouts_page_opens_from_any_folder(elsewhere, tmp_path):
@@ -115,6 +121,40 @@ def test_a_checkouts_page_opens_from_any_folder(elsewhere, tmp_path):
     with opened(command, elsewhere, tmp_path) as url:
         # Served only where app/.streamlit/config.toml was read.
         assert b"Plotly" in fetch(f"{url}/app/static/live_plot.js")
+
+
+@pytest.fixture
+def as_another_user(installed):
+    """A command that runs another one as a user who may not write into the installed package."""
+    site, _ = installed
+    folders = [site, *(path for path in site.rglob("*") if path.is_dir() or path.is_file())]
+    modes = {path: path.stat().st_mode for path in folders if not path.is_symlink()}
+    for path, mode in modes.items():
+        path.chmod(mode & ~0o222)
+    prefix = []
+    if os.geteuid() == 0:  # root writes all the same, unless it gives up that power
+        if shutil.which("setpriv") is None:
+            pytest.skip("no setpriv: that nothing is written into the package was NOT tested")
+        prefix = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+    yield prefix
+    for path, mode in modes.items():
+        path.chmod(mode)
+
+
+@pytest.mark.browser
+def test_a_wheel_of_another_user_shows_its_pages(
+    installed, as_another_user, elsewhere, tmp_path, browser
+):
+    site, scripts = installed
+    refused = subprocess.run([*as_another_user, "touch", site / "bikd_core" / "new"], check=False)
+    assert refused.returncode != 0
+    with (
+        opened([*as_another_user, scripts / "bikd", "app"], elsewhere, tmp_path) as url,
+        closing(browser.new_page()) as page,
+    ):
+        page.set_default_timeout(60_000)
+        page.goto(f"{url}/teachers")
+        page.locator(".st-key-figure_teacher_accuracy .nsewdrag").first.wait_for()
 
 
 @pytest.mark.browser
@@ -127,7 +167,7 @@ def test_a_recorded_run_opens_and_a_new_one_trains(installed, elsewhere, tmp_pat
         page.set_default_timeout(60_000)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(url)
+        page.goto(f"{url}/lab")
         start = page.get_by_role("button", name="Start", exact=True)
         start.wait_for()
         background = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"

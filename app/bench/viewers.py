@@ -31,11 +31,14 @@ class Viewer:
     num_bytes: int = 0
     interval: float = 0.0  # seconds between polls, as the page last requested
 
+    def see(self, message: ForwardMsg) -> None:
+        """Do something with what the server sent; measuring needs only its size."""
+
 
 async def watch(url: str, run_id: str, number: int, seconds: float) -> list[Viewer]:
     """Return the measurements of `number` viewers over `seconds`, once their pages are open."""
     viewers = [Viewer() for _ in range(number)]
-    tasks = [asyncio.create_task(_follow(url, f"run={run_id}", viewer)) for viewer in viewers]
+    tasks = [asyncio.create_task(follow(url, f"run={run_id}", viewer)) for viewer in viewers]
     await asyncio.sleep(SETTLE_S + 0.3 * number)
     print("open", file=sys.stderr, flush=True)
     for viewer in viewers:
@@ -50,13 +53,24 @@ async def watch(url: str, run_id: str, number: int, seconds: float) -> list[View
     return viewers
 
 
-async def _follow(url: str, query: str, viewer: Viewer) -> None:
+async def follow(url: str, query: str, viewer: Viewer) -> None:
+    """Open a page and poll it as a browser does, until this is cancelled or the server goes away.
+
+    Args:
+        url: The server.
+        query: The page's parameters, as in a link.
+        viewer: Receives what is measured, and each message.
+
+    Raises:
+        OSError, websockets.WebSocketException: The server is not there, or refuses.
+    """
     address = f"{url.replace('http', 'ws', 1)}/_stcore/stream"
     async with websockets.connect(
         address, origin=websockets.Origin(url), max_size=MAX_MESSAGE,
         subprotocols=[websockets.Subprotocol("streamlit")],
     ) as socket:  # fmt: skip
         first = BackMsg()
+        first.rerun_script.page_name = "lab"
         first.rerun_script.query_string = query
         await socket.send(first.SerializeToString())
         asked_at: list[float] = []
@@ -67,6 +81,7 @@ async def _follow(url: str, query: str, viewer: Viewer) -> None:
                 viewer.num_bytes += len(content)
                 message = ForwardMsg()
                 message.ParseFromString(bytes(content))  # type: ignore[arg-type]
+                viewer.see(message)
                 kind = message.WhichOneof("type")
                 if kind == "auto_rerun":
                     asked = message.auto_rerun

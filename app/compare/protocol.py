@@ -6,6 +6,7 @@ from bikd_core.config import DataConfig, is_read_by, listed
 from bikd_core.data.counts import num_test_per_class, planned_counts
 from bikd_core.data.label_noise import in_words, planned_labels
 from bikd_core.data.sources import facts_of
+from bikd_core.data.val_plan import size_in_words
 from bikd_core.studies import EPOCH_WORDS, FAULTS, Comparison, write_seeds
 from bikd_core.studies.report import calibration_words, use_of_d_val
 
@@ -34,7 +35,7 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
         ),
         (
             "Split",
-            f"{_split_of(comparison)}; D_val {data.val_per_class} and test "
+            f"{_split_of(comparison)}; D_val {size_in_words(data)}, test "
             f"{num_test_per_class(data)} images of each class; {_league(comparison)}",
         ),
         ("Teacher", f"{teacher}; the same for all"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
+from textwrap import wrap
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
@@ -178,64 +179,74 @@ _METRICS = {
     "accuracy_few": "Few",
     "calibration_error": "ECE",
 }
-_LONG = ("accuracy", "accuracy_medium")  # whose titles are wider
-_MORE = {"calibration_error": "Expected calibration error, 15 bins."}
+_WIDTHS = {"accuracy": 68, "accuracy_many": 50, "accuracy_medium": 62}  # px; of the others 46
+_MORE = {"calibration_error": "Expected calibration error, 15 bins, in %."}
 _BY_CALIBRATION = {"none": "As trained", "class_biases": "+ biases"}
 _TEST = "Of the t-test paired by seed, corrected by Holm for the number of leads"
-_WIDTH, _SHORT, _HALF = 66, 58, 38  # px: all columns are in sight on a screen of 1280
+# px: all columns are in sight on a screen of 1280. Long names of methods are wrapped.
+_NAME, _WIDTH, _SHORT, _HALF = 120, 66, 44, 34
+_LINE, _LINE_HEIGHT, _ROW_ADDS = 15, 20, 14  # characters of a name; px of a line; px around them
 
 
 def _table(results: Results) -> None:
     if not results.lines:
         return
-    st.markdown("##### All numbers")
+    st.markdown("### All numbers")
     number = st.column_config.NumberColumn
     lead = f"Points of balanced accuracy over {results.reference_name}, paired by seed"
     columns: dict[str, Any] = {
-        "method": st.column_config.TextColumn("Method", pinned=True),
-        "seeds": number("Seeds", format="%d", width=_HALF + 10, help="Runs that count."),
+        "method": st.column_config.TextColumn("Method", pinned=True, width=_NAME),
+        "seeds": number("n", format="%d", width=_HALF, help="Seeds: the runs that count."),
         "lead": number("Lead", format="%+.1f", width=_SHORT, help=f"{lead}."),
         "lead_half": number(
             "± ", format="%.1f", width=_HALF, help="Half the lead's 95 % interval."
         ),
-        "p": number("p", format="%.3f", width=_HALF + 12, help=f"{_TEST}."),
+        "p": number("p", format="%.3f", width=_SHORT + 6, help=f"{_TEST}."),
     }
     if results.time_base:
         columns["cost"] = number(
             "Time",
             format="%.2f ×",
-            width=_SHORT,
+            width=_SHORT + 12,
             help=f"Of an epoch, as a multiple of {results.time_base_name}'s, timed here in turns.",
         )
     for name, title in _METRICS.items():
-        width = _WIDTH if name in _LONG else _SHORT
-        columns[name] = number(title, format="%.1f %%", width=width, help=_MORE.get(name))
+        width = _WIDTHS.get(name, _SHORT)
+        columns[name] = number(title, format="%.1f", width=width, help=_MORE.get(name, "In %."))
         columns[f"{name}_half"] = number(
             "±", format="%.1f", width=_HALF, help=f"{title}: half its interval."
         )
     for name, title in _BY_CALIBRATION.items():
         columns[name] = number(
-            title, format="%.1f %%", width=_WIDTH, help=f"Balanced, {CALIBRATIONS[name]}."
+            title, format="%.1f", width=_WIDTH, help=f"Balanced, in %, {CALIBRATIONS[name]}."
         )
     st.dataframe(
         [row_of(line, results) for line in results.lines],
         column_config=columns,
         hide_index=True,
         placeholder="–",
+        row_height=_row_height([line.label for line in results.lines]),
         key="compared_methods",
     )
     shown = power_sentence([line.test for line in results.lines if line.test is not None])
     st.caption(
-        f"Lead: {lead[0].lower()}{lead[1:]}. ± is half the 95 % interval (Student's t over the "
-        f"seeds). p: {_TEST[0].lower()}{_TEST[1:]}. {shown} A click on a column's head sorts."
+        f"Accuracies and ECE are in %. Lead: {lead[0].lower()}{lead[1:]}. "
+        f"± is half the 95 % interval (Student's t over the seeds). p: {_TEST[0].lower()}"
+        f"{_TEST[1:]}. {shown} A click on a column's head sorts."
     )
+
+
+def _row_height(labels: Sequence[str]) -> int:
+    """Return the pixels of a row in which the longest name fits, wrapped."""
+    lines = max(len(wrap(label, _LINE)) for label in labels)
+    return _ROW_ADDS + _LINE_HEIGHT * lines
 
 
 def _gains_table(results: Results) -> None:
     """Draw what learned weights add to each objective, with its p-values."""
     if not any(gain.differences for gain in results.gains):
         return
-    st.markdown("##### What learned weights add")
+    st.markdown("### What learned weights add")
     number = st.column_config.NumberColumn
     columns: dict[str, Any] = {
         "objective": st.column_config.TextColumn("Objective", pinned=True),

@@ -1,6 +1,7 @@
 """Our Streamlit components: each is a Python function beside its JavaScript."""
 
 from app.components.control_keys import control_keys
+from app.components.drawer import drawer
 from app.components.gallery import Gallery, Picture, gallery, portrait
 from app.components.live_plot import live_plot
 from app.components.stepper import stepper
@@ -12,6 +13,7 @@ __all__ = [
     "Picture",
     "chosen_epoch",
     "control_keys",
+    "drawer",
     "gallery",
     "live_plot",
     "page_is_hidden",

@@ -28,5 +28,7 @@ export default function ({ data, setTriggerValue }) {
     for (const run of lost) delete keys[run];
     save(Object.fromEntries(Object.entries(keys).slice(-LIMIT)));
   }
-  if (asks && Object.keys(keys).length) setTriggerValue("keys", keys);
+  // What the session has just gained it knows; telling it would only make it draw its page again.
+  const unknown = Object.keys(keys).some((run) => !(run in gained));
+  if (asks && unknown) setTriggerValue("keys", keys);
 }

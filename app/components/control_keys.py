@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 import streamlit as st
 
 from app.components.report import reported
+from app.components.source import text_of
 
 KEY = "control_keys_of_browser"
 _mount = st.components.v2.component(
     "bikd_control_keys",
-    js=Path(__file__).with_name("control_keys.js").read_text(encoding="utf-8"),
+    js=text_of("control_keys.js"),
 )
 
 

@@ -14,7 +14,7 @@ function imageOf(picture) {
   if (!picture.image) return element("span", "bikd-no-image");
   const image = document.createElement("img");
   image.src = picture.image;
-  image.alt = picture.alt;
+  image.alt = ""; // of a button: its caption names it, its title describes it
   image.draggable = false;
   return image;
 }
@@ -33,10 +33,8 @@ function fill(button, picture, selected) {
   const [image, name, bar, badge] = button.children;
   const [group, value] = bar.children;
   if (Boolean(picture.image) !== (image.tagName === "IMG")) image.replaceWith(imageOf(picture));
-  else if (picture.image) image.alt = picture.alt;
   button.dataset.id = picture.id;
   button.title = `${picture.alt} (${picture.group})`;
-  button.setAttribute("aria-label", picture.alt);
   button.setAttribute("aria-pressed", String(picture.id === selected));
   name.textContent = picture.name;
   value.textContent = picture.value;
@@ -123,7 +121,7 @@ function showPortrait(state) {
   lines.forEach((line, at) => words.append(element(at ? "p" : "h3", "", line)));
   const group = element("span", "bikd-group", `${portrait.group}-shot class`);
   group.style.background = portrait.colour;
-  words.append(group);
+  words.children[1].append(group); // beside its number
   if (state.id !== portrait.id) {
     state.image = imageOf(portrait);
     state.id = portrait.id;

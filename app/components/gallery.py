@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple, TypedDict
 
 import streamlit as st
 
 from app.components.report import ignore, reported
+from app.components.source import text_of
 
-_HERE = Path(__file__).parent
 _mount = st.components.v2.component(
     "bikd_gallery",
-    css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
-    js=(_HERE / "gallery.js").read_text(encoding="utf-8"),
+    css=text_of("gallery.css"),
+    js=text_of("gallery.js"),
     isolate_styles=False,
 )
 

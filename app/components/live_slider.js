@@ -23,7 +23,9 @@ function render({ input, output, value, data }) {
   input.value = value;
   input.setAttribute("aria-label", data.label);
   input.style.setProperty("--share", `${(100 * (value - data.low)) / (data.high - data.low)}%`);
-  output.textContent = isWhole ? value : value.toFixed(1);
+  const word = data.words[value - data.low];
+  if (word) input.setAttribute("aria-valuetext", word);
+  output.textContent = word ?? (isWhole ? value : value.toFixed(1));
 }
 
 function send(state) {

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
 from app.components.report import reported
+from app.components.source import text_of
 
-_HERE = Path(__file__).parent
 _mount = st.components.v2.component(
     "bikd_live_slider",
-    css=(_HERE / "live_slider.css").read_text(encoding="utf-8"),
-    js=(_HERE / "live_slider.js").read_text(encoding="utf-8"),
+    css=text_of("live_slider.css"),
+    js=text_of("live_slider.js"),
     isolate_styles=False,
 )
 
@@ -27,6 +26,7 @@ def live_slider(
     high: float,
     value: float,
     on_move: Callable[[float], None],
+    words: Sequence[str] = (),
 ) -> bool:
     """Draw the slider; return True in the one script run after it was released.
 
@@ -37,6 +37,7 @@ def live_slider(
         high: The upper end.
         value: Its value, in that range, unless the user is dragging it.
         on_move: Called with the new value, in that range, before the script runs again.
+        words: What each whole value from `low` to `high` is called; () for the number itself.
     """
 
     def take(name: str) -> None:
@@ -46,7 +47,7 @@ def live_slider(
 
     result = _mount(
         key=key,
-        data={"label": label, "low": low, "high": high, "value": value},
+        data={"label": label, "low": low, "high": high, "value": value, "words": list(words)},
         on_value_change=lambda: take("value"),
         on_settled_change=lambda: take("settled"),
     )

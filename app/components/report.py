@@ -15,3 +15,10 @@ def reported(key: str, name: str) -> Any:
 
 def ignore() -> None:
     """Do nothing: Streamlit sends a component's state only where there is a callback."""
+
+
+def whole_number(value: object) -> int | None:
+    """Return a browser's value, which may be anything, as a whole number; None if it is not one."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or value % 1 != 0:
+        return None
+    return int(value)

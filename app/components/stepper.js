@@ -2,7 +2,7 @@
 // phases of a recorded step and on to the step before or after. Nothing here undoes training.
 
 const steppers = new WeakMap(); // parentElement -> state of one bar
-const SETTLE = 1500; // ms in which an answer to an older choice may still arrive
+const PATIENCE = 15000; // ms that a busy server may take to answer to the newest choice
 const WAIT = 3000; // ms after which a step that was asked for is not waited for any more
 
 function button(text, label, className, onClick) {
@@ -33,10 +33,7 @@ function make(parentElement) {
   const more = row("bikd-more");
   state.select = document.createElement("select");
   state.select.setAttribute("aria-label", "Recorded step");
-  state.select.addEventListener("change", () => {
-    const value = Number(state.select.value);
-    choose(state, state.phase, value === state.data.newest ? null : value);
-  });
+  state.select.addEventListener("change", () => show(state, Number(state.select.value)));
   state.note = document.createElement("output");
   state.inner = button("+ one inner step", "One inner step more", "bikd-ask", () => ask(state, "inner"));
   state.outer = button("+ one outer step", "One outer step more", "bikd-ask", () => ask(state, "outer"));
@@ -52,18 +49,19 @@ function make(parentElement) {
   return state;
 }
 
-const shownStep = (state) => state.step ?? state.data.newest;
+const newest = (state) => state.data.steps.at(-1)?.[0] ?? 0;
+const shownStep = (state) => state.step ?? state.data.nearest;
 
 // The place after a move, or null where there is none.
 function target(state, by) {
-  const { phases, steps, newest } = state.data;
+  const { phases, steps, nearest } = state.data;
   const index = steps.findIndex(([step]) => step === shownStep(state));
   if (index < 0) return null;
   const phase = state.phase + by;
   if (phase >= 0 && phase < phases.length) return { phase, step: state.step };
   const other = steps[index + by];
   if (!other) return null;
-  return { phase: by < 0 ? phases.length - 1 : 0, step: other[0] === newest ? null : other[0] };
+  return { phase: by < 0 ? phases.length - 1 : 0, step: other[0] === nearest ? null : other[0] };
 }
 
 function move(state, by) {
@@ -79,10 +77,16 @@ function choose(state, phase, step) {
   state.component.setStateValue("place", { phase, step });
 }
 
+// Show a step, in the same phase.
+function show(state, step) {
+  const chosen = step === state.data.nearest ? null : step;
+  if (chosen !== state.step) choose(state, state.phase, chosen);
+}
+
 function ask(state, level) {
   state.askedAt = performance.now();
-  state.seen = state.data.newest;
-  if (state.step !== null) choose(state, state.phase, null); // to see what it brings
+  state.seen = newest(state);
+  state.awaits = true; // to show what it brings
   render(state);
   setTimeout(() => render(state), WAIT + 50);
   state.component.setTriggerValue("ask", level);
@@ -117,16 +121,22 @@ function renderSteps(state) {
   }
   state.select.disabled = steps.length === 0;
   state.select.value = String(shownStep(state));
-  const last = steps.length ? steps[steps.length - 1][0] : 0;
-  const which = steps.findIndex(([step]) => step === shownStep(state)) + 1;
-  if (!steps.length) state.note.textContent = "no step recorded yet";
-  else if (steps.length === 1) state.note.textContent = "the only recorded step";
-  else if (shownStep(state) === last) state.note.textContent = `the newest of ${steps.length} recorded`;
-  else state.note.textContent = `${which} of ${steps.length} recorded`;
+  state.note.textContent = noteOf(state);
+}
+
+// Says which of the recorded steps is shown, and why that one.
+function noteOf(state) {
+  const { steps, epoch } = state.data;
+  const which = steps.findIndex(([step]) => step === shownStep(state));
+  if (which < 0) return "no step recorded yet";
+  const isNearest = epoch && state.step === null && steps[which][1] !== epoch;
+  const why = isNearest ? `the nearest to epoch ${epoch} · ` : "";
+  if (steps.length === 1) return `${why}the only recorded step`;
+  return why + (which === steps.length - 1 ? `the newest of ${steps.length} recorded` : `${which + 1} of ${steps.length} recorded`);
 }
 
 function render(state) {
-  const waits = state.data.newest === state.seen && performance.now() - state.askedAt < WAIT;
+  const waits = newest(state) === state.seen && performance.now() - state.askedAt < WAIT;
   renderPills(state);
   renderSteps(state);
   state.back.disabled = !target(state, -1);
@@ -144,12 +154,19 @@ export default function (component) {
     state = make(parentElement);
     steppers.set(parentElement, state);
   }
+  const hasMoved = state.data && state.data.epoch !== data.epoch; // the epoch slider
   state.component = component;
   state.data = data;
   const isAnswer = data.phase === state.phase && data.step === state.step;
-  if (isAnswer || performance.now() - state.chosenAt > SETTLE) {
+  if (isAnswer || performance.now() - state.chosenAt > PATIENCE) {
     state.phase = data.phase;
     state.step = data.step;
+  }
+  if (state.awaits && newest(state) > state.seen) {
+    state.awaits = false;
+    show(state, newest(state));
+  } else if (hasMoved) {
+    show(state, data.nearest);
   }
   render(state);
 }

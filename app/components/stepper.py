@@ -7,18 +7,17 @@ grows, and would lose what the user does to them meanwhile.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import streamlit as st
 
-from app.components.report import ignore, reported
+from app.components.report import ignore, reported, whole_number
+from app.components.source import text_of
 
-_HERE = Path(__file__).parent
 _mount = st.components.v2.component(
     "bikd_stepper",
-    css=(_HERE / "stepper.css").read_text(encoding="utf-8"),
-    js=(_HERE / "stepper.js").read_text(encoding="utf-8"),
+    css=text_of("stepper.css"),
+    js=text_of("stepper.js"),
     isolate_styles=False,
 )
 
@@ -27,7 +26,7 @@ class Place(NamedTuple):
     """The place where the viewer stands."""
 
     phase: int  # from 0
-    step: int | None  # None: follow the newest
+    step: int | None  # None: the one nearest to the epoch looked at
 
 
 def stepper(
@@ -35,7 +34,8 @@ def stepper(
     key: str,
     phases: Sequence[str],
     steps: Mapping[int, int],
-    newest: int,
+    nearest: int,
+    epoch: int,
     why_not: str,
     start: Place,
     on_ask: Callable[[Literal["inner", "outer"]], None],
@@ -46,7 +46,9 @@ def stepper(
         key: The element's key, one for each run.
         phases: Their names, in order.
         steps: The epoch of each recorded step, by step, rising.
-        newest: The step that is shown to a viewer who follows the newest; 0: none is recorded.
+        nearest: The step nearest to the epoch looked at; 0: none is recorded.
+        epoch: The epoch looked at; 0: the newest. When it changes, a step that was chosen from the
+            list is left for the nearest one.
         why_not: Why the run cannot be asked for another step; "" if it can.
         start: Where to begin until somebody moves; a phase or step that does not exist is ignored.
         on_ask: Called when somebody asks for one, before the script runs again.
@@ -57,7 +59,8 @@ def stepper(
         data={
             "phases": list(phases),
             "steps": [list(pair) for pair in steps.items()],
-            "newest": newest,
+            "nearest": nearest,
+            "epoch": epoch,
             "why_not": why_not,
             "phase": place.phase,
             "step": place.step,
@@ -77,18 +80,12 @@ def place_of(key: str, start: Place) -> Place:
 def _place(value: object) -> Place:
     """Return a browser's value, which may be anything, as a place."""
     given: Mapping[str, Any] = value if isinstance(value, Mapping) else {}
-    return Place(_whole(given.get("phase")) or 0, _whole(given.get("step")))
+    return Place(whole_number(given.get("phase")) or 0, whole_number(given.get("step")))
 
 
 def _existing(place: Place, num_phases: int, steps: Mapping[int, int]) -> Place:
     is_phase = 0 <= place.phase < num_phases
     return Place(place.phase if is_phase else 0, place.step if place.step in steps else None)
-
-
-def _whole(value: object) -> int | None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or value % 1 != 0:
-        return None
-    return int(value)
 
 
 def _ask(level: object, on_ask: Callable[[Literal["inner", "outer"]], None]) -> None:

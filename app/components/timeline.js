@@ -89,6 +89,7 @@ function render(state) {
   name(play, state.isPlaying ? "Pause playing" : "Play the epochs", "space");
   play.disabled = done < 2;
   speed.textContent = `${state.times}×`;
+  name(speed, `Playing speed ${state.times}×`);
   speed.disabled = done < 2;
 }
 

@@ -6,18 +6,17 @@ server would interrupt whoever drags it.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import streamlit as st
 
 from app.components.report import ignore, reported
+from app.components.source import text_of
 
-_HERE = Path(__file__).parent
 _mount = st.components.v2.component(
     "bikd_timeline",
-    css=(_HERE / "timeline.css").read_text(encoding="utf-8"),
-    js=(_HERE / "timeline.js").read_text(encoding="utf-8"),
+    css=text_of("timeline.css"),
+    js=text_of("timeline.js"),
     isolate_styles=False,
 )
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from app.components.report import ignore
+from app.components.source import text_of
 
 _mount = st.components.v2.component(
     "bikd_visibility",
-    js=Path(__file__).with_name("visibility.js").read_text(encoding="utf-8"),
+    js=text_of("visibility.js"),
 )
 
 

@@ -12,6 +12,7 @@ from app.figures.drawing import (
     GROUP_COLOURS,
     GROUP_DASHES,
     HEIGHT,
+    PERCENT_RANGE,
     THEME_TEXT,
     Drawing,
     base_layout,
@@ -230,7 +231,7 @@ def class_accuracy(
     layout = base_layout(
         margin={"l": rows.left_margin, "r": 60, "t": 12, "b": 52},
         bargap=0.35 if rows.are_named else 0,
-        xaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
+        xaxis={"title": {"text": "test accuracy (%)"}, "range": PERCENT_RANGE, "zeroline": False},
         yaxis=class_axis(rows),
         annotations=row_values(numbers, THEME_TEXT),
     )

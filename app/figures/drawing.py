@@ -19,9 +19,21 @@ GROUP_DASHES: dict[str, str] = {"many": "solid", "medium": "dash", "few": "dot"}
 KIND_COLOURS: dict[str, str] = {"hard": "#D55E00", "soft": "#0072B2"}
 THEME_TEXT = "theme:text"  # replaced by the theme's text colour where the figure is drawn
 THEME_BACKGROUND = "theme:background"
+#: Okabe and Ito's colours, with a symbol each: never told apart by colour alone.
+_STYLES = (
+    ("#0072B2", "circle"),
+    ("#D55E00", "square"),
+    ("#009E73", "diamond"),
+    ("#CC79A7", "triangle-up"),
+    ("#E69F00", "triangle-down"),
+    ("#56B4E9", "cross"),
+    (THEME_TEXT, "x"),
+)
+_DASHES = ("solid", "dash", "dot")  # of the first seven lines, the next seven, and the rest
 FONT_SIZE = 14  # px: readable from the back row
 ROW_HEIGHT = 31  # px for one class
 HEIGHT = 334  # px of a figure over epochs
+PERCENT_RANGE = [-4, 101]  # of an axis beside which names stand: a mark at 0 does not hide them
 MAX_CLASSES_SHOWN = 20  # beyond, classes are drawn as groups, or without their names
 
 
@@ -49,6 +61,12 @@ def base_layout(**more: Any) -> dict[str, Any]:
         "showlegend": False,
         "dragmode": "zoom",
     } | more
+
+
+def style_of(number: int) -> tuple[str, str, str]:
+    """Return colour, symbol and dash of the line with a number, counted from 0."""
+    colour, symbol = _STYLES[number % len(_STYLES)]
+    return colour, symbol, _DASHES[min(number // len(_STYLES), len(_DASHES) - 1)]
 
 
 def epoch_axis(planned: int) -> dict[str, Any]:

@@ -6,7 +6,15 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from app.figures.classes import Rows, class_axis, row_values, rows_of
-from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, base_layout, percent, signed
+from app.figures.drawing import (
+    GROUP_COLOURS,
+    PERCENT_RANGE,
+    THEME_TEXT,
+    Drawing,
+    base_layout,
+    percent,
+    signed,
+)
 from bikd_core.events import EpochDone, RunStarted
 
 _BAR = 0.36  # of a row's height
@@ -45,7 +53,7 @@ def paired_accuracy(before: Side, after: Side, started: RunStarted) -> Drawing:
     layout = base_layout(
         margin={"l": rows.left_margin, "r": 60, "t": 12 + _LEGEND, "b": 52},
         barmode="overlay",
-        xaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
+        xaxis={"title": {"text": "test accuracy (%)"}, "range": PERCENT_RANGE, "zeroline": False},
         yaxis=class_axis(rows),
         annotations=row_values(numbers, THEME_TEXT),
         showlegend=True,

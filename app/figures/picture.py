@@ -25,7 +25,7 @@ from app.figures.drawing import (
 from app.figures.weight_axis import weight_axis_of
 from bikd_core.config import WeightScale
 
-PICTURE_HEIGHT = 270  # px
+PICTURE_HEIGHT = 220  # px: beside the gallery, on a screen of 720
 _PLOTTED_HEIGHT = PICTURE_HEIGHT - 64  # px
 _TEACHER_COLOUR = "#009E73"
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.figures.classes import rows_of
 from app.figures.drawing import GROUP_COLOURS, KIND_COLOURS, Drawing, base_layout
+from app.figures.level import without_groups
 from app.figures.surface import (
     GROUP_SYMBOLS,
     HEIGHT,
@@ -116,6 +117,7 @@ def _points(
 ) -> list[dict[str, Any]]:
     """Return the images by group, at the weights of their own steps."""
     rows = rows_of(started.class_names, started.class_counts)
+    shot = "some class" if rows.are_level else "a {}-shot class"
     traces = []
     for group, symbol in GROUP_SYMBOLS.items():
         labels = [n for n, g in zip(rows.labels, rows.groups, strict=True) if g == group]
@@ -136,8 +138,8 @@ def _points(
                     "color": GROUP_COLOURS[group],
                     "opacity": 0.8,
                 },
-                "hovertemplate": f"image of a {group}-shot class<br>student %{{x:.3~g}} nats: "
+                "hovertemplate": f"image of {shot.format(group)}<br>student %{{x:.3~g}} nats: "
                 f"w_hard %{{y:{axis.value_format}}}{axis.unit}<extra></extra>",
             }
         )
-    return traces
+    return without_groups(traces, "training images") if rows.are_level else traces

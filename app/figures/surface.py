@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from app.figures.classes import Rows, rows_of
 from app.figures.drawing import GROUP_COLOURS, Drawing, Kind, base_layout
+from app.figures.level import without_groups
 from app.figures.weight_axis import weight_axis_of
 from app.figures.weight_health import judge, light_label, read_health
 from app.figures.wrong_labels import marked_rows, wrong_marks
@@ -231,9 +232,11 @@ def _images(
     for label in rows.labels:
         group = groups[label]
         if rows.are_named:
-            traces[f"images-{label}"] = (group, f"{names[label]} ({group})", [label])
+            shot = "" if rows.are_level else f" ({group})"
+            traces[f"images-{label}"] = (group, f"{names[label]}{shot}", [label])
         else:
-            traces.setdefault(f"images-{group}", (group, group, []))[2].append(label)
+            words = "some class" if rows.are_level else group
+            traces.setdefault(f"images-{group}", (group, words, []))[2].append(label)
     made: list[dict[str, Any]] = []
     for uid, (group, words, labels) in traces.items():
         members = drawn[np.isin(panel.labels[drawn], labels)]
@@ -250,7 +253,7 @@ def _images(
                 is_crowded=len(drawn) < losses.shape[1],
             )
         )
-    return made
+    return without_groups(made, "training images") if rows.are_level else made
 
 
 def _points(

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from app.figures.accuracy import accuracy_bars
 from app.figures.classes import are_level, class_axis, row_values, rows_of
-from app.figures.drawing import THEME_TEXT, Drawing, base_layout, percent
+from app.figures.drawing import PERCENT_RANGE, THEME_TEXT, Drawing, base_layout, percent
 from bikd_core.data.counts import planned_counts
 from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import shot_groups
@@ -39,7 +39,7 @@ def teacher_accuracy(card: TeacherCard) -> Drawing:
     layout = base_layout(
         margin={"l": rows.left_margin, "r": 60, "t": 12, "b": 52},
         bargap=0.35 if rows.are_named else 0,
-        xaxis={"title": {"text": "test accuracy (%)"}, "range": [0, 101], "zeroline": False},
+        xaxis={"title": {"text": "test accuracy (%)"}, "range": PERCENT_RANGE, "zeroline": False},
         yaxis=axis,
         annotations=row_values(
             [f"{100 * value:.0f} %" for value in accuracy] if rows.are_named else [], THEME_TEXT

@@ -35,7 +35,7 @@ from bikd_core.config import WeightScale
 from bikd_core.evaluation import head_to_tail, shot_groups
 from bikd_core.events import EpochDone, Panel, RunStarted
 
-_KINDS: tuple[Kind, Kind] = ("hard", "soft")
+KINDS: tuple[Kind, Kind] = ("hard", "soft")
 _PEAK = 0.88  # of a row's height
 _PLOTTED_HEIGHT = HEIGHT - 64  # px
 _WHERE = {"few": "on few-shot classes", "many": "on many-shot ones", "all": "on all classes"}
@@ -309,7 +309,7 @@ def mean_weights(
     members = {"few": groups.few, "many": groups.many}
     if are_level(started.class_counts):
         members = {"all": tuple(range(len(started.class_counts)))}
-    kinds = [kind for kind in _KINDS if kind == "hard" or epochs[0].w_soft_per_class is not None]
+    kinds = [kind for kind in KINDS if kind == "hard" or epochs[0].w_soft_per_class is not None]
     means = {kind: np.array([means_of(epoch, kind) for epoch in epochs]) for kind in kinds}
     lines: dict[str, list[float]] = {
         f"{kind}, {group}": means[kind][:, list(labels)].mean(axis=1).tolist()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from app.lab import pair, runs_list
-from app.lab.starting import confirm_busy_start, start
+from app.lab.presenter import present_button
 from app.lab.this_run import this_run
 from app.lab.tuning import tuning
-from app.shared import access
+from app.shared import access, engine
+from app.shared.busy_start import confirm_busy_start, start_or_ask_if_busy
 from app.shared.engine import attempt
 from app.shared.long_start import confirm_long_start
 from app.shared.markdown import plain
@@ -34,14 +37,14 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
     run_state = snapshot.state if snapshot else None
     is_active = snapshot is not None and not snapshot.has_ended
     refusal = access.refusal(snapshot.folder) if snapshot else ""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="buttons", horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Start",
             key="start",
             type="primary",
             icon=":material/play_arrow:",
             disabled=config is None,
-            on_click=start,
+            on_click=_start,
             args=(config,),
             help="Start a new run with the controls of the side bar.",
         )
@@ -71,8 +74,36 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
             this_run(snapshot, refusal)
             tuning(snapshot, refusal)
             pair.choice_of_second_run(snapshot, second)
+            present_button()
     confirm_busy_start()
     confirm_long_start("Start such a long run?")
+
+
+def first_start(config: RunConfig | None) -> None:
+    """Draw Start before all controls, for the keyboard: it is seen only while it has the focus."""
+    st.button(
+        "Start the next run",
+        key="first_start_button",
+        disabled=config is None,
+        on_click=_start,
+        args=(config,),
+    )
+
+
+def _start(config: RunConfig) -> None:
+    now = session()
+    start_or_ask_if_busy(config, partial(_start_now, config), now.show_run, now.speed)
+
+
+def _start_now(config: RunConfig) -> None:
+    now = session()
+    run_id = attempt(lambda: engine.manager().start(config))
+    if run_id is not None:
+        now.show_run(run_id)
+        now.second_run, now.cloned_run = now.cloned_run, ""
+        if now.speed is not None:  # before its child exists: it holds from the first step on
+            attempt(lambda: engine.manager().set_speed(run_id, now.speed))
+        attempt(lambda: access.claim(run_id))
 
 
 def _pause_or_resume(snapshot: Snapshot | None, refusal: str) -> None:

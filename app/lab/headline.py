@@ -11,7 +11,9 @@ from bikd_core.config.difference import differences
 from bikd_core.runs import Snapshot
 
 
-def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") -> None:
+def headline(
+    snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "", difference: str = ""
+) -> None:
     """Draw one run's line, and under it what went wrong, if anything did.
 
     Args:
@@ -19,6 +21,7 @@ def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") 
         epoch: The epoch that is shown.
         gain: The run's lead over another one, in words; "": none.
         side: A or B where two runs are shown, else "".
+        difference: How the run differs from the one above it, in a sentence; "": none is.
     """
     name, words = status.headline(snapshot)
     accuracy = status.accuracy(snapshot, epoch, gain)
@@ -31,20 +34,18 @@ def headline(snapshot: Snapshot, epoch: int, gain: str = "", *, side: str = "") 
         )
         st.markdown(accuracy, width="content")
         _warnings(snapshot, epoch, side)
-        if not side:
-            _about(snapshot)
-    if side:
-        _about(snapshot)
+        _about(snapshot, difference)
     with st.container(key=f"reasons{side}"):
         if snapshot.reason and snapshot.state in {"failed", "interrupted"}:
             show = st.error if snapshot.state == "failed" else st.warning
             show(plain(snapshot.reason))
 
 
-def _about(snapshot: Snapshot) -> None:
-    """Draw the run's name, if it was given one, and its main controls, in one line."""
-    name = "" if snapshot.name == snapshot.run_id else f"**{plain(snapshot.name)}** · "
-    st.caption(f"{name}{plain(status.summary(snapshot))}", width="content", wrap=False)
+def _about(snapshot: Snapshot, difference: str) -> None:
+    """Draw a run's name, if it was given one, its difference and its main controls, in one line."""
+    name = "" if snapshot.name == snapshot.run_id else snapshot.name
+    bold = [f"**{plain(words)}**" for words in (name, difference) if words]
+    st.caption(" · ".join([*bold, plain(status.summary(snapshot))]), width="content", wrap=False)
 
 
 def _warnings(snapshot: Snapshot, epoch: int, side: str) -> None:
@@ -56,11 +57,8 @@ def _warnings(snapshot: Snapshot, epoch: int, side: str) -> None:
             st.caption(f":orange[:material/warning: {text}]", wrap=False, help=text)
 
 
-def pair_headline(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> None:
-    """Draw both runs' lines side by side, and how the runs differ."""
-    columns = st.columns(2, gap="medium")
-    for side, run, epoch, column in zip("AB", runs, epochs, columns, strict=True):
-        with column:
-            headline(run, epoch, side=side)
-    between = differences(runs[0].config, runs[1].config)
-    st.markdown(f"**{plain(in_words(between))}**", width="content")
+def pair_headlines(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> None:
+    """Draw a line for each of two runs; B's says how it differs from A."""
+    between = in_words(differences(runs[0].config, runs[1].config))
+    for side, run, epoch in zip("AB", runs, epochs, strict=True):
+        headline(run, epoch, side=side, difference=between if side == "B" else "")

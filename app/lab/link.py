@@ -43,6 +43,10 @@ class LabLink(Link):
         _VIEWS[0], title=_VIEWS[0], description=f"one of {', '.join(_VIEWS)}"
     )
     by: Literal["groups", "classes"] = Field("groups", description="groups or classes")
+    present: bool = Field(False, description="true or false")
+    question: WholeNumber = Field(
+        1, ge=1, title="the first question", description="a whole number from 1 on"
+    )  # of the view, while presenting
 
 
 #: Names of parameters that are not controls.
@@ -68,6 +72,7 @@ def take_link(parameters: Mapping[str, str]) -> None:
     now.complaints += complaints + views.take_links(parameters)
     now.picture, now.linked_epoch = link.picture, link.epoch
     now.view, now.by = link.view, link.by
+    now.presents, now.question = link.present and snapshot is not None, link.question
     if link.key is not None:  # taken out of the address at once, which stays a viewer's link
         now.keys.linked = (link.run, link.key)
         del st.query_params["key"]
@@ -83,7 +88,13 @@ def written_link() -> dict[str, str]:
     now = session()
     parameters = write_controls(now.controls)
     if now.run:
-        link = LabLink(run=now.run, second_run=now.second_run, picture=now.picture)
+        link = LabLink(
+            run=now.run,
+            second_run=now.second_run,
+            picture=now.picture,
+            present=now.presents,
+            question=now.question if now.presents else 1,
+        )
         parameters |= link.write()
     return parameters
 

@@ -8,9 +8,10 @@ import streamlit as st
 
 from app.components import chosen_epoch, page_is_hidden, timeline
 from app.lab import pair, runs_list, views
-from app.lab.buttons import buttons
-from app.lab.headline import headline, pair_headline
+from app.lab.buttons import buttons, first_start
+from app.lab.headline import headline, pair_headlines
 from app.lab.link import LabLink, open_run, written_link
+from app.lab.presenter import one_question, presenter
 from app.lab.side_bar import side_bar
 from app.lab.views import VIEWS, Moment, View
 from app.shared import access, audience, engine
@@ -29,20 +30,25 @@ def page() -> None:
             session().complain(complaint)
     second = pair.second_run(snapshot)
     with st.sidebar:
+        place_for_start = st.container(key="first_start")
         teachers = dict(list_teachers(engine.manager().places.teacher_folders()))
         config = side_bar(teachers, snapshot)
+        with place_for_start:
+            first_start(config)
     access.exchange_keys()
-    buttons(config, snapshot, second)
-    show_complaints()
-    is_hidden = page_is_hidden()
-    if snapshot is None:
-        write_address(written_link())
-        runs_list.welcome()
-        return
-    runs = (snapshot,) if second is None else (snapshot, second)
-    is_polled = not is_hidden and not all(run.has_ended for run in runs)
-    # A fragment, so that another view redraws neither the side bar nor the buttons.
-    st.fragment(_run, key="run")(runs, session().linked_epoch, is_polled=is_polled)
+    with st.container(key="lab"):  # its rows stand close together: see style.css
+        buttons(config, snapshot, second)
+        show_complaints()
+        is_hidden = page_is_hidden()
+        if snapshot is None:
+            write_address(written_link())
+            runs_list.welcome()
+            return
+        runs = (snapshot,) if second is None else (snapshot, second)
+        presenter(runs)
+        is_polled = not is_hidden and not all(run.has_ended for run in runs)
+        # A fragment, so that another view redraws neither the side bar nor the buttons.
+        st.fragment(_run, key="run")(runs, session().linked_epoch, is_polled=is_polled)
 
 
 # The opened run --------------------------------------------------------------------------------
@@ -50,10 +56,11 @@ def page() -> None:
 
 def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> None:
     """Draw the choice of a view, then the run in that view, repeatedly while it trains."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(key="views", horizontal=True, vertical_alignment="center", gap="small"):
         _choose_view(runs[0].config.data.dataset)
         view = views.open_view()
         view.widgets(runs[0])
+        view = one_question(view, runs)
         st.html(f'<h2 class="unseen">{view.question}</h2>')  # for screen readers
     kd = None if len(runs) > 1 else pair.same_run_by(runs[0], "kd")
     poll_s = audience.poll_s(runs[0].run_id) if is_polled else None
@@ -120,7 +127,7 @@ def _live(
     done = max(len(run.epochs) for run in runs)
     for moment in _moments(runs, chosen_epoch(key=key, done=done, start=start), view):
         view.prepare(moment)  # before anything is sent: all of a poll shows one epoch
-    headlines = st.container(key="headlines")  # filled when the epoch is known
+    headlines = st.container(key="headlines", gap=None)  # filled when the epoch is known
     choice = timeline(
         key=key,
         planned=max(run.config.training.epochs for run in runs),
@@ -140,11 +147,12 @@ def _live(
             epoch = moments[0].chosen
             headline(runs[0], epoch, pair.gain_over_kd(runs[0], kd, epoch))
         else:
-            pair_headline((runs[0], runs[1]), (moments[0].chosen, moments[1].chosen))
-    if len(moments) == 1:
-        view.show(moments[0])
-    else:
-        view.show_pair(*moments)
+            pair_headlines((runs[0], runs[1]), (moments[0].chosen, moments[1].chosen))
+    with st.container(key="view_shown"):
+        if len(moments) == 1:
+            view.show(moments[0])
+        else:
+            view.show_pair(*moments)
 
 
 def _moments(runs: Sequence[Snapshot], epoch: int | None, view: View) -> list[Moment]:

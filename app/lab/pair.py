@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from app.shared import access, engine
+from app.shared.busy_start import start_or_ask_if_busy
 from app.shared.engine import attempt
 from app.shared.session import session
+from app.takeaway.button import as_html_button
 from bikd_core.config import METHOD_FACTS, RunConfig, as_text, fields
 from bikd_core.config.difference import Difference, differences
 from bikd_core.runs import Snapshot
@@ -112,6 +115,8 @@ def choice_of_second_run(snapshot: Snapshot, second: Snapshot | None) -> None:
             help="Sets all controls, the seed too, to this run's. The run that you start next "
             "is shown with this one beside it.",
         )
+        if second is not None and all(run.has_ended and run.epochs for run in (snapshot, second)):
+            as_html_button([snapshot, second], "Both as a web page (.html)")
 
 
 def _choose(snapshot: Snapshot, second: Snapshot | None) -> None:
@@ -175,15 +180,24 @@ def _other_method(snapshot: Snapshot) -> None:
 
 
 def _show_other_method(snapshot: Snapshot, method: str, run_id: str | None) -> None:
-    session().forget_complaints()
-    config: RunConfig = snapshot.config.changed(method=method)
-    shown = run_id or attempt(lambda: engine.manager().start(config))
-    _listed.clear()
-    if shown is None:
+    if run_id is not None:
+        _show_beside(run_id)
         return
-    session().second_run = shown
-    if not run_id:
-        attempt(lambda: access.claim(shown))
+    config: RunConfig = snapshot.config.changed(method=method)
+    start_or_ask_if_busy(config, partial(_train_beside, config), _show_beside)
+
+
+def _show_beside(run_id: str) -> None:
+    session().forget_complaints()
+    session().second_run = run_id
+
+
+def _train_beside(config: RunConfig) -> None:
+    run_id = attempt(lambda: engine.manager().start(config))
+    _listed.clear()
+    if run_id is not None:
+        session().second_run = run_id
+        attempt(lambda: access.claim(run_id))
 
 
 def _clone(snapshot: Snapshot) -> None:

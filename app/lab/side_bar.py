@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app.shared import engine
+from app.lab.tuning import SPEED_HELP, SPEEDS, in_words
 from app.shared.control_widgets import key_showing, widget_value
 from app.shared.controls import (
     MAIN,
@@ -16,7 +16,7 @@ from app.shared.controls import (
     named_controls,
     seed_control,
 )
-from app.shared.estimate import show_estimate
+from app.shared.estimate import seconds_of, show_estimate
 from app.shared.session import session
 from bikd_core.config import RunConfig, fields, listed
 from bikd_core.config.difference import differences
@@ -42,10 +42,10 @@ def side_bar(
     config = data_controls()
     if config is not None:
         estimate = session().run_estimate
-        estimate.set_subject(config)
+        estimate.set_subject((config, session().speed))
         show_estimate(
             estimate,
-            lambda: engine.manager().estimate(config),
+            lambda: seconds_of(config, session().speed),
             is_idle=opened is None or opened.has_ended,  # so that there is time to measure
             key="estimate",
         )
@@ -55,6 +55,7 @@ def side_bar(
     methods = (session().controls,)
     named_controls(MAIN[3:-1], teachers, methods)
     seed_control()
+    _speed()
     advanced_controls(all_but(MAIN), teachers, methods)
     return config
 
@@ -75,12 +76,31 @@ def _mark_differences(opened: RunConfig, config: RunConfig) -> None:
     )
 
 
+def _speed() -> None:
+    """Draw the speed of the next run, which is no part of its config."""
+    speed = session().speed
+    st.select_slider(
+        "Speed",
+        SPEEDS,
+        value=speed,
+        format_func=in_words,
+        key=key_showing("speed", speed),
+        on_change=_take_speed,
+        help=SPEED_HELP,
+    )
+
+
+def _take_speed() -> None:
+    session().speed = widget_value("speed")
+
+
 def _presets() -> None:
     """Draw the choice of a preset, and the button that resets to it."""
     values, made_from = session().controls, session().preset
     preset = PRESETS[made_from]
     wanted = preset.config.flat()
     changed = [name for name in wanted if name != "seed" and wanted[name] != values[name]]
+    changed += ["speed"] * (session().speed != preset.speed)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
             "Preset",
@@ -92,7 +112,7 @@ def _presets() -> None:
             help=preset.words,
         )
         st.button(
-            "",
+            "Reset to the preset",  # for screen readers: the style shows the icon alone
             key="reset",
             icon=":material/restart_alt:",
             disabled=not changed,

@@ -12,6 +12,7 @@ from app.shared import access, status
 from app.shared.engine import attempt
 from app.shared.markdown import plain
 from app.shared.session import session
+from app.takeaway.button import as_html_button
 from bikd_core.runs import Snapshot
 from bikd_core.store.archive import export_run
 
@@ -51,6 +52,8 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
                 icon=":material/download:",
                 help="Opens on any page like this one, with all its views.",
             )
+            if snapshot.epochs:
+                as_html_button([snapshot], "As a web page (.html)")
         if folder.student_path.is_file():
             st.download_button(
                 "Student (.safetensors)",
@@ -103,8 +106,8 @@ def _links(run_id: str) -> None:
     if link := access.control_link(run_id):
         st.caption("Control link: whoever opens it can also pause, stop, rename and delete it.")
         st.code(link, language=None)
-    if access.is_opened_as_localhost():
-        st.caption("For others, replace localhost by this machine's name or address.")
+    if access.is_for_this_machine_alone():
+        st.caption("Only this machine can open them: `bikd app --share` lets others in.")
 
 
 def _rename(run_id: str) -> None:

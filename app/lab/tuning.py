@@ -11,7 +11,8 @@ from app.shared.session import session
 from bikd_core.config import bounds
 from bikd_core.runs import Snapshot
 
-SPEEDS = (None, 5.0, 2.0, 1.0, 0.5, 0.2)  # epochs per second at most; None: full speed
+SPEEDS = (0.2, 0.5, 1.0, 2.0, 5.0, None)  # epochs per second at most; None: full speed
+SPEED_HELP = "Slows the training so that a class can follow; the numbers stay the same."
 
 
 def tuning(snapshot: Snapshot, refusal: str) -> None:
@@ -42,14 +43,14 @@ def tuning(snapshot: Snapshot, refusal: str) -> None:
         current = _current(snapshot, "speed", None)
         st.select_slider(
             "Speed",
-            SPEEDS[::-1],
+            SPEEDS,
             value=current if current in SPEEDS else None,
             format_func=in_words,
             key=f"tune_speed {run_id}",
             disabled=bool(refusal),
             on_change=_set_speed,
             args=(run_id,),
-            help="Slows the training so that a class can follow; the numbers stay the same.",
+            help=SPEED_HELP,
         )
 
 

@@ -1,19 +1,20 @@
-"""Who may steer a run: the browsers that have its control key. Anybody with the link may look.
+"""Who may steer a run: the browsers that have its control key, and the server's owner.
 
-A run that has no key (the command line made it) may be steered by browsers on the server's own
-machine. The key comes to a browser by starting the run, or by its control link, and stays there.
+Anybody with the link may look. The key comes to a browser by starting the run, or by its control
+link, and stays there. A run that has none (the command line made it) is the owner's alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
 from app.components import control_keys
+from app.server.address import is_loopback, shared_url
+from app.server.owner import is_owner
 from app.shared import engine
 from app.shared.session import session
 from bikd_core.runs import CorruptRunError, RunError, RunFolder, RunManager, UnknownRun
@@ -26,21 +27,22 @@ VIEWER = (
     "opened its control link, can steer it."
 )
 KEYLESS = (
-    "This run was not started from this page, so it has no control link; it can be steered only "
-    "on the server's own machine, in a browser that opens the page as localhost."
+    "This run was not started from this page, so it has no control link; only the owner of the "
+    "server can steer it, in a browser that has opened the link which the server printed."
 )
 KEYLESS_TEACHER = (
-    "It was not made from this page: it can be deleted only on the server's own machine, in a "
-    "browser that opens the page as localhost."
+    "It was not made from this page: only the owner of the server can delete it, in a browser that "
+    "has opened the link which the server printed."
 )
 MAX_KEYS = 500
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")
 
 
 def refusal(folder: RunFolder) -> str:
     """Return why this browser may not steer a run, for its user; "" if it may."""
+    if is_owner():
+        return ""
     if not control_key.has_key(folder):
-        return "" if is_on_this_machine() else KEYLESS
+        return KEYLESS
     try:
         is_mine = control_key.is_key(folder, session().keys.held.get(folder.run_id, ""))
     except CorruptRunError as error:
@@ -82,9 +84,11 @@ def teacher_refusal(name: str) -> str:
     """Return why this browser may not delete a stored teacher, for its user; "" if it may."""
     if not engine.shelf().is_own(name):
         return "It came with the project and stays."
+    if is_owner():
+        return ""
     path = engine.shelf().key_of(name)
     if not control_key.has_key(path):
-        return "" if is_on_this_machine() else KEYLESS_TEACHER
+        return KEYLESS_TEACHER
     try:
         is_mine = control_key.is_key(path, session().keys.held.get(f"teacher {name}", ""))
     except CorruptRunError as error:
@@ -164,37 +168,27 @@ def control_link(run_id: str) -> str:
     return f"{_page()}?{urlencode({'run': run_id, 'key': key})}" if key else ""
 
 
-def is_opened_as_localhost() -> bool:
-    """Return whether the page was opened at a loopback address, such as localhost."""
-    host = urlsplit(_page()).hostname or ""
-    return host in {"", "localhost"} or _is_loopback(host)
+def is_for_this_machine_alone() -> bool:
+    """Return whether other machines cannot open the links of this page."""
+    return _is_opened_as_localhost() and not shared_url()
 
 
 def _page() -> str:
-    return (st.context.url or "").split("?")[0]
+    """Return the page's address for others, where the server knows a better one than localhost."""
+    opened = urlsplit(st.context.url or "")._replace(query="")
+    if _is_opened_as_localhost() and (shared := shared_url()):
+        scheme, host, *_ = urlsplit(shared)
+        opened = opened._replace(scheme=scheme, netloc=host)
+    return opened.geturl()
+
+
+def _is_opened_as_localhost() -> bool:
+    host = urlsplit(st.context.url or "").hostname or ""
+    return not host or is_loopback(host)
 
 
 def _folder(run_id: str) -> RunFolder:
     return open_run(engine.manager().places.runs, run_id)
-
-
-def is_on_this_machine() -> bool:
-    """Return whether the browser runs on the server's machine.
-
-    Behind a proxy it never counts as local, whatever the proxy says.
-    """
-    if any(name in st.context.headers for name in _FORWARDED) or not is_opened_as_localhost():
-        return False
-    address = st.context.ip_address  # None: loopback
-    return address is None or _is_loopback(address)
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
 # The session's keys ----------------------------------------------------------------------------

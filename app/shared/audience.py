@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import streamlit as st
@@ -27,8 +27,10 @@ _SHRINK = 0.6  # fewer than this share of a tier's pages bring its interval back
 class Audience:
     """The pages that follow each run. Any thread may call the public methods."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, tiers: Sequence[Tier] = TIERS
+    ) -> None:
+        self._clock, self._by_size = clock, tiers
         self._lock = threading.Lock()  # guards the next two
         self._seen: dict[str, dict[str, float]] = {}  # by run and page
         self._tiers: dict[str, int] = {}  # by run
@@ -42,12 +44,12 @@ class Audience:
             for gone in [name for name, then in pages.items() if now - then > GONE_S]:
                 del pages[gone]
             tier = self._tiers.get(run_id, 0)
-            while len(pages) > TIERS[tier].pages:
+            while len(pages) > self._by_size[tier].pages:
                 tier += 1
-            while tier and len(pages) <= _SHRINK * TIERS[tier - 1].pages:
+            while tier and len(pages) <= _SHRINK * self._by_size[tier - 1].pages:
                 tier -= 1
             self._tiers[run_id] = tier
-        return TIERS[tier].poll_s * (1 - _SPREAD * _share_of(page))
+        return self._by_size[tier].poll_s * (1 - _SPREAD * _share_of(page))
 
 
 def _share_of(page: str) -> float:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
+from app.shared.glossary import help_text
 from app.shared.session import session
 from bikd_core.config import (
     FORM,
@@ -60,7 +61,7 @@ def _common(name: str, methods: Methods) -> dict[str, Any]:
     field = fields()[name]
     return {
         "label": field.title,
-        "help": field.description,
+        "help": help_text(field.title or "", field.description or ""),
         "disabled": bool(methods) and not any(is_read_by(name, method) for method in methods),
     }
 

@@ -16,6 +16,7 @@ from app.figures.counts import COUNTS_HEIGHT
 from app.figures.drawing import Drawing, empty
 from app.shared import engine
 from app.shared.control_widgets import Methods, teacher_widget, widget
+from app.shared.glossary import help_text
 from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import MAX_SEED, ConfigError, DataConfig, RunConfig, bounds, fields
@@ -119,7 +120,11 @@ def seed_control() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         widget("seed", session().controls)
         st.button(
-            "", key="dice", icon=":material/casino:", help="Another seed", on_click=_throw_dice
+            "Another seed",  # for screen readers: the style shows the icon alone
+            key="dice",
+            icon=":material/casino:",
+            help="Another seed",
+            on_click=_throw_dice,
         )
 
 
@@ -141,7 +146,8 @@ def _imbalance_factor() -> None:
     largest = _largest_factor(values, lowest)
     values["imbalance_factor"] = min(values["imbalance_factor"], largest)
     with st.container(gap=None):
-        st.markdown(f":small[{field.title}]", help=field.description)
+        about = help_text(field.title or "", field.description or "")
+        st.markdown(f":small[{field.title}]", help=about)
         is_settled = largest > lowest and live_slider(
             field.title or "",
             key="control_imbalance_factor",

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import streamlit as st
 
+from app.server.start import at_end
 from app.shared.session import session
 from bikd_core.config import ConfigError
 from bikd_core.places import Places
@@ -28,6 +29,7 @@ def manager() -> RunManager:
     """Return the one run manager of this server; runs belong to the process, not to a browser."""
     manager = RunManager(Places.from_environment(), warm_up_delay_s=FIRST_PAINT_S)
     atexit.register(manager.shutdown)
+    at_end(manager.shutdown)
     return manager
 
 

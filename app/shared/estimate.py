@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.shared import status
+from app.shared import engine, status
 from app.shared.engine import attempt
 from app.shared.session import Estimate
+from bikd_core.config import RunConfig
 
 _ASSUMES = (
     "Judged by the last run of its kind on this machine, or else by a few timed steps. It includes "
@@ -16,6 +17,14 @@ _ASSUMES = (
 )
 ASK_EVERY_S = 2.0
 MAX_ASKED = 30  # times; after that the page says that there is no estimate, and asks no more
+
+
+def seconds_of(config: RunConfig, speed: float | None) -> float | None:
+    """Return how long a run would take with at most so many epochs per second; None: not known."""
+    seconds = engine.manager().estimate(config)
+    if seconds is None or speed is None:
+        return seconds
+    return max(seconds, config.training.epochs / speed)
 
 
 def show_estimate(

@@ -14,7 +14,7 @@ import streamlit as st
 
 from app.shared.link import Link
 from bikd_core.config import RunConfig
-from bikd_core.config.presets import nearest
+from bikd_core.config.presets import PRESETS, nearest
 
 _KEY = "session"
 L = TypeVar("L", bound=Link)
@@ -57,11 +57,22 @@ class PendingStart:
 
 
 @dataclass
+class WaitingStart:
+    """A training that waits for the user's answer, because another one trains or waits."""
+
+    config: RunConfig
+    start: Callable[[], None]
+    open_run: Callable[[str], None]  # opens a run by its id, in place of the start
+    speed: float | None = None  # epochs per second that it is going to be limited to
+
+
+@dataclass
 class Session:
     """One browser session. Every page may read and set its attributes."""
 
     controls: dict[str, Any] = field(default_factory=dict)  # by flat name; empty before the link
     preset: str = ""  # the one that the controls were made from
+    speed: float | None = None  # of the next run: epochs per second at most; None: full speed
     complaints: list[str] = field(default_factory=list)  # sentences, until the user acts
     visit: int = 0  # rises when a link is opened: widgets that hold what a link says begin anew
     visited_pages: set[str] = field(default_factory=set)  # those whose link has been read
@@ -71,6 +82,8 @@ class Session:
     second_run: str = ""  # id of the run beside it
     cloned_run: str = ""  # id of the run that the next one is shown beside
     linked_epoch: int | None = None  # the epoch that a link opened the run at
+    presents: bool = False  # the Lab is in presenter mode
+    question: int = 1  # of the view, in presenter mode
     view: str = ""  # name of the Lab's view; "": the first one
     view_links: dict[str, Link] = field(
         default_factory=dict
@@ -79,15 +92,20 @@ class Session:
     selected: object = None  # what was clicked on in a figure: `Selected` of the Lab's views
     has_asked_for_step: bool = False  # the One step view, for the rest of the page
     by: Literal["groups", "classes"] = "groups"  # how the Lab draws many classes
+    teacher_to_store: Literal["", "upload", "run"] = ""  # where a click asked to take it from
     read_upload: str = ""  # the uploaded zip that was last read, by Streamlit's id
+    lesson_answers: dict[int, int] = field(default_factory=dict)  # choices from 0, by card
+    knobs: dict[str, int] = field(default_factory=dict)  # sliders beside the lesson's cards
     num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
 
+    toys: dict[str, Any] = field(default_factory=dict)  # what a toy or a drawing holds, by its key
     links: dict[type[Link], Link] = field(default_factory=dict)  # what other pages' links hold
     keys: ControlKeys = field(default_factory=ControlKeys)
     run_estimate: Estimate = field(default_factory=Estimate)
     comparison_estimate: Estimate = field(default_factory=Estimate)
+    study_estimate: Estimate = field(default_factory=Estimate)
     pending_start: PendingStart | None = None
-    waiting_config: RunConfig | None = None  # a start that waits for an answer: something trains
+    waiting_start: WaitingStart | None = None
 
     def link(self, kind: type[L]) -> L:
         """Return what is chosen on the page that has links of this kind."""
@@ -100,9 +118,15 @@ class Session:
         self.links[type(link)] = link
 
     def set_controls(self, config: RunConfig) -> None:
-        """Set every control as in a config, and the preset to the nearest one."""
+        """Set every control as in a config, and the preset to the nearest one.
+
+        The speed is the preset's if nothing but the seed differs from it.
+        """
         self.controls = config.flat()
         self.preset = nearest(config)
+        preset = PRESETS[self.preset]
+        is_preset = preset.config.changed(seed=config.training.seed) == config
+        self.speed = preset.speed if is_preset else None
 
     def show_run(self, run_id: str) -> None:
         """Open a run alone, at its newest epoch; "" closes the open one."""

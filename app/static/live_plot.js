@@ -1,6 +1,11 @@
 // Draws a Plotly figure into one element for as long as the element lives: Plotly.react keeps
 // zoom and node while `revision` is the same. Colours come from the page's theme at each draw.
 
+// Of the same version: the address of this script ends with it. An exported file holds them all.
+const beside = (name) =>
+  import(window.bikdScripts?.[name] ?? new URL(`${name}${new URL(import.meta.url).search}`, import.meta.url));
+const [{ operable }, { marked }] = await Promise.all([beside("plot_keys.js"), beside("glossary_terms.js")]);
+
 const figures = new WeakMap(); // parentElement -> what is on the page
 const ZOOM_ENDS_AFTER = 400; // ms: Plotly waits for a second click before it takes the zoom over
 
@@ -72,11 +77,23 @@ function isDark(colour) {
   return parts !== null && parts.slice(1).every((part) => parseInt(part, 16) < 100);
 }
 
-// "theme:text" and "theme:background" anywhere in the figure become the theme's colours.
+// Plotly reads some HTML in any text: names that a file held may be no link and no style of ours.
+// What stays is that of our own figures: bold, line ends, and the coloured mark before a line's name.
+const FOREIGN_TAG = /<(?!\/?(?:b|br|extra)>|span style="color:#[0-9A-Fa-f]{6}">■<\/span>|(?<=■<)\/span>)/g;
+const ENTITY = /&(?=#?\w+;)/g;
+
+function plain(text) {
+  return text.replace(ENTITY, "&amp;").replace(FOREIGN_TAG, "&lt;");
+}
+
+// "theme:text" and "theme:background" anywhere in the figure become the theme's colours, and
+// text becomes plain.
 function coloured(value, theme) {
   if (value === "theme:text") return theme.text;
   if (value === "theme:background") return theme.background;
-  if (typeof value === "string" && isDark(theme.background)) return value.replace(BLUE, SKY_BLUE);
+  if (typeof value === "string") {
+    return plain(isDark(theme.background) ? value.replace(BLUE, SKY_BLUE) : value);
+  }
   if (Array.isArray(value)) return value.map((item) => coloured(item, theme));
   if (value && typeof value === "object") {
     return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v, theme)]));
@@ -84,21 +101,88 @@ function coloured(value, theme) {
   return value;
 }
 
+// Presenting ---------------------------------------------------------------------------------------
+
+const LEGIBLE = 20; // px: text that is read from the back row
+const SMALLEST = 14; // px of the figures' own text; what is smaller is drawn so
+const LARGEST = 2.6; // times as large at most
+const SHORTEST = 0.7; // of a figure's own height
+const ROOMY = 900; // px of a window in which figures may be enlarged
+const FOOT = 64; // px below a figure: the presenter's bar
+
+const isPresenting = () => document.querySelector(".st-key-presenting") !== null;
+
+// Return how high the sentence is going to be: it is not written before its plot is drawn.
+function heightOfSentence({ figure, sentence, data }) {
+  const probe = sentence.cloneNode();
+  probe.textContent = data.sentence;
+  probe.style.cssText = `position: absolute; visibility: hidden; width: ${sentence.offsetWidth}px`;
+  figure.append(probe);
+  const height = probe.offsetHeight;
+  probe.remove();
+  return height;
+}
+
+// While presenting, a figure fills the window as it was designed, only larger, small print and all.
+function fit(shown) {
+  const { data, stage, plot } = shown;
+  let height = data.height;
+  shown.scale = window.innerWidth < ROOMY ? 1 : enlarged(shown);
+  if (isPresenting() && !data.is_small) {
+    const page = document.querySelector("[data-testid=stMain]");
+    const top = stage.getBoundingClientRect().top + page.scrollTop;
+    const room = window.innerHeight - top - heightOfSentence(shown) - FOOT;
+    shown.scale = Math.max(LEGIBLE / SMALLEST, Math.min(room / height, LARGEST));
+    height = Math.max(SHORTEST * height, Math.min(height, room / shown.scale));
+  }
+  const { scale } = shown;
+  stage.style.height = `${Math.ceil(height * scale)}px`;
+  plot.style.height = `${height}px`;
+  plot.style.width = `${100 / scale}%`;
+  plot.style.transform = scale === 1 ? "" : `scale(${scale})`;
+  return height;
+}
+
+// Return how much a figure is enlarged: less where what stands below it would leave the window.
+function enlarged(shown) {
+  const { data, stage } = shown;
+  if (!data.foot) return data.scale;
+  const page = document.querySelector("[data-testid=stMain]");
+  const top = stage.getBoundingClientRect().top + page.scrollTop;
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  const room = window.innerHeight - top - heightOfSentence(shown) - data.foot * rem;
+  return Math.max(1, Math.min(room / data.height, data.scale));
+}
+
+function legible(value, key = "") {
+  if (Array.isArray(value)) return value.map((item) => legible(item));
+  if (value === null || typeof value !== "object") return value;
+  const whole = Object.fromEntries(Object.entries(value).map(([k, v]) => [k, legible(v, k)]));
+  if (/font$/.test(key) && whole.size < SMALLEST) whole.size = SMALLEST;
+  return whole;
+}
+
 function make(parentElement) {
   const figure = document.createElement("figure");
   const title = document.createElement("h3");
+  const stage = document.createElement("div");
   const plot = document.createElement("div");
   const sentence = document.createElement("figcaption");
   const nothing = document.createElement("div");
   figure.className = "bikd-figure";
   figure.setAttribute("role", "figure");
   title.className = "bikd-title";
+  stage.className = "bikd-stage";
   plot.className = "bikd-plot";
   nothing.className = "bikd-empty";
   sentence.className = "bikd-sentence";
-  figure.append(title, plot, sentence);
+  stage.append(plot);
+  figure.append(title, stage, sentence);
   parentElement.append(figure);
-  const shown = { figure, title, plot, sentence, nothing, data: null, inTurn: Promise.resolve() };
+  const shown = { figure, title, stage, plot, sentence, nothing, data: null, scale: 1, inTurn: Promise.resolve() };
+  shown.refreshKeys = operable(figure, plot, (point) => {
+    if (shown.data.is_clickable) tell(shown, { points: [point] });
+  });
   // New data wait while a hand drags: a redraw would end its zoom half-way.
   plot.addEventListener(
     "pointerdown",
@@ -119,6 +203,15 @@ function make(parentElement) {
   };
   window.addEventListener("pointerup", shown.letGo);
   window.addEventListener("pointercancel", shown.letGo);
+  // Plotly itself follows the window only: the side bar opens and closes beside the plot.
+  new ResizeObserver(() => {
+    const { _fullLayout, clientWidth } = plot;
+    if (_fullLayout && clientWidth && clientWidth !== _fullLayout.width) window.Plotly.Plots.resize(plot);
+  }).observe(plot);
+  shown.fitAgain = () => {
+    if (isPresenting() || shown.scale !== 1 || shown.data?.foot) show(shown);
+  };
+  window.addEventListener("resize", shown.fitAgain);
   return shown;
 }
 
@@ -177,7 +270,7 @@ function configOf(Plotly, shown) {
 function meant(shown, points, event) {
   const scattered = points.filter(({ fullData }) => fullData.type === "scatter");
   if (scattered.length < 2 || !event) return scattered[0] ?? points[0];
-  const at = event.clientY - shown.plot.getBoundingClientRect().top;
+  const at = (event.clientY - shown.plot.getBoundingClientRect().top) / shown.scale;
   const distance = ({ yaxis, y }) => Math.abs(yaxis._offset + yaxis.l2p(y) - at);
   return scattered.reduce((best, point) => (distance(point) < distance(best) ? point : best));
 }
@@ -188,11 +281,32 @@ function tell(shown, { points, event }) {
   shown.component.setTriggerValue("point", value);
 }
 
+// A title that stays keeps its elements, and with them the focus.
+function entitle(title, data) {
+  if (title.textContent !== data.title) title.replaceChildren(...marked(data.title, data.terms));
+}
+
 // The words change together with the plot: a finished sentence over an older plot would be wrong.
 function say({ data, figure, title, sentence }) {
   figure.setAttribute("aria-label", data.alt);
-  title.textContent = data.title;
+  entitle(title, data);
   sentence.textContent = data.data.length === 0 ? "" : data.sentence;
+}
+
+// New plots come one by one, and the page is painted between two: all at once, the first would be
+// seen after the last. Plots that are there already are drawn at once, so that they show one epoch.
+let newPlots = Promise.resolve();
+
+function drawInTurn(shown) {
+  if (shown.plot._fullLayout) return draw(shown);
+  const drawn = newPlots.then(() => draw(shown));
+  newPlots = drawn.catch(() => {}).then(() => new Promise(afterPaint));
+  return drawn;
+}
+
+function afterPaint(resolve) {
+  if (document.hidden) setTimeout(resolve); // a page that is not seen is not painted
+  else requestAnimationFrame(() => setTimeout(resolve));
 }
 
 async function draw(shown) {
@@ -200,17 +314,19 @@ async function draw(shown) {
   const { data } = shown; // the newest, not what was there when the wait began
   if (!shown.figure.isConnected || shown.isHeld || data.data.length === 0) return;
   const theme = themeOf(shown.figure);
+  const sized = shown.scale === 1 ? (value) => value : legible;
   const layout = {
-    ...coloured(data.layout, theme),
-    height: data.height,
+    ...sized(coloured(data.layout, theme)),
+    height: fit(shown),
     autosize: true,
     uirevision: data.revision,
     template: templateOf(theme),
   };
   shown.config ??= configOf(Plotly, shown);
-  await Plotly.react(shown.plot, coloured(data.data, theme), layout, shown.config);
+  await Plotly.react(shown.plot, sized(coloured(data.data, theme)), layout, shown.config);
   shown.nothing.remove();
   say({ ...shown, data });
+  shown.refreshKeys(data);
   if (data.is_clickable && !shown.hearsClicks) {
     shown.hearsClicks = true;
     shown.plot.on("plotly_click", (click) => tell(shown, click));
@@ -220,23 +336,24 @@ async function draw(shown) {
 function show(shown) {
   const { data, figure, title, plot, sentence, nothing } = shown;
   figure.classList.toggle("bikd-small", data.is_small);
-  plot.style.height = `${data.height}px`;
+  fit(shown);
   if (data.data.length === 0) {
     say(shown);
     if (window.Plotly && plot._fullLayout) window.Plotly.purge(plot);
     shown.hearsClicks = false;
+    shown.refreshKeys(null);
     nothing.textContent = data.sentence;
     plot.append(nothing);
     return;
   }
   if (!plot._fullLayout) {
-    title.textContent = data.title;
+    entitle(title, data);
     nothing.textContent = "Drawing …";
     plot.append(nothing);
   }
   // One draw after the other; of several that wait, the last one draws the newest data.
   shown.inTurn = shown.inTurn
-    .then(() => draw(shown))
+    .then(() => drawInTurn(shown))
     .catch((error) => {
       nothing.remove();
       sentence.textContent = `${data.sentence} (The picture could not be drawn: ${error.message})`;
@@ -260,6 +377,7 @@ export default function (component) {
       dark.removeEventListener("change", redraw);
       window.removeEventListener("pointerup", shown.letGo);
       window.removeEventListener("pointercancel", shown.letGo);
+      window.removeEventListener("resize", shown.fitAgain);
     };
   }
   shown.component = component;

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Literal
 
 import streamlit as st
 
 from app.shared import access, engine, status
+from app.shared.busy_start import confirm_busy_start, start_or_ask_if_busy
 from app.shared.control_widgets import LABELS
 from app.shared.controls import MAIN, advanced_controls, data_controls, named_controls, seed_control
 from app.shared.engine import attempt
+from app.shared.long_start import confirm_long_start
 from app.shared.markdown import plain
 from app.shared.session import session
 from app.teachers.link import show_teacher
@@ -56,6 +59,8 @@ def buttons(config: RunConfig | None) -> None:
             _upload()
         with st.popover("From a run", icon=":material/history:"):
             _from_run()
+    confirm_busy_start()
+    confirm_long_start("Start such a long training?")
 
 
 def _name_input(label: str, key: str, proposal: str) -> str:
@@ -82,7 +87,16 @@ def _free(stem: str) -> str:
 
 
 def _train(config: RunConfig, name: str) -> None:
-    session().forget_complaints()
+    as_run = engine.shelf().run_config(config, config.models.teacher_model)
+    start_or_ask_if_busy(as_run, partial(_train_now, config, name), _open_in_lab)
+
+
+def _open_in_lab(run_id: str) -> None:
+    session().show_run(run_id)
+    session().opens_lab = True
+
+
+def _train_now(config: RunConfig, name: str) -> None:
     run_id = attempt(lambda: engine.shelf().train(config, config.models.teacher_model, name))
     if run_id is not None:
         attempt(lambda: access.claim(run_id))
@@ -108,8 +122,14 @@ def _upload() -> None:
     )
     model = st.selectbox("Architecture", models_for(dataset), key=f"upload_model {dataset}")
     name = _name_input("Name", "upload", _free(f"{dataset}-{model}-uploaded"))
-    if st.button("Check and store", key="upload", disabled=file is None) and file is not None:
-        session().forget_complaints()
+    st.button(
+        "Check and store",
+        key="upload",
+        disabled=file is None,
+        on_click=_ask_to_store,
+        args=("upload",),
+    )
+    if session().teacher_to_store == "upload" and file is not None:
         upload = Upload(file.getvalue(), file.name, model, dataset)
         with st.spinner("Reading it in a process of its own …"):
             _store(name, lambda: engine.shelf().store_upload(upload, name))
@@ -125,8 +145,10 @@ def _from_run() -> None:
     flat = run.config.flat()
     stem = f"{flat['dataset']}-{flat['student']}-{flat['imbalance_factor']:g}".replace(".", "_")
     name = _name_input("Name", "run", _free(stem))
-    if st.button("Store its student as a teacher", key="store_run"):
-        session().forget_complaints()
+    st.button(
+        "Store its student as a teacher", key="store_run", on_click=_ask_to_store, args=("run",)
+    )
+    if session().teacher_to_store == "run":
         with st.spinner("Storing it …"):
             _store(name, lambda: engine.shelf().store_run(run.run_id, name))
 
@@ -140,10 +162,17 @@ def _line(run: Snapshot) -> str:
     return f"{run.name} · {100 * run.epochs[-1].accuracy:.1f} %"
 
 
+def _ask_to_store(source: Literal["upload", "run"]) -> None:
+    """Note the click, so that it is not lost if something else ends its script run early."""
+    session().forget_complaints()
+    session().teacher_to_store = source
+
+
 def _store(name: str, store: Callable[[], None]) -> None:
     """Store a teacher, give it to this browser, and show it."""
 
     def store_and_claim() -> bool:
+        session().teacher_to_store = ""
         store()
         access.claim_teacher(name)
         return True

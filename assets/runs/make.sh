@@ -30,3 +30,6 @@ bikd teacher "${cifar[@]}" >/dev/null
 touch "$BIKD_HOME/mark"
 record 4-cifar10-bikd "CIFAR-10-LT, factor 50: ResNet-14 teaches ResNet-8" "${cifar[@]}" \
   --student resnet8 --lens-epochs 2
+
+# The first page's picture, which the server sends within the page.
+(cd "$here/../.." && python -m app.home.first_picture)

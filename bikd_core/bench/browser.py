@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bikd_core.places import ROOT
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 START_LIMIT_S = 60.0
 HEADLINE = ".st-key-headline"  # holds the state of the open run; lists of runs show states too
+
+
+class Server(NamedTuple):
+    """A running server of the app."""
+
+    url: str
+    pid: int
 
 
 @contextmanager
@@ -36,15 +43,22 @@ def served_app(home: Path, log: Path, data_dir: Path | None = None) -> Iterator[
     Raises:
         RuntimeError: The server did not answer within a minute; its output is in `log`.
     """
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with app_server(home, log, data_dir) as server:
+        yield server.url
+
+
+@contextmanager
+def app_server(
+    home: Path, log: Path, data_dir: Path | None = None, port: int | None = None
+) -> Iterator[Server]:
+    """Serve the app as `served_app` does, at a port of one's own or a free one."""
+    port = port or free_port()
     folders = {"BIKD_HOME": str(home), "BIKD_DATA": str(data_dir or home / "data")}
     server = _start_server(port, log, folders)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/_stcore/health", server, log)
-        yield address
+        yield Server(address, server.pid)
     finally:
         server.terminate()
         try:
@@ -52,6 +66,13 @@ def served_app(home: Path, log: Path, data_dir: Path | None = None) -> Iterator[
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _start_server(port: int, log: Path, folders: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -81,6 +102,15 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"The app did not start:\n{log.read_text(encoding='utf-8')[-2000:]}")
 
 
+def chromium_path() -> str | None:
+    """Return the Chromium on the PATH, None without one.
+
+    The headless shell comes first: the whole browser also paints the parts of its own window.
+    """
+    names = ("chromium-headless-shell", "chromium", "google-chrome")
+    return next((path for name in names if (path := shutil.which(name))), None)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start this machine's Chromium without a window, and close it on leaving.
@@ -90,9 +120,11 @@ def chromium() -> Iterator[Browser]:
     """
     from playwright.sync_api import sync_playwright
 
-    executable = shutil.which("chromium") or shutil.which("google-chrome")
+    executable = chromium_path()
     if executable is None:
-        raise RuntimeError("There is no chromium on the PATH; on Debian: apt-get install chromium.")
+        raise RuntimeError(
+            "There is no Chromium on the PATH; on Debian: apt-get install chromium-headless-shell."
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,

@@ -59,12 +59,12 @@ def measure(num_clicks: int, data_dir: Path) -> list[Row]:
         home = Path(folder)
         with served_app(home, home / "server.log", data_dir) as url:
             page = browser.new_page(viewport={"width": 1280, "height": 720})
-            page.goto(f"{url}/?method=ce&epochs=5")
+            page.goto(f"{url}/lab?method=ce&epochs=5")
             page.get_by_role("button", name="Start", exact=True).click()
             page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=120_000)
             watched = page.url
             rows = _rows(page, "no run trains", num_clicks)
-            page.goto(f"{url}/?{LOAD}")
+            page.goto(f"{url}/lab?{LOAD}")
             page.get_by_role("button", name="Start", exact=True).click()
             page.locator(".bikd-timeline input").wait_for(timeout=120_000)
             page.wait_for_timeout(10_000)  # until the data is read and the first steps are done

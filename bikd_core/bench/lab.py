@@ -67,7 +67,7 @@ def measure(num_moves: int, data_dir: Path | None) -> list[Row]:
             rows += [_slider(page, num_moves, "run finished, nothing trains")]
             if data_dir is not None:
                 busy = browser.new_page()
-                busy.goto(f"{url}/?{LOAD}")
+                busy.goto(f"{url}/lab?{LOAD}")
                 busy.get_by_role("button", name="Start", exact=True).click()
                 busy.locator(".bikd-timeline input").wait_for(timeout=120_000)
                 busy.wait_for_timeout(10_000)
@@ -89,7 +89,7 @@ def _poll_rows(browser: Browser, home: Path) -> list[Row]:
             rows = []
             for by in ("groups", "classes"):
                 for view in POLLED_VIEWS:
-                    link = f"{url}/?run={synthetic.folder.run_id}&view={view}&by={by}"
+                    link = f"{url}/lab?run={synthetic.folder.run_id}&view={view}&by={by}"
                     sizes = _poll_sizes(browser, link, synthetic)
                     situation = f"{view}, 100 classes, by {by}"
                     rows.append(_row("a poll", situation, [size / 1000 for size in sizes], "kB"))
@@ -154,7 +154,7 @@ def _figure_rows(times: dict[str, dict[str, dict[str, float]]]) -> list[Row]:
 def _open_recorded(browser: Browser, url: str) -> tuple[Page, str, float]:
     """Open a recorded run; return the page, its link, and the seconds from click to figure."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.goto(url)
+    page.goto(f"{url}/lab")
     button = page.get_by_role("button", name=RECORDED).first
     button.wait_for()
     page.wait_for_timeout(8_000)  # as a user looks at the page first

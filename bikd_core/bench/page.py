@@ -51,7 +51,7 @@ def _start_run(url: str) -> str:
     """Start the run in a browser, as a user does, close the browser, and return the run's id."""
     with chromium() as browser:
         page = browser.new_page()
-        page.goto(f"{url}/?{LOAD}")
+        page.goto(f"{url}/lab?{LOAD}")
         page.get_by_role("button", name="Start", exact=True).click()
         page.locator(".bikd-timeline input").wait_for(timeout=120_000)
         page.wait_for_url("**run=*")

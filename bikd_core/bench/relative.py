@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bikd_core.bench.report import Row
 from bikd_core.config import METHOD_FACTS, ConfigError, RunConfig
 from bikd_core.config.titles import title_of
 from bikd_core.config.together import batches_of
 from bikd_core.control import Control
-from bikd_core.events import ClassBiasesFitted, EpochDone
 from bikd_core.places import Places
 from bikd_core.studies.answer import in_percent, interval
+
+if TYPE_CHECKING:
+    from bikd_core.training.together import RunEnd
 
 Part = Literal["rates", "variants", "league2", "inputs", "dive"]
 Controls = dict[str, Any]
@@ -143,14 +145,15 @@ def measure(path: Path, part: Part, num_splits: int, places: Places) -> list[Row
     """
     import torch
 
-    from bikd_core.training.together import TogetherTraining
+    from bikd_core.training.together import TogetherTraining, ends_of
 
     torch.set_num_threads(1)
     done = {_key(line["controls"]) for line in read(path)}
     missing = [controls for controls in controls_of(part, num_splits) if _key(controls) not in done]
     controls_by_config = {RunConfig.from_flat(controls): controls for controls in missing}
     for group in batches_of(controls_by_config):
-        found = _results(TogetherTraining(group, Control(), places), len(group))
+        ends = ends_of(TogetherTraining(group, Control(), places), len(group))
+        found = [_numbers(end) for end in ends]
         with path.open("a", encoding="utf-8") as file:
             for config, results in zip(group, found, strict=True):
                 line = {"controls": controls_by_config[config]} | results
@@ -158,17 +161,13 @@ def measure(path: Path, part: Part, num_splits: int, places: Places) -> list[Row
     return rows(path, part, num_splits)
 
 
-def _results(items: Iterable[tuple[int, object]], num_runs: int) -> list[dict[str, float]]:
-    """Return the results of runs that train together, from their events."""
-    found: list[dict[str, float]] = [{} for _ in range(num_runs)]
-    for number, item in items:
-        if isinstance(item, Exception):
-            raise item
-        if isinstance(item, EpochDone):
-            found[number] = {name: getattr(item, name) for name in FIELDS}
-        elif isinstance(item, ClassBiasesFitted):
-            biased = {f"{name}_with_biases": getattr(item, name) for name in FIELDS}
-            found[number] |= biased
+def _numbers(end: RunEnd) -> dict[str, float]:
+    """Return the numbers of a run that has ended."""
+    if end.failure is not None:
+        raise end.failure
+    found = {name: getattr(end.last, name) for name in FIELDS}
+    if end.biases is not None:
+        found |= {f"{name}_with_biases": getattr(end.biases, name) for name in FIELDS}
     return found
 
 

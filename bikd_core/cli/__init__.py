@@ -59,7 +59,8 @@ LensEpochs = Annotated[
         consume_multiple=True,
         negative=(),
         show_default=False,
-        help="Epochs whose first weight-net step is recorded, for the view One step on the page.",
+        help="Epochs whose steps up to the first of the weight net are recorded, for the view One "
+        "step on the page. Every run keeps one of its first, middle and last epoch.",
     ),
 ]
 app = App(
@@ -77,6 +78,7 @@ app.command("bikd_core.cli.studies:duel")
 app.command("bikd_core.cli.recorded:export")
 app.command("bikd_core.cli.recorded:replay")
 app.command("bikd_core.cli.bench:app", name="bench")
+app.command("bikd_core.cli.questions:app", name="study")
 app.command("bikd_core.cli.data:app", name="data")
 
 
@@ -191,8 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        cause = error.__cause__
-        _complain(explain(cause) if isinstance(cause, ValidationError) else str(error))
+        _complain(refusal_of(error))
         return BAD_INPUT
     except (ValueError, StoreError) as error:
         _complain(str(error))
@@ -201,6 +202,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain("Interrupted.")
         return STOPPED
     return code or FINISHED
+
+
+def refusal_of(error: CycloptsError) -> str:
+    """Return in one sentence why a command line is not possible."""
+    cause = error.__cause__
+    return explain(cause) if isinstance(cause, ValidationError) else str(error)
 
 
 def _complain(sentence: str) -> None:

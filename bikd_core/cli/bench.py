@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 
 from bikd_core.cli.paths import expanded
+from bikd_core.cli.shared import DataDir, places_at
 from bikd_core.config import ConfigError
 from bikd_core.places import Places
 
@@ -145,6 +146,62 @@ def relative(
 
     rows = relative_bench.measure(results, part, num_splits, Places.from_environment())
     report.show("What do relative weights add?", rows, as_json=as_json)
+
+
+@app.command
+def answer(
+    name: Annotated[
+        str,
+        Parameter(
+            help="digits, digits_by_count, digits_pairs, fashion_mnist or cifar10, then -league1 "
+            "or, of the clean ones, -league2, in which D_val may be trained on."
+        ),
+    ],
+    /,
+    *,
+    folder: Annotated[
+        Path, Parameter(converter=expanded, help="Holds or receives the runs and the result.")
+    ] = Path("benchmarks"),
+    jobs: Annotated[int, Parameter(help="Processes that train.")] = 2,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Compare all methods and BiKD over each, tuned alike on D_val, over seeds of their own.
+
+    Hours of two cores. Each run that ends is a line of a file: after Ctrl-C the same command
+    goes on, on another machine too.
+    """
+    from bikd_core.answer import driver, plans, report
+
+    plan, places = plans.plan_named(name, folder), places_at(None, data_dir)
+    path = driver.run(plan, folder, places, jobs, driver.print_progress)
+    report.show(path, as_json=as_json)
+
+
+@app.command
+def studies(
+    *,
+    stubs: Annotated[int, Parameter(help="Runs that do nothing.")] = 10_000,
+    runs: Annotated[int, Parameter(help="Real runs, by each executor.")] = 0,
+    ray: Annotated[str, Parameter(help="A Ray cluster, or local; else only processes.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Measure what it costs to schedule runs of a study, in processes and on a Ray cluster."""
+    from bikd_core.bench import report
+    from bikd_core.bench import studies as studies_bench
+
+    rows = list(studies_bench.measure(stubs, runs, ray))
+    report.show("What do executors cost?", rows, as_json=as_json)
+
+
+@app.command
+def mislabelled(*, num_seeds: int = 5, as_json: Json = False) -> None:
+    """Measure how well weights and influence find wrong labels on digits, beside simple rivals."""
+    from bikd_core.bench import mislabelled, report
+
+    with tempfile.TemporaryDirectory() as home:
+        rows = mislabelled.measure(num_seeds, Places.at(Path(home)))
+    report.show("Which ranking finds wrong labels?", rows, as_json=as_json)
 
 
 @app.command

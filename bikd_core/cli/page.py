@@ -15,6 +15,8 @@ from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import RunsDir
 from bikd_core.places import ROOT, Places
 
+EVERY_ADDRESS = "0.0.0.0"
+
 
 def open_page(
     *,
@@ -24,8 +26,17 @@ def open_page(
     ] = None,
     address: Annotated[
         str | None,
-        Parameter(help="Address to listen on; else all of this machine's. 127.0.0.1: only here."),
+        Parameter(help="Address to listen on; else localhost: only this machine can open it."),
     ] = None,
+    share: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Let others in the network open it; prints their link with a QR code. They see "
+            "all runs and start their own, and cannot steer yours.",
+        ),
+    ] = False,
     headless: Annotated[
         bool, Parameter(negative=(), show_default=False, help="Do not open a browser.")
     ] = False,
@@ -40,16 +51,25 @@ def open_page(
 ) -> None:
     """Open the page: train runs, watch them, compare methods. Ctrl-C ends it.
 
-    Streamlit's other settings are read from its environment variables, such as
-    STREAMLIT_SERVER_BASE_URL_PATH.
+    It prints a link with the key of its owner, who may steer and delete every run. Streamlit's
+    other settings are read from its environment variables, such as STREAMLIT_SERVER_BASE_URL_PATH.
     """
+    if share and address is not None:
+        raise ValueError(
+            f"--share listens on all of this machine's addresses, --address {address} on one: give "
+            "only one of them."
+        )
     for variable, folder in (("BIKD_RUNS", runs_dir), ("BIKD_DATA", data_dir)):
         if folder is not None:
             os.environ[variable] = str(folder.absolute())
     places = Places.from_environment()
     if os.path.expanduser("~") == "~":  # Streamlit needs one
         os.environ["HOME"] = str(places.teachers.parent)
-    options = {"server.port": port, "server.address": address, "server.headless": headless or None}
+    options = {
+        "server.port": port,
+        "server.address": EVERY_ADDRESS if share else address,
+        "server.headless": headless or None,
+    }
     given = [f"--{name}={value}" for name, value in options.items() if value is not None]
     sys.argv = ["streamlit", "run", str(ROOT / "app" / "main.py"), *given]
     # In this process, so that signals and exit codes need no forwarding.

@@ -1,15 +1,19 @@
-"""`bikd export` and `bikd replay`: write a run to one zip, and read it back."""
+"""`bikd export` and `bikd replay`: write a run to one zip or HTML file, and read the zip back."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from bikd_core.cli.paths import expanded
-from bikd_core.cli.shared import RunId, RunsDir, stored_run
-from bikd_core.places import Places
+from bikd_core.cli.shared import FINISHED, RunId, RunsDir, stored_run
+from bikd_core.config import ConfigError
+from bikd_core.places import ROOT, Places
 from bikd_core.store import StoreError
 from bikd_core.store.archive import export_run, import_run
 
@@ -26,16 +30,48 @@ def export(
     max_images: Annotated[
         int | None, Parameter(help="Keep per-image values of only this many training images.")
     ] = None,
+    html: Annotated[
+        Path | None,
+        Parameter(
+            converter=expanded,
+            help="Write this HTML file instead: all views and epochs, without server or network.",
+        ),
+    ] = None,
+    beside: Annotated[
+        str | None, Parameter(help="With --html: the id of a second run, drawn beside the first.")
+    ] = None,
     runs_dir: RunsDir = None,
-) -> None:
+) -> int:
     """Write a finished or stopped run to one zip that the page or `bikd replay` opens anywhere.
 
     It holds no images; where the data set is available, they come from there.
     """
-    target = output or Path(f"{run_id}.zip")
-    folder = stored_run(run_id, runs_dir or Places.from_environment().runs)
-    export_run(folder, target, max_images)
-    print(target)
+    runs = runs_dir or Places.from_environment().runs
+    folder = stored_run(run_id, runs)
+    if html is None:
+        if beside is not None:
+            raise ConfigError("beside is not possible without html: a zip holds one run.")
+        target = output or Path(f"{run_id}.zip")
+        export_run(folder, target, max_images)
+        print(target)
+        return FINISHED
+    for name, value in (("output", output), ("max_images", max_images)):
+        if value is not None:
+            raise ConfigError(f"{name} is not possible with html: it is an option of the zip.")
+    if beside is not None:
+        stored_run(beside, runs)
+    return _write_html(html, [run_id, *filter(None, [beside])], runs)
+
+
+def _write_html(target: Path, run_ids: list[str], runs: Path) -> int:
+    """Let the front end draw the runs into a file, in a process of its own; return its exit code.
+
+    The front end stands above this package, so nothing of it is imported here.
+    """
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-P", "-m", "app.takeaway", str(target.absolute()), *run_ids]
+    environment = os.environ | {"PYTHONPATH": path, "BIKD_RUNS": str(runs.absolute())}
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def replay(
@@ -49,4 +85,4 @@ def replay(
     if not file.is_file():
         raise StoreError(f"There is no file {file}.")
     folder = import_run(file, runs_dir or Places.from_environment().runs)
-    print(f"{folder.record().name}: open the page with ?run={folder.run_id}")
+    print(f"{folder.record().name}: open the page with /lab?run={folder.run_id}")

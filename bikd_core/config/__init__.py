@@ -34,6 +34,7 @@ from bikd_core.config.method import (
     TeacherOptions,
     WeightNetOptions,
     WeightScale,
+    WeightsUsed,
 )
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
@@ -74,6 +75,7 @@ __all__ = [
     "TrainingConfig",
     "WeightNetOptions",
     "WeightScale",
+    "WeightsUsed",
     "allowed",
     "as_text",
     "bounds",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field
 
-from bikd_core.config.part import Part, ReadIfAbove
+from bikd_core.config.part import Part, ReadIf, ReadIfAbove
 from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 
 # The files in `bikd_core/data/sources`: a type checker accepts any name, pydantic only those.
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 else:
     Dataset = Literal[tuple(SOURCE_FACTS)]
 LabelNoise: TypeAlias = Literal["uniform", "by_count", "pairs"]
+Corruption: TypeAlias = Literal["none", "noise", "blur"]
 MAX_SEED = 2**31 - 1
 
 
@@ -47,7 +48,8 @@ class DataConfig(Part):
         ge=1,
         le=1000,
         title="D_val per class",
-        description="Images of each class in the balanced validation set D_val.",
+        description="Images of each class in the balanced validation set D_val; with an imbalance "
+        "of its own, of its largest class.",
     )
     test_per_class: int | None = Field(
         None,
@@ -83,3 +85,72 @@ class DataConfig(Part):
         "all classes alike (uniform) or by the sizes of the classes (by_count), where a new label "
         "can be the old one; or it gives 30 images the label of the next class, all wrong (pairs).",
     )
+    val_imbalance_factor: float = Field(
+        1.0,
+        ge=1,
+        le=200,
+        title="Imbalance of D_val",
+        description="Images of D_val's largest class divided by images of its smallest, which "
+        "keeps one: it falls as D_tr does, from the same head; 1: balanced. The loss and accuracy "
+        "on D_val, and the class biases, are those of the set as it then is.",
+    )
+    val_from: Literal["pool", "train"] = Field(
+        "pool",
+        title="D_val comes from",
+        description="pool: images that are not trained on. train: copies of training images with "
+        "their labels as given, up to D_val per class of each label; the loss and accuracy on "
+        "D_val, and the class biases, are then those of images that were trained on.",
+    )
+    val_label_noise: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Label noise of D_val",
+        description="Share of D_val's images whose label is drawn anew from all classes alike; "
+        "the split seed draws them, whatever the label noise of D_tr. The loss and accuracy on "
+        "D_val, and the class biases, go by these labels.",
+    )
+    val_corruption: Corruption = Field(
+        "none",
+        title="Corruption of D_val",
+        description="What is done to D_val's images alone: Gaussian noise on each pixel, or "
+        "Gaussian blur. The loss and accuracy on D_val, and the class biases, are those of the "
+        "images as they then are.",
+    )
+    val_corruption_strength: Annotated[float, ReadIf("val_corruption", ("noise", "blur"))] = Field(
+        0.5,
+        ge=0,
+        le=1,
+        title="Strength of the corruption",
+        description="Standard deviation of the noise, where pixels lie in 0 … 1 and are cut off "
+        "there; or that of the blur in eighths of the image's height.",
+    )
+    val_reserve: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="Reserved for D_val",
+        description="Images of each class that D_tr leaves to D_val at least, be they used or "
+        "not: so D_tr stays the same while D_val per class changes below it.",
+    )
+
+    @property
+    def num_reserved(self) -> int:
+        """Images of each class that lie before D_tr in the pool: D_val's, and what is set aside."""
+        return max(self.val_per_class, self.val_reserve)
+
+    @property
+    def with_plain_val(self) -> Self:
+        """The same split with a balanced, unaltered D_val: equal where D_tr and test are equal."""
+        changes = {name: type(self).model_fields[name].default for name in OF_VAL_ALONE}
+        return self.model_copy(update=changes)
+
+
+#: Controls that alter D_val, and neither D_tr nor the test set.
+OF_VAL_ALONE = (
+    "val_imbalance_factor",
+    "val_from",
+    "val_label_noise",
+    "val_corruption",
+    "val_corruption_strength",
+)

@@ -113,4 +113,7 @@ def as_text(value: Any) -> str:
     """Return a control's value as links and the command line write it."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:.10g}"
+        return short if float(short) == value else repr(value)
+    return str(value)

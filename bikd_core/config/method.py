@@ -6,9 +6,9 @@ options extends its group in `bikd_core/config/methods/NAME.py`.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bikd_core.config.method_facts import MethodFacts, facts_with
 from bikd_core.config.part import OnlyWith, Part, ReadIf
@@ -16,6 +16,7 @@ from bikd_core.config.part import OnlyWith, Part, ReadIf
 WeightScale = Literal["sigmoid", "relative"]
 Estimator = Literal["forward", "finite_difference", "unrolled"]
 AnyEstimator = Literal["auto", "forward", "finite_difference", "unrolled"]
+WeightsUsed = Literal["learned", "random", "shuffled", "class_means"]
 NumFolds = Literal[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 SEVERAL = get_args(NumFolds)[1:]
 
@@ -31,6 +32,11 @@ class MethodConfig(Part):
     def facts(self) -> MethodFacts:
         """The facts of the method as it is configured."""
         return facts_with(self.method, getattr(self, "over", None))
+
+    @property
+    def draws(self) -> tuple[str, ...]:
+        """What a run of this method draws besides its batches, each from a generator of its own."""
+        return ("student", "weight_net")
 
 
 class TeacherOptions(MethodConfig):
@@ -88,6 +94,15 @@ class WeightNetOptions(MethodConfig):
         "or double backward as published (unrolled). auto: one of the first two, by a table of "
         "what was measured of each student.",
     )
+    unroll: int = Field(
+        1,
+        ge=1,
+        le=20,
+        title="Unrolled steps",
+        description="Virtual steps, all on the step's own batch and each with the net's weights "
+        "at the student it has reached, that the hypergradient goes back through: 1 as published. "
+        "More need estimator = unrolled; each costs as much time and memory as the first.",
+    )
     weight_net_layers: Literal[1, 2] = Field(
         1, title="Weight-net layers", description="Hidden layers of 64 units in the weight net."
     )
@@ -128,6 +143,34 @@ class WeightNetOptions(MethodConfig):
         description="D_val used twice: one half is trained on, the other guides the weight net; "
         "they swap each epoch.",
     )
+
+    weights_used: WeightsUsed = Field(
+        "learned",
+        title="Weights used",
+        description="What takes the place of the learned weights in the student's own step, while "
+        "the net goes on learning from its own: random draws; the learned ones, shuffled among "
+        "the batch's images; or of each image the mean of its class in the batch.",
+    )
+
+    @model_validator(mode="after")
+    def _check_the_unroll(self) -> Self:
+        if self.unroll > 1 and self.estimator != "unrolled":
+            raise ValueError(
+                f"unroll = {self.unroll} is not possible with estimator = {self.estimator!r}, "
+                "which looks one step ahead; estimator must be 'unrolled', or unroll 1."
+            )
+        if self.unroll > 1 and self.virtual_step == 0:
+            raise ValueError(
+                f"unroll = {self.unroll} is not possible with virtual_step = 0, which takes no "
+                "step to go back through; virtual_step must be more than 0, or unroll 1."
+            )
+        return self
+
+    @property
+    def draws(self) -> tuple[str, ...]:
+        """What a run of this method draws besides its batches, each from a generator of its own."""
+        own = ("weights_used",) if self.weights_used in ("random", "shuffled") else ()
+        return super().draws + own
 
     def epochs_without_learning(self, num_epochs: int) -> int:
         """Return the epochs of a run, of so many, after which the weight net begins to learn."""

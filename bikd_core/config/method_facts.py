@@ -18,8 +18,11 @@ NO_METHODS = (
     "objective",
     "prior",
     "bilevel",
+    "bilevel_state",
     "pull",
     "trust",
+    "unroll",
+    "weights_used",
     "window",
 )  # files in that folder that hold none
 FIRST = ("bikd", "ce", "kd")  # in lists; the others follow by name

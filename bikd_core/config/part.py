@@ -34,9 +34,9 @@ class OnlyWith:
 
 @dataclass(frozen=True)
 class ReadIf:
-    """Marks an option that is read only where another option of the method has one of the values.
+    """Marks a control that is read only where another control has one of the values.
 
-    A method without that other option always reads it.
+    Where that other one is an option that the method does not have, it is always read.
     """
 
     option: str

@@ -18,6 +18,8 @@ class Preset(NamedTuple):
     title: str
     words: str  # one sentence: what it is for; the machine decides how long it takes
     controls: dict[str, Any]
+    #: Epochs per second at most, which the page sets for a new run; no part of the run's config.
+    speed: float | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -46,8 +48,9 @@ PRESETS: dict[str, Preset] = {
     ),
     "classroom": Preset(
         "Classroom (digits)",
-        "Factor 100, so that the last class has one image; 200 epochs.",
+        "Factor 100, so that the last class has one image; 200 epochs, slow enough to follow.",
         {"imbalance_factor": 100.0, "epochs": 200},
+        speed=2.0,
     ),
     "relative": Preset(
         "Relative (digits)",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
+
+from pydantic.fields import FieldInfo
 
 from bikd_core.config.method_facts import MethodFacts, facts_with
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
@@ -13,10 +16,12 @@ from bikd_core.config.parts import PARTS
 
 Choices = tuple[tuple[str, Any], ...]  # the options that decide whether others are read
 
-#: The options that marks of other options name, with their possible values.
+_FIELDS = {name: info for part in PARTS.values() for name, info in part.model_fields.items()}
+
+#: The controls that marks of other controls name, with their possible values.
 DECIDING = {
-    mark.option: options_of(AllOptions.model_fields[mark.option])
-    for model in METHOD_CONFIGS.values()
+    mark.option: options_of(_FIELDS[mark.option])
+    for model in (*METHOD_CONFIGS.values(), *PARTS.values())
     for info in model.model_fields.values()
     for mark in info.metadata
     if isinstance(mark, ReadIf)
@@ -63,16 +68,22 @@ def facts_of_method(method: Mapping[str, Any]) -> MethodFacts:
 
 
 @cache
+def controls_of(method: str) -> Mapping[str, FieldInfo]:
+    """Return the options that a method has and the controls that are no method's, by name."""
+    shared = {name: info for name, info in _FIELDS.items() if name not in AllOptions.model_fields}
+    return MappingProxyType({**shared, **METHOD_CONFIGS[method].model_fields})
+
+
+@cache
 def _read_by(method: str, chosen: Choices) -> frozenset[str]:
     return frozenset(name for name in _FIELDS if _is_read(name, method, chosen))
 
 
 def _is_read(name: str, method: str, chosen: Choices) -> bool:
-    options = METHOD_CONFIGS[method].model_fields
-    if name in AllOptions.model_fields and name not in options:
+    controls = controls_of(method)
+    if name not in controls:
         return False
-    info = options[name] if name in options else _FIELDS[name]
-    for mark in info.metadata:
+    for mark in controls[name].metadata:
         if isinstance(mark, OnlyWith):
             facts = facts_of_method({"method": method, **dict(chosen)})
             if not getattr(facts, mark.fact):
@@ -80,12 +91,9 @@ def _is_read(name: str, method: str, chosen: Choices) -> bool:
         elif isinstance(mark, ReadIfAbove):
             if (mark.option, mark.bound) not in chosen:
                 return False
-        elif isinstance(mark, ReadIf) and mark.option in options:
-            default = options[mark.option].default
+        elif isinstance(mark, ReadIf) and mark.option in controls:
+            default = controls[mark.option].default
             is_read = _is_read(mark.option, method, chosen)
             if (dict(chosen).get(mark.option, default) if is_read else default) not in mark.values:
                 return False
     return True
-
-
-_FIELDS = {name: info for part in PARTS.values() for name, info in part.model_fields.items()}

@@ -57,7 +57,7 @@ class RunConfig(Part):
 
     @model_validator(mode="after")
     def _check_the_use_of_d_val(self) -> Self:
-        num_val, halved = self.data.val_per_class, self._halved()
+        num_val, halved = self.data.val_per_class, self.halved_by
         if self.cross_fits and self.protocol.train_on_val == "no":
             raise ValueError(
                 "cross_fit = True is not possible with train_on_val = 'no': one half of D_val is "
@@ -116,8 +116,9 @@ class RunConfig(Part):
         """Whether images of D_val are left that the student is not trained on, to fit biases to."""
         return self.protocol.train_on_val == "no" or self.protocol.hold_out_half
 
-    def _halved(self) -> tuple[str, ...]:
-        """Return the controls that halve D_val."""
+    @property
+    def halved_by(self) -> tuple[str, ...]:
+        """The controls that are on and halve D_val."""
         switches = {"hold_out_half": self.protocol.hold_out_half, "cross_fit": self.cross_fits}
         return tuple(name for name, is_on in switches.items() if is_on)
 

@@ -16,6 +16,9 @@ FREE = (
     "momentum",
     "temperature",
     "kd_alpha",
+    "weight_net_learning_rate",
+    "class_shift_learning_rate",
+    "virtual_step",
 )
 #: Students for which it pays, by `bikd bench seeds`, and how many then train together at most.
 MOST_TOGETHER = {"digits_mlp": 5, "digits_cnn_s": 5}
@@ -56,8 +59,14 @@ def why_alone(config: RunConfig) -> str:
         return "teacher_views"
     if isinstance(method, WeightNetOptions) and method.estimator == "unrolled":
         return "estimator = 'unrolled'"
+    data = config.data
+    if data.val_from == "train" and data.label_noise > 0:
+        return "the size of D_val differs by split"
+    if data.val_label_noise > 0 and config.halved_by:
+        return "the halves of D_val differ by split"
     objective = getattr(method, "over", method.method)
-    has_own_counts = config.data.label_noise > 0 or config.data.shuffle_classes
+    trains_on_noise = data.val_label_noise > 0 and config.protocol.train_on_val != "no"
+    has_own_counts = data.label_noise > 0 or data.shuffle_classes or trains_on_noise
     if objective in ("ltkd", "balanced_ltkd") and has_own_counts:
         return "LTKD's groups of classes differ by split"
     return ""

@@ -7,9 +7,9 @@ from typing import Any
 
 from bikd_core.config.describe import ConfigError, as_text, fields, listed
 from bikd_core.config.method import GROUPS
-from bikd_core.config.methods import METHOD_CONFIGS
+from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
 from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove
-from bikd_core.config.reading import is_read_by
+from bikd_core.config.reading import controls_of, is_read_by
 from bikd_core.config.titles import title_of
 
 _WORDS: dict[str, str] = {"needs_teacher": "a teacher", "has_weight_net": "a weight net"}
@@ -52,16 +52,17 @@ def why_unread(option: str, method: Mapping[str, Any], *, name: str = "") -> str
     condition = _condition(option, method)
     if condition is not None:
         values = listed([*map(str, condition.values)], last="or")
-        return f"{title} reads {name} only with {condition.option} = {values}"
+        reader = title if option in AllOptions.model_fields else "a run"
+        return f"{reader} reads {name} only with {condition.option} = {values}"
     return f"{title} does not read {name}, only {_readers(option, method)}"
 
 
 def _condition(option: str, method: Mapping[str, Any]) -> ReadIf | None:
-    """Return what another option of the method would have to be; None if that is not the reason."""
-    options = METHOD_CONFIGS[method["method"]].model_fields
-    for mark in options[option].metadata if option in options else ():
-        if isinstance(mark, ReadIf) and mark.option in options:
-            default = options[mark.option].default
+    """Return what another control would have to be; None if that is not the reason."""
+    controls = controls_of(method["method"])
+    for mark in controls[option].metadata if option in controls else ():
+        if isinstance(mark, ReadIf) and mark.option in controls:
+            default = controls[mark.option].default
             is_chosen = is_read_by(mark.option, method)
             if (method.get(mark.option, default) if is_chosen else default) not in mark.values:
                 return mark

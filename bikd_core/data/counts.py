@@ -49,6 +49,13 @@ def long_tail_counts(
         why = f", because the largest class has {head_count} images and the smallest needs one"
         right = f"a number from 1 to {limit}" + (why if limit == head_count else "")
         raise _refusal("imbalance_factor", imbalance_factor, right)
+    return _profile(num_classes, head_count, imbalance_factor, imbalance)
+
+
+def _profile(
+    num_classes: int, head_count: int, imbalance_factor: float, imbalance: str
+) -> tuple[int, ...]:
+    """Return the images per class, most frequent first; a class may be left without one."""
     if imbalance == "step":
         exponents = [float(c >= math.ceil(num_classes / 2)) for c in range(num_classes)]
     elif imbalance == "exponential":
@@ -91,11 +98,13 @@ def head_count_of(config: DataConfig) -> int:
     if room < 2:
         right = f"at most {facts.pool_per_class - 2}: {has}, and D_val and training need one each"
         raise _refusal("test_per_class", taken_for_test, right)
-    if config.val_per_class >= room:
+    num_reserved = config.num_reserved
+    if num_reserved >= room:
         used = f", {taken_for_test} of them for the test set" if taken_for_test else ""
         right = f"at most {room - 1}: {has}{used}, and training needs one"
-        raise _refusal("val_per_class", config.val_per_class, right)
-    left = room - config.val_per_class
+        name = "val_per_class" if num_reserved == config.val_per_class else "val_reserve"
+        raise _refusal(name, num_reserved, right)
+    left = room - num_reserved
     if config.head_count is None:
         return left
     if config.head_count > left:
@@ -123,8 +132,26 @@ def planned_counts(config: DataConfig) -> tuple[int, ...]:
     ranked = long_tail_counts(
         num_classes, head_count_of(config), config.imbalance_factor, config.imbalance
     )
+    return _in_label_order(ranked, config)
+
+
+def planned_pool_val_counts(config: DataConfig) -> tuple[int, ...]:
+    """Return D_val's images per class in label order, where it comes from the pool.
+
+    They fall as D_tr's do, by a factor of their own: same shape, same order of the classes. Each
+    class has one at least.
+    """
+    num_classes = facts_of(config.dataset).num_classes
+    head, factor = config.val_per_class, config.val_imbalance_factor
+    ranked = _profile(num_classes, head, factor, config.imbalance)
+    return _in_label_order(tuple(max(1, count) for count in ranked), config)
+
+
+def _in_label_order(ranked: tuple[int, ...], config: DataConfig) -> tuple[int, ...]:
+    """Return counts of the classes by rank, most frequent first, in label order."""
     if not config.shuffle_classes:
         return ranked
+    num_classes = len(ranked)
     order = np.random.default_rng([config.split_seed, num_classes]).permutation(num_classes)
     return tuple(ranked[rank] for rank in order)
 

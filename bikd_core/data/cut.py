@@ -84,6 +84,9 @@ def _in_words(config: DataConfig) -> str:
         "val_per_class": config.val_per_class,
         "test_per_class": num_test_per_class(config),
         "shuffle_classes": config.shuffle_classes,
+        "val_imbalance_factor": config.val_imbalance_factor,
+        "val_from": config.val_from,
+        "val_reserve": config.val_reserve,
         "split_seed": config.split_seed,
     }
     always = {"imbalance_factor", "val_per_class", "test_per_class", "split_seed"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from bikd_core.config import ConfigError, DataConfig
 from bikd_core.data.counts import planned_counts
@@ -17,10 +17,10 @@ _NOISE = 1  # tells these draws from the other ones of a split seed and a class
 
 
 class PlannedLabels(NamedTuple):
-    """The labels of the training images, class by class, each class in the split's order."""
+    """The labels of a set's images, class by class, each class in the split's order."""
 
-    true: NDArray[np.int64]  # [N]
-    given: NDArray[np.int64]  # [N]: what the student is trained on
+    true: NDArray[np.int64]  # [N]: before label noise
+    given: NDArray[np.int64]  # [N]: after it
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -58,12 +58,7 @@ def planned_labels(config: DataConfig) -> PlannedLabels:
     _check_room(config, num_drawn, num_images, num_classes)
     if not num_drawn:
         return PlannedLabels(true, true)
-    turn, place = np.concatenate(
-        [
-            np.random.default_rng([config.split_seed, label, _NOISE]).random((count, 2))
-            for label, count in enumerate(counts)
-        ]
-    ).T
+    turn, place = draws_of_each(config.split_seed, counts, _NOISE)
     turn[np.cumsum(counts) - counts] = np.inf  # the first image of each class keeps its label
     drawn = np.argsort(turn, kind="stable")[:num_drawn]
     given = true.copy()
@@ -74,6 +69,23 @@ def planned_labels(config: DataConfig) -> PlannedLabels:
         ends = np.cumsum(sizes)
         given[drawn] = np.searchsorted(ends, place[drawn] * ends[-1], side="right")
     return PlannedLabels(true, given)
+
+
+def draws_of_each(split_seed: int, counts: ArrayLike, stream: int) -> NDArray[np.float64]:
+    """Return two numbers in [0, 1) for each image, [2, N], class by class.
+
+    An image's numbers depend on the split seed, its class, its place there and the stream alone.
+
+    Args:
+        split_seed: The split.
+        counts: Images of each class, [C].
+        stream: Tells these draws from the other ones of a split seed and a class.
+    """
+    drawn = [
+        np.random.default_rng([split_seed, label, stream]).random((count, 2))
+        for label, count in enumerate(np.asarray(counts).tolist())
+    ]
+    return np.concatenate(drawn).T
 
 
 def in_words(config: DataConfig) -> str:

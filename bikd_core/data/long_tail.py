@@ -8,6 +8,11 @@
 D_val is taken from the start, before the training images, and the test set from the end. So a
 larger factor only removes training images, and neither of the two balanced sets changes with the
 other's size or with the tail. Label noise changes labels of training images alone.
+
+D_val may be altered: have a tail of its own, be copied from the training images (its place in the
+pool is then not used), have labels drawn anew or images corrupted. Training images begin behind
+`val_per_class` images, or behind `val_reserve` if that is more, whatever D_val takes of them: so
+they are the same under all these controls, and so is the test set.
 """
 
 from __future__ import annotations
@@ -21,10 +26,16 @@ import torch
 from torch import Tensor
 
 from bikd_core.config import DataConfig
+from bikd_core.data.corruption import corrupted
 from bikd_core.data.counts import num_test_per_class, planned_counts
 from bikd_core.data.image_set import ImageSet, LoadedSource, load_source
-from bikd_core.data.label_noise import planned_labels
+from bikd_core.data.label_noise import PlannedLabels, planned_labels
 from bikd_core.data.sources import DatasetUnavailable, Progress, facts_of
+from bikd_core.data.val_plan import planned_val_counts, planned_val_labels
+
+_COPIES = (
+    1_000_002  # tells the draws of D_val's copies from the other ones of a split seed and a class
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,13 +45,14 @@ class LongTailSplit:
     dataset: str
     class_names: tuple[str, ...]  # [C]
     train: ImageSet  # its labels as they are given, be they right or wrong
-    val: ImageSet
+    val: ImageSet  # its images and labels as they are given to the run
     test: ImageSet
     class_counts: tuple[int, ...]  # [C] training images truly of each class, in label order
     mean: tuple[float, ...]  # per channel, of the training images, in [0, 1]
     std: tuple[float, ...]
     fingerprint: str  # 16 hex digits; equal for equal images and labels in equal roles
     true_labels: Tensor | None = None  # int64 [N] of the training images; None without label noise
+    is_val_from_train: bool = False  # whether D_val is a copy of training images
 
     @property
     def label_counts(self) -> tuple[int, ...]:
@@ -71,12 +83,15 @@ def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
         DatasetUnavailable: The split is not inside the cut of the data set that was loaded.
     """
     counts = planned_counts(config)
-    num_val, num_test = config.val_per_class, num_test_per_class(config)
+    start, num_test = config.num_reserved, num_test_per_class(config)
     pool, seed = source.pool, config.split_seed
     orders = _orders(pool, len(counts), seed)
-    train = [o[num_val : num_val + count] for o, count in zip(orders, counts, strict=True)]
-    train_set, true_labels = _with_given_labels(_take(pool, train), torch.cat(train), config)
-    val_set = _take(pool, [order[:num_val] for order in orders])
+    train = [o[start : start + count] for o, count in zip(orders, counts, strict=True)]
+    train_set, true_labels = _with_given_labels(_take(pool, train), train, config)
+    if config.val_from == "pool":
+        val_set = _val_set(pool, orders, config)
+    else:
+        val_set = _val_set(train_set, _orders(train_set, len(counts), seed, _COPIES), config)
     if source.test is None:
         test_set = _take(pool, [order[-num_test:] for order in orders])
     else:
@@ -95,6 +110,7 @@ def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
         std=std,
         fingerprint=_fingerprint(train_set, val_set, test_set),
         true_labels=true_labels,
+        is_val_from_train=config.val_from == "train",
     )
 
 
@@ -114,12 +130,15 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     return tuple(means), tuple(stds)
 
 
-def _orders(images: ImageSet, num_classes: int, split_seed: int) -> list[Tensor]:
-    """Return the positions of each class's images, [N_class], in a random order of its own."""
+def _orders(images: ImageSet, num_classes: int, split_seed: int, *stream: int) -> list[Tensor]:
+    """Return the positions of each class's images, [N_class], in a random order of its own.
+
+    A stream tells the draws from others of the split seed and the class.
+    """
     orders = []
     for label in range(num_classes):
         positions = (images.labels == label).nonzero()[:, 0]
-        order = np.random.default_rng([split_seed, label]).permutation(len(positions))
+        order = np.random.default_rng([split_seed, label, *stream]).permutation(len(positions))
         orders.append(positions[torch.from_numpy(order)])
     return orders
 
@@ -130,19 +149,40 @@ def _take(images: ImageSet, positions: list[Tensor]) -> ImageSet:
 
 
 def _with_given_labels(
-    images: ImageSet, positions: Tensor, config: DataConfig
+    images: ImageSet, taken: list[Tensor], config: DataConfig
 ) -> tuple[ImageSet, Tensor | None]:
     """Return the training images with their labels as given, and the true labels [N] if noisy.
 
     Args:
         images: As `_take` returns them.
-        positions: [N] where they are in the pool, class by class, each in its random order.
+        taken: Where they are in the pool, class by class, each in its random order.
         config: The split.
     """
     if not config.label_noise:
         return images, None
-    given = torch.from_numpy(planned_labels(config).given)[positions.argsort()]
-    return replace(images, labels=given), images.labels
+    return _relabelled(images, taken, planned_labels(config)), images.labels
+
+
+def _relabelled(images: ImageSet, taken: list[Tensor], planned: PlannedLabels) -> ImageSet:
+    """Return what `_take` gave for some positions, with the labels planned in their order."""
+    given = torch.from_numpy(planned.given)[torch.cat(taken).argsort()]
+    return replace(images, labels=given)
+
+
+def _val_set(source: ImageSet, orders: list[Tensor], config: DataConfig) -> ImageSet:
+    """Return D_val as it is given to the run.
+
+    Args:
+        source: The pool; for copies, the training images.
+        orders: The positions of each class's images there, [N_class], in a random order.
+        config: The split.
+    """
+    counts = planned_val_counts(config)
+    taken = [order[:count] for order, count in zip(orders, counts, strict=True)]
+    images = _take(source, taken)
+    if config.val_label_noise:
+        images = _relabelled(images, taken, planned_val_labels(config))
+    return corrupted(images, config)
 
 
 def _check_held(source: LoadedSource, *sets: ImageSet) -> None:

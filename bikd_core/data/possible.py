@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bikd_core.config import MODEL_IMAGES, ConfigError, RunConfig
+from bikd_core.config import MODEL_IMAGES, ConfigError, RunConfig, listed
 from bikd_core.data.label_noise import planned_labels
 from bikd_core.data.sources import facts_of
+from bikd_core.data.val_plan import planned_val_counts
 
 
 def check_possible(config: RunConfig) -> None:
@@ -14,6 +15,7 @@ def check_possible(config: RunConfig) -> None:
         ConfigError: One sentence that names the control, its value and what would be right.
     """
     planned_labels(config.data)
+    _check_parts_of_val(config)
     dataset = config.data.dataset
     fitting = models_for(dataset)
     for name in ("teacher_model", "student"):
@@ -23,6 +25,20 @@ def check_possible(config: RunConfig) -> None:
                 f"{name} = {model!r} is not possible with {dataset}: "
                 f"it must be one of {', '.join(fitting)}."
             )
+
+
+def _check_parts_of_val(config: RunConfig) -> None:
+    """Refuse to halve a D_val whose smallest class is too small; a config checks balanced ones."""
+    data, halved = config.data, config.halved_by
+    smallest = min(planned_val_counts(data))
+    if smallest > len(halved):
+        return
+    name = "val_from" if data.val_from == "train" else "val_imbalance_factor"
+    has = f"{smallest} image{'s' * (smallest > 1)}"
+    raise ConfigError(
+        f"{name} = {getattr(data, name)!r} is not possible with {listed(halved)}: D_val's smallest "
+        f"class has {has} and needs {len(halved) + 1}, so that no part of D_val is without it."
+    )
 
 
 def models_for(dataset: str) -> tuple[str, ...]:

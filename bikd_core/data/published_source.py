@@ -5,8 +5,10 @@ torchvision only tells where the archives are published and what their checksums
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.client
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from bikd_core.data.cut_file import read_cut
 from bikd_core.data.download import Archive, install
 from bikd_core.data.source import DatasetUnavailable, Labelled, Parts, Progress
 
+#: Where packages of the operating system put data sets: Debian's do.
+PACKAGES = Path("/usr/share/datasets")
 #: Files by their path below the data folder, with their MD5; None: no checksum is published.
 Files = Mapping[str, str | None]
 
@@ -33,6 +37,8 @@ class PublishedSource:
     test_files: Files
     decode: Callable[[Sequence[bytes]], Labelled]  # from the content of a part's files
     other_files: tuple[str, ...] = ()  # kept for torchvision, but not read
+    #: The folder in `PACKAGES` that holds the files, each as a .gz of its own name; "": none does.
+    package: str = ""
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -47,8 +53,10 @@ class PublishedSource:
     def read(self, data_dir: Path) -> Parts:
         """Read the installed data set, or the cut that lies there in its place.
 
+        Where `data_dir` has neither, that of the operating system's package is read.
+
         Raises:
-            FileNotFoundError: A file is not in `data_dir`.
+            FileNotFoundError: A file is in none of them.
             ValueError: A file is damaged or is not the published one (OSError: cannot be read).
         """
         if self._has_cut_alone(data_dir):
@@ -69,9 +77,22 @@ class PublishedSource:
     def _has_cut_alone(self, data_dir: Path) -> bool:
         return (data_dir / self.cut_name).is_file() and not self._has_all(data_dir)
 
+    def _has_package_alone(self, data_dir: Path) -> bool:
+        """Whether all files are those of a package: a folder that lacks some is not completed."""
+        if not self.package or any((data_dir / file).exists() for file in self.files):
+            return False
+        return all(self._packed(file).is_file() for file in self.files)
+
+    def _packed(self, file: str) -> Path:
+        return PACKAGES / self.package / f"{Path(file).name}.gz"
+
     def _decoded(self, files: Files, data_dir: Path) -> tuple[Labelled, str]:
         """Return the images of a part, and the names of its files in words."""
-        part = self.decode([_content(data_dir / file, md5) for file, md5 in files.items()])
+        if self._has_package_alone(data_dir):
+            contents = [_unpacked(self._packed(file)) for file in files]
+        else:
+            contents = [_content(data_dir / file, md5) for file, md5 in files.items()]
+        part = self.decode(contents)
         return part, " and ".join(file.split("/")[-1] for file in files)
 
     def _checked(self, part: Labelled, names: str, rarest: int) -> Labelled:
@@ -83,8 +104,9 @@ class PublishedSource:
         return part
 
     def is_installed(self, data_dir: Path) -> bool:
-        """Return whether `data_dir` has all files, or a cut; reading tells if they are whole."""
-        return self._has_all(data_dir) or (data_dir / self.cut_name).is_file()
+        """Return whether the files, or a cut, are there; reading tells if they are whole."""
+        has_cut = (data_dir / self.cut_name).is_file()
+        return self._has_all(data_dir) or has_cut or self._has_package_alone(data_dir)
 
     def load(self, data_dir: Path, on_progress: Progress | None = None) -> Parts:
         """Read the data set or its cut; if `data_dir` has neither, download the set to it first.
@@ -99,7 +121,8 @@ class PublishedSource:
         """
         title, has_cut = self.facts.title, self._has_cut_alone(data_dir)
         missing = [file for file in self.files if not (data_dir / file).is_file()]
-        if missing and not has_cut:
+        is_packaged = not has_cut and self._has_package_alone(data_dir)
+        if missing and not has_cut and not is_packaged:
             lacks = "is not in" if len(missing) == len(self.files) else f"lacks {missing[0]} in"
             expected = round(self.facts.download_mb * 1e6)
             try:
@@ -117,6 +140,10 @@ class PublishedSource:
                 raise DatasetUnavailable(
                     f"The cut of {title} in {data_dir} is damaged ({error}): put the file "
                     f"{self.cut_name} there again."
+                ) from error
+            if is_packaged:
+                raise DatasetUnavailable(
+                    f"{title} in {PACKAGES / self.package} is damaged: install its package again."
                 ) from error
             raise DatasetUnavailable(
                 f"{title} in {data_dir} is damaged, a file is cut off or is not the published one: "
@@ -151,6 +178,13 @@ def _in_words(error: Exception) -> str:
     if not isinstance(cause, OSError) or not cause.strerror:
         return str(cause)
     return f"{cause.strerror}: {cause.filename}" if cause.filename else cause.strerror
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        return gzip.decompress(path.read_bytes())
+    except (EOFError, zlib.error) as error:
+        raise ValueError(f"{path.name} is cut off or damaged") from error
 
 
 def _content(path: Path, md5: str | None) -> bytes:

@@ -66,7 +66,6 @@ class BiKD(BilevelMethod):
         shape = (*shape, rows, len(setting.class_counts))
         zeros = torch.zeros(shape, device=setting.device)
         self.class_shifts = nn.Parameter(zeros)
-        rate = self.options.class_shift_learning_rate
-        self.optimizer.add_param_group(
-            {"params": [self.class_shifts], "lr": rate, "weight_decay": 0.0}
-        )
+        self.optimizer.add_param_group({"params": [self.class_shifts], "weight_decay": 0.0})
+        rate = setting.number("class_shift_learning_rate", 0.0)
+        self.optimizer.param_groups[1]["lr"] = rate

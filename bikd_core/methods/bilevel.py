@@ -6,14 +6,13 @@ Letters: B images of a batch, C classes, J losses of the objective: 1 or 2.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from bikd_core.config import METHOD_CONFIGS, WeightNetOptions, WeightScale
+from bikd_core.config import WeightNetOptions, WeightScale
 from bikd_core.hypergradient import (
     Hypergradient,
     InnerBatch,
@@ -25,15 +24,27 @@ from bikd_core.hypergradient import (
     parameters,
     weighted_mean,
 )
-from bikd_core.losses import NO_SHIFT, PerSeed, spread, weight_net_inputs
-from bikd_core.methods.objective import Objective, two_columns
-from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of, numbers
+from bikd_core.losses import (
+    NO_SHIFT,
+    PerSeed,
+    Shift,
+    hard_loss,
+    shifted,
+    spread,
+    weight_net_inputs,
+)
+from bikd_core.methods.bilevel_state import restore, state_of
+from bikd_core.methods.objective import objective_of, two_columns
+from bikd_core.methods.protocol import Batch, Setting, StepResult, numbers
 from bikd_core.methods.pull import Pull
-from bikd_core.methods.window import Window, under
+from bikd_core.methods.unroll import through_steps
+from bikd_core.methods.weights_used import Substitute
+from bikd_core.methods.window import Window
 from bikd_core.models.weight_net import Form, WeightNet
-from bikd_core.optimizers import Adam
+from bikd_core.optimizers import Adam, AdamOfEach
 
-SHIFTS = "class_shifts"  # their name in a checkpoint
+#: Learning rates of what is learned on D_val: seeds that train together may differ in them.
+_RATES = ("weight_net_learning_rate", "class_shift_learning_rate")
 
 
 class BilevelMethod:
@@ -42,9 +53,11 @@ class BilevelMethod:
     1. The weight net gives the batch its weights s, which multiply the objective's coefficients c:
        w = c·s. These give the student's gradient.
     2. A virtual student takes one SGD step along it; its loss on a D_val batch gives ∂L_val/∂w.
+       (`unroll` of them, if that is more: see `bikd_core.methods.unroll`.)
     3. That goes back through the weight net alone. k such gradients are averaged, then Adam steps:
        an average along the student's path, not a k-step unroll.
-    4. The student takes its real gradient on the same batch, with the net's new weights.
+    4. The student takes its real gradient on the same batch, with the net's new weights, or with
+       what `weights_used` puts in their place there.
 
     The forward pass of 1 serves 4 as well, and so does its gradient if the weight net has not
     moved. A window that an epoch leaves unfinished continues in the next. 2 and 3 are left out
@@ -73,11 +86,12 @@ class BilevelMethod:
         self.objective = objective_of(setting, over)
         nets = [self._new_weight_net(one) for one in setting.members or (setting,)]
         self.weight_net = WeightNet.stack(nets) if setting.members else nets[0]
-        self.optimizer = Adam(
-            self.weight_net.parameters(),
-            lr=self.options.weight_net_learning_rate,
-            weight_decay=1e-4,
-        )
+        self.substitute = self._new_substitute(setting)
+        self.virtual_step = setting.number("virtual_step", 1.0)
+        rates = [setting.number(name, 0.0) for name in _RATES]
+        optimizer = Adam if all(isinstance(rate, float) for rate in rates) else AdamOfEach
+        self.optimizer = optimizer(self.weight_net.parameters(), lr=1.0, weight_decay=1e-4)
+        self.optimizer.param_groups[0]["lr"] = rates[0]
         self.window = Window(self.weight_net, is_stack=bool(setting.members))
         self.pull = Pull(self.meta_loss)
         self.epoch = 0  # from 0
@@ -86,6 +100,14 @@ class BilevelMethod:
     def _new_weight_net(self, setting: Setting) -> WeightNet:
         layers, draw = self.options.weight_net_layers, setting.generator
         return WeightNet(layers, draw, self.hidden, self.form, self.scale).to(setting.device)
+
+    def _new_substitute(self, setting: Setting) -> Substitute | None:
+        """Return what gives the student other weights than the net's; None: nothing does."""
+        kind, members = self.options.weights_used, setting.members or (setting,)
+        if kind == "learned":
+            return None
+        generators = tuple(one.weights_generator for one in members if one.weights_generator)
+        return Substitute(kind, self.weight_net, generators)
 
     # One step -----------------------------------------------------------------------------------
 
@@ -96,22 +118,21 @@ class BilevelMethod:
         coefficients = self.objective.trusted_coefficients(losses[..., 0].detach(), batch)
         inputs = self._inputs(logits, batch)
         raw, factors = self._weigh(inputs, coefficients, batch)
-        before = factors.detach()
-        is_closing = self._is_closing
+        before, is_closing = factors.detach(), self._is_closing
+        is_second_due = is_closing or (self.substitute is not None and self._is_learning)
         # Where no second gradient is due, free the graph: the next forward pass needs its memory.
-        gradient = self._student_gradient(losses, coefficients * before, batch, keep=is_closing)
+        gradient = self._student_gradient(losses, coefficients * before, batch, keep=is_second_due)
         found, outer = None, None
         if self._is_due:
-            inside = Inside(coefficients * before, self._shifts())
             outer = self._outer_batch(self.next_val_batch())
             known = InnerGradient(logits.detach(), gradient)
-            found = self._hypergradient(inner, outer, inside, learning_rate, known)
-            if self._is_learning:
-                self._gather(factors, coefficients, found)
+            found = self._look_ahead(
+                batch, inner, outer, coefficients, factors, learning_rate, known
+            )
         if is_closing:
             self._step_weight_net()
-            with torch.no_grad():
-                raw, factors = self._weigh(inputs, coefficients, batch)
+        if is_second_due:
+            raw, factors = self._weights_to_use(inputs, coefficients, batch)
             losses = inner.losses(logits, self._shifts())
             gradient = self._student_gradient(losses, coefficients * factors, batch, keep=False)
         for name, parameter in self.student.named_parameters():
@@ -133,6 +154,17 @@ class BilevelMethod:
         )
         return self._with_details(result, parts, coefficients, outer) if under_lens else result
 
+    def _weights_to_use(
+        self, inputs: Tensor, coefficients: Tensor, batch: Batch
+    ) -> tuple[Tensor, Tensor]:
+        """Return the raw weights and factors of the student's own step, (B, J) each, detached."""
+        with torch.no_grad():
+            raw, factors = self._weigh(inputs, coefficients, batch)
+        if self.substitute is None:
+            return raw, factors
+        raw = self.substitute.raw(raw, batch.labels)
+        return raw, self._factors(raw, coefficients, batch)
+
     def _with_details(
         self, result: StepResult, parts: Tensor, coefficients: Tensor, outer: OuterBatch | None
     ) -> StepResult:
@@ -152,8 +184,19 @@ class BilevelMethod:
     @property
     def _is_closing(self) -> bool:
         """Whether this step's hypergradient fills the window, so that the weight net moves."""
-        is_full = self.window.is_one_short_of(self.options.inner_steps)
-        return self._is_learning and self._is_due and is_full
+        return self.steps_to_weight_step == 1
+
+    @property
+    def steps_to_weight_step(self) -> int | None:
+        """The steps from here up to the one that moves the weight net; None: it does not learn yet.
+
+        1 is the next step.
+        """
+        if not self._is_learning:
+            return None
+        until_due = -self.num_steps % self.options.outer_every
+        missing = self.options.inner_steps - self.window.num_gathered
+        return 1 + until_due + (missing - 1) * self.options.outer_every
 
     @property
     def _is_learning(self) -> bool:
@@ -177,23 +220,32 @@ class BilevelMethod:
         raw = self.weight_net(inputs)
         if self._is_warming_up:
             raw = torch.full_like(raw, 0.5)
+        return raw, self._factors(raw, coefficients, batch)
+
+    def _factors(self, raw: Tensor, coefficients: Tensor, batch: Batch) -> Tensor:
+        """Return the factors on c that raw weights are: relative ones with mean 1; all (B, J)."""
         if self.scale == "sigmoid":
-            return raw, raw
+            return raw
         counts = coefficients if batch.shares is None else batch.shares[..., None] * coefficients
         counts = counts.expand_as(raw)
         # Where a loss does not count at all, each image counts alike in its mean weight.
         counts = torch.where(counts.sum(dim=-2, keepdim=True) > 0, counts, 1.0)
         total = counts.sum(dim=-2, keepdim=True)
-        return raw, raw / ((counts * raw).sum(dim=-2, keepdim=True) / total)
+        return raw / ((counts * raw).sum(dim=-2, keepdim=True) / total)
+
+    def _seen_shift(self) -> Shift:
+        """Return the shift in the student's cross-entropy as the weight net sees it."""
+        return self.objective.shift.moved(self._shifts()) if self.sees_shifted else NO_SHIFT
 
     def _inputs(self, logits: Tensor, batch: Batch) -> Tensor:
         """Return what the weight net sees of each image: (B, C) -> (B, J), in nats."""
-        shift = self.objective.shift.moved(self._shifts()) if self.sees_shifted else NO_SHIFT
         teacher_logits = batch.judge_logits if self.objective.needs_teacher else None
-        return weight_net_inputs(logits, teacher_logits, batch.labels, shift)
+        return weight_net_inputs(logits, teacher_logits, batch.labels, self._seen_shift())
 
     def _inner_batch(self, batch: Batch) -> InnerBatch:
-        losses = partial(_losses_of, self.objective, batch)
+        def losses(logits: Tensor, class_shifts: Tensor | None) -> Tensor:
+            return self.objective.losses(logits, batch, class_shifts)
+
         slopes = partial(self.objective.slopes, batch) if self.objective.is_plain else None
         return InnerBatch(batch.images, losses, batch.shares, slopes)
 
@@ -205,38 +257,76 @@ class BilevelMethod:
     def _shifts(self) -> Tensor | None:
         return None if self.class_shifts is None else self.class_shifts.detach()
 
-    def _hypergradient(
+    def _look_ahead(
         self,
+        batch: Batch,
         inner: InnerBatch,
         outer: OuterBatch,
-        inside: Inside,
+        coefficients: Tensor,
+        factors: Tensor,
         learning_rate: PerSeed,
         known: InnerGradient,
     ) -> Hypergradient:
-        """Return the hypergradient of a step, and add what D_val gives to its pull."""
+        """Return a step's hypergradient, and add it to the window and what D_val gives to its pull.
+
+        Weights are coefficients c times factors, (B, J).
+        """
         options = self.options
-        # A loop has resolved "auto"; a method by itself takes the exact one.
-        estimator = "forward" if options.estimator == "auto" else options.estimator
-        found = hypergradient(
-            estimator,
-            self.student,
-            inner,
-            outer,
-            inside,
-            learning_rate,
-            virtual_step=options.virtual_step,
-            known=known,
-        )
+        if options.unroll > 1:
+            found = self._through_steps(batch, inner, outer, learning_rate)
+        else:
+            # A loop has resolved "auto"; a method by itself takes the exact one.
+            estimator = "forward" if options.estimator == "auto" else options.estimator
+            inside = Inside(coefficients * factors.detach(), self._shifts())
+            found = hypergradient(
+                estimator,
+                self.student,
+                inner,
+                outer,
+                inside,
+                learning_rate,
+                virtual_step=self.virtual_step,
+                known=known,
+            )
+            if self._is_learning:
+                slopes = found.inside.weights / options.inner_steps
+                self.window.gather(factors, coefficients * slopes)
+        if self._is_learning and self.class_shifts is not None:
+            assert found.inside.class_shifts is not None
+            gradient = found.inside.class_shifts / options.inner_steps
+            gathered = self.class_shifts.grad
+            self.class_shifts.grad = gradient if gathered is None else gathered + gradient
         self.pull.add(found.outer_logits, outer)
         return found
 
-    def _gather(self, factors: Tensor, coefficients: Tensor, found: Hypergradient) -> None:
-        """Add a step's hypergradient to the window, through the net that gave the factors."""
-        num = self.options.inner_steps
-        self.window.gather(factors, coefficients * (found.inside.weights / num))
-        if self.class_shifts is not None and found.inside.class_shifts is not None:
-            gradient, gathered = found.inside.class_shifts / num, self.class_shifts.grad
-            self.class_shifts.grad = gradient if gathered is None else gathered + gradient
+    def _through_steps(
+        self, batch: Batch, inner: InnerBatch, outer: OuterBatch, learning_rate: PerSeed
+    ) -> Hypergradient:
+        """Return the hypergradient through several virtual steps; add the net's to the window."""
+        assert isinstance(learning_rate, float)  # who unrolls trains alone
+        assert isinstance(self.virtual_step, float)
+        found, of_net = through_steps(
+            self.options.unroll,
+            self.student,
+            inner,
+            outer,
+            partial(self._weights_at, batch, inner),
+            self.weight_net,
+            self._shifts(),
+            learning_rate,
+            self.virtual_step,
+        )
+        if self._is_learning:
+            self.window.add(gradient / self.options.inner_steps for gradient in of_net)
+        return found
+
+    def _weights_at(self, batch: Batch, inner: InnerBatch, logits: Tensor) -> Tensor:
+        """Return c·s, differentiable by the logits and the weight net; (B, C) -> (B, J)."""
+        hard = inner.losses(logits, self._shifts())[..., 0]
+        coefficients = self.objective.trusted_coefficients(hard, batch)
+        seen = hard_loss(shifted(logits, self._seen_shift().hard), batch.labels)
+        inputs = torch.cat([seen[..., None], self._inputs(logits, batch)[..., 1:]], dim=-1)
+        return coefficients * self._weigh(inputs, coefficients, batch)[1]
 
     def _influence(
         self, found: Hypergradient | None, batch: Batch, factors: Tensor, learning_rate: PerSeed
@@ -287,7 +377,7 @@ class BilevelMethod:
 
     def end_epoch(self, decay: float) -> dict[str, Any]:
         for group in self.optimizer.param_groups:
-            group["lr"] *= decay
+            group["lr"] = group["lr"] * decay
         self.epoch += 1
         self.objective.end_epoch(decay)
         return self.window.end_epoch() | self.pull.end_epoch() | self._shift_numbers()
@@ -302,53 +392,7 @@ class BilevelMethod:
         return {name: numbers(v.squeeze(-2)) for name, v in found.items() if v is not None}
 
     def state(self) -> dict[str, Tensor]:
-        state = {f"weight_net.{k}": v for k, v in self.weight_net.state_dict().items()}
-        for number, slots in self.optimizer.state_dict()["state"].items():
-            state |= {f"adam.{number}.{slot}": value for slot, value in slots.items()}
-        rates = [group["lr"] for group in self.optimizer.param_groups]
-        state["learning_rate"] = torch.tensor(rates[0], dtype=torch.float64)
-        if self.class_shifts is not None:
-            state[SHIFTS] = self.class_shifts.detach()
-            state[f"{SHIFTS}_learning_rate"] = torch.tensor(rates[1], dtype=torch.float64)
-            if self.class_shifts.grad is not None:
-                state[f"{SHIFTS}_gradient"] = self.class_shifts.grad
-        state |= {"epoch": torch.tensor(self.epoch), "num_steps": torch.tensor(self.num_steps)}
-        return state | self.window.state()
+        return state_of(self)
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        self.weight_net.load_state_dict(under("weight_net.", state))
-        groups = self.optimizer.state_dict()["param_groups"]
-        groups[0]["lr"] = float(state["learning_rate"])
-        if self.class_shifts is not None:
-            groups[1]["lr"] = float(state[f"{SHIFTS}_learning_rate"])
-            self.class_shifts.data.copy_(state[SHIFTS])
-            self.class_shifts.grad = state.get(f"{SHIFTS}_gradient")
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, value in under("adam.", state).items():
-            number, slot = name.split(".")
-            slots.setdefault(int(number), {})[slot] = value
-        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-        # Checkpoints of earlier versions have neither.
-        self.epoch = self.objective.epoch = int(state.get("epoch", 0))
-        self.num_steps = int(state.get("num_steps", 0))
-        self.window.load_state(state)
-
-
-def objective_of(setting: Setting, name: str) -> Objective:
-    """Return the objective of that name, with its own options taken from the setting's."""
-    objective = class_of(name)(_setting_of(setting, name))
-    assert isinstance(objective, Objective)  # it has no weight net
-    return objective
-
-
-def _setting_of(setting: Setting, name: str) -> Setting:
-    own = METHOD_CONFIGS[name]
-    given = {n: getattr(setting.options, n) for n in own.model_fields if n != "method"}
-    members = tuple(_setting_of(member, name) for member in setting.members)
-    return replace(setting, options=own(**given), members=members)
-
-
-def _losses_of(
-    objective: Objective, batch: Batch, logits: Tensor, class_shifts: Tensor | None
-) -> Tensor:
-    return objective.losses(logits, batch, class_shifts)
+        restore(self, state)

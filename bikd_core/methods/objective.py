@@ -5,12 +5,13 @@ B images of a batch, C classes, J losses: 1 without a teacher, else 2.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from bikd_core.config import MethodConfig, TeacherOptions
+from bikd_core.config import METHOD_CONFIGS, MethodConfig, TeacherOptions
 from bikd_core.losses import (
     NO_SHIFT,
     PerSeed,
@@ -22,7 +23,7 @@ from bikd_core.losses import (
     soft_loss,
 )
 from bikd_core.methods.prior import log_prior
-from bikd_core.methods.protocol import Batch, Setting, StepResult
+from bikd_core.methods.protocol import Batch, Setting, StepResult, class_of
 from bikd_core.methods.trust import trust_in_labels
 from bikd_core.models.weight_net import WeightNet
 
@@ -139,3 +140,17 @@ def prior_shift(prior: Prior, setting: Setting) -> Shift:
         return NO_SHIFT
     log_p = setting.of_each(lambda one: log_prior(one.class_counts, one.device))
     return Shift(hard=log_p, soft=log_p if prior == "both" else None)
+
+
+def objective_of(setting: Setting, name: str) -> Objective:
+    """Return the objective of that name, with its own options taken from the setting's."""
+    objective = class_of(name)(_setting_of(setting, name))
+    assert isinstance(objective, Objective)  # it has no weight net
+    return objective
+
+
+def _setting_of(setting: Setting, name: str) -> Setting:
+    own = METHOD_CONFIGS[name]
+    given = {n: getattr(setting.options, n) for n in own.model_fields if n != "method"}
+    members = tuple(_setting_of(member, name) for member in setting.members)
+    return replace(setting, options=own(**given), members=members)

@@ -52,6 +52,7 @@ class Setting:
     device: torch.device
     generator: torch.Generator  # draws what the method initialises; on the CPU
     num_epochs: int  # of the whole run
+    weights_generator: torch.Generator | None = None  # for `weights_used`, on the CPU
     #: Of seeds that train together: the setting of each. The other fields are the first one's, but
     #: for the student, a stack, and `next_val_batch`, which gives batches for all.
     members: tuple[Setting, ...] = ()
@@ -79,14 +80,15 @@ class StepResult(NamedTuple):
 
     logits: Tensor  # (B, C), at θ before the step
     losses: Tensor  # (B,), what the student descends, per image
-    #: (B, 2): a factor on the objective's own weight; 0 for a loss that there is not.
+    #: (B, 2): a factor on the objective's own weight; 0 for a loss that there is not. It is what
+    #: the student used: under another `weights_used` than "learned", not what the net gave.
     weights: Tensor | None = None
     influence: Tensor | None = None  # (B, 2): B/η · ∂L_val/∂w; NaN in a step without
     outer_loss: Tensor | None = None  # ()
     weight_step: bool = False  # the weight net moved
     weights_before: Tensor | None = None  # (B, 2), of the virtual step
     outer_loss_before: Tensor | None = None  # (), at θ; only under the lens
-    raw_weights: Tensor | None = None  # (B, 2), before they are normalised; if they are relative
+    raw_weights: Tensor | None = None  # (B, 2), `weights` before normalisation; if relative
     #: (B,): the student's cross-entropy as the weight net saw it; None where it is the plain one.
     seen_by_net: Tensor | None = None
     #: (B, 2): what each loss adds to `losses`; 0 for a loss that there is not. Under the lens.

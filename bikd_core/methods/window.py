@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -27,14 +28,17 @@ class Window:
         self.norms: list[Tensor] = []
         self.cosines: list[Tensor] = []
 
-    def is_one_short_of(self, size: int) -> bool:
-        """Return whether one more gathered gradient makes the window full."""
-        return self.num_gathered + 1 == size
-
     def gather(self, weights: Tensor, hypergradient: Tensor) -> None:
         """Add one step's ∂L_val/∂w (B, 2), through the weight net that gave the weights (B, 2)."""
         # `torch.autograd.backward(weights, hypergradient)` does the same, but imports sympy.
         (weights * hypergradient).sum().backward()  # type: ignore[no-untyped-call]
+        self.num_gathered += 1
+
+    def add(self, gradients: Iterable[Tensor]) -> None:
+        """Add one step's gradients by the weight net's parameters, (P, …) each, in their order."""
+        for parameter, gradient in zip(self.weight_net.parameters(), gradients, strict=True):
+            gathered = parameter.grad
+            parameter.grad = gradient if gathered is None else gathered + gradient
         self.num_gathered += 1
 
     def close(self) -> None:

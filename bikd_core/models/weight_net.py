@@ -48,7 +48,8 @@ class WeightNet(nn.Module):
             )
         self.form, self.scale = form, scale
         self.num_inputs = 1 if form == "single" else 2
-        sizes = (self.num_inputs, *[hidden] * num_layers, 2 if form == "free" else 1)
+        self.num_outputs = 2 if form == "free" else 1
+        sizes = (self.num_inputs, *[hidden] * num_layers, self.num_outputs)
         self.layers = initialised(lambda: _layers(sizes, scale), generator)
         if scale == "relative":
             last = self.layers[-2]
@@ -61,7 +62,10 @@ class WeightNet(nn.Module):
 
         J is 1 with the form "single", else 2. A stack of K nets takes (K, B, 2).
         """
-        out: Tensor = self.layers(losses[..., : self.num_inputs])
+        return self.by_form(self.layers(losses[..., : self.num_inputs]))
+
+    def by_form(self, out: Tensor) -> Tensor:
+        """Return a weight for each loss, given the outputs; (B, num_outputs) -> (B, J)."""
         match self.form:
             case "scale":
                 return out.expand(*out.shape[:-1], 2)

@@ -57,21 +57,29 @@ class Child:
 
     def send(self, command: Command) -> None:
         """Write a command and return at once. A dead child never gets it; `replies` ends then."""
+        self.send_line(to_line(command))
+
+    def send_line(self, line: bytes) -> None:
+        """Write a line and return at once, as `send` does."""
         assert self._process.stdin is not None
         with self._sending:
             if self._process.stdin.closed:
                 return
             with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.write(to_line(command))
+                self._process.stdin.write(line)
                 self._process.stdin.flush()
 
     def replies(self) -> Iterator[Reply]:
-        """Yield the child's replies until it ends, without a last line that is cut off."""
+        """Yield the child's replies until it ends."""
+        return map(read_reply, self.lines())
+
+    def lines(self) -> Iterator[bytes]:
+        """Yield the lines that the child writes until it ends, without one that is cut off."""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if line.endswith(b"\n"):
                 self._was_ready = True
-                yield read_reply(line)
+                yield line
 
     def close(self, grace_s: float) -> None:
         """Ask the process to save and end, by closing its input; then call `end_within`."""
@@ -102,8 +110,12 @@ class Child:
                 end()
         self._process.wait()
 
-    def failure_reason(self) -> str:
-        """Wait for the process to end; return in one sentence why it ended unexpectedly."""
+    def failure_reason(self, more: str = "; see worker.log") -> str:
+        """Wait for the process to end; return in one sentence why it ended unexpectedly.
+
+        Args:
+            more: Ends the sentence where a log can say more.
+        """
         code = self._process.wait()
         if code == -signal.SIGKILL:
             return (
@@ -113,10 +125,10 @@ class Child:
         if code < 0:
             return (
                 f"The training process was ended by signal {-code} "
-                f"({signal.strsignal(-code)}); see worker.log."
+                f"({signal.strsignal(-code)}){more}."
             )
         if self._was_ready:
-            return f"The training process ended by itself (exit code {code}); see worker.log."
+            return f"The training process ended by itself (exit code {code}){more}."
         return f"The training process could not start: {self._last_line()}"
 
     def _last_line(self) -> str:

@@ -14,7 +14,7 @@ from bikd_core.teachers.card import list_teachers
 #: The controls that decide how long one image takes, besides the machine.
 _DECISIVE = (
     "dataset student teacher_model method over inner_steps meta_loss estimator weight_net_layers "
-    "outer_from outer_every class_shifts "
+    "unroll weights_used outer_from outer_every class_shifts "
     "batch_size augmentation train_on_val device precision memory_format teacher_views "
     "compile_teacher teacher_folds out_of_fold"
 ).split()
@@ -89,7 +89,7 @@ def _num_lacking(config: RunConfig, teachers: Sequence[Path]) -> float:
         for _, card in list_teachers(teachers)
         if not card.is_uploaded
         and card.model == config.models.teacher_model
-        and card.data == config.data
+        and card.data == config.data.with_plain_val
     }
     lacking = float(config.needs_whole_teacher and None not in stored)
     num_folds = config.num_fold_teachers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,12 +17,14 @@ from bikd_core.config import ModelName, RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import CorruptRunError, RunManager, UnknownRun
 from bikd_core.runs.child import environment
+from bikd_core.store.files import writing
 from bikd_core.teachers.card import TeacherError, check_name
 
 log = logging.getLogger(__name__)
 
 _POLL_S = 0.3
 _LIMIT_S = 600.0  # to download a data set and measure a network
+_UPLOAD = ".upload-"  # how folders of uploaded files begin
 _COMMAND = (sys.executable, "-P", "-m", "bikd_core.teachers.creation")
 
 
@@ -42,10 +45,17 @@ class StoredTeachers:
         self._lock = threading.Lock()  # guards the next two
         self._in_making: dict[str, str] = {}  # teacher's name by run id
         self._failures: dict[str, str] = {}  # reason by run id
+        self._sweep()
 
     @property
     def places(self) -> Places:
         return self._manager.places
+
+    def _sweep(self) -> None:
+        """Remove what killed servers left of uploads: nobody still reads one that is so old."""
+        for folder in self.places.teachers.glob(f"{_UPLOAD}*"):
+            if time.time() - folder.stat().st_mtime > _LIMIT_S:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def is_taken(self, name: str) -> bool:
         """Return whether a teacher of that name is stored or being made."""
@@ -75,14 +85,22 @@ class StoredTeachers:
             StoreError: The run's folder cannot be written.
         """
         self.check_new(name)
-        config = config.changed(student=model, teacher_model=model, method="ce", teacher="auto")
-        run_id = self._manager.start(config, f"Teacher {name}")
+        run_id = self._manager.start(self.run_config(config, model), f"Teacher {name}")
         with self._lock:
             self._in_making[run_id] = name
         threading.Thread(
             target=self._store_when_finished, args=(run_id, name), daemon=True, name=f"store {name}"
         ).start()
         return run_id
+
+    @staticmethod
+    def run_config(config: RunConfig, model: ModelName) -> RunConfig:
+        """Return the config of the run that trains a teacher.
+
+        Raises:
+            ConfigError: The model does not take the images.
+        """
+        return config.changed(student=model, teacher_model=model, method="ce", teacher="auto")
 
     def _store_when_finished(self, run_id: str, name: str) -> None:
         is_stored = False
@@ -131,7 +149,9 @@ class StoredTeachers:
                 model and data set.
         """
         self.check_new(name)
-        with tempfile.TemporaryDirectory() as folder:
+        with writing(self.places.teachers):
+            self.places.teachers.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_UPLOAD, dir=self.places.teachers) as folder:
             path = Path(folder) / "upload"
             path.write_bytes(upload.content)
             self._create(

@@ -112,6 +112,15 @@ def replace_bytes(path: Path, content: bytes) -> None:
         new.write_bytes(content)
 
 
+def cut_unfinished_line(path: Path) -> None:
+    """Remove the end of a write that a killed process began, or the next one would join it."""
+    with path.open("r+b") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            file.truncate(whole)
+
+
 def force_to_disk(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, has reached the disk."""
     descriptor = os.open(path, os.O_RDONLY)

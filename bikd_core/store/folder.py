@@ -46,6 +46,7 @@ from bikd_core.store.files import (
     CorruptRunError,
     StoreError,
     check_tensors,
+    cut_unfinished_line,
     force_to_disk,
     read_model,
     replace_bytes,
@@ -218,7 +219,7 @@ class RunFolder:
         """Return the arrays of a step; raises as `panel`, also where that step was not watched."""
         path = self.traces().get(step)
         if path is None:
-            raise StoreError(f"The run has no step {step} under the lens.")
+            raise StoreError(f"The run has not recorded step {step}.")
         found = read_arrays(path, StepTrace, self._dimensions)
         return _made(StepTrace, found, epoch=int(path.stem.split("-")[0]), step=step)
 
@@ -279,8 +280,8 @@ class RunFolder:
 
     def mend_log(self) -> None:
         """Remove the cut-off last line that a killed writer left, so that another can follow."""
-        with writing(self.path), self.log_path.open("r+b") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
+        with writing(self.path):
+            cut_unfinished_line(self.log_path)
 
     def truncate_to(self, epoch: int) -> None:
         """Forget what came after the end of an epoch, a cut-off line included; 0 forgets all.

@@ -128,12 +128,12 @@ def serve(request: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> No
         tell({})
 
 
-def limit_memory() -> None:
-    """Let this process use at most `MAX_MEMORY_BYTES` of address space, where that is possible."""
+def limit_memory(max_bytes: int = MAX_MEMORY_BYTES) -> None:
+    """Let this process use at most so many bytes of address space, where that is possible."""
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+        resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
 
 
 def main() -> None:

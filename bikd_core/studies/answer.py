@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean, stdev
 from types import MappingProxyType
 from typing import NamedTuple
@@ -128,7 +128,7 @@ def _line(
     )
 
 
-def interval(values: list[float]) -> Interval:
+def interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval:
     """Return the mean with Student's t interval; for paired differences, that of the paired t-test.
 
     Raises:
@@ -141,7 +141,7 @@ def interval(values: list[float]) -> Interval:
     if len(values) == 1:
         return Interval(values[0], None, None)
     mean, error = fmean(values), stdev(values) / math.sqrt(len(values))
-    half = float(stdtrit(len(values) - 1, (1 + CONFIDENCE) / 2)) * error
+    half = float(stdtrit(len(values) - 1, (1 + confidence) / 2)) * error
     return Interval(mean, mean - half, mean + half)
 
 

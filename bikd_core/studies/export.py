@@ -118,22 +118,27 @@ def to_latex(reports: Sequence[Report]) -> bytes:
     """Return a LaTeX `table` per report with its protocol in the caption; needs booktabs."""
     parts = []
     for report in reports:
-        head, *body = ([_latex(cell) for cell in line] for line in table(report))
         caption = " ".join([*protocol_sentences(report.comparison), *notes(report)])
-        parts += [
-            r"\begin{table}",
-            rf"\caption{{{_latex(caption)}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
-            r"\toprule",
-            rf"{' & '.join(head)} \\",
-            r"\midrule",
-            *[rf"{' & '.join(line)} \\" for line in body],
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
+        parts.append(as_latex(table(report), caption))
     return "\n".join(parts).encode()
+
+
+def as_latex(lines: Sequence[Sequence[str]], caption: str) -> str:
+    """Return a heading and rows of text as a LaTeX `table`; needs booktabs."""
+    head, *body = ([_latex(cell) for cell in line] for line in lines)
+    parts = [
+        r"\begin{table}",
+        rf"\caption{{{_latex(caption)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+        r"\toprule",
+        rf"{' & '.join(head)} \\",
+        r"\midrule",
+        *[rf"{' & '.join(line)} \\" for line in body],
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(parts) + "\n"
 
 
 def _latex(text: str) -> str:

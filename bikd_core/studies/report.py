@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from bikd_core.config import METHOD_FACTS
 from bikd_core.data.label_noise import in_words
 from bikd_core.data.sources import facts_of
+from bikd_core.data.val_plan import size_in_words
 from bikd_core.runs import Snapshot
 from bikd_core.studies import learned_weights
 from bikd_core.studies.answer import Line
@@ -129,7 +130,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
         f"{base.models.teacher_model} teaches {base.models.student}; {training.epochs} epochs, "
         f"batch {training.batch_size}, learning rate {training.learning_rate:g}, temperature "
         f"{base.flat()['temperature']:g}; seeds {', '.join(map(str, seeds))}.",
-        f"League {league_of(comparison)}: D_val, {data.val_per_class} images of each class, "
+        f"League {league_of(comparison)}: D_val, {size_in_words(data)}, "
         f"{_TRAINED[protocol.train_on_val]}{held_out}; the teacher never saw it.",
         _SPLITS[comparison.splits].format(data.split_seed),
         epoch,

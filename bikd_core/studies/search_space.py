@@ -40,6 +40,8 @@ _SPACE: Space = {
     "cross_fit": (False, True),
 }
 _WARM_UP_SHARES = (0.0, 0.1, 0.3)  # shares of the epochs
+#: All controls that any method's space may hold.
+CONTROLS = (*_SPACE, "warm_up")
 
 
 def space_of(method: str, own: Mapping[str, Any], fixed: frozenset[str]) -> Space:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import fmean, stdev
 from typing import NamedTuple
 
@@ -76,17 +77,23 @@ def detectable_difference(values: Sequence[float], num_tests: int = 1) -> float 
     """
     if len(values) < 2 or (spread := stdev(values)) < _NO_SPREAD:
         return None
+    return _detectable_effect(len(values), num_tests) * spread
+
+
+@cache
+def _detectable_effect(num_seeds: int, num_tests: int) -> float:
+    """Return the detectable difference in standard deviations."""
     from statsmodels.stats.power import TTestPower
 
     # One side of the two-sided test: a significant difference of the wrong sign shows nothing, and
     # statsmodels 0.15's sum of both sides has no solution for few seeds and many tests.
     effect = TTestPower().solve_power(
-        nobs=len(values),
+        nobs=num_seeds,
         alpha=SIGNIFICANCE / num_tests / 2,
         power=POWER,
         alternative="larger",
     )
-    return float(effect) * spread
+    return float(effect)
 
 
 def power_sentence(tests: Sequence[PairedTest]) -> str:

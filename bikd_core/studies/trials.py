@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from bikd_core.config import ConfigError
 from bikd_core.events import EpochDone
+from bikd_core.store.files import cut_unfinished_line
 from bikd_core.studies.search import BATCH, Search, TrialResult, as_json, first_difference
 from bikd_core.studies.search_space import Range, Values
 
@@ -244,17 +245,8 @@ def _journal(path: Path, shown: str) -> optuna.storages.JournalStorage:
     from optuna.storages.journal import JournalFileBackend
 
     if path.exists():
-        _cut_unfinished_line(path)
+        cut_unfinished_line(path)
     try:
         return JournalStorage(JournalFileBackend(str(path)))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{shown} is not possible: it is no journal of optuna.") from error
-
-
-def _cut_unfinished_line(path: Path) -> None:
-    """Remove the end of a write that a killed process began, or the next one would join it."""
-    content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        with path.open("r+b") as file:
-            file.truncate(len(whole))

@@ -38,7 +38,8 @@ class TeacherCard(BaseModel):
 
     model: ModelName
     num_classes: int = Field(ge=2)
-    data: DataConfig  # as in the run that trained it; an upload used only the test set of it
+    #: As in the run that trained it, but for what alters D_val; an upload used its test set alone.
+    data: DataConfig
     training: TrainingConfig | None  # None, as the next two, for an upload: nobody knows
     seen: str | None  # the original indices of its training images, by `pack_indices`
     train_fingerprint: str | None  # of those images, by `files.train_fingerprint`

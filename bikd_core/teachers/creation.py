@@ -24,6 +24,7 @@ from bikd_core.evaluation import Evaluation, evaluate
 from bikd_core.events import EpochDone
 from bikd_core.models import build
 from bikd_core.store import RunFolder, StoreError
+from bikd_core.store.intake import limit_memory
 from bikd_core.store.versions import versions
 from bikd_core.teachers.card import TeacherCard, TeacherError, predicted_shares
 from bikd_core.teachers.files import make_card, save_teacher, teacher_name
@@ -31,6 +32,7 @@ from bikd_core.teachers.parameter_files import load_parameters, read_parameters
 
 MAX_TEST_PER_CLASS = 100  # images that an uploaded teacher is measured on: seconds, not minutes
 _BATCH = 100
+MAX_MEMORY_BYTES = 4 * 2**30  # for a file, a data set and a network, beyond torch itself
 
 
 def store_run(
@@ -153,13 +155,31 @@ def _store_uploaded(request: dict[str, Any], data_dir: Path, teachers: Path) -> 
         return store_upload(file, file_name, model, dataset, data_dir, teachers, name)
     except TeacherError as error:  # people know the file by its own name
         raise TeacherError(str(error).replace(str(file), file_name)) from error
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        raise TeacherError(
+            f"{file_name} needs more than {MAX_MEMORY_BYTES // 2**30} GB of memory."
+        ) from error
+
+
+def _address_space() -> int | None:
+    """Return the bytes of address space that this process has taken; None where unknown."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    except OSError:
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def main() -> None:
     """Serve one request from standard input; what libraries print goes where errors go."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    json.dump(serve(json.load(sys.stdin)), answer)
+    request = json.load(sys.stdin)
+    if "file" in request and (taken := _address_space()) is not None:
+        limit_memory(taken + MAX_MEMORY_BYTES)
+    json.dump(serve(request), answer)
     answer.close()
 
 

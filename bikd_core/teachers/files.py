@@ -71,7 +71,8 @@ def load_teacher(
 
     Raises:
         TeacherError: It is not found, its file or card is damaged, it has another architecture
-            or number of classes, or it was trained on images of D_val or of the test set.
+            or number of classes, or it was trained on images of the test set, or of a D_val that
+            is not itself copied from the training images.
     """
     path = _find(name_or_path, folders)
     card_path = path.with_suffix(".json")
@@ -165,7 +166,7 @@ def make_card(
     return TeacherCard(
         model=config.models.student,
         num_classes=len(split.class_names),
-        data=config.data,
+        data=config.data.with_plain_val,
         training=config.training,
         seen=pack_indices(split.train.original_indices.numpy()),
         train_fingerprint=train_fingerprint(split),
@@ -240,6 +241,8 @@ def _check_card(name: str, card: TeacherCard, model_name: str, split: LongTailSp
                 f"Teacher {name!r} is, by its card, {what} {found}; the run expects {expected}."
             )
     num_val = card.num_seen(split.val.original_indices.numpy())
+    if split.is_val_from_train:  # on purpose: the run says so
+        num_val = 0
     num_test = card.num_seen(split.test.original_indices.numpy())
     if num_val or num_test:
         raise TeacherError(

@@ -74,7 +74,8 @@ class OutOfFold:
     """Asks, about each image of a batch, the one teacher that has not seen it.
 
     The images of D_val follow those of D_tr. None of these teachers has seen them, so each of them
-    is dealt to one teacher too: an image costs one forward pass, whichever set it is in.
+    is dealt to one teacher too: an image costs one forward pass, whichever set it is in. Copies of
+    training images go to the teacher that has not seen the original.
 
     Args:
         teachers: K teachers by fold, on the batches' device.
@@ -84,8 +85,13 @@ class OutOfFold:
 
     def __init__(self, teachers: Sequence[nn.Module], split: LongTailSplit, seed: int) -> None:
         self.teachers = tuple(teachers)
-        sets = (split.train, split.val)
-        self.folds = torch.cat([deal(part.labels, len(teachers), seed) for part in sets])
+        folds = deal(split.train.labels, len(teachers), seed)
+        if split.is_val_from_train:
+            originals = split.train.original_indices  # sorted
+            of_val = folds[torch.searchsorted(originals, split.val.original_indices)]
+        else:
+            of_val = deal(split.val.labels, len(teachers), seed)
+        self.folds = torch.cat([folds, of_val])
 
     def logits(self, images: Tensor, positions: Tensor) -> Tensor:
         """Return each image's logits by the teacher that has not seen it; -> (B, C).

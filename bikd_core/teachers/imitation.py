@@ -25,7 +25,8 @@ def card_for(config: RunConfig, teachers: Mapping[str, TeacherCard]) -> TeacherC
     name, model = config.models.teacher, config.models.teacher_model
     if name != "auto":
         return teachers.get(name)
-    fitting = [c for c in teachers.values() if not c.is_uploaded and c.data == config.data]
+    plain = config.data.with_plain_val
+    fitting = [c for c in teachers.values() if not c.is_uploaded and c.data == plain]
     fitting = [card for card in fitting if card.model == model]
     if config.needs_whole_teacher:
         return next((card for card in fitting if card.without_fold is None), None)

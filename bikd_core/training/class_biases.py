@@ -6,6 +6,7 @@ from bikd_core.calibration import cross_fitted, fit_class_biases
 from bikd_core.evaluation import evaluate
 from bikd_core.events import ClassBiasesFitted
 from bikd_core.training.loop import Loop
+from bikd_core.training.record import accuracy_fields
 
 
 def class_biases(loop: Loop) -> ClassBiasesFitted | None:
@@ -22,6 +23,7 @@ def class_biases(loop: Loop) -> ClassBiasesFitted | None:
     labels = loop.split.val.labels[loop.feed.roles.measure].numpy()
     fitted = fit_class_biases(scores, labels)
     calibrated = fitted.apply(loop.predicted(loop.test_set))
+    test = evaluate(calibrated, loop.split.test.labels.numpy())
     val = cross_fitted(scores, labels)
     return ClassBiasesFitted(
         epoch=loop.epoch,
@@ -30,6 +32,6 @@ def class_biases(loop: Loop) -> ClassBiasesFitted | None:
         temperature=fitted.temperature,
         val_loss=val.loss if val else None,
         val_accuracy=val.accuracy if val else None,
-        **loop.accuracies(evaluate(calibrated, loop.split.test.labels.numpy())),
+        **accuracy_fields(test, loop.split.class_counts),
         warnings=(fitted.caution,) if fitted.caution else (),
     )

@@ -19,7 +19,7 @@ from bikd_core.control import Control, StepLevel
 from bikd_core.data.batches import DeviceSet
 from bikd_core.data.image_set import to_device
 from bikd_core.data.long_tail import LongTailSplit
-from bikd_core.evaluation import Evaluation, evaluate, shot_groups
+from bikd_core.evaluation import evaluate
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.methods import METHODS, Method, Setting, StepResult
 from bikd_core.methods.bilevel import BilevelMethod
@@ -28,11 +28,14 @@ from bikd_core.models.network import Network
 from bikd_core.optimizers import SGD
 from bikd_core.training.compute import Compute, compile_for, prepare, resolve
 from bikd_core.training.feed import Feed, generators_for, logits_on
+from bikd_core.training.kept_step import kept_step
 from bikd_core.training.record import (
     EpochRecord,
     EpochResults,
     NonFiniteLoss,
+    accuracy_fields,
     frame_arrays,
+    guessing_warning,
     non_finite_message,
     select_rows,
     weight_summary,
@@ -91,7 +94,7 @@ class Loop:
         training = config.training
         self.config, self.split, self.teacher, self.device = config, split, teacher, device
         self.fold_teachers = fold_teachers
-        self.generators = generators_for(training.seed, "student", "weight_net")
+        self.generators = generators_for(training.seed, *config.method.draws)
         self.compile_error = ""  # why the teacher could not be compiled
         self._make_networks()
         self.feed = Feed(config, split, teacher, device, self.compute.layout, fold_teachers)
@@ -108,6 +111,7 @@ class Loop:
         )
         self.base_learning_rate = training.learning_rate
         self.speed: float | None = None  # at most this many epochs per second
+        self.takes_settings = True  # else a changed learning rate or speed is left for another
         self.epoch = 0  # finished epochs
         self.num_steps = 0  # finished steps
         self.seconds = 0.0  # of work in this epoch, without pauses and slow readers
@@ -144,6 +148,7 @@ class Loop:
             device=self.device,
             generator=self.generators["weight_net"],
             num_epochs=self.config.training.epochs,
+            weights_generator=self.generators.get("weights_used"),
         )
         return METHODS[self.config.method.method](self.setting)
 
@@ -153,19 +158,19 @@ class Loop:
         self, control: Control
     ) -> Iterator[StepTrace | StepDone | ControlChanged | Frame | EpochDone]:
         """Train the next epoch and yield its events; when stopped, end without its `EpochDone`."""
-        epoch = self.epoch + 1
-        self.seconds = 0.0
+        epoch, self.seconds = self.epoch + 1, 0.0
         self.student.train()
-        record = self.new_record()
-        batches = self.feed.epoch_batches(self.epoch)
+        record, batches = self.new_record(), self.feed.epoch_batches(self.epoch)
+        kept = kept_step(self.config, self.method, epoch, len(batches))
         for number, positions in enumerate(batches, 1):
-            is_last = number == len(batches)
-            is_watched = control.is_stepping
-            outcome = self.step(positions, record, epoch, under_lens=is_watched)
+            is_last, is_watched = number == len(batches), control.is_stepping
+            is_traced = is_watched or number == kept
+            outcome = self.step(positions, record, epoch, under_lens=is_traced)
             if is_last or (number % CHECK_EVERY == 0 and self.device.type == "cpu"):
                 record.check(epoch)
-            if is_watched:
+            if is_traced:
                 yield self.trace(record, epoch, outcome)
+            if is_watched:
                 yield self.step_done(epoch, outcome)
             if not is_last:
                 yield from self.apply_controls(
@@ -251,7 +256,11 @@ class Loop:
     ) -> Iterator[ControlChanged]:
         due = self.step_began + 1 / (self.speed * steps_per_epoch) if self.speed else 0.0
         for change in control.between_steps(
-            epoch=epoch, step=self.num_steps, ends=levels, not_before=due
+            epoch=epoch,
+            step=self.num_steps,
+            ends=levels,
+            not_before=due,
+            takes_settings=self.takes_settings,
         ):
             self.take(change)
             yield change
@@ -296,12 +305,16 @@ class Loop:
         measured = self.split.val.labels[self.feed.roles.measure].numpy()
         val = evaluate(results.measured, measured)
         arrays = results.arrays
-        soft = float(arrays["soft"].mean()) if "soft" in arrays else None
-        if not math.isfinite(test.loss + val.loss):
-            hard = float(arrays["ce_student"].mean())
+        with np.errstate(over="ignore"):  # finite losses may have an infinite mean
+            hard, total = (float(arrays[name].mean()) for name in ("ce_student", "total"))
+            soft = float(arrays["soft"].mean()) if "soft" in arrays else None
+        if not math.isfinite(test.loss + val.loss + hard + total + (soft or 0.0)):
             raise NonFiniteLoss(non_finite_message(epoch, self.num_steps, hard, soft))
         labels, num_classes = self.split.train.labels.numpy(), len(self.split.class_names)
         frame = frame_arrays(arrays, labels, num_classes, self.method.weight_net)
+        of_weights = weight_summary(arrays, labels, num_classes, self.config.method)
+        guessing = guessing_warning(epoch, hard, test.accuracy, num_classes)
+        warnings = (*guessing, *of_weights.pop("warnings", ()))
         self.epoch = epoch
         self.seconds += time.perf_counter() - start
         yield Frame(epoch=epoch, confusion=test.confusion, **frame)
@@ -311,28 +324,16 @@ class Loop:
             seconds=self.seconds,
             images_per_second=len(labels) / training_seconds,
             learning_rate=self.learning_rate(epoch),
-            train_hard_loss=float(arrays["ce_student"].mean()),
+            train_hard_loss=hard,
             train_soft_loss=soft,
-            train_weighted_loss=float(arrays["total"].mean()),
+            train_weighted_loss=total,
             val_loss=val.loss,
             val_accuracy=val.accuracy,
-            **self.accuracies(test),
-            **weight_summary(arrays, labels, num_classes, self.config.method),
+            **accuracy_fields(test, self.split.class_counts),
+            **of_weights,
             **results.numbers,
+            warnings=warnings,
         )
-
-    def accuracies(self, test: Evaluation) -> dict[str, Any]:
-        """Return an evaluation on the test set as fields of an event."""
-        groups = shot_groups(self.split.class_counts)
-        return {
-            "test_loss": test.loss,
-            "accuracy": test.accuracy,
-            "accuracy_many": test.accuracy_of(groups.many),
-            "accuracy_medium": test.accuracy_of(groups.medium),
-            "accuracy_few": test.accuracy_of(groups.few),
-            "accuracy_per_class": test.accuracy_per_class,
-            "calibration_error": test.calibration_error,
-        }
 
     def predicted(self, images: DeviceSet) -> np.ndarray[Any, np.dtype[np.float32]]:
         """Return the scores (N, C) that the student's predictions on a whole set are made from."""

@@ -5,6 +5,7 @@ B batch, C classes, N training images, A length of `SURFACE_AXIS`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -17,11 +18,13 @@ from bikd_core.config import MethodConfig
 from bikd_core.evaluation import (
     COLLAPSED_BELOW,
     SATURATED_FROM,
+    Evaluation,
     half_weight_share,
     known_mean_per_class,
     mean_per_class,
     saturated_share,
     saturated_share_of_relative,
+    shot_groups,
     weight_histograms,
 )
 from bikd_core.events import BELIEF_UNIT, NOT_FINITE, SURFACE_AXIS, TOP_BELIEFS, StepTrace
@@ -205,6 +208,36 @@ def non_finite_message(epoch: int, step: int, hard: float, soft: float | None) -
         f"{NOT_FINITE} in epoch {epoch}, step {step} ({losses}): "
         "a lower learning_rate is the usual cure."
     )
+
+
+def guessing_warning(
+    epoch: int, hard_loss: float, accuracy: float, num_classes: int
+) -> Iterator[str]:
+    """Yield a sentence if a student, after more than an epoch, does no better than guessing.
+
+    Its balanced accuracy is then below twice that of guessing, and its mean cross-entropy on the
+    training images above that of guessing: where labels are wrong, the second alone says nothing.
+    """
+    if epoch > 1 and hard_loss > math.log(num_classes) and accuracy < 2 / num_classes:
+        yield (
+            f"The student does no better than guessing: its cross-entropy is {hard_loss:.3g} nats, "
+            f"that of guessing {math.log(num_classes):.3g}. A lower learning_rate is the usual "
+            "cure."
+        )
+
+
+def accuracy_fields(test: Evaluation, class_counts: tuple[int, ...]) -> dict[str, Any]:
+    """Return an evaluation on the test set as fields of an event; class_counts (C,) are D_tr's."""
+    groups = shot_groups(class_counts)
+    return {
+        "test_loss": test.loss,
+        "accuracy": test.accuracy,
+        "accuracy_many": test.accuracy_of(groups.many),
+        "accuracy_medium": test.accuracy_of(groups.medium),
+        "accuracy_few": test.accuracy_of(groups.few),
+        "accuracy_per_class": test.accuracy_per_class,
+        "calibration_error": test.calibration_error,
+    }
 
 
 def weight_summary(

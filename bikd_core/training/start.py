@@ -204,6 +204,13 @@ def _teacher_accuracy(loop: Loop, teachers: RunTeachers) -> tuple[float, ...]:
 
 def _warnings(loop: Loop, teachers: RunTeachers) -> tuple[str, ...]:
     found = [teacher.caution for teacher in teachers.all if teacher.caution]
+    if loop.split.is_val_from_train:
+        seen_by = "The student and its teacher learn" if teachers.all else "The student learns"
+        found.append(
+            f"D_val is {len(loop.split.val)} copies of training images (val_from = train). "
+            f"{seen_by} from them too, so the loss and accuracy on D_val say nothing about images "
+            "that nobody was trained on."
+        )
     if (card := teachers.card) and (words := imitation(loop.config, card)):
         found.append(words)
     if teachers.folds and (words := single_image_warning(loop.split, len(teachers.folds))):

@@ -205,6 +205,7 @@ def train_teacher(
         The trained model and its card, or None when it was stopped.
     """
     loop = Loop(config, split, None, device)
+    loop.takes_settings = False  # they are for the run that waits for this teacher
     epochs = config.training.epochs
     accuracies: tuple[float, ...] = ()
     confusion: NDArray[np.int32] | None = None

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,12 +22,22 @@ from bikd_core.config import RunConfig
 from bikd_core.config.together import check_together
 from bikd_core.control import Control, StepLevel
 from bikd_core.data.image_set import to_device
-from bikd_core.events import ControlChanged, EpochDone, Event, Frame, Panel, StepDone, StepTrace
+from bikd_core.events import (
+    ClassBiasesFitted,
+    ControlChanged,
+    EpochDone,
+    Event,
+    Frame,
+    Panel,
+    StepDone,
+    StepTrace,
+)
 from bikd_core.losses import PerSeed, per_seed, spread
 from bikd_core.methods import METHODS, Batch
 from bikd_core.models.stack import Stack
 from bikd_core.places import Places
 from bikd_core.training.class_biases import class_biases
+from bikd_core.training.kept_step import kept_step
 from bikd_core.training.loop import CHECK_EVERY, Loop, State, StepOutcome
 from bikd_core.training.record import EpochRecord, EpochResults, NonFiniteLoss
 from bikd_core.training.start import Begun, begin, opening
@@ -83,13 +93,15 @@ class Together:
         record = self._new_record()
         orders = [loop.feed.epoch_batches(epoch - 1) for loop in self.loops]
         num_steps = len(orders[0])
+        kept = kept_step(first.config, self.method, epoch, num_steps)
         for number, positions in enumerate(zip(*orders, strict=True), 1):
             is_last, is_watched = number == num_steps, control.is_stepping
-            outcomes = self._step(positions, record, epoch, under_lens=is_watched)
+            is_traced = is_watched or number == kept
+            outcomes = self._step(positions, record, epoch, under_lens=is_traced)
             if is_last or (number % CHECK_EVERY == 0 and self.device.type == "cpu"):
                 yield from self._failures(record.errors(epoch))
-            if is_watched:
-                yield from self._watched(record, epoch, outcomes)
+            if is_traced:
+                yield from self._traces(record, epoch, outcomes, is_watched=is_watched)
             levels = first.completed_by(outcomes.result, is_watched)
             if not is_last:
                 yield from self._apply_controls(control, epoch, levels, num_steps)
@@ -133,13 +145,14 @@ class Together:
                 self.ended.add(number)
                 yield number, errors[number]
 
-    def _watched(
-        self, record: EpochRecord, epoch: int, outcomes: StepOutcome
+    def _traces(
+        self, record: EpochRecord, epoch: int, outcomes: StepOutcome, *, is_watched: bool
     ) -> Iterator[tuple[int, Item]]:
         for number in self.going_on:
             loop, outcome = self.loops[number], _outcome_of(outcomes, number)
             yield number, loop.trace(record, epoch, outcome, number)
-            yield number, loop.step_done(epoch, outcome)
+            if is_watched:
+                yield number, loop.step_done(epoch, outcome)
 
     def _apply_controls(
         self, control: Control, epoch: int, levels: frozenset[StepLevel], steps_per_epoch: int
@@ -238,6 +251,29 @@ class TogetherTraining:
                 yield number, fitted
 
 
+class RunEnd(NamedTuple):
+    """What a run that trained with others came to."""
+
+    last: EpochDone | None  # its last epoch
+    biases: ClassBiasesFitted | None
+    seconds: float  # of all its epochs
+    failure: Exception | None
+
+
+def ends_of(items: Iterable[tuple[int, object]], num_runs: int) -> list[RunEnd]:
+    """Return the end of each of the runs that train together, from their events."""
+    ends = [RunEnd(None, None, 0.0, None)] * num_runs
+    for number, item in items:
+        end = ends[number]
+        if isinstance(item, Exception):
+            ends[number] = end._replace(failure=item)
+        elif isinstance(item, EpochDone):
+            ends[number] = end._replace(last=item, seconds=end.seconds + item.seconds)
+        elif isinstance(item, ClassBiasesFitted):
+            ends[number] = end._replace(biases=item)
+    return ends
+
+
 def _numbered(
     number: int, steps: Generator[Event, None, Begun | None]
 ) -> Generator[tuple[int, Event], None, Begun | None]:
@@ -307,10 +343,11 @@ def _outcome_of(outcomes: StepOutcome, number: int) -> StepOutcome:
 
 
 def _stacked(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the states of methods as that of all: what has no dimension is the same for each."""
+    """Return the states of methods as that of all; a number that is the same for each stays one."""
+    found = {name: torch.stack([state[name] for state in states]) for name in states[0]}
     return {
-        name: value if value.dim() == 0 else torch.stack([state[name] for state in states])
-        for name, value in states[0].items()
+        name: value[0] if value.dim() == 1 and (value == value[0]).all() else value
+        for name, value in found.items()
     }
 
 

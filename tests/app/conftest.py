@@ -100,8 +100,14 @@ def no_usage_statistics():
 def manager(tmp_path, monkeypatch):
     fake = FakeManager(tmp_path)
     monkeypatch.setattr(engine, "manager", lambda: fake)
-    monkeypatch.setattr(access, "is_on_this_machine", lambda: True)  # a test has no address
+    monkeypatch.setattr(access, "is_owner", lambda: True)  # a test has no cookies
     return fake
+
+
+@pytest.fixture
+def as_stranger(manager, monkeypatch):
+    """Take the owner's key away from the browser."""
+    monkeypatch.setattr(access, "is_owner", lambda: False)
 
 
 @pytest.fixture
@@ -110,6 +116,7 @@ def open_lab(manager):
 
     def opened(**parameters: str) -> AppTest:
         lab = AppTest.from_file(str(MAIN), default_timeout=60)
+        lab._page_hash = calc_hash("lab")
         for name, value in parameters.items():
             lab.query_params[name] = value
         return lab.run()

@@ -81,6 +81,9 @@ class FakeManager:
     def step(self, run_id: str, level: str) -> None:
         self._note("step", run_id, level)
 
+    def set_speed(self, run_id: str, epochs_per_second: float | None) -> None:
+        self._note("set_speed", run_id, epochs_per_second)
+
     def stop(self, run_id: str) -> None:
         self._note("stop", run_id)
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 
 import numpy as np
 from streamlit.testing.v1 import AppTest
@@ -10,7 +11,15 @@ from streamlit.testing.v1 import AppTest
 def components(lab: AppTest) -> list[dict]:
     """The data of each, in the page's order; a list of one is that one."""
     made = [json.loads(element.proto.json or "{}") for element in lab.get("bidi_component")]
-    return [data[0] if isinstance(data, list) and len(data) == 1 else data for data in made]
+    single = [data[0] if isinstance(data, list) and len(data) == 1 else data for data in made]
+    return [_whole(data) for data in single]
+
+
+def _whole(data):
+    """The data of a component, and of a live plot what its packed drawing holds."""
+    if not isinstance(data, dict) or "drawing" not in data:
+        return data
+    return json.loads(zlib.decompress(base64.b64decode(data["drawing"]))) | data
 
 
 def drawings(lab: AppTest) -> dict[str, dict]:

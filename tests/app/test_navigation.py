@@ -6,6 +6,7 @@ import pytest
 from streamlit.util import calc_hash
 
 from app.navigation import PAGES
+from app.server import files
 from bikd_core.config import fields
 from tests.app.shown import words
 from tests.made_up import make_run
@@ -32,8 +33,11 @@ def test_a_link_carries_what_its_page_is_going_to_write(open_lab, manager):
     lab = open_lab(run=run.run_id)
     controls = {"epochs": "3", "seed": "3"}
     assert links_of(lab) == {
+        "Home": {},
+        "Learn": {},
         "Lab": controls | {"run": run.run_id},
         "Compare": {"methods": "ce,kd,balanced_softmax,bikd", "seeds": "0-2", "epochs": "3"},
+        "Studies": {"study": "falsification"},
         "Teachers": controls,
     }
 
@@ -46,7 +50,7 @@ def test_run_and_controls_outlast_a_look_at_another_page(open_lab, manager):
     compare = go(lab, "compare", links_of(lab)["Compare"])
     assert not compare.exception
     assert compare.number_input(key="control_epochs").value == 12
-    lab = go(compare, "", links_of(compare)["Lab"])
+    lab = go(compare, "lab", links_of(compare)["Lab"])
     assert not lab.exception
     assert lab.query_params["run"] == run.run_id
     assert lab.selectbox(key="control_method").value == "kd"
@@ -55,7 +59,7 @@ def test_run_and_controls_outlast_a_look_at_another_page(open_lab, manager):
 
 def test_the_question_outlasts_a_look_at_the_lab(open_page):
     compare = open_page("compare", methods="ce,kd", seeds="0-4")
-    lab = go(compare, "", links_of(compare)["Lab"])
+    lab = go(compare, "lab", links_of(compare)["Lab"])
     assert not lab.exception
     assert "Press Start" in words(lab)
     assert links_of(lab)["Compare"] == {"methods": "ce,kd", "seeds": "0-4"}
@@ -63,7 +67,7 @@ def test_the_question_outlasts_a_look_at_the_lab(open_page):
 
 def test_a_session_that_begins_on_another_page_shows_the_lab_s_defaults(open_page, manager):
     run = make_run(manager.places.runs)
-    lab = go(open_page("teachers", seed="5"), "", {"seed": "5", "run": run.run_id})
+    lab = go(open_page("teachers", seed="5"), "lab", {"seed": "5", "run": run.run_id})
     assert not lab.exception
     assert not lab.warning
     assert lab.query_params["run"] == run.run_id
@@ -88,3 +92,7 @@ def test_parameters_of_another_page_are_no_mistakes(open_page, path, parameters)
 
 def test_no_parameter_of_a_page_has_the_name_of_a_control():
     assert not frozenset[str]().union(*(page.parameters for page in PAGES.values())) & set(fields())
+
+
+def test_the_server_knows_the_addresses_of_all_pages():
+    assert set(files.PAGES) == set(PAGES)

@@ -6,12 +6,10 @@ from bikd_core.bench.browser import HEADLINE
 
 
 @pytest.fixture
-def accuracy_page(server_url, new_page):
+def accuracy_page(recorded_url, new_page):
     """Open the Accuracy view of the recorded BiKD run."""
-    page = new_page(server_url)
-    page.get_by_role("button", name="BiKD lifts the tail").first.click()
+    page = new_page(f"{recorded_url}&view=Accuracy")
     page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for()
-    page.get_by_text("Accuracy", exact=True).first.click()
     page.locator(".st-key-figure_confusion .nsewdrag").wait_for()
     return page
 

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-LINK = "methods=ce,kd&seeds=0,1&epochs=3"
 FIGURES = ("who_wins", "differences", "class_differences", "cost")
 DONE = re.compile("Nothing is missing")
 
@@ -37,22 +36,6 @@ def dot_of_seed(page, number: int) -> tuple[float, float]:
         }""",
         number,
     )
-
-
-@pytest.fixture(scope="module")
-def compared(server_url, browser):
-    """Run a comparison to its end, time its methods and return its link."""
-    page = browser.new_page()
-    page.set_default_timeout(60_000)
-    page.goto(f"{server_url}/compare?{LINK}")
-    page.get_by_role("button", name="Start 4 runs").click()
-    page.get_by_text("4 of 4 runs").wait_for()
-    page.get_by_role("button", name=DONE).wait_for()
-    page.get_by_role("button", name="Time the methods").click()
-    page.get_by_role("button", name="Time them again").wait_for()
-    link = page.url
-    page.close()
-    return link
 
 
 @pytest.mark.slow

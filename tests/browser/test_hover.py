@@ -3,16 +3,15 @@
 import pytest
 
 from tests.browser.test_lab import wait_for_epoch
-from tests.browser.test_timeline import BIKD, LAST
+from tests.browser.test_timeline import LAST
 
 PLOT = ".st-key-figure_accuracy .js-plotly-plot"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_hover_box_hides_the_lines_under_it_and_names_the_epoch(server_url, new_page, scheme):
-    page = new_page(server_url, color_scheme=scheme)
-    page.get_by_role("button", name=BIKD).first.click()
+def test_the_hover_box_hides_the_lines_under_it_and_names_the_epoch(recorded_url, new_page, scheme):
+    page = new_page(recorded_url, color_scheme=scheme)
     wait_for_epoch(page, LAST)
     page.locator(f"{PLOT} .nsewdrag").wait_for()
     page.locator(f"{PLOT} .nsewdrag").hover()

@@ -12,7 +12,7 @@ def test_a_plot_that_is_not_drawn_yet_has_a_placeholder_and_no_sentence(server_u
     page.wait_for_url("**run=*")
     address = page.url
     held = []
-    page.route("**/plotly.min.js*", lambda route: held.append(route))
+    page.route("**/plotly-cartesian.min.js*", lambda route: held.append(route))
     page.goto(address)
     figure = page.locator(".st-key-figure_w_hard figure")
     figure.get_by_text("Drawing …").wait_for()

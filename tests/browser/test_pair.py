@@ -17,7 +17,7 @@ def test_two_runs_go_through_time_together_and_come_back_from_the_link(server_ur
     page = new_page(server_url)
     page.get_by_role("button", name=KD).first.click()
     page.wait_for_url("**run=*")
-    page.goto(server_url)
+    page.goto(f"{server_url}/lab")
     page.get_by_role("button", name=BIKD).first.click()
     page.get_by_text("vs KD, same seed").wait_for()
     page.get_by_role("button", name="Two runs").click()

@@ -5,14 +5,16 @@ import re
 import pytest
 
 from bikd_core.bench.browser import HEADLINE
+from tests.browser.test_lab import click, start
 
 RUN_LIMIT_MS = 240_000
 RIDGES = ".st-key-figure_w_hard .js-plotly-plot"
+FIGURES_OF_A_PICTURE = {
+    "weights": "How much weight does this picture get?",
+    "losses": "Do student and teacher know it?",
+    "influence": "Does the validation set want more of it?",
+}
 PICTURES = ".st-key-gallery .bikd-picture:not(.bikd-blank)"
-
-
-def click(page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
 
 
 def open_pictures(page) -> None:
@@ -71,14 +73,14 @@ def wait_for_later_epoch(page, than: int) -> int:
 @pytest.mark.slow
 def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=3000")
-    click(page, "Start")
+    start(page)
     epoch = wait_for_later_epoch(page, 1)
     open_pictures(page)
     pause(page)  # what is clicked must not move: an epoch takes only 50 ms
     assert page.locator(PICTURES).count() == 24
     assert re.fullmatch(
-        r"digit \d, w_hard 0\.\d\d(, taken for digit \d)?",
-        page.locator(f"{PICTURES} img").first.get_attribute("alt"),
+        r"digit \d, w_hard 0\.\d\d(, taken for digit \d)? \((many|medium|few)\)",
+        page.locator(PICTURES).first.get_attribute("title"),
     )
 
     click_on_the_ridge_of(page, 1)
@@ -99,7 +101,9 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
     page.locator(".bikd-portrait").wait_for()
     click(page, "Resume")
     page.wait_for_url(f"**picture={chosen}*")
-    page.get_by_text("Does the validation set want more of it?").wait_for()
+    for figure, question in FIGURES_OF_A_PICTURE.items():
+        page.get_by_role("radio", name=figure, exact=True).click()
+        page.get_by_text(question).wait_for()
     wait_for_later_epoch(page, epoch + 2)
     assert page.locator(".bikd-portrait").is_visible()
     assert page.locator(f".bikd-portrait p:has-text('No. {chosen} of')").count() == 1
@@ -119,7 +123,7 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
 @pytest.mark.slow
 def test_a_click_on_a_ridge_shows_its_pictures_which_open_the_view(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=3")
-    click(page, "Start")
+    start(page)
     page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
     page.get_by_text("At epoch 3 few-shot classes get").first.wait_for()
     page.wait_for_timeout(1500)  # the page is drawn once more when the run ends
@@ -136,7 +140,7 @@ def test_a_click_on_a_ridge_shows_its_pictures_which_open_the_view(server_url, n
 @pytest.mark.slow
 def test_a_click_on_the_weights_over_time_shows_the_pictures_of_that_epoch(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=3&view=Weights")
-    click(page, "Start")
+    start(page)
     page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
     plot = page.locator(".st-key-figure_over_time .js-plotly-plot")
     plot.locator(".nsewdrag").first.wait_for()

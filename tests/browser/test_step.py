@@ -3,7 +3,7 @@
 import pytest
 
 from bikd_core.bench.browser import HEADLINE
-from tests.browser.test_lab import RUN_LIMIT_MS, click, wait_for_epoch
+from tests.browser.test_lab import RUN_LIMIT_MS, click, start, wait_for_epoch
 
 FIGURES = [
     ("batch",),
@@ -44,16 +44,18 @@ def wait_for_step(page, step: int) -> None:
 @pytest.mark.slow
 def test_a_run_is_paused_stepped_and_explored_phase_by_phase(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=2000")
-    click(page, "Start")
+    start(page)
     wait_for_epoch(page, 2)
     click(page, "Pause")
     page.locator(HEADLINE).get_by_text("paused", exact=True).wait_for(timeout=RUN_LIMIT_MS)
     page.get_by_role("radio", name="One step").click()
-    page.get_by_text("No step of this run is under the lens yet.").wait_for()
+    page.get_by_text("the only recorded step").wait_for()  # that each run keeps of its first epoch
+    kept = shown_step(page)
 
     click(page, "One inner step more")
-    page.get_by_text("the only recorded step").wait_for()
+    page.get_by_text("the newest of 2 recorded").wait_for()
     first = shown_step(page)
+    assert first > kept
     for number, names in enumerate(FIGURES, 1):
         assert shown_phase(page).startswith(str(number))
         for name in names:
@@ -64,7 +66,7 @@ def test_a_run_is_paused_stepped_and_explored_phase_by_phase(server_url, new_pag
 
     # After another step the phase stays, and Back leads into the previous step.
     click(page, "One inner step more")
-    page.get_by_text("the newest of 2 recorded").wait_for()
+    page.get_by_text("the newest of 3 recorded").wait_for()
     second = shown_step(page)
     assert second == first + 1
     assert shown_phase(page).startswith("6")
@@ -81,8 +83,24 @@ def test_a_run_is_paused_stepped_and_explored_phase_by_phase(server_url, new_pag
     page.locator(HEADLINE).get_by_text(
         "paused", exact=True
     ).wait_for()  # going back has trained nothing
-    assert page.locator(".bikd-stepper option").count() == 2
+    assert page.locator(".bikd-stepper option").count() == 3
     click(page, "Stop")
     page.locator(HEADLINE).get_by_text("stopped", exact=True).wait_for()
     assert page.get_by_role("button", name="One inner step more").is_disabled()
     wait_for_figure(page, "answer_hard")
+
+
+def test_the_shown_step_follows_the_epoch_slider(server_url, new_page):
+    page = new_page(server_url)
+    page.get_by_role("button", name="BiKD lifts the tail").first.click()
+    page.wait_for_url("**run=*")
+    page.get_by_role("radio", name="One step").click()
+    page.get_by_text("the newest of 2 recorded").wait_for()  # of epoch 30
+    newest = shown_step(page)
+    page.goto(f"{page.url}&epoch=3")
+    page.get_by_text("the nearest to epoch 3 · 1 of 2 recorded").wait_for()
+    page.get_by_label("Recorded step").select_option(str(newest))
+    page.get_by_text("the newest of 2 recorded").wait_for()
+    page.get_by_role("button", name="One epoch back").click()
+    page.get_by_text("1 of 2 recorded").wait_for()
+    assert shown_step(page) < newest

@@ -7,6 +7,7 @@ import pytest
 from tests.browser.test_lab import (
     click,
     epoch_of,
+    start,
     wait_for_epoch,
     wait_for_state,
     wait_for_the_end,
@@ -19,10 +20,8 @@ STILL_MS = 1500  # if it were playing, at least an epoch would pass
 
 
 @pytest.fixture
-def recorded_page(server_url, new_page):
-    page = new_page(server_url)
-    page.get_by_role("button", name=BIKD).first.click()
-    page.wait_for_url("**run=*")
+def recorded_page(recorded_url, new_page):
+    page = new_page(recorded_url)
     wait_for_sentence(page, LAST)
     blur(page)
     return page
@@ -78,7 +77,7 @@ def test_playing_ends_at_the_last_epoch(recorded_page):
     page.keyboard.press("ArrowLeft")
     wait_for_sentence(page, LAST - 3)
     page.wait_for_url(f"**epoch={LAST - 3}*")
-    speed = page.get_by_role("button", name="Playing speed", exact=True)
+    speed = page.get_by_role("button", name="Playing speed")
     shown = []
     for _ in range(5):
         shown.append(speed.inner_text())
@@ -110,7 +109,7 @@ def test_keys_step_through_the_epochs_from_anywhere_on_the_page(recorded_page):
 @pytest.mark.slow
 def test_keys_go_to_the_element_with_the_focus(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=6")  # only one's own run can be renamed
-    click(page, "Start")
+    start(page)
     wait_for_the_end(page)
     blur(page)
     last = epoch_of(page)
@@ -149,7 +148,7 @@ def test_keys_go_to_the_element_with_the_focus(server_url, new_page):
 @pytest.mark.slow
 def test_a_live_run_is_played_to_its_end_and_then_followed(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=3000")
-    click(page, "Start")
+    start(page)
     wait_for_epoch(page, 4)
     click(page, "Pause")
     wait_for_state(page, "paused")

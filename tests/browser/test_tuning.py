@@ -5,6 +5,7 @@ import re
 import pytest
 
 from bikd_core.bench.browser import HEADLINE
+from tests.browser.test_lab import start
 
 LIMIT_MS = 240_000
 
@@ -12,7 +13,7 @@ LIMIT_MS = 240_000
 @pytest.mark.slow
 def test_rate_and_speed_change_while_it_trains_and_are_marked_in_the_curves(server_url, new_page):
     page = new_page(f"{server_url}/?method=ce&epochs=3000")
-    page.get_by_role("button", name="Start", exact=True).click()
+    start(page)
     page.wait_for_function(
         "() => Number(document.querySelector('.bikd-timeline input')?.value) >= 3",
         timeout=LIMIT_MS,
@@ -22,7 +23,8 @@ def test_rate_and_speed_change_while_it_trains_and_are_marked_in_the_curves(serv
     rate.fill("0.02")
     rate.press("Enter")
     page.wait_for_timeout(1500)
-    speed = page.get_by_role("slider", name="Speed")
+    tune = page.locator("[data-testid=stPopoverBody]")
+    speed = tune.get_by_role("slider", name="Speed")
     speed.press("ArrowLeft")  # from full to 5 epochs a second
     speed.press("ArrowLeft")
     page.keyboard.press("Escape")

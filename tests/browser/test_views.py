@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.browser.test_lab import click, wait_for_epoch, x_range, zoom
-from tests.browser.test_timeline import BIKD, LAST
+from tests.browser.test_timeline import LAST
 
 VIEWS = {
     "Surface": ("surface_hard", "surface_soft"),
@@ -44,11 +44,9 @@ def numbers_of(page, figure: str) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_view_is_drawn_keeps_its_zoom_and_comes_back_from_the_link(server_url, new_page, view):
+def test_a_view_is_drawn_keeps_its_zoom_and_comes_back_from_the_link(recorded_url, new_page, view):
     figures = VIEWS[view]
-    page = new_page(server_url)
-    page.get_by_role("button", name=BIKD).first.click()
-    page.wait_for_url("**run=*")
+    page = new_page(recorded_url)
     wait_for_epoch(page, LAST)
     page.get_by_role("radio", name=view, exact=True).click()
     wait_for_figures(page, figures)

@@ -3,6 +3,7 @@
 import os
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,22 @@ def test_port_address_and_headless_become_streamlits_options(streamlit):
         "--server.address=127.0.0.1",
         "--server.headless=True",
     ]
+
+
+def test_a_shared_page_listens_on_every_address(streamlit):
+    assert main(["app", "--share"]) == 0
+    assert streamlit[0][3:] == ["--server.address=0.0.0.0"]
+
+
+def test_share_and_an_address_exclude_each_other(streamlit, capsys):
+    assert main(["app", "--share", "--address", "192.168.1.7"]) == 2
+    assert "--address 192.168.1.7" in capsys.readouterr().err
+    assert not streamlit
+
+
+def test_without_an_option_only_this_machine_can_open_the_page():
+    settings = (ROOT / "app" / ".streamlit" / "config.toml").read_text(encoding="utf-8")
+    assert tomllib.loads(settings)["server"]["address"] == "localhost"
 
 
 def test_folders_reach_the_page_by_its_environment(streamlit, tmp_path, monkeypatch):

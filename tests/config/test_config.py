@@ -18,6 +18,7 @@ from bikd_core.config import (
     fields,
     part_of,
 )
+from tests.other_values import NEEDED
 
 CHOICES = [name for name in fields() if choices(name)]
 NUMBERS = [name for name in fields() if bounds(name)]
@@ -62,7 +63,8 @@ def test_a_number_outside_its_bounds_is_refused_by_name(name):
 def test_a_number_at_its_bounds_is_taken(name):
     for key in ("ge", "le"):
         if key in bounds(name):
-            assert RunConfig.from_flat({name: bounds(name)[key]}).flat()[name] == bounds(name)[key]
+            values = {name: bounds(name)[key], **NEEDED.get(name, {})}
+            assert RunConfig.from_flat(values).flat()[name] == bounds(name)[key]
 
 
 @pytest.mark.parametrize("name", CHOICES)

@@ -26,7 +26,7 @@ from bikd_core.config import (
 from bikd_core.config.difference import differences
 from bikd_core.config.part import OnlyWith, ReadIf
 from bikd_core.store.folder import RunRecord
-from tests.other_values import other_value
+from tests.other_values import NEEDED, other_value
 
 PACKAGE = Path(bikd_core.__file__).parent
 RECORDED = sorted((PACKAGE.parent / "assets/runs").glob("*.zip"))
@@ -122,7 +122,7 @@ def test_an_option_is_read_by_some_method_and_changes_its_runs_alone(name):
         is_refused = (name, form.get("weight_scale")) == ("weight_form", "relative")  # convex
         if is_refused or form.get(name) == OTHERS[name]:
             continue
-        config = RunConfig.from_flat({"train_on_val": "mixed", **form})
+        config = RunConfig.from_flat({"train_on_val": "mixed", **NEEDED.get(name, {}), **form})
         assert (config.changed(**{name: OTHERS[name]}) != config) == is_read_by(name, form)
     assert any(is_read_by(name, form) for form in FORMS)
 
@@ -135,6 +135,19 @@ def test_an_option_of_several_methods_is_one_control(method):
 
 
 # What a run holds -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", ["auto", "forward", "finite_difference"])
+def test_several_unrolled_steps_need_the_estimator_that_unrolls(estimator):
+    with pytest.raises(ConfigError) as refusal:
+        RunConfig.from_flat({"unroll": 5, "estimator": estimator})
+    assert str(refusal.value) == (
+        f"unroll = 5 is not possible with estimator = {estimator!r}, which looks one step ahead; "
+        "estimator must be 'unrolled', or unroll 1."
+    )
+    with pytest.raises(ConfigError, match=r"^unroll = 5 is not possible with virtual_step = 0, "):
+        RunConfig.from_flat({"unroll": 5, "estimator": "unrolled", "virtual_step": 0})
+    assert RunConfig.from_flat({"unroll": 5, "method": "kd"}).method.method == "kd"  # unread
 
 
 def test_configs_that_differ_in_what_the_method_does_not_read_are_the_same_run():

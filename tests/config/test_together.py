@@ -45,9 +45,13 @@ def test_numbers_may_differ_within_a_group(control):
     [
         ({"dataset": "cifar10", "student": "resnet8", "teacher_model": "resnet20"}, "student"),
         ({"estimator": "unrolled"}, "unrolled"),
+        ({"estimator": "unrolled", "unroll": 3}, "unrolled"),
         ({"precision": "bfloat16"}, "bfloat16"),
         ({"teacher_views": 2, "augmentation": "crop"}, "teacher_views"),
         ({"method": "ltkd", "label_noise": 0.2}, "groups"),
+        ({"method": "ltkd", "val_label_noise": 0.2, "train_on_val": "mixed"}, "groups"),
+        ({"val_from": "train", "label_noise": 0.2}, "size of D_val"),
+        ({"val_label_noise": 0.2, "hold_out_half": True}, "halves"),
         ({"over": "balanced_ltkd", "weight_scale": "relative", "shuffle_classes": True}, "groups"),
     ],
 )
@@ -58,6 +62,18 @@ def test_what_cannot_or_need_not_train_together_is_alone(controls, why):
     check_together(runs[:1])
     with pytest.raises(ValueError, match="cannot train together"):
         check_together(runs)
+
+
+@pytest.mark.parametrize(
+    "controls",
+    [
+        {"weights_used": "random"},
+        {"val_label_noise": 1.0, "val_corruption": "noise"},
+        {"val_from": "train", "val_imbalance_factor": 5.0, "shuffle_classes": True},
+    ],
+)
+def test_other_weights_and_another_d_val_do_not_part_the_seeds(controls):
+    assert sizes(batches_of(configs(range(3), **controls))) == [3]
 
 
 def test_different_methods_are_refused():

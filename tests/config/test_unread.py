@@ -61,6 +61,21 @@ def test_an_option_is_refused_if_none_of_the_methods_reads_it():
     check_read({"label_noise_kind": "pairs"}, [ce | {"label_noise": 0.1}, kd])
 
 
+def test_the_strength_of_a_corruption_is_read_with_one_alone():
+    given = {"val_corruption_strength": 0.2}
+    ce = RunConfig.from_flat({"method": "ce"}).flat()
+    with pytest.raises(ConfigError) as refusal:
+        check_read(given, [ce])
+    assert str(refusal.value) == (
+        "val_corruption_strength = 0.2 is not possible: a run reads it only with val_corruption = "
+        "noise or blur."
+    )
+    check_read(given, [ce | {"val_corruption": "blur"}])
+    plain, other = (RunConfig.from_flat(values) for values in ({}, given))
+    assert plain == other
+    assert plain.changed(val_corruption="noise") != other.changed(val_corruption="noise")
+
+
 def test_the_kind_of_label_noise_is_no_difference_without_noise():
     clean, pairs = (RunConfig.from_flat(v) for v in ({}, {"label_noise_kind": "pairs"}))
     assert clean == pairs

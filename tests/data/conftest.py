@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bikd_core.config import SOURCE_FACTS, SourceFacts
-from bikd_core.data import pictures
+from bikd_core.data import pictures, published_source
 from bikd_core.data.sources import source_of
 
 TRAIN_PER_CLASS, TEST_PER_CLASS = 4, 2  # of the rarest class
@@ -35,6 +35,13 @@ class Tiny:
     pictures: NDArray[np.uint8]  # [N, H, W, channels], training part first
     labels: NDArray[np.int64]  # [N]
     num_train: int
+
+
+@pytest.fixture(autouse=True)
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder in place of the one where the operating system's packages put data sets."""
+    monkeypatch.setattr(published_source, "PACKAGES", tmp_path / "packages")
+    return tmp_path / "packages"
 
 
 @pytest.fixture

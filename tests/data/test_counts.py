@@ -95,6 +95,11 @@ def test_official_test_images_do_not_reduce_the_pool():
     assert head_count_of(DataConfig(dataset="digits", test_per_class=100)) == 64
 
 
+def test_a_step_has_two_sizes_in_the_plan_too():
+    config = DataConfig(head_count=40, imbalance_factor=10, imbalance="step")
+    assert planned_counts(config) == (40,) * 5 + (4,) * 5
+
+
 def test_head_count_caps_the_largest_class():
     config = DataConfig(head_count=40, imbalance_factor=20)
     assert planned_counts(config)[0] == max_imbalance_factor(config) == 40
@@ -103,8 +108,15 @@ def test_head_count_caps_the_largest_class():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"val_per_class": 116}, "val_per_class = 116 is not possible: it must be at most 115: "),
-        ({"val_per_class": 500, "dataset": "cifar100"}, "it must be at most 499: CIFAR-100's "),
+        (
+            {"val_per_class": 116},
+            "val_per_class = 116 is not possible: it must be at most 115: Digits 8×8's rarest "
+            "class has 174 images, 58 of them for the test set, and training needs one.",
+        ),
+        (
+            {"val_per_class": 500, "dataset": "cifar100"},
+            "it must be at most 499: CIFAR-100's rarest class has 500 images, and training needs",
+        ),
         ({"test_per_class": 173}, "test_per_class = 173 is not possible: it must be at most 172: "),
         ({"test_per_class": 101, "dataset": "cifar100"}, "at most 100, what CIFAR-100's test set"),
         ({"head_count": 107}, "head_count = 107 is not possible: it must be at most 106, "),
@@ -118,7 +130,15 @@ def test_what_does_not_fit_the_data_set_is_refused_in_one_sentence(values, messa
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("values", [{"val_per_class": 115}, {"test_per_class": 163}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"val_per_class": 115},
+        {"test_per_class": 163},
+        {"test_per_class": 172, "val_per_class": 1},
+        {"dataset": "cifar10", "test_per_class": 1000, "head_count": 1},
+    ],
+)
 def test_the_limit_itself_is_possible(values):
     assert planned_counts(DataConfig(imbalance_factor=1, **values)) == (1,) * 10
 

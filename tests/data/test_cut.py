@@ -93,6 +93,17 @@ def test_any_other_split_is_refused_in_one_sentence(cut, changes):
     assert "\n" not in message
 
 
+def test_a_refusal_counts_the_images_that_the_cut_lacks(whole, cut):
+    other = load_split(config(split_seed=1), whole)
+    wanted = torch.cat([part.original_indices for part in (other.train, other.val, other.test)])
+    num_missing = int((~read_cut(cut.path).cut.is_held[wanted]).sum())
+    with pytest.raises(
+        DatasetUnavailable,
+        match=f"lacks {num_missing} of the {len(wanted)} images of this split: choose a",
+    ):
+        load_split(config(split_seed=1), cut.path.parent)
+
+
 def test_pictures_come_from_the_cut_and_missing_ones_are_refused(whole, cut):
     folder = cut.path.parent
     held = load_split(config(), whole).train.original_indices.numpy()

@@ -1,5 +1,7 @@
 import itertools
+import json
 import os
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +130,28 @@ def test_the_fingerprint_sees_every_set_and_every_pixel(digits):
     assert make_split(digits, DataConfig(imbalance_factor=40)).fingerprint != plain
 
 
+RECORDED = Path(__file__).parents[1] / "recorded"
+
+
+@pytest.mark.parametrize("name", ["bikd", "kd-wrong-labels", "league2-held-out", "relative-shifts"])
+def test_the_split_of_a_recorded_run_is_the_same_today(name, digits):
+    """Else it could not be resumed, and its teacher would no longer fit."""
+    with zipfile.ZipFile(RECORDED / f"{name}.zip") as archive:
+        config = DataConfig(**json.loads(archive.read("run.json"))["config"]["data"])
+        lines = [json.loads(line) for line in archive.read("events.jsonl").splitlines()]
+    [started] = [line for line in lines if line["kind"] == "started"]
+    split = make_split(digits, config)
+    assert split.fingerprint == started["data_fingerprint"]
+    assert split.class_counts == tuple(started["class_counts"])
+    assert split.label_counts == tuple(started.get("label_counts") or started["class_counts"])
+
+
+def test_the_classes_of_a_shuffled_split_are_the_same_as_ever(digits):
+    split = make_split(digits, DataConfig(shuffle_classes=True, split_seed=3))
+    assert split.class_counts == (5, 7, 18, 12, 68, 2, 44, 28, 106, 3)
+    assert split.fingerprint == "0cd5efbf3e1344eb"
+
+
 def test_mean_and_std_are_those_of_the_training_images(digits):
     split = make_split(digits, DataConfig())
     pixels = split.train.images.double() / 255
@@ -149,6 +173,18 @@ def test_an_impossible_split_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ConfigError, match="test_per_class = 2000"):
         load_split(config, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_loading_a_split_tells_the_progress_of_the_download(monkeypatch):
+    told = []
+
+    def load(dataset, data_dir, *, on_progress):
+        on_progress(1, 2)
+        return hollow_source(dataset)
+
+    monkeypatch.setattr("bikd_core.data.long_tail.load_source", load)
+    split = load_split(DataConfig(dataset="cifar10"), Path(), on_progress=lambda *n: told.append(n))
+    assert (split.dataset, told) == ("cifar10", [(1, 2)])
 
 
 @pytest.mark.parametrize("dataset", first_quick(NAMES, 2))

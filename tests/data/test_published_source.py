@@ -174,6 +174,31 @@ def test_installed_is_what_has_all_files(tmp_path):
     assert missing_mb("kmnist", tmp_path / "data") == 0
 
 
+def _pack(tiny, folder):
+    folder.mkdir(parents=True)
+    for file in tiny.archives.iterdir():
+        shutil.copy(file, folder / file.name)
+
+
+def test_a_set_of_a_package_of_the_operating_system_is_read_in_its_place(
+    make_tiny, packages, tmp_path
+):
+    tiny = make_tiny("fashion_mnist")
+    assert missing_mb("fashion_mnist", tmp_path / "data") > 0
+    _pack(tiny, packages / "fashion-mnist")
+    assert missing_mb("fashion_mnist", tmp_path / "data") == 0
+    assert_is(load_source("fashion_mnist", tmp_path / "data"), tiny)
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_damaged_package_is_named(make_tiny, packages, tmp_path):
+    _pack(make_tiny("fashion_mnist"), packages / "fashion-mnist")
+    for file in (packages / "fashion-mnist").iterdir():
+        file.write_bytes(file.read_bytes()[:-30])
+    with pytest.raises(DatasetUnavailable, match="fashion-mnist is damaged: install"):
+        load_source("fashion_mnist", tmp_path / "data")
+
+
 @pytest.mark.parametrize("dataset", ["fashion_mnist", "kmnist"])
 def test_our_class_names_are_those_of_torchvision(dataset):
     assert list(torchvision_class(dataset).classes) == list(SOURCE_FACTS[dataset].class_names)

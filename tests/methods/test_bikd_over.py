@@ -7,55 +7,21 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax, softmax
-from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from bikd_core.config import METHOD_CONFIGS, METHOD_FACTS
-from bikd_core.methods import METHODS, Batch, Setting
+from bikd_core.config import METHOD_FACTS
+from tests.methods.small_problem import B_VAL, COUNTS, LR, TAU, C, batch_of
+from tests.methods.small_problem import plain as make
 from tests.repeated import first_quick
 
-COUNTS = (40, 9, 5, 1)
 LOG_PRIOR = np.log(np.array(COUNTS) / sum(COUNTS))
-C, B, B_VAL, LR, TAU = len(COUNTS), 8, 3, 0.2, 3.0
+B = 8
 OBJECTIVES = [name for name, facts in METHOD_FACTS.items() if not facts.has_weight_net]
 SHARES = torch.tensor([1 / B] * B + [1 / B_VAL] * B_VAL, dtype=torch.float64)
 
 
-def batch_of(size, seed, dtype=torch.float64, shares=None):
-    draw = torch.Generator().manual_seed(seed)
-    images = torch.randn(size, 5, generator=draw, dtype=torch.float64).to(dtype)
-    labels = torch.randint(0, C, (size,), generator=draw)
-    teacher = 2 * torch.randn(size, C, generator=draw, dtype=torch.float64)
-    return Batch(images, labels, teacher.to(dtype), None if shares is None else shares.to(dtype))
-
-
 GUIDE = batch_of(7, seed=2)
-
-
-def make(name, dtype=torch.float64, num_epochs=10, counts=COUNTS, **options):
-    torch.manual_seed(0)
-    own = METHOD_CONFIGS[name]
-    if "temperature" in own.model_fields:
-        options["temperature"] = TAU
-    layers = (nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, C))
-    guides = itertools.count(2)
-    method = METHODS[name](
-        Setting(
-            options=own(**options),
-            student=nn.Sequential(*layers).to(dtype).train(),
-            next_val_batch=lambda: batch_of(7, next(guides), dtype),
-            class_counts=counts,
-            device=torch.device("cpu"),
-            generator=torch.Generator().manual_seed(0),
-            num_epochs=num_epochs,
-        )
-    )
-    if method.weight_net is not None:
-        method.weight_net.to(dtype)
-        if method.class_shifts is not None:
-            method.class_shifts.data = method.class_shifts.data.to(dtype)
-    return method
 
 
 def relative(over, **options):

@@ -1,6 +1,9 @@
 """Teachers that are made, taken in and deleted; the processes are real, the runs stand-ins."""
 
+import os
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -11,6 +14,7 @@ from bikd_core.data.long_tail import load_split
 from bikd_core.models import build
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
+from bikd_core.runs import shelf as runs_shelf
 from bikd_core.runs.shelf import StoredTeachers, Upload
 from bikd_core.store import control_key
 from bikd_core.teachers.card import TeacherError, read_card
@@ -144,7 +148,31 @@ def test_an_upload_that_is_refused_in_the_other_process_gives_its_reason(shelf, 
     upload = Upload(b"nothing", "mine.safetensors", "digits_cnn_l", "digits")
     with pytest.raises(TeacherError, match=r"^mine\.safetensors is cut off or damaged"):
         made.store_upload(upload, "mine")
-    assert not manager.places.teachers.exists()
+    assert list(manager.places.teachers.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no limit on this system")
+def test_the_process_that_reads_an_upload_has_little_memory(shelf, monkeypatch):
+    made, _ = shelf
+    eat = (
+        "from bikd_core.teachers import creation; import torch; "
+        "creation.read_parameters = lambda file: torch.zeros(8 * 2**30, dtype=torch.uint8); "
+        "creation.main()"
+    )
+    monkeypatch.setattr(runs_shelf, "_COMMAND", (sys.executable, "-P", "-c", eat))
+    with pytest.raises(TeacherError, match=r"^big\.bin needs more than 4 GB of memory"):
+        made.store_upload(Upload(b"x", "big.bin", "digits_cnn_l", "digits"), "mine")
+
+
+def test_what_a_killed_server_left_of_an_upload_is_swept_when_it_is_old(tmp_path):
+    places = Places.at(tmp_path)
+    for name in (".upload-old", ".upload-new"):
+        (places.teachers / name).mkdir(parents=True)
+        (places.teachers / name / "upload").write_bytes(b"parameters")
+    os.utime(places.teachers / ".upload-old", (0, 0))
+    StoredTeachers(RunManager(places, in_process=True))
+    assert [path.name for path in places.teachers.iterdir()] == [".upload-new"]
 
 
 def test_the_project_s_own_teacher_is_not_deleted(tmp_path):

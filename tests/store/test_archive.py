@@ -158,7 +158,7 @@ def test_a_recorded_run_keeps_the_steps_under_the_lens_and_all_images_of_their_b
 
 @pytest.mark.parametrize(
     ("max_images", "expected"),
-    [(12, [5, 5, 2]), (6, [2, 2, 2]), (40, [30, 8, 2]), (99, [30, 8, 2])],
+    [(12, [5, 5, 2]), (6, [2, 2, 2]), (2, [1, 1, 1]), (40, [30, 8, 2]), (99, [30, 8, 2])],
 )
 def test_a_panel_is_as_even_as_the_classes_allow(max_images, expected):
     rows = panel_rows(LABELS, max_images)

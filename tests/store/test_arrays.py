@@ -72,6 +72,15 @@ def test_an_epoch_that_is_trained_again_is_read_again(folder, loads):
     assert loads == ["0001.npz"] * 2
 
 
+def test_a_file_that_is_written_over_in_place_is_read_again(folder, loads):
+    assert folder.frame(1).ce_student[0] == 2.5
+    folder.append(frame(2, 7.5))
+    path, other = (folder.path / "frames" / name for name in ("0001.npz", "0002.npz"))
+    path.write_bytes(other.read_bytes())  # as large as before
+    os.utime(path, ns=(0, 1))
+    assert folder.frame(1).ce_student[0] == 7.5
+
+
 def test_a_frame_that_is_gone_is_not_served_from_memory(folder, cache):
     folder.frame(1)
     os.unlink(folder.path / "frames" / "0001.npz")

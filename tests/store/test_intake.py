@@ -146,6 +146,21 @@ def test_a_frame_of_impossible_values_is_refused(members, tmp_path, changes, com
     assert complaint in why
 
 
+def test_a_panel_is_checked_also_where_there_are_no_frames(members, tmp_path):
+    bare = {name: content for name, content in members.items() if not name.endswith(".npz")}
+    assert refusal(zipped(bare), tmp_path / "bare") == ""
+    assert "panel.npz" in refusal(zipped(bare | {"panel.npz": b"PK"}), tmp_path)
+
+
+@pytest.mark.parametrize("run_id", ["../evil", "a/b", ".hidden", ""])
+def test_a_run_whose_id_is_no_name_of_a_folder_gets_another(members, tmp_path, run_id):
+    upload = zipped(with_json(members, "run.json", {"id": run_id}))
+    folder = import_run(upload, tmp_path / "runs")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == [folder.run_id]
+    assert folder.run_id.startswith("digits-kd-")
+
+
 def test_influence_may_be_unknown(members, tmp_path):
     frame = FRAME | {"influence": np.full((293, 2), np.nan, np.float32)}
     assert refusal(zipped(members | {"frames/0001.npz": npz(**frame)}), tmp_path) == ""
@@ -259,6 +274,20 @@ def test_progress_is_told_and_ends_in_an_answer(members, tmp_path):
     assert done == sorted(done)
     assert done[-1] <= told[0]["total"]
     assert told[-1] == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "room", "is_corrupt", "sentence"),
+    [(b"no zip", 10**9, True, "not the zip of a run"), (None, 100, False, "set BIKD_QUOTA_GB")],
+)
+def test_a_refusal_is_told_as_what_it_is(members, tmp_path, content, room, is_corrupt, sentence):
+    (tmp_path / "a.zip").write_bytes(content or zipped(members).getvalue())
+    told = []
+    request = {"zip": str(tmp_path / "a.zip"), "folder": str(tmp_path / "run"), "room": room}
+    serve(request, told.append)
+    [answer] = told
+    assert answer["is_corrupt"] == is_corrupt
+    assert sentence in answer["error"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")

@@ -69,6 +69,17 @@ def test_what_is_young_stays_for_the_time(tmp_path, run):
     assert (run.path / "status.json.new").exists()
 
 
+def test_what_cannot_be_removed_stays_and_is_logged(run, old, monkeypatch, caplog):
+    def refuse(path, **_):
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(leftovers.Path, "unlink", refuse)
+    sweep(run.path.parent)
+    assert (run.path / "status.json.new").exists()
+    assert f"a leftover in {run.path} stays: " in caplog.text
+    assert "Read-only" in caplog.text
+
+
 def test_a_clock_that_has_jumped_does_no_harm(tmp_path, run):
     make_hidden(tmp_path)
     for days in (-1, 1):

@@ -119,6 +119,22 @@ def test_a_teacher_that_saw_d_val_or_test_is_refused_with_the_counts(tmp_path, v
         load_teacher("mine", NAME, split(train=(30, 31), val=val, test=test), [tmp_path])
 
 
+def test_a_teacher_may_have_seen_a_d_val_that_is_copied_from_d_tr_and_no_test_image(tmp_path):
+    stored(tmp_path, split())
+    copied = dataclasses.replace(split(val=(0, 1, 10)), is_val_from_train=True)
+    assert load_teacher("mine", NAME, copied, [tmp_path]).caution == ""
+    assert find_teacher(copied, NAME, [tmp_path]).name == "mine"
+    tested = dataclasses.replace(split(val=(0, 1, 10), test=(2, 6)), is_val_from_train=True)
+    with pytest.raises(TeacherError, match="on 1 of the 2 test images"):
+        load_teacher("mine", NAME, tested, [tmp_path])
+
+
+def test_a_card_says_nothing_of_what_altered_d_val(tmp_path):
+    altered = CE.changed(val_from="train", val_label_noise=0.5, val_corruption="blur")
+    card = make_card(altered, split(), [0.5] * 10, made_by="a test", versions={})
+    assert card.data == CE.data
+
+
 def test_a_teacher_of_other_training_images_may_teach_if_it_saw_neither(tmp_path):
     stored(tmp_path, split())
     assert load_teacher("mine", NAME, split(train=(20, 21)), [tmp_path]).caution == ""

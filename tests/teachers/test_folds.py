@@ -145,3 +145,14 @@ def test_a_class_with_one_image_is_said():
     assert "classes a, b, c, d, e and 2 more have one training image each, and" in seven
     two = dataclasses.replace(split_of(), class_counts=(3, 3, 1, 1))
     assert "classes c and d have one training image each" in single_image_warning(two, 2)
+
+
+def test_a_copy_in_d_val_is_judged_by_the_teacher_that_has_not_seen_the_original():
+    split = split_of()
+    rows = torch.tensor([0, 3, 20, 36])
+    relabelled = dataclasses.replace(split.train[rows], labels=torch.zeros(4, dtype=torch.long))
+    copied = dataclasses.replace(split, val=relabelled, is_val_from_train=True)
+    folds = OutOfFold([torch.nn.Identity()] * 5, copied, SEED).folds
+    num_rows = len(split.train)
+    assert folds[num_rows:].tolist() == folds[:num_rows][rows].tolist()
+    assert torch.equal(folds[:num_rows], deal(split.train.labels, 5, SEED))

@@ -41,6 +41,10 @@ CASES = [
     {"method": "bkd", "hold_out_half": True, "train_on_val": "batch"},
     {"method": "ltkd"},
     {"method": "prior_kd", "trust": 1.0, "teacher_folds": 2, "label_noise": 0.3},
+    {"method": "bikd", "weights_used": "random", "inner_steps": 2, "weight_form": "convex"},
+    RELATIVE | {"over": "wsl", "weights_used": "shuffled", "train_on_val": "batch"},
+    {"method": "meta_weight_net", "weights_used": "class_means", "val_label_noise": 1.0},
+    {"method": "bikd", "val_from": "train", "val_imbalance_factor": 3.0, "shuffle_classes": True},
 ]
 
 
@@ -153,18 +157,26 @@ def test_in_float64_events_and_states_are_those_of_single_runs(case, places, in_
         assert_same(found, own, 1e-9)
 
 
+RELATIVE = {"over": "prior_kd", "weight_scale": "relative", "class_shifts": "each"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["kd", "bikd"])
-def test_numbers_that_differ_between_the_seeds_act_on_each_alone(method, places, in_float64):
+@pytest.mark.parametrize("form", [{"method": "kd"}, {}, RELATIVE], ids=["kd", "bikd", "relative"])
+def test_numbers_that_differ_between_the_seeds_act_on_each_alone(form, places, in_float64):
     own = {
         "learning_rate": (0.05, 0.1, 0.2),
         "weight_decay": (5e-4, 1e-3, 0.0),
         "momentum": (0.9, 0.5, 0.9),
         "temperature": (4.0, 2.0, 7.5),
     }
-    if method == "kd":
+    if form.get("method") == "kd":
         own["kd_alpha"] = (0.5, 0.3, 0.9)
-    runs = configs({"method": method}, **own)
+    else:
+        own["weight_net_learning_rate"] = (0.01, 0.003, 0.05)
+        own["virtual_step"] = (1.0, 0.3, 3.0)
+    if form == RELATIVE:
+        own["class_shift_learning_rate"] = (0.03, 0.1, 0.01)
+    runs = configs(form, **own)
     expected = alone(runs, places)
     for found, single in zip(together(runs, places), expected, strict=True):
         assert_same(found, single, 1e-9)

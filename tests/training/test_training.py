@@ -44,15 +44,21 @@ def comparable(events):
             event = dataclasses.replace(event, **dict.fromkeys(EpochDone.WALL_CLOCK, 0.0))
         if isinstance(event, TeacherEpochDone):
             event = dataclasses.replace(event, seconds=0.0)
-        is_frame = isinstance(event, (Frame, Panel))
-        found.append({k: v.tobytes() for k, v in arrays(event).items()} if is_frame else event)
+        has_arrays = isinstance(event, (Frame, Panel, StepTrace))
+        found.append({k: v.tobytes() for k, v in arrays(event).items()} if has_arrays else event)
     return found
+
+
+def after_epoch(number, events):
+    """Return the events that follow the end of an epoch, comparable."""
+    end = next(n for n, e in enumerate(events, 1) if isinstance(e, EpochDone) and e.epoch == number)
+    return comparable(events[end:])
 
 
 def test_events_come_in_the_order_that_train_draws(places, digits, quick_teacher):
     kinds = [type(event) for event in Training(digits, Control(), places)]
     start = [TeacherEpochDone, TeacherEpochDone, RunStarted, Panel]
-    assert kinds == [*start, *3 * [Frame, EpochDone], ClassBiasesFitted]
+    assert kinds == [*start, *3 * [StepTrace, Frame, EpochDone], ClassBiasesFitted]
 
 
 @pytest.mark.slow
@@ -165,7 +171,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(places, digits, stored_teacher,
     done = (event for event in training if isinstance(event, EpochDone))
     list(itertools.islice(done, epoch))
     resumed = list(Training(config, Control(), places, state=training.state()))
-    assert comparable(resumed)[2:] == comparable(whole)[2 + 2 * epoch :]
+    assert comparable(resumed)[2:] == after_epoch(epoch, whole)
 
 
 @pytest.mark.slow
@@ -354,3 +360,16 @@ def test_a_frame_keeps_the_most_probable_classes_of_each_image(events_of, digits
     assert len(rows) > len(labels) / 2
     expected = np.exp(-frame.ce_student[rows].astype(np.float64))
     assert share[rows, ranks] == pytest.approx(expected, abs=0.5 / 255 + 1e-6)
+
+
+def test_what_is_set_before_a_runs_teacher_is_trained_waits_for_the_run(
+    places, digits, quick_teacher
+):
+    control = Control()
+    control.set_speed(100)
+    control.set_learning_rate(0.02)
+    events = list(Training(digits.changed(method="kd", epochs=1), control, places))
+    kinds = [type(event) for event in events]
+    assert ControlChanged not in kinds[: kinds.index(RunStarted)]
+    changes = {e.control: e.value for e in events if isinstance(e, ControlChanged)}
+    assert changes == {"speed": 100, "learning_rate": 0.02}

@@ -6,23 +6,12 @@ import math
 from typing import Any
 
 from app.figures.comparison.results import Results, error_bars, plus_minus
-from app.figures.drawing import THEME_TEXT, Drawing, base_layout, empty
+from app.figures.drawing import THEME_TEXT, Drawing, base_layout, empty, style_of
 from bikd_core.config import listed
 from bikd_core.studies import Interval
 from bikd_core.studies.learning_rates import RateCurve
 
 RATES_QUESTION = "Who is under- or overpowered at the default learning rate?"
-#: Okabe and Ito's colours, with a symbol each: never told apart by colour alone.
-_STYLES = (
-    ("#0072B2", "circle"),
-    ("#D55E00", "square"),
-    ("#009E73", "diamond"),
-    ("#CC79A7", "triangle-up"),
-    ("#E69F00", "triangle-down"),
-    ("#56B4E9", "cross"),
-    (THEME_TEXT, "x"),
-)
-_DASHES = ("solid", "dash", "dot")  # methods after the seventh
 _HEIGHT = 400
 _MARGIN = 0.12  # of the axis, in decades, beyond the first and the last rate
 
@@ -68,7 +57,7 @@ def _points(curve: RateCurve, accuracies: dict[str, Interval]) -> Points:
 
 
 def _line(number: int, curve: RateCurve, points: Points) -> dict[str, Any]:
-    colour, symbol = _STYLES[number % len(_STYLES)]
+    colour, symbol, dash = style_of(number)
     values = [value for _, value in points]
     return {
         "type": "scatter",
@@ -78,7 +67,7 @@ def _line(number: int, curve: RateCurve, points: Points) -> dict[str, Any]:
         "x": [rate for rate, _ in points],
         "y": [round(100 * value.mean, 2) for value in values],
         "error_y": error_bars(values, color=colour),
-        "line": {"color": colour, "width": 2, "dash": _DASHES[number // len(_STYLES) % 3]},
+        "line": {"color": colour, "width": 2, "dash": dash},
         "marker": {"symbol": symbol, "size": 10, "color": colour},
         "text": [f"{curve.label} at {rate:g}: {plus_minus(value)} %" for rate, value in points],
         "hovertemplate": "%{text}<extra></extra>",

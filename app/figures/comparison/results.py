@@ -62,20 +62,20 @@ def plus_minus(value: Interval, *, is_difference: bool = False) -> str:
     return f"{mean} ± {100 * (value.high - value.mean):.1f}"
 
 
-def error_bars(values: Sequence[Interval], **more: Any) -> dict[str, Any]:
-    """Return horizontal error bars: the 95 % intervals."""
+def error_bars(values: Sequence[Interval], scale: float = 100, **more: Any) -> dict[str, Any]:
+    """Return error bars: the 95 % intervals, times the scale of their axis."""
     return {
         "type": "data",
         "symmetric": False,
-        "array": [_half(value.high, value.mean) for value in values],
-        "arrayminus": [_half(value.mean, value.low) for value in values],
+        "array": [_half(value.high, value.mean, scale) for value in values],
+        "arrayminus": [_half(value.mean, value.low, scale) for value in values],
         "thickness": 2,
         "width": 5,
     } | more
 
 
-def _half(high: float | None, low: float | None) -> float:
-    return 0.0 if high is None or low is None else round(100 * (high - low), 3)
+def _half(high: float | None, low: float | None, scale: float) -> float:
+    return 0.0 if high is None or low is None else round(scale * (high - low), 3)
 
 
 def row_axis(number: int, title: str = "method, best first") -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from app.figures.step.influence import NUM_EXTREMES, Extremes, answer, influence, order_of, window
 from app.figures.step.losses import batch, outer_loss, outer_pull, pull
 from app.figures.step.new_weights import new_weights
+from app.figures.step.recorded import recorded_step
 from app.figures.step.step import PICTURES_A_ROW, Band, Step
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "outer_loss",
     "outer_pull",
     "pull",
+    "recorded_step",
     "window",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures.drawing import GROUP_COLOURS, THEME_TEXT, Drawing, Kind, base_layout
+from app.figures.level import without_groups
 from app.figures.step.step import (
     GROUP_SYMBOLS,
     GROUPS,
@@ -22,9 +23,10 @@ from app.figures.weight_axis import weight_axis_of
 from bikd_core.config import WeightScale
 
 NUM_EXTREMES = 5  # pictures shown at either end of the ranking
-_PICTURES_HEIGHT = 44  # px that the pictures add to a figure
+_PICTURES_HEIGHT = 32  # px that the pictures add to a figure
 _WINDOW_HEIGHT = 104  # px
-_BARS_BEGIN = 0.28  # of the plot's height; the pictures are below
+_BARS_BEGIN = 0.26  # of the plot's height; the pictures are below
+_WORDS = 0.12  # of it, between bars and pictures
 _GAPS_UP_TO = 40  # pictures; more bars stand without gaps
 _MAX_SQUARES = 25  # of a window; more are drawn as a bar
 
@@ -66,7 +68,10 @@ def influence(step: Step, kind: Kind, extremes: Extremes | None = None) -> Drawi
             "showticklabels": False,
             "zeroline": False,
             "showgrid": False,
-            "title": {"text": "pictures of the batch, sorted", "standoff": 4},
+            "title": {
+                "text": "pictures, sorted" if extremes else "pictures of the batch, sorted",
+                "standoff": 4,
+            },
         },
         yaxis={
             "title": {"text": f"influence of the {kind} loss"},
@@ -77,10 +82,12 @@ def influence(step: Step, kind: Kind, extremes: Extremes | None = None) -> Drawi
             "nticks": 5,
         },
         images=_images(extremes) if extremes else [],
-        annotations=_captions() if extremes else [],
+        annotations=_captions(step.size) if extremes else [],
         **legend_on_top(),
     )
     data = [_bars(step, kind, group, values, order) for group in GROUPS]
+    if not step.has_groups:
+        data = without_groups(data, "picture")
     sentence = _read_influence(step, kind, values, order)
     alt = f"Bars of each picture's influence on the D_val loss, sorted. {sentence}"
     height = HEIGHT + (_PICTURES_HEIGHT if extremes else 0)
@@ -122,10 +129,10 @@ def _images(extremes: Extremes) -> list[dict[str, Any]]:
     common = {
         "xref": "paper",
         "yref": "paper",
-        "y": _BARS_BEGIN - 0.15,
+        "y": _BARS_BEGIN - _WORDS,
         "yanchor": "top",
         "sizex": 0.485,
-        "sizey": _BARS_BEGIN - 0.15,
+        "sizey": _BARS_BEGIN - _WORDS,
         "sizing": "contain",
     }
     return [
@@ -134,20 +141,21 @@ def _images(extremes: Extremes) -> list[dict[str, Any]]:
     ]
 
 
-def _captions() -> list[dict[str, Any]]:
-    """Return the words between the bars and the pictures."""
+def _captions(size: int) -> list[dict[str, Any]]:
+    """Return the words beside the axis' title, above the pictures of a batch's two ends."""
+    shown = f"({min(NUM_EXTREMES, size)} of {size})"
     common = {
         "xref": "paper",
         "yref": "paper",
         "y": _BARS_BEGIN,
         "yanchor": "top",
-        "yshift": -20,
+        "yshift": 1,
         "showarrow": False,
-        "font": {"size": 12, "color": THEME_TEXT},
+        "font": {"size": 13, "color": THEME_TEXT},
     }
     return [
-        common | {"text": "← D_val wants more of these", "x": 0, "xanchor": "left"},
-        common | {"text": "less of these →", "x": 1, "xanchor": "right"},
+        common | {"text": f"← more {shown}", "x": 0, "xanchor": "left"},
+        common | {"text": f"less {shown} →", "x": 1, "xanchor": "right"},
     ]
 
 
@@ -270,6 +278,8 @@ def answer(step: Step, kind: Kind) -> Drawing:
         }
         for group in GROUPS
     ]
+    if not step.has_groups:
+        data = without_groups(data, "picture")
     layout = base_layout(
         margin={"l": 80, "r": 12, "t": 34, "b": 52},
         xaxis={

@@ -12,22 +12,24 @@ from app.figures.classes import row_values
 from app.figures.drawing import (
     GROUP_COLOURS,
     KIND_COLOURS,
+    THEME_BACKGROUND,
     THEME_TEXT,
     Drawing,
     Kind,
     base_layout,
 )
+from app.figures.level import without_groups
 from app.figures.step.step import (
     GROUP_SYMBOLS,
     GROUPS,
     HEIGHT,
+    PICTURES_A_ROW,
     Step,
     band_axis,
     band_height,
     left_margin,
     legend_on_top,
     plural,
-    read_cut,
     signed,
 )
 from app.figures.weight_axis import weight_axis_of
@@ -54,6 +56,8 @@ def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
         _losses(step, group, "student", trace.ce_student, 0.16, GROUP_SYMBOLS[group])
         for group in GROUPS
     ]
+    if not step.has_groups:
+        data = without_groups(data, "student")
     if trace.ce_teacher is not None:
         data.append(_losses(step, None, "teacher", trace.ce_teacher, -0.2, "diamond-open"))
     x_axis = {
@@ -70,9 +74,14 @@ def batch(step: Step, strips: Sequence[str] = ()) -> Drawing:
         xaxis=x_axis,
         yaxis=band_axis(step) | {"showgrid": True},
         images=[_strip(strip, row) for row, strip in enumerate(strips) if strip],
+        annotations=[
+            _part_shown(len(step.bands[row].members), row)
+            for row, strip in enumerate(strips)
+            if strip and len(step.bands[row].members) > PICTURES_A_ROW
+        ],
         **legend_on_top(),
     )
-    sentence = _read_batch(step) + (read_cut(step) if any(strips) else "")
+    sentence = _read_batch(step)
     alt = f"Losses of the batch's pictures by class, head to tail. {sentence}"
     return Drawing(BATCH_QUESTION, sentence, alt, data, layout, band_height(step, _ROW_HEIGHT))
 
@@ -122,10 +131,25 @@ def _strip(source: str, row: int) -> dict[str, Any]:
         "y": -row,
         "xanchor": "left",
         "yanchor": "middle",
-        "sizex": _PICTURES_END - 0.02,
+        "sizex": _PICTURES_END - 0.09,
         "sizey": 0.86,
         "sizing": "contain",
         "layer": "above",
+    }
+
+
+def _part_shown(count: int, row: int) -> dict[str, Any]:
+    """Return how many of a class's pictures its row shows, behind them."""
+    return {
+        "text": f"{PICTURES_A_ROW} of {count}",
+        "xref": "paper",
+        "x": _PICTURES_END - 0.015,
+        "xanchor": "right",
+        "y": -row,
+        "yanchor": "middle",
+        "showarrow": False,
+        "bgcolor": THEME_BACKGROUND,  # over the last pictures where the page is narrow
+        "font": {"size": 12, "color": THEME_TEXT},
     }
 
 
@@ -327,7 +351,7 @@ def outer_pull(step: Step) -> Drawing:
             "uid": f"part-{kind}",
             "name": f"{kind} losses",
             "x": np.round(parts[:, column], 5).tolist(),
-            "y": [2, 1, 0],
+            "y": [2, 1, 0] if step.has_groups else [1],
             "orientation": "h",
             "marker": {
                 "color": KIND_COLOURS[kind],
@@ -350,8 +374,10 @@ def outer_pull(step: Step) -> Drawing:
             "nticks": 6,
         },
         yaxis={
-            "tickvals": [2, 1, 0],
-            "ticktext": [f"{group} · {len(step.members_of(group))}" for group in GROUPS],
+            "tickvals": [2, 1, 0] if step.has_groups else [1],
+            "ticktext": [f"{group} · {len(step.members_of(group))}" for group in GROUPS]
+            if step.has_groups
+            else [f"all · {step.size}"],
             "range": [-0.6, 2.6],
             "zeroline": False,
             "showgrid": False,
@@ -359,32 +385,39 @@ def outer_pull(step: Step) -> Drawing:
         **legend_on_top(),
     )
     sentence = _read_parts(parts, step.kinds)
-    alt = f"Bars of each third's share in the change of the D_val loss. {sentence}"
+    whose = "each third's" if step.has_groups else "each loss's"
+    alt = f"Bars of {whose} share in the change of the D_val loss. {sentence}"
     return Drawing(OUTER_PULL_QUESTION, sentence, alt, data, layout, HEIGHT)
 
 
 def outer_parts(step: Step) -> NDArray[np.float64]:
-    """Return what `outer_pull` draws, [3, 2]: many, medium, few by hard and, if any, soft."""
+    """Return what `outer_pull` draws, [3, 2]: many, medium, few by hard and, if any, soft.
+
+    [1, 2] of equally large classes, which are not divided.
+    """
     influence = step.trace.influence
     if influence is None:
         raise ValueError("a method without a weight net never looks at D_val")
     each = step.own_weights() * influence[:, : len(step.kinds)] / step.size
-    return np.array([each[step.members_of(group)].sum(axis=0) for group in GROUPS])
+    thirds = [step.members_of(group) for group in GROUPS]
+    members = thirds if step.has_groups else [np.arange(step.size)]
+    return np.array([each[places].sum(axis=0) for places in members])
 
 
 def _read_parts(parts: NDArray[np.float64], kinds: Sequence[Kind]) -> str:
     helper = divmod(int(parts.argmin()), len(kinds))
     hinder = divmod(int(parts.argmax()), len(kinds))
+    whose = [f" of {group}-shot classes" for group in GROUPS] if len(parts) > 1 else [""]
     words = "To first order"
     if parts[helper] < 0:
         words += (
-            f" the {kinds[helper[1]]} losses of {GROUPS[helper[0]]}-shot classes lower the D_val "
+            f" the {kinds[helper[1]]} losses{whose[helper[0]]} lower the D_val "
             f"loss most ({signed(parts[helper], 2)})"
         )
     if parts[hinder] > 0:
         joint = "; the" if parts[helper] < 0 else " the"
         words += (
-            f"{joint} {kinds[hinder[1]]} losses of {GROUPS[hinder[0]]}-shot classes work against "
+            f"{joint} {kinds[hinder[1]]} losses{whose[hinder[0]]} work against "
             f"it ({signed(parts[hinder], 2)})"
         )
     return f"{words}. Together: {signed(float(parts.sum()), 2)}."

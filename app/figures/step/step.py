@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.figures.classes import are_level, rows_of
 from app.figures.drawing import MAX_CLASSES_SHOWN, Group, Kind
-from bikd_core.config import WeightScale, listed
+from bikd_core.config import WeightScale
 from bikd_core.events import RunStarted, StepTrace
 
 PICTURES_A_ROW = 12  # of a class, in the figure of the batch
@@ -132,9 +132,15 @@ class Step:
 
     @cached_property
     def bands(self) -> tuple[Band, ...]:
-        """All classes, head to tail, those that the batch lacks too; thirds if there are many."""
+        """All classes, head to tail, those that the batch lacks too.
+
+        Where there are many, their thirds; of equally large classes none is head or tail, so then
+        all are one band.
+        """
         rows = rows_of(self.started.class_names, self.started.class_counts)
         if len(rows.labels) > MAX_CLASSES_SHOWN:
+            if not self.has_groups:
+                return (Band("all classes", "medium", np.arange(self.size)),)
             return tuple(Band(group, group, self.members_of(group)) for group in GROUPS)
         return tuple(
             Band(name, _group(group), np.flatnonzero(self.labels == label))
@@ -149,7 +155,8 @@ class Step:
         """Return each picture's place and class, for the hover text."""
         classes = self.started.class_names
         return [
-            f"picture {place + 1} of the batch, {classes[int(label)]} ({group})"
+            f"picture {place + 1} of the batch, {classes[int(label)]}"
+            + f" ({group})" * self.has_groups
             for place, (label, group) in enumerate(zip(self.labels, self.groups, strict=True))
         ]
 
@@ -221,16 +228,6 @@ def band_axis(step: Step) -> dict[str, Any]:
         "anchor": "free",  # at the left end, also where pictures stand before the plotted area
         "position": 0,
     }
-
-
-def read_cut(step: Step) -> str:
-    """Return of which classes not all pictures are shown; "" if there is none."""
-    cut = [
-        f"{PICTURES_A_ROW} of {len(band.members)} of {band.name}"
-        for band in step.bands
-        if len(band.members) > PICTURES_A_ROW
-    ]
-    return f" Pictures shown: {listed(cut)}." if cut else ""
 
 
 def left_margin(step: Step) -> int:

@@ -45,7 +45,7 @@ def _confusion(moment: Moment) -> Drawing:
     return figures.confusion(counts, moment.started, moment.chosen, by_class=moment.by_class)
 
 
-def _difference(first: Moment, second: Moment) -> Drawing:
+def confusion_difference_at(first: Moment, second: Moment) -> Drawing:
     """Return run B's confusion matrix minus run A's."""
     if not (first.has_begun and second.has_begun):
         return empty(DIFFERENCE_QUESTION, "Here as soon as both runs have an epoch.")
@@ -96,15 +96,20 @@ CLASS_BIASES = Figure(
 
 
 def show_paired_accuracy(first: Moment, second: Moment) -> None:
-    """Draw what the run with a weight net gets right that the other does not; else B against A."""
-    sides = {"A": first, "B": second}
-    if first.has_weights and not second.has_weights:
-        sides = {"B": second, "A": first}
+    """Draw what one of two runs gets right that the other does not."""
     live_plot(
-        _paired(sides),
+        paired_accuracy_at(first, second),
         key="figure_paired_accuracy",
         keep_zoom_of=f"{first.snapshot.run_id} {second.snapshot.run_id}",
     )
+
+
+def paired_accuracy_at(first: Moment, second: Moment) -> Drawing:
+    """Return what the run with a weight net gets right that the other does not, or B against A."""
+    sides = {"A": first, "B": second}
+    if first.has_weights and not second.has_weights:
+        sides = {"B": second, "A": first}
+    return _paired(sides)
 
 
 def _paired(sides: dict[str, Moment]) -> Drawing:
@@ -126,7 +131,7 @@ class _Accuracy(View):
         show_paired_accuracy(first, second)
         super().show_pair(first, second)
         live_plot(
-            _difference(first, second),
+            confusion_difference_at(first, second),
             key="figure_confusion_difference",
             keep_zoom_of=f"{first.snapshot.run_id} {second.snapshot.run_id}",
         )

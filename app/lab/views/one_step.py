@@ -1,13 +1,15 @@
 """The view "One step": a recorded step of the real run, walked through phase by phase.
 
-Steps are recorded while somebody steps (`StepTrace`); looking back never undoes training.
+Each run keeps a step of a few of its epochs, and every step that somebody watches (`StepTrace`);
+looking back never undoes training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -17,8 +19,8 @@ from pydantic import BeforeValidator, Field
 from app.components import live_plot, stepper
 from app.components.stepper import Place, place_of
 from app.figures.drawing import Drawing, empty
-from app.figures.step import Step
-from app.lab.views.moment import Moment, scale_of
+from app.figures.step import Step, recorded_step
+from app.lab.views.moment import Moment
 from app.lab.views.phases import PLAIN_PHASES, BatchPictures, Phase, StepFigure, bilevel_phases
 from app.lab.views.view import View
 from app.shared import access, engine, status
@@ -26,7 +28,6 @@ from app.shared.engine import attempt
 from app.shared.link import Link
 from app.shared.markdown import plain
 from app.shared.session import session
-from bikd_core.config import WeightNetOptions
 from bikd_core.data.pictures import PicturesUnavailable, load_pictures
 from bikd_core.runs import Snapshot, StoreError
 
@@ -69,7 +70,7 @@ class _OneStep(View):
     def show_pair(self, first: Moment, second: Moment) -> None:
         """Draw the two runs one above the other: the figures need the page's whole width."""
         for side, moment in zip("AB", (first, second), strict=True):
-            st.markdown(f"##### {side} · {plain(moment.snapshot.name)}")
+            st.markdown(f"### {side} · {plain(moment.snapshot.name)}")
             self._show(moment, side)
 
     def _show(self, moment: Moment, side: str = "") -> None:
@@ -90,20 +91,22 @@ def _key(run_id: str) -> str:
 def _walk(moment: Moment, start: Place, side: str) -> None:
     """Draw the bar of the walk, and the phase where it stands.
 
-    A viewer who follows sees the newest step, or the last one recorded up to the epoch looked at.
+    Until a step is chosen from the list, it is the one nearest to the epoch looked at.
     """
     snapshot = moment.snapshot
     files = snapshot.folder.traces()
     steps = {number: int(path.stem.split("-")[0]) for number, path in files.items()}
     method = snapshot.config.method
     phases = bilevel_phases(method) if _has_weight_net(snapshot) else PLAIN_PHASES
-    newest = _newest(steps, moment.chosen, done=len(snapshot.epochs))
+    is_newest = moment.chosen >= len(snapshot.epochs)
+    nearest = _nearest(steps, moment.chosen, is_newest=is_newest)
     place = stepper(
         key=_key(snapshot.run_id),
         start=start,
         phases=[phase.name for phase in phases],
         steps=steps,
-        newest=newest,
+        nearest=nearest,
+        epoch=0 if is_newest else moment.chosen,
         why_not=_why_no_step(snapshot),
         on_ask=partial(_ask, snapshot.run_id),
     )
@@ -114,7 +117,7 @@ def _walk(moment: Moment, start: Place, side: str) -> None:
     words, formula = st.columns([0.52, 0.48], gap="medium", vertical_alignment="center")
     words.markdown(phase.words.format(method=status.method_of(snapshot)))
     formula.markdown(f"${phase.formula}$")
-    step = place.step or newest
+    step = place.step or nearest
     _figures(snapshot, phase, step, files.get(step), side)
 
 
@@ -137,12 +140,17 @@ def _has_weight_net(snapshot: Snapshot) -> bool:
     return snapshot.resolved.estimator != ""
 
 
-def _newest(steps: dict[int, int], chosen: int, *, done: int) -> int:
-    """Return the step that a following viewer sees; 0 if none is recorded."""
-    if not steps:
-        return 0
-    until = [number for number, epoch in steps.items() if epoch <= chosen or chosen >= done]
-    return max(until) if until else min(steps)
+def _nearest(steps: dict[int, int], chosen: int, *, is_newest: bool) -> int:
+    """Return the recorded step nearest to an epoch, of several in one epoch the last; 0: none.
+
+    Args:
+        steps: The epoch of each recorded step, by step, rising.
+        chosen: The epoch looked at.
+        is_newest: Whether it is the newest one: steps of the epoch that trains are shown as well.
+    """
+    if is_newest:
+        return max(steps, default=0)
+    return min(steps, key=lambda step: (abs(steps[step] - chosen), steps[step], -step), default=0)
 
 
 # A phase's figures -------------------------------------------------------------------------------
@@ -185,19 +193,21 @@ def _figures(snapshot: Snapshot, phase: Phase, number: int, file: Path | None, s
 
 def _how_to(snapshot: Snapshot) -> str:
     """Return how a step gets recorded, as long as there is none."""
+    if snapshot.state in {"queued", "starting"} or (
+        snapshot.state in _CAN_STEP and not snapshot.epochs
+    ):
+        return "A step of this run is drawn here as soon as its first epoch has one."
     if snapshot.state in _CAN_STEP:
         if access.refusal(snapshot.folder):
-            return "No step of this run is under the lens yet; whoever steers the run can step."
+            return "No step of this run is recorded yet; whoever steers the run can step."
         return (
-            "No step of this run is under the lens yet. Press “+ one inner step” above (or Pause, "
-            "then Step → one inner step): the run trains for one step, and it is drawn here."
+            "No step of this run is recorded yet. Press “+ one inner step” above (or Pause, then "
+            "Step → one inner step): the run trains for one step, and it is drawn here."
         )
-    if snapshot.state == "queued":
-        return "This run has not begun yet. Once it trains, a step can be put under the lens."
-    again = "Resume it" if snapshot.can_resume else "Start a run"
+    again = "Resume it" if snapshot.can_resume else "Start it again"
     return (
-        "Nobody stepped through this run, so no step of it is recorded. "
-        f"{again}, then press Pause and Step → one inner step."
+        "No step of this run is recorded: earlier versions kept only steps that somebody watched. "
+        f"{again}: a run now keeps one of its first, middle and last epoch."
     )
 
 
@@ -208,34 +218,15 @@ def _step(run_id: str, number: int, changed: int, *, _snapshot: Snapshot) -> Ste
     Raises:
         StoreError: The step or the run's panel is damaged (`CorruptRunError`) or gone.
     """
-    trace, panel = _snapshot.folder.trace(number), _snapshot.folder.panel()
+    folder = _snapshot.folder
     assert _snapshot.resolved is not None  # training begins with it
-    controls, method = _snapshot.config.flat(), _snapshot.config.method
-    over = getattr(method, "over", "ce")  # Meta-Weight-Net's, the other one with a weight net
-    is_plain = getattr(method, "prior", "none") == getattr(method, "class_shifts", "none") == "none"
-    return Step(
-        trace,
-        panel.labels[trace.rows],
+    return recorded_step(
+        folder.trace(number),
+        folder.panel(),
         _snapshot.resolved,
-        controls["inner_steps"],
-        panel.original_indices[trace.rows],
-        controls["meta_loss"],
-        scale=scale_of(_snapshot),
-        kinds=("hard", "soft") if method.facts.needs_teacher else ("hard",),
-        has_plain_losses=over in {"ce", "ce_kd"} and is_plain,
-        has_unit_coefficients=over in {"ce", "ce_kd"},
-        outer_every=getattr(method, "outer_every", 1),
-        steps_before=_steps_before_the_weights(_snapshot),
+        _snapshot.config,
+        _snapshot.epochs,
     )
-
-
-def _steps_before_the_weights(snapshot: Snapshot) -> int:
-    """Return the steps of the epochs in which the weight net does not learn yet."""
-    method = snapshot.config.method
-    if not isinstance(method, WeightNetOptions):
-        return 0
-    done = snapshot.epochs[: method.epochs_without_learning(snapshot.config.training.epochs)]
-    return done[-1].step if done else 0
 
 
 def _why_no_hypergradient(step: Step) -> str:
@@ -276,3 +267,44 @@ def _drawing(
         why = f"The losses of step {number} are not finite, so there is nothing to draw."
         return empty(_figure.question, why)
     return _figure.draw(_step, _pictures)
+
+
+# For a file that holds all of them ---------------------------------------------------------------
+
+
+class PhaseDrawings(NamedTuple):
+    """A phase of a recorded step with its figures, row by row, without pictures."""
+
+    name: str
+    words: str
+    rows: tuple[tuple[Drawing, ...], ...]
+
+
+def walks_of(snapshot: Snapshot) -> tuple[tuple[int, int, tuple[PhaseDrawings, ...]], ...]:
+    """Return each recorded step of a run that can be read: its number, its epoch, its phases."""
+    phases = bilevel_phases(snapshot.config.method) if _has_weight_net(snapshot) else PLAIN_PHASES
+    found = []
+    for number, path in snapshot.folder.traces().items():
+        try:
+            step = _step(snapshot.run_id, number, path.stat().st_mtime_ns, _snapshot=snapshot)
+        except (StoreError, FileNotFoundError):
+            continue  # the view itself says what is damaged
+        drawn = tuple(
+            PhaseDrawings(
+                phase.name,
+                phase.words.format(method=status.method_of(snapshot)),
+                tuple(_rows_of(phase, step)),
+            )
+            for phase in phases
+        )
+        found.append((number, int(path.stem.split("-")[0]), drawn))
+    return tuple(found)
+
+
+def _rows_of(phase: Phase, step: Step) -> Iterator[tuple[Drawing, ...]]:
+    for row in phase.rows:
+        kept = [figure for figure in row if figure.is_worth_drawing(step)]
+        if kept and step.is_finite:
+            yield tuple(figure.draw(step, None) for figure in kept)
+        elif not step.has_hypergradient and row is phase.rows[0]:
+            yield (empty(row[0].question, _why_no_hypergradient(step)),)

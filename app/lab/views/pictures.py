@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 from pydantic import Field
 
-from app.components import gallery
+from app.components import drawer, gallery
 from app.figures.drawing import Kind
 from app.lab.views.accuracy import CLASS_ACCURACY
 from app.lab.views.images import one_picture
@@ -15,6 +16,7 @@ from app.lab.views.images.contents import Order, gallery_at
 from app.lab.views.images.selection import (
     Selection,
     clear_selection,
+    doubted_labels,
     select,
     selected_in,
     wrong_labels,
@@ -74,8 +76,15 @@ class _Pictures(View):
                     selected=looked_at,
                     on_pick=_look_at,
                 )
-                if looked_at is not None:
-                    one_picture.show_words(moment, looked_at, side)
+        with drawer(
+            "picture_drawer",
+            holds="" if looked_at is None else str(looked_at),
+            label="The picture in both runs",
+            on_close=partial(_look_at, None),
+        ):
+            if looked_at is not None:
+                one_picture.show_words(first, looked_at, "A")
+                one_picture.show_words(second, looked_at, "B")
 
     def _controls(
         self,
@@ -95,8 +104,27 @@ class _Pictures(View):
         ):
             if len(kinds) > 1:
                 self._order()
+            if snapshot is not None and kinds:
+                _selection_button(
+                    snapshot,
+                    selection,
+                    doubted_labels(facts_of(snapshot.config.data.dataset).num_classes),
+                    "Mislabelled?",
+                    key="select_doubted_labels",
+                    icon=":material/help:",
+                    help="Shows the pictures whose labels the weights and the influence of the "
+                    "last third of the epochs doubt.",
+                )
             if snapshot is not None and snapshot.config.data.label_noise:
-                _wrong_labels_button(snapshot, selection)
+                _selection_button(
+                    snapshot,
+                    selection,
+                    wrong_labels(facts_of(snapshot.config.data.dataset).num_classes),
+                    "Wrong labels",
+                    key="select_wrong_labels",
+                    icon=":material/label_off:",
+                    help="Shows only the pictures with a planted wrong label.",
+                )
             st.button(
                 "Clear selection",
                 key="clear_selection",
@@ -136,14 +164,23 @@ class _Pictures(View):
         )
 
 
-def _wrong_labels_button(snapshot: Snapshot, selection: Selection | None) -> None:
-    chosen = wrong_labels(facts_of(snapshot.config.data.dataset).num_classes)
+def _selection_button(
+    snapshot: Snapshot,
+    now: Selection | None,
+    chosen: Selection,
+    label: str,
+    *,
+    key: str,
+    icon: str,
+    help: str,
+) -> None:
+    """Draw a button that shows some of the pictures, unless they are selected already."""
     st.button(
-        "Wrong labels",
-        key="select_wrong_labels",
-        icon=":material/label_off:",
-        help="Shows only the pictures with a planted wrong label.",
-        disabled=selection == chosen,
+        label,
+        key=key,
+        icon=icon,
+        help=help,
+        disabled=now == chosen,
         on_click=select,
         args=(snapshot.run_id, NAME, chosen),
     )

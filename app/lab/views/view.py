@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ import streamlit as st
 from app import figures
 from app.components import live_plot
 from app.figures.drawing import Drawing, empty
-from app.lab.views.images.selection import Point, Selection, select, selected_in
+from app.lab.views.images.selection import Point, Selection, select
 from app.lab.views.images.strip import show_strip
 from app.lab.views.moment import LinkT, Moment
 from app.shared.link import Link
@@ -32,11 +32,7 @@ class Figure:
 
     def at(self, moment: Moment) -> Drawing:
         """Return the drawing; before the first epoch an empty one, in the same place."""
-        if not moment.has_begun:
-            return empty(self.question, moment.why_nothing)
-        if not self.is_worth_drawing(moment):  # but it is in the run beside it
-            return empty(self.question, "This run has nothing to draw here.")
-        return _drawn(
+        return self._empty_at(moment) or _drawn(
             moment.snapshot.run_id,
             moment.snapshot.version,
             moment.chosen,
@@ -46,6 +42,17 @@ class Figure:
             _figure=self,
             _moment=moment,
         )
+
+    def drawn_once(self, moment: Moment) -> Drawing:
+        """Return what `at` returns, without keeping it for other browsers."""
+        return self._empty_at(moment) or self.draw(moment)
+
+    def _empty_at(self, moment: Moment) -> Drawing | None:
+        if not moment.has_begun:
+            return empty(self.question, moment.why_nothing)
+        if not self.is_worth_drawing(moment):  # but it is in the run beside it
+            return empty(self.question, "This run has nothing to draw here.")
+        return None
 
 
 @st.cache_resource(max_entries=500, show_spinner=False)
@@ -95,35 +102,42 @@ class View:
                     figure.at(moment)
 
     def show(self, moment: Moment) -> None:
-        """Draw the view; under the figures, the pictures of what was clicked on."""
-        row_of_strip = self._row_of_strip(moment.snapshot.run_id)
-        for number, row in enumerate(self.rows):
+        """Draw the view, and in a drawer the pictures of what was clicked on."""
+        clickable = [row for row in self.rows if any(figure.select for figure in row)]
+        for row in self.rows:
             kept = [figure for figure in row if figure.is_worth_drawing(moment)]
             if kept:
                 for figure, column in zip(kept, st.columns(len(kept), gap="medium"), strict=True):
                     with column:
                         show_figure(figure, moment)
-            with st.container():  # always drawn: what comes after it keeps its place
-                if number == row_of_strip:
-                    show_strip(moment, self.name)
+            if row in clickable[:1]:
+                show_strip(moment, self.name)
 
     def show_pair(self, first: Moment, second: Moment) -> None:
         """Draw the view of run A and of run B side by side, each figure on the same axes."""
-        for row in self.rows:
-            for figure in row:
-                if not any(figure.is_worth_drawing(moment) for moment in (first, second)):
-                    continue
-                drawings = figures.on_same_axes(figure.at(first), figure.at(second))
-                columns = st.columns(2, gap="medium")
-                for side, drawing, moment, column in zip(
-                    "AB", drawings, (first, second), columns, strict=True
-                ):
-                    with column:
-                        live_plot(
-                            drawing._replace(title=f"{side} · {drawing.title}"),
-                            key=f"figure_{figure.name}_{side}",
-                            keep_zoom_of=moment.snapshot.run_id,
-                        )
+        for figure, drawings in self.pairs(first, second, Figure.at):
+            columns = st.columns(2, gap="medium")
+            for side, drawing, moment, column in zip(
+                "AB", drawings, (first, second), columns, strict=True
+            ):
+                with column:
+                    live_plot(
+                        drawing,
+                        key=f"figure_{figure.name}_{side}",
+                        keep_zoom_of=moment.snapshot.run_id,
+                    )
+
+    def pairs(
+        self, first: Moment, second: Moment, draw: Callable[[Figure, Moment], Drawing]
+    ) -> Iterator[tuple[Figure, tuple[Drawing, Drawing]]]:
+        """Yield each figure of run A and of run B, on the same axes, with A and B in its title."""
+        for figure in (figure for row in self.rows for figure in row):
+            if any(figure.is_worth_drawing(moment) for moment in (first, second)):
+                a, b = figures.on_same_axes(draw(figure, first), draw(figure, second))
+                yield (
+                    figure,
+                    (a._replace(title=f"A · {a.title}"), b._replace(title=f"B · {b.title}")),
+                )
 
     def choices(self, kind: type[LinkT]) -> LinkT:
         """Return what the viewer chose, as the view's own type of link."""
@@ -133,18 +147,6 @@ class View:
     def choose(self, choices: Link) -> None:
         """Remember what the viewer chose, also while another view is open."""
         session().view_links[self.name] = choices
-
-    def _row_of_strip(self, run_id: str) -> int | None:
-        """Return the row below which the strip stands: that of the figure clicked on, if any.
-
-        None if no figure can be clicked on.
-        """
-        selected = selected_in(run_id)
-        possible = [n for n, row in enumerate(self.rows) if any(figure.select for figure in row)]
-        clicked = [
-            n for n in possible if selected and selected.figure in [f.name for f in self.rows[n]]
-        ]
-        return next(iter(clicked or possible), None)
 
 
 def show_figure(figure: Figure, moment: Moment) -> None:

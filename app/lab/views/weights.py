@@ -153,7 +153,7 @@ class _Weights(View):
             list(words),
             format_func=words.__getitem__,
             key=_KEY,
-            width=220,
+            width=200,  # with the choice of groups or classes, the row just fits at 1280
             label_visibility="collapsed",
             persist_state="session",
             on_change=lambda: self.choose(WeightsLink(over=st.session_state[_KEY])),

@@ -40,4 +40,5 @@ SOURCE: Source = PublishedSource(
         "FashionMNIST/raw/t10k-labels-idx1-ubyte": None,
     },
     decode=idx_images,
+    package="fashion-mnist",  # of Debian's dataset-fashion-mnist
 )

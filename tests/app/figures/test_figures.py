@@ -210,3 +210,9 @@ def test_marks_that_would_cover_one_another_share_a_label_with_the_last_of_each_
     labels = {label["x"]: label["text"] for label in layout["annotations"] if "textangle" in label}
     assert labels == {10: "learning rate 0.02, at most 2 epochs/s", 60: "full speed"}
     assert {line["x0"] for line in layout["shapes"]} == {10, 12, 13, 60, 100}
+
+
+def test_a_mark_at_0_percent_does_not_hide_the_counts_beside_the_axis():
+    _, begun, epochs = run()
+    left, _ = figures.class_accuracy(epochs[-1], begun).layout["xaxis"]["range"]
+    assert left <= -3

@@ -366,6 +366,6 @@ def test_rows_of_pictures_that_are_cut_say_how_many_they_show():
     labels = np.array([0] * 30 + [1] * 12 + [2] * 13)
     trace = made_up.trace(1, 1, np.arange(len(labels)))
     step = Step(trace, labels, STARTED, 1, np.arange(len(labels)), "hard")
-    words = "Pictures shown: 12 of 30 of a and 12 of 13 of c."
-    assert figures.batch(step, ["data:a", "data:b", "data:c"]).sentence.endswith(words)
-    assert "Pictures shown" not in figures.batch(step).sentence
+    notes = figures.batch(step, ["data:a", "data:b", "data:c"]).layout["annotations"]
+    assert {note["y"]: note["text"] for note in notes} == {0: "12 of 30", -2: "12 of 13"}
+    assert not figures.batch(step).layout["annotations"]

@@ -5,6 +5,7 @@ import pytest
 
 from app.shared.estimate import MAX_ASKED
 from bikd_core.config import ConfigError, RunConfig, fields
+from bikd_core.config.presets import PRESETS
 from bikd_core.runs import StoreError
 from tests.app.conftest import MAIN
 from tests.app.shown import components, drawings, unfold, words
@@ -80,7 +81,9 @@ def test_all_junk_in_a_link_is_named_at_once(open_lab):
 ALONE = ("dataset", "epochs", "view")
 
 
-@pytest.mark.parametrize("name", first_quick([*ALONE, *(JUNK.keys() - ALONE)], len(ALONE)))
+@pytest.mark.parametrize(
+    "name", first_quick([*ALONE, *(name for name in JUNK if name not in ALONE)], len(ALONE))
+)
 def test_junk_in_a_link_is_named_and_replaced(open_lab, name):
     lab = open_lab(**{name: JUNK[name]})
     assert not lab.exception
@@ -346,6 +349,7 @@ def test_the_server_process_never_imports_torch(tmp_path):
     program = f"""
 import sys
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 from app.shared import engine
 from tests.app.fake_manager import FakeManager
 from tests.made_up import make_run
@@ -353,6 +357,9 @@ from pathlib import Path
 fake = FakeManager(Path({str(tmp_path)!r}))
 engine.manager = lambda: fake
 lab = AppTest.from_file({str(MAIN)!r}, default_timeout=60)
+home = lab.run()
+assert not home.exception
+lab._page_hash = calc_hash("lab")
 lab.query_params["run"] = make_run(fake.places.runs).run_id
 lab.run()
 assert not lab.exception
@@ -378,6 +385,27 @@ def test_a_preset_sets_all_controls_but_the_seed_and_can_be_gone_back_to(open_la
     lab.button(key="reset").click().run()
     assert lab.number_input(key="control_epochs").value == 120
     assert lab.button(key="reset").disabled
+
+
+def test_a_preset_may_name_a_speed_that_can_be_set_before_start(open_lab, manager):
+    lab = open_lab()
+    assert lab.select_slider(key="control_speed").value is None
+    lab.selectbox(key="control_preset").select("classroom").run()
+    assert lab.select_slider(key="control_speed").value == 2.0
+    lab.select_slider(key="control_speed").set_value(0.5).run()
+    assert not lab.button(key="reset").disabled
+    lab.button(key="start").click().run()
+    [(_, config), (_, _, speed)] = [call for call in manager.asked if call[0] != "estimate"]
+    assert speed == 0.5
+    assert config == PRESETS["classroom"].config
+    assert manager.asked[-1][0] == "set_speed"
+
+
+def test_an_estimate_knows_the_speed_of_the_next_run(open_lab, manager):
+    manager.seconds = 3.0
+    lab = open_lab(imbalance_factor="100", epochs="200")  # the classroom's
+    lab.run()
+    assert any("About 1 min 40 s" in caption.value for caption in lab.caption)
 
 
 def test_a_link_names_the_preset_that_it_is_nearest_to(open_lab):

@@ -41,7 +41,8 @@ def test_the_name_of_a_run_stands_in_its_header_and_both_names_over_a_pair(open_
     assert named in words(open_lab(run=first.run_id))
     said = words(open_lab(run=first.run_id, **{"with": second.run_id}))
     assert named in said
-    assert "**plain distillation** · digits ×50 · KD" in said
+    difference = "**B differs only in method: KD instead of BiKD.**"
+    assert f"**plain distillation** · {difference} · digits ×50 · KD" in said
 
 
 def test_a_warning_stands_in_the_line_of_the_header_for_the_epoch_shown(open_lab, manager):

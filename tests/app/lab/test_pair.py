@@ -106,6 +106,19 @@ def test_the_rival_that_is_missing_is_made_with_the_same_seed_and_shown_beside(o
     assert "B differs only in method" in words(lab)
 
 
+def test_the_rival_that_is_missing_waits_for_an_answer_while_something_trains(open_lab, manager):
+    trains = make_run(manager.places.runs, epochs=9, done=2, state="running", seed=5)
+    lab = open_lab(run=make_run(manager.places.runs, seed=1).run_id)
+    lab.button(key="rival").click().run()
+    assert not manager.asked
+    assert "training 2 of 9" in words(lab)
+    [stop] = [button for button in lab.button if button.label == "Stop it and start"]
+    stop.click().run()
+    assert [what[0] for what in manager.asked] == ["stop", "start"]
+    assert manager.asked[0][1] == trains.run_id
+    assert lab.query_params["with"] not in {"", trains.run_id}
+
+
 @pytest.mark.slow
 def test_the_next_run_after_a_clone_stands_beside_the_old_one(open_lab, manager, runs):
     lab = open_lab(run=runs[0], seed="9")

@@ -5,12 +5,13 @@ import json
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
-from app.lab import this_run
+from app.lab import this_run, views
 from app.lab.this_run import student_card
 from app.shared import engine, status
 from bikd_core.config import RunConfig
-from bikd_core.places import ASSETS, Places
+from bikd_core.places import ASSETS, ROOT, Places
 from bikd_core.runs import RunManager
 from bikd_core.store import RunFolder
 from bikd_core.store.archive import read_record
@@ -25,7 +26,9 @@ RECORDED = sorted((ASSETS / "runs").glob("*.zip"))
 def app(tmp_path, monkeypatch):
     manager = RunManager(Places.at(tmp_path), in_process=True)
     monkeypatch.setattr(engine, "manager", lambda: manager)
-    yield AppTest.from_file(str(MAIN), default_timeout=60)
+    lab = AppTest.from_file(str(MAIN), default_timeout=60)
+    lab._page_hash = calc_hash("lab")
+    yield lab
     manager.shutdown()
 
 
@@ -43,6 +46,20 @@ def test_a_recorded_run_opens_with_a_click(app, path):
     assert not app.warning
     assert app.session_state["session"].run == read_record(path).id
     assert "finished" in " ".join(markdown.value for markdown in app.markdown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/recorded").glob("*.zip")), ids=str)
+def test_a_run_of_an_earlier_version_is_drawn_in_every_view(app, path):
+    app.run()
+    app.file_uploader(key="welcome upload").upload(
+        "x.zip", path.read_bytes(), "application/zip"
+    ).run()
+    for view in views.VIEWS:
+        app.session_state["session"].view = view.name
+        app.run()
+        assert not app.exception
+        assert not app.warning
 
 
 def test_an_upload_that_is_no_run_is_one_sentence(app):

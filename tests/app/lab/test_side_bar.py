@@ -85,7 +85,7 @@ def test_cancel_starts_nothing(asked_to_start, manager):
     assert not manager.asked
 
 
-def test_whoever_may_not_stop_what_trains_can_still_queue(open_lab, manager, training):
+def test_whoever_may_not_stop_what_trains_can_still_queue(open_lab, manager, as_stranger, training):
     control_key.make_key(training)
     lab = open_lab()
     lab.button(key="start").click().run()

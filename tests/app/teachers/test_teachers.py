@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from app.shared import access
 from app.teachers.stored import card_lines
 from bikd_core.places import ASSETS
 from bikd_core.runs.shelf import StoredTeachers
@@ -78,7 +79,8 @@ def test_the_project_s_own_teacher_cannot_be_deleted_and_one_s_own_is_asked_twic
     assert list(page.dataframe[0].value["name"]) == [SHIPPED]
 
 
-def test_another_s_teacher_is_only_looked_at(open_page, manager):
+def test_another_s_teacher_is_only_looked_at(open_page, manager, monkeypatch):
+    monkeypatch.setattr(access, "is_owner", lambda: False)
     add(manager, "mine")
     (manager.places.teachers / "mine.key").write_text("somebody's")
     page = open_page("teachers", shown="mine")
@@ -114,6 +116,20 @@ def test_training_one_is_an_ordinary_run_of_cross_entropy(open_page, manager, mo
     assert stored == ["fresh"]
 
 
+def test_training_one_waits_for_an_answer_while_something_trains(open_page, manager, monkeypatch):
+    monkeypatch.setattr(StoredTeachers, "_create", lambda shelf, request: None)
+    make_run(manager.places.runs, epochs=9, done=2, state="running", seed=5)
+    page = open_page("teachers", epochs="3", seed="4")
+    page.text_input(key="name_train").set_value("fresh").run()
+    page.button(key="train").click().run()
+    assert not manager.asked
+    [queue] = [button for button in page.button if button.label == "Queue behind it"]
+    queue.click().run()
+    assert not page.exception
+    [(_, config)] = manager.asked
+    assert (config.method.method, config.training.seed) == ("ce", 4)
+
+
 @pytest.mark.slow
 def test_a_name_that_is_taken_or_no_name_is_refused(open_page, manager):
     for name in (SHIPPED, "../x"):
@@ -141,3 +157,23 @@ def test_the_whole_page_state_is_in_the_link(open_page, manager):
     shown_in(page).select("mine").run()
     page.number_input(key="control_epochs").set_value(5).run()
     assert page.query_params == {"shown": "mine", "epochs": "5"}
+
+
+def test_a_click_whose_script_run_was_ended_early_stores_the_teacher_all_the_same(
+    open_page, manager, monkeypatch
+):
+    run = make_run(manager.places.runs, method="ce")
+    run.student_path.write_bytes(b"parameters")
+    stored = []
+
+    def store(shelf, run_id, name):
+        stored.append(run_id)
+        add(manager, name)
+
+    monkeypatch.setattr(StoredTeachers, "store_run", store)
+    page = open_page("teachers")
+    page.session_state["session"].teacher_to_store = "run"  # what the click's callback leaves
+    page.run()
+    assert stored == [run.run_id]
+    page.run()
+    assert stored == [run.run_id]

@@ -14,16 +14,26 @@ from app.figures.drawing import GROUP_COLOURS
 from app.figures.weight_axis import weight_axis_of
 from app.lab.views.images.encoding import data_uris
 from app.lab.views.images.selection import Selection, in_words
-from app.lab.views.images.values import COLUMNS, ImagesAt, Values, images_at
+from app.lab.views.images.values import COLUMNS, ImagesAt, Values, doubts_at, images_at
 from app.lab.views.moment import Moment, scale_of
 from app.shared import engine, status
 from bikd_core.data.pictures import PicturesUnavailable
+from bikd_core.label_doubts import Doubts, epochs_that_count
 from bikd_core.runs import Snapshot, StoreError
 
 Order = Literal["hard", "soft", "loss"]  # by w_hard, by w_soft, by the student's cross-entropy
 SHOWN = 24  # pictures at once
 NO_BELIEFS = (
     "This run is of an earlier version, which did not keep what the student takes each picture for."
+)
+#: As measured: see "Which labels are wrong?" in benchmarks/README.md.
+CAUTION_WITH_FOLDS = (
+    "On digits such a list finds no more wrong labels than its out-of-fold teachers' own losses; "
+    "with 30 % wrong ones it finds fewer than the losses of a plain CE run."
+)
+CAUTION_WITHOUT_FOLDS = (
+    "On digits, without out-of-fold teachers, such a list held hardly a wrong label: the weights "
+    "rise where a label is wrong. The losses of a plain CE run found most of them."
 )
 _COLUMNS = 6
 
@@ -67,6 +77,14 @@ def sections(values: Values, kept: NDArray[np.bool_], order: Order) -> tuple[Sec
         Section(f"Highest {name}{of_all}", tuple(falling[:half].tolist())),
         Section(f"Lowest {name}{of_all}", tuple(falling[: -half - 1 : -1].tolist())),
     )
+
+
+def _most_doubted(doubts: Doubts) -> Section:
+    """Return the doubted labels, the most doubted ones first, as many as are shown."""
+    rows = np.flatnonzero(doubts.is_doubted)
+    falling = rows[np.argsort(-doubts.scores[rows], kind="stable")]
+    title = f"Most doubted first{part_shown(SHOWN, len(rows))}" if len(rows) else "None here"
+    return Section(title, tuple(falling[:SHOWN].tolist()))
 
 
 def part_shown(shown: int, count: int) -> str:
@@ -113,7 +131,15 @@ def _gallery(
         return nothing(NO_BELIEFS)
     if selection is not None:
         kept = selection.keeps(labels, images.values, images.panel.is_wrong)
-    parts = sections(images.values, kept, order)
+    if selection is not None and selection.is_doubted:
+        try:
+            doubts = doubts_at(_moment.snapshot, epoch)
+        except StoreError as error:
+            return nothing(str(error))
+        kept = doubts.is_doubted
+        parts: tuple[Section, ...] = (_most_doubted(doubts),)
+    else:
+        parts = sections(images.values, kept, order)
     rows = [row for part in parts for row in part.rows]
     pictures, complaint = pictures_of(images, rows, order)
     if complaint:
@@ -137,6 +163,8 @@ def _read(
     elif selection is not None and selection.is_wrong:
         have = "picture has" if count == 1 else "pictures have"
         words = f"At epoch {images.epoch}, {count:,} {have} a planted wrong label."
+    elif selection is not None and selection.is_doubted:
+        words = _read_doubts(images, parts[0], count)
     elif selection is not None:
         pictures_are = "picture is" if count == 1 else "pictures are"
         words = f"At epoch {images.epoch}, {count:,} {pictures_are} of {selection.title}."
@@ -158,6 +186,24 @@ def _read(
         method = status.method_of(images.snapshot)
         return f"{words} {method} has no weights, so the student's loss orders them."
     return words
+
+
+def _read_doubts(images: ImagesAt, part: Section, count: int) -> str:
+    """Return what the doubted labels are, and how well such lists find wrong ones."""
+    first = epochs_that_count(images.epoch)[0]
+    when = f"At epoch {images.epoch}"
+    if first < images.epoch:
+        when = f"Over epochs {first} to {images.epoch}"
+    have = "picture has" if count == 1 else "pictures have"
+    words = (
+        f"{when}, {count:,} {have} less than the mean w_hard, though D_val wants less of them "
+        "still: perhaps mislabelled."
+    )
+    if images.panel.is_wrong is not None and part.rows:
+        wrong = int(images.panel.is_wrong[list(part.rows)].sum())
+        words += f" {wrong} of the {len(part.rows)} shown have a planted wrong label."
+    has_folds = images.snapshot.config.num_fold_teachers > 0
+    return f"{words} {CAUTION_WITH_FOLDS if has_folds else CAUTION_WITHOUT_FOLDS}"
 
 
 def _wrong_among(images: ImagesAt, parts: tuple[Section, ...]) -> str:

@@ -39,7 +39,7 @@ class _Drawings(NamedTuple):
 
 
 def show(moment: Moment, index: int, beside: Any) -> None:
-    """Draw the picture, its words and its weights `beside` the gallery; the rest below both.
+    """Draw the picture, its words and one of its figures `beside` the gallery.
 
     Args:
         moment: The run and the epoch looked at.
@@ -56,22 +56,33 @@ def show(moment: Moment, index: int, beside: Any) -> None:
         snapshot.run_id, snapshot.version, moment.chosen, row, _moment=moment, _images=images
     )
     draw = partial(live_plot, keep_zoom_of=f"{snapshot.run_id} {index}")
-    with beside:
+    with beside, st.container(gap="xsmall"):
         _portrait(moment, images, row, key="portrait")
-        draw(drawings.weights, key="figure_picture_weights")
-    left, right = st.columns(WIDTHS, gap="medium")
-    with left:
-        draw(drawings.losses, key="figure_picture_losses")
-    with right:
-        draw(drawings.influence, key="figure_picture_influence")
+        name = _choose_figure()
+        draw(getattr(drawings, name), key=f"figure_picture_{name}")
+
+
+def _choose_figure() -> str:
+    """Draw the choice of the figure: all three would not fit beside the gallery."""
+    chosen: str = st.segmented_control(
+        "Over the epochs",
+        _Drawings._fields,
+        default=_Drawings._fields[0],
+        key="figure_of_picture",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    return chosen
 
 
 def show_words(moment: Moment, index: int, side: str) -> None:
     """Draw the picture and its words alone, as one of two runs has them."""
     images = _images(moment)
     row = None if isinstance(images, str) else _row_of(images, index)
+    st.markdown(f"**{side} · {plain(moment.snapshot.name)}**")
     if isinstance(images, str) or row is None:
-        st.info(_not_among(index))
+        st.info(images if isinstance(images, str) else _not_among(index))
         return
     _portrait(moment, images, row, key=f"portrait_{side}")
 

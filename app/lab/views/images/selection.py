@@ -37,6 +37,7 @@ class Selection:
     epoch: int | None = None  # at which that holds; None: the epoch looked at
     scale: WeightScale = "sigmoid"  # of the weights
     is_wrong: bool = False  # only those with a planted wrong label
+    is_doubted: bool = False  # only those whose weights and influence say so of their label
 
     @property
     def title(self) -> str:
@@ -227,6 +228,11 @@ def from_image(point: Point, started: RunStarted, panel: Panel) -> Selection | N
 def wrong_labels(num_classes: int) -> Selection:
     """Return the images with a planted wrong label."""
     return Selection("planted wrong labels", tuple(range(num_classes)), is_wrong=True)
+
+
+def doubted_labels(num_classes: int) -> Selection:
+    """Return the images whose labels the run's weights and influence doubt."""
+    return Selection("doubted labels", tuple(range(num_classes)), is_doubted=True)
 
 
 def _row_at(y: float) -> int:

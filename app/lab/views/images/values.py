@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.figures.classes import rows_of
 from app.figures.drawing import Kind
 from bikd_core.events import BELIEF_UNIT, Frame, Panel, RunStarted
+from bikd_core.label_doubts import Doubts, epochs_that_count, label_doubts
 from bikd_core.runs import Snapshot
 
 MAX_POINTS = 400  # epochs of an image's history; of longer runs every n-th is read
@@ -90,6 +91,22 @@ def images_at(snapshot: Snapshot, epoch: int) -> ImagesAt:
     folder = snapshot.folder
     frame, panel = folder.frame(epoch), folder.panel()
     return ImagesAt(snapshot, snapshot.resolved, epoch, panel, frame, values_at(snapshot, epoch))
+
+
+def doubts_at(snapshot: Snapshot, epoch: int) -> Doubts:
+    """Return which labels the last third of the epochs up to this one doubts, of each image.
+
+    Raises:
+        StoreError: A frame is damaged (`CorruptRunError`) or gone.
+    """
+    weights, influence = [], []
+    for number in epochs_that_count(epoch):
+        arrays = snapshot.folder.frame_arrays(number, "weights", "influence")
+        assert arrays["weights"] is not None  # asked only of methods with a weight net
+        assert arrays["influence"] is not None
+        weights.append(arrays["weights"][:, 0])
+        influence.append(arrays["influence"][:, 0])
+    return label_doubts(np.array(weights), np.array(influence))
 
 
 # Values by epoch ---------------------------------------------------------------------------------

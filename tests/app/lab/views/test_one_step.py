@@ -86,7 +86,7 @@ def test_the_view_opens_at_the_first_phase_of_the_newest_step(open_step, manager
     assert not lab.exception
     assert bar(lab)["phases"] == [phase.name for phase in PHASES]
     assert bar(lab)["steps"] == [[7, 2], [12, 3]]
-    assert (bar(lab)["newest"], bar(lab)["step"], bar(lab)["phase"]) == (12, None, 0)
+    assert (bar(lab)["nearest"], bar(lab)["step"], bar(lab)["phase"]) == (12, None, 0)
     assert set(drawings(lab)) == {"batch"}
     assert drawings(lab)["batch"]["layout"]["images"]  # digits are always at hand
 
@@ -115,10 +115,15 @@ def test_an_earlier_step_is_chosen_from_the_list(open_step, manager):
     assert "+0.0070" in earlier["sentence"]
 
 
-def test_who_looks_at_an_earlier_epoch_sees_the_last_step_until_then(open_step, manager):
-    run = with_steps(manager)
-    assert bar(open_step(run, epoch="2"))["newest"] == 7
-    assert bar(open_step(run, epoch="1"))["newest"] == 7  # the first one there is
+def test_the_step_nearest_to_the_epoch_looked_at_is_shown(open_step, manager):
+    run = with_steps(manager, done=9, steps=((1, 1), (4, 16), (4, 17), (9, 41)))
+    shown = {
+        epoch: bar(open_step(run, epoch=str(epoch)))["nearest"] for epoch in (1, 2, 3, 6, 7, 9)
+    }
+    assert shown == {1: 1, 2: 1, 3: 17, 6: 17, 7: 41, 9: 41}
+    assert bar(open_step(run, epoch="3"))["epoch"] == 3  # so that the bar can say so
+    assert bar(open_step(run))["epoch"] == 0
+    assert bar(open_step(run))["nearest"] == 41
 
 
 JUNK = (
@@ -183,9 +188,9 @@ def test_a_method_without_weight_net_has_two_phases_and_says_why(open_step, mana
     first_quick(
         [
             ("paused", "Press “+ one inner step” above", True),
-            ("queued", "has not begun yet", False),
-            ("finished", "Start a run, then press Pause", False),
-            ("stopped", "Resume it, then press Pause", False),
+            ("queued", "as soon as its first epoch has one", False),
+            ("finished", "Start it again: a run now keeps one of its first", False),
+            ("stopped", "Resume it: a run now keeps one of its first", False),
         ],
         2,
     ),
@@ -199,7 +204,7 @@ def test_without_a_recorded_step_the_view_says_how_to_get_one(
     assert nothing["data"] == []
     assert words in nothing["sentence"]
     assert (bar(lab)["why_not"] == "") == can_step
-    assert bar(lab)["newest"] == 0
+    assert bar(lab)["nearest"] == 0
 
 
 def test_a_damaged_step_is_named_in_its_place(open_step, manager):
@@ -243,4 +248,4 @@ def test_a_runs_name_is_shown_as_it_was_typed(open_lab, manager):
     first.rename("*odd* [name](x)")
     lab = open_lab(**{"run": first.run_id, "with": second.run_id, "view": "One step"})
     headings = [element.proto.body for element in lab.markdown]
-    assert r"##### A · \*odd\* \[name\]\(x\)" in headings
+    assert r"### A · \*odd\* \[name\]\(x\)" in headings

@@ -76,11 +76,13 @@ def test_a_picture_of_the_link_shows_its_history(open_lab, manager):
     [shown] = portraits(lab)
     assert shown["portrait"]["id"] == 200
     assert "No. 200 of Digits 8×8" in shown["lines"]
-    assert {
-        "How much weight does this picture get?",
-        "Do student and teacher know it?",
-        "Does the validation set want more of it?",
-    } <= titles(lab)
+    for figure, title in {
+        "losses": "Do student and teacher know it?",
+        "influence": "Does the validation set want more of it?",
+        "weights": "How much weight does this picture get?",
+    }.items():
+        choose(lab, "figure_of_picture", figure)
+        assert title in titles(lab)
     assert lab.query_params["picture"] == "200"
     lab.button(key="close_picture").click().run()
     assert not portraits(lab)

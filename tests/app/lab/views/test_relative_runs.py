@@ -116,6 +116,7 @@ def test_a_picture_has_its_weights_in_words(open_lab, manager):
         f"Its hard loss counts {hard:.2g}× and its soft loss {soft:.2g}× as much as the objective "
         "gives it"
     )
+    choose(lab, "figure_of_picture", "influence")
     gap = drawings(lab)["figure-picture-influence"]
     assert gap["data"] == []
     assert "had a hypergradient" in gap["sentence"]

@@ -120,3 +120,26 @@ def test_impossible_noise_in_an_address_is_one_sentence(open_lab):
     assert not lab.exception
     [warning] = lab.warning
     assert "label_noise = 0.9 is not possible: it must be at most 0.84" in warning.value
+
+
+def test_pictures_list_the_labels_that_weights_and_influence_doubt(open_lab, run):
+    lab = open_view(open_lab, run, "Pictures")
+    lab.button(key="select_doubted_labels").click().run()
+    assert not lab.exception
+    said = sentence(lab)
+    assert "less than the mean w_hard, though D_val wants less of them still" in said
+    assert "without out-of-fold teachers, such a list held hardly a wrong label" in said
+    assert lab.button(key="select_doubted_labels").disabled
+
+
+def test_with_out_of_fold_teachers_the_list_says_that_their_losses_are_as_good(open_lab, manager):
+    run = make_run(manager.places.runs, **NOISY, teacher_folds=5)
+    lab = open_view(open_lab, run, "Pictures")
+    lab.button(key="select_doubted_labels").click().run()
+    assert "no more wrong labels than its out-of-fold teachers' own losses" in sentence(lab)
+
+
+def test_a_method_without_weights_doubts_no_labels(open_lab, manager):
+    run = make_run(manager.places.runs, method="ce", label_noise=0.3)
+    lab = open_view(open_lab, run, "Pictures")
+    assert "select_doubted_labels" not in [button.key for button in lab.button]

@@ -1,50 +1,65 @@
-"""Start of a run from the side bar: at once, or after a question while something trains."""
+"""A training starts at once, or after a question while something else trains or waits."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
 from app.shared import access, engine, status
 from app.shared.engine import attempt
+from app.shared.estimate import seconds_of
 from app.shared.long_start import start_or_ask
 from app.shared.markdown import plain
-from app.shared.session import session
+from app.shared.session import WaitingStart, session
 from bikd_core.config import RunConfig
 from bikd_core.runs import Snapshot
 
 
-def start(config: RunConfig) -> None:
-    """Start a run; ask first if something trains or waits, or if it is going to take long."""
+def start_or_ask_if_busy(
+    config: RunConfig,
+    start: Callable[[], None],
+    open_run: Callable[[str], None],
+    speed: float | None = None,
+) -> None:
+    """Start a run; ask first if something trains or waits, or if it is going to take long.
+
+    Args:
+        config: The run's config.
+        start: Starts or queues it.
+        open_run: Opens a run by its id: one with the same config that trains or waits.
+        speed: Epochs per second that it is going to be limited to.
+    """
     session().forget_complaints()
+    waiting = WaitingStart(config, start, open_run, speed)
     if attempt(_unfinished):
-        session().waiting_config = config
+        session().waiting_start = waiting
     else:
-        _start_alone(config)
+        _start_alone(waiting)
 
 
 def confirm_busy_start() -> None:
     """Draw the question what to do with a run that cannot train at once, if there is one."""
-    config, session().waiting_config = session().waiting_config, None
-    if config is not None:
-        _question(config)
+    waiting, session().waiting_start = session().waiting_start, None
+    if waiting is not None:
+        _question(waiting)
 
 
 @st.dialog("Something trains already")
-def _question(config: RunConfig) -> None:
+def _question(waiting: WaitingStart) -> None:
     unfinished = attempt(_unfinished) or ()
-    twin = next((run for run in unfinished if run.config == config), None)
+    twin = next((run for run in unfinished if run.config == waiting.config), None)
     if twin is not None:
-        _ask_about_twin(config, twin)
+        _ask_about_twin(waiting, twin)
     elif unfinished:
-        _ask(config, unfinished)
+        _ask(waiting, unfinished)
     else:  # it has ended meanwhile
         st.write("It has ended: the new run can begin.")
-        _buttons({"Start": partial(_start_alone, config)})
+        _buttons({"Start": partial(_start_alone, waiting)})
 
 
-def _ask(config: RunConfig, unfinished: tuple[Snapshot, ...]) -> None:
+def _ask(waiting: WaitingStart, unfinished: tuple[Snapshot, ...]) -> None:
     """Draw the question for a run whose controls no unfinished run has."""
     first, num_waiting = unfinished[0], len(unfinished) - 1
     wait = f", and {num_waiting} more wait{'s' * (num_waiting == 1)}" if num_waiting else ""
@@ -52,17 +67,17 @@ def _ask(config: RunConfig, unfinished: tuple[Snapshot, ...]) -> None:
     refusal = access.refusal(first.folder)
     if refusal:
         st.caption(plain(refusal))
-    stop = {} if refusal else {"Stop it and start": partial(_stop_and_start, first.run_id, config)}
-    _buttons({"Queue behind it": partial(_start_alone, config)} | stop)
+    stop = {} if refusal else {"Stop it and start": partial(_stop_and_start, first.run_id, waiting)}
+    _buttons({"Queue behind it": partial(_start_alone, waiting)} | stop)
 
 
-def _ask_about_twin(config: RunConfig, twin: Snapshot) -> None:
+def _ask_about_twin(waiting: WaitingStart, twin: Snapshot) -> None:
     """Draw the question for a run that is trained, or waits, already."""
     st.write(f"The same run exists, with all controls alike. {_in_words(twin)}.")
     _buttons(
         {
-            "Open it": partial(session().show_run, twin.run_id),
-            "Queue a second one": partial(_start_alone, config),
+            "Open it": partial(waiting.open_run, twin.run_id),
+            "Queue a second one": partial(_start_alone, waiting),
         }
     )
 
@@ -89,22 +104,13 @@ def _unfinished() -> tuple[Snapshot, ...]:
     return tuple(sorted(unfinished, key=lambda run: (run.state == "queued", run.created)))
 
 
-def _stop_and_start(run_id: str, config: RunConfig) -> None:
+def _stop_and_start(run_id: str, waiting: WaitingStart) -> None:
     attempt(lambda: access.manager_for(run_id).stop(run_id))
     if not session().complaints:
-        _start_alone(config)
+        _start_alone(waiting)
 
 
-def _start_alone(config: RunConfig) -> None:
+def _start_alone(waiting: WaitingStart) -> None:
     """Start or queue a run, or ask first if it is going to take long."""
-    seconds = attempt(lambda: engine.manager().estimate(config))
-    start_or_ask(seconds, partial(_start_now, config))
-
-
-def _start_now(config: RunConfig) -> None:
-    now = session()
-    run_id = attempt(lambda: engine.manager().start(config))
-    if run_id is not None:
-        now.show_run(run_id)
-        now.second_run, now.cloned_run = now.cloned_run, ""
-        attempt(lambda: access.claim(run_id))
+    seconds = attempt(lambda: seconds_of(waiting.config, waiting.speed))
+    start_or_ask(seconds, waiting.start)

@@ -1,0 +1,23 @@
+"""A run that plays through its epochs by itself, in the browser alone."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from app.components.source import static_url, text_of
+from app.figures.playing import Playing
+from app.shared.glossary import marks
+
+_mount = st.components.v2.component(
+    "bikd_playing_run",
+    css=text_of("playing_run.css"),
+    js=text_of("playing_run.js").replace("TERMS", static_url("glossary_terms.js")),
+    isolate_styles=False,
+)
+
+
+def playing_run(run: Playing, *, key: str) -> None:
+    """Draw the picture, which gets all epochs at once and then asks the server for nothing."""
+    intro = marks(run.intro)
+    terms = {"intro": intro, "rival": marks(run.rival, known={mark[2] for mark in intro})}
+    _mount(key=key, data=[run._asdict() | {"terms": terms}])  # in a list: see `live_plot`

@@ -1,0 +1,1 @@
+"""The first page: a picture that moves, and the ways into the app."""

@@ -1,0 +1,1 @@
+"""The lesson: ten cards that drive a live view."""

@@ -1,0 +1,1 @@
+"""The server around the pages: its owner, its addresses, the files that it serves, its log."""

@@ -1,0 +1,55 @@
+"""Streamlit's page, which the server reads from its package and serves at each page's address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from urllib.parse import urlencode
+
+import streamlit as st
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app.server.first_view import with_first_view
+
+#: As `app.navigation` has them, which takes long to import. The first one has the bare address.
+PAGES = ("", "learn", "lab", "compare", "studies", "teachers", "toy")
+_UNLISTED = ("toy",)  # no row of links has them
+_OF_ANY_PAGE = ("owner", "embed", "embed_options")  # parameters that ask for no other page
+# Streamlit 1.67 looks for its server below each page first: two requests that end in a 404. All of
+# its files are relative to the page, as this is.
+_BACKEND = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location).href}</script>'
+
+
+def routes() -> list[BaseRoute]:
+    """Return the routes of the pages, which stand before Streamlit's own."""
+    base = st.get_option("server.baseUrlPath").strip("/")
+    prefix = f"/{base}" if base else ""
+    index = Path(str(resources.files("streamlit"))) / "static" / "index.html"
+    html = index.read_text(encoding="utf-8").replace("<head>", f"<head>{_BACKEND}", 1)
+    home = with_first_view(html, tuple(page for page in PAGES if page not in _UNLISTED))
+
+    async def page(_: Request) -> Response:
+        return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+
+    async def first_page(request: Request) -> Response:
+        asked_for = page_of(request.query_params)
+        if not asked_for:
+            return HTMLResponse(home, headers={"Cache-Control": "no-cache"})
+        query = urlencode(request.query_params.multi_items())
+        # Relative: a proxy may have cut the beginning off the path.
+        return RedirectResponse(f"./{asked_for}?{query}", headers={"Cache-Control": "no-cache"})
+
+    return [Route(f"{prefix}/{name}", page if name else first_page) for name in PAGES]
+
+
+def page_of(parameters: Mapping[str, str]) -> str:
+    """Return the page that parameters at the bare address ask for; "" is the first page.
+
+    The Lab once had the bare address, so that old links to runs and controls lead there.
+    """
+    if "lesson" in parameters:
+        return "learn"
+    return "lab" if set(parameters) - set(_OF_ANY_PAGE) else ""

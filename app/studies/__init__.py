@@ -1,0 +1,1 @@
+"""The Studies page: questions about the method, with their recorded answers, to be run again."""

@@ -1,0 +1,44 @@
+"""`python -m app.takeaway FILE RUN [RUN]`: what `bikd export --html` calls."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from app.takeaway.bake import Size, bake, size_of
+from app.takeaway.file import as_html
+from bikd_core.places import Places
+from bikd_core.runs.history import Histories
+from bikd_core.store.files import replace_text
+
+
+def main(file: str, *run_ids: str) -> int:
+    """Write the runs to an HTML file; print its size. A refusal is printed, and 2 returned."""
+    logging.getLogger("streamlit").setLevel(logging.ERROR)  # no page is drawn here
+    histories = Histories(Places.from_environment().runs, lambda run_id: False)
+    try:
+        runs = [histories.snapshot(run_id) for run_id in run_ids]
+        size = size_of(runs)
+        print(_in_words(size), file=sys.stderr)
+        baked = bake(runs, size)
+        text = as_html(baked)
+        replace_text(Path(file), text)
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(
+        f"{file}: {len(text) / 1e6:.1f} MB, {len(baked.epochs)} epochs of "
+        f"{baked.num_bytes / len(baked.epochs) / 1000:.1f} kB"
+    )
+    return 0
+
+
+def _in_words(size: Size) -> str:
+    """Return how large the file is going to be, before it is made."""
+    stride = f", one in {size.stride}" if size.stride > 1 else ""
+    return f"About {size.num_bytes / 1e6:.1f} MB: {size.num_epochs} epochs{stride}."
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,27 @@
+"""The button for a run, or a pair of runs, as one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from app.takeaway.bake import MOST_BYTES, bake
+from app.takeaway.file import as_html
+from bikd_core.runs import Snapshot
+
+
+def as_html_button(runs: Sequence[Snapshot], label: str) -> None:
+    """Draw the button; the file is made when somebody asks for it."""
+    st.download_button(
+        label,
+        data=lambda: as_html(bake(runs)),
+        file_name=f"{'-and-'.join(run.run_id for run in runs)}.html",
+        mime="text/html",
+        icon=":material/html:",
+        on_click="ignore",
+        help="All views and epochs in one file that needs no server and no network, to hand out or "
+        f"to publish; at most about {(MOST_BYTES + 2_000_000) / 1e6:.0f} MB, else it holds every "
+        "second or third epoch and says so. It holds no training pictures. Making it takes some "
+        "seconds.",
+    )

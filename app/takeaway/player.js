@@ -1,0 +1,182 @@
+// Plays a baked run: the page's own slider and figures, fed from this file instead of a server.
+
+const run = window.bikdRun;
+const [{ default: livePlot }, { default: timeline }] = await Promise.all([
+  import(window.bikdScripts["live_plot.js"]),
+  import(window.bikdScripts["timeline.js"]),
+]);
+const at = (id) => document.getElementById(id);
+const state = { view: 0, chosen: null, step: 0, phase: 0, drawn: 0 };
+const unpackedFrames = new Map(); // figure -> promise of its drawings
+
+function element(tag, text = "", className = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  made.className = className;
+  return made;
+}
+
+function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Response(stream).json();
+}
+
+function framesOf(name) {
+  if (!unpackedFrames.has(name)) unpackedFrames.set(name, unpacked(run.frames[name]));
+  return unpackedFrames.get(name);
+}
+
+const wantedEpoch = () => state.chosen ?? run.last;
+
+// The drawn epoch: the last one up to the wanted one.
+function shownAt() {
+  const wanted = wantedEpoch();
+  return Math.max(0, run.epochs.findLastIndex((epoch) => epoch <= wanted));
+}
+
+const views = [...run.views.map(({ name, question }) => ({ name, question }))];
+if (run.walk.length) views.push({ name: "One step", question: "What happens in one step of training?" });
+
+// One holder for each figure of the open view, kept while the epochs change.
+function place(rows) {
+  const holders = [];
+  at("figures").append(
+    ...rows.map((names) => {
+      const row = element("div", "", "row");
+      row.append(
+        ...names.map((name) => {
+          const holder = element("div");
+          holder.id = `figure-${name}`;
+          holders.push([name, holder]);
+          return holder;
+        }),
+      );
+      return row;
+    }),
+  );
+  return holders;
+}
+
+function drawInto(holder, name, drawing) {
+  const more = { revision: name, file_name: name.replaceAll("_", "-"), is_small: false, scale: 1, is_clickable: false, plotly: "", terms: [] };
+  livePlot({ data: [{ ...drawing, ...more }], parentElement: holder, setTriggerValue() {} });
+}
+
+let holders = [];
+
+async function drawFigures() {
+  const number = ++state.drawn;
+  const index = shownAt();
+  for (const [name, holder] of holders) {
+    const drawings = await framesOf(name);
+    if (number !== state.drawn) return; // a newer epoch is wanted
+    drawInto(holder, name, drawings[index]);
+  }
+}
+
+// The walk through a recorded step ----------------------------------------------------------------
+
+function walkBar() {
+  const bar = element("div", "", "walk");
+  const select = element("select");
+  select.setAttribute("aria-label", "Recorded step");
+  select.append(...run.walk.map(({ step, epoch }, index) => new Option(`step ${step} · epoch ${epoch}`, index)));
+  select.value = String(state.step);
+  select.addEventListener("change", () => {
+    state.step = Number(select.value);
+    open(state.view);
+  });
+  bar.append(select);
+  run.walk[state.step].phases.forEach(({ name }, phase) => {
+    const button = element("button", `${phase + 1} ${name}`);
+    button.type = "button";
+    if (phase === state.phase) button.setAttribute("aria-current", "step");
+    button.addEventListener("click", () => {
+      state.phase = phase;
+      open(state.view);
+    });
+    bar.append(button);
+  });
+  return bar;
+}
+
+async function drawWalk() {
+  const number = ++state.drawn;
+  const phase = run.walk[state.step].phases[state.phase];
+  at("figures").append(walkBar(), element("p", phase.words));
+  const rows = await Promise.all(phase.drawings.map(unpacked));
+  if (number !== state.drawn) return;
+  rows.forEach((drawings, row) => {
+    const names = drawings.map((_, index) => `step-${state.phase}-${row}-${index}`);
+    place([names]).forEach(([name, holder], index) => drawInto(holder, name, drawings[index]));
+  });
+}
+
+// The page ----------------------------------------------------------------------------------------
+
+const isWalk = () => views[state.view].name === "One step";
+
+function open(index) {
+  state.view = index;
+  at("views").replaceChildren(
+    ...views.map(({ name }, number) => {
+      const button = element("button", name);
+      button.type = "button";
+      button.setAttribute("aria-pressed", String(number === index));
+      button.addEventListener("click", () => open(number));
+      return button;
+    }),
+  );
+  at("figures").replaceChildren();
+  at("figures").setAttribute("aria-label", views[index].question);
+  at("timeline").hidden = isWalk();
+  if (isWalk()) drawWalk();
+  else {
+    holders = place(run.views[index].rows);
+    drawFigures();
+  }
+  drawWords();
+}
+
+function drawWords() {
+  const epoch = run.epochs[shownAt()];
+  at("runs").replaceChildren(
+    ...run.names.map((name, index) => {
+      const line = element("div", "", "run");
+      const side = run.names.length > 1 ? `${"AB"[index]} · ` : "";
+      line.append(
+        element("strong", `${side}${name}`),
+        element("span", run.states[index]),
+        element("span", isWalk() ? "" : run.accuracies[epoch][index]),
+        element("span", run.summaries[index]),
+      );
+      return line;
+    }),
+  );
+  const isBetween = !isWalk() && epoch !== wantedEpoch();
+  at("note").textContent = isBetween ? `This file holds one epoch in ${run.stride}: epoch ${epoch} is drawn.` : "";
+}
+
+// The slider is answered here, where on the page the server does it.
+function choose(epoch) {
+  state.chosen = epoch;
+  drawWords();
+  drawFigures();
+  drawTimeline();
+}
+
+function drawTimeline() {
+  timeline({
+    data: { planned: run.planned, done: run.last, chosen: state.chosen, is_live: false },
+    parentElement: at("timeline"),
+    setStateValue: (name, value) => name === "epoch" && queueMicrotask(() => choose(value)),
+  });
+}
+
+const kilobytes = (run.bytesPerEpoch / 1000).toFixed(1);
+const stride = run.stride > 1 ? ` One epoch in ${run.stride} is drawn, to keep them below 10 MB.` : "";
+at("about").textContent = `Made by the Bilevel Distillation Lab. It needs no server and no network. ${run.epochs.length} epochs are drawn, ${kilobytes} kB each.${stride} It holds no training pictures.`;
+drawTimeline();
+open(0);
+document.body.dataset.ready = "true";

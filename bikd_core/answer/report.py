@@ -1,0 +1,135 @@
+"""The result file of an answer: what was chosen, the accuracies of each seed, and the leads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bikd_core.answer.stages import Answer, Choice, Chosen
+from bikd_core.studies.answer import in_percent, interval
+from bikd_core.studies.entries import read_entry
+from bikd_core.studies.significance import SIGNIFICANCE, holm, p_in_words, p_value
+
+Row = dict[str, Any]
+
+
+def result(answer: Answer) -> dict[str, Any]:
+    """Return the content of the result file; all trials have results.
+
+    `rows` are the choices that have a seed that ended, the best mean first; `leads` are those of
+    the form of BiKD that enters over each rival, paired by seed.
+    """
+    chosen = answer.chosen()
+    rows = [row for choice in chosen.choices if (row := _row(answer, choice))]
+    return {
+        "answer": answer.plan.name,
+        "base": dict(answer.plan.base),
+        "trial_splits": list(answer.plan.trial_seeds + answer.plan.further_seeds),
+        "bikd": as_entry(answer, chosen.bikd),
+        "finalists": [as_entry(answer, choice) for choice in chosen.rivals],
+        "rows": sorted(rows, key=lambda row: -fmean(row["accuracies"])),
+        "leads": leads(answer, chosen, rows),
+    }
+
+
+def as_entry(answer: Answer, choice: Choice) -> str:
+    """Return a choice as `bikd compare` takes it."""
+    pieces = [choice.entry]
+    if answer.seed_run(choice, 0).held_out:
+        pieces.append("hold_out_half=true")
+    if choice.calibration != "none":
+        pieces.append(f"calibration={choice.calibration}")
+    first, *rest = pieces
+    return ",".join(pieces) if ":" in first or not rest else f"{first}:{','.join(rest)}"
+
+
+def _row(answer: Answer, choice: Choice) -> Row | None:
+    ended = answer.ended(choice)
+    found = {seed: result for seed, result in ended.items() if not result.diverged}
+    if not found:
+        return None
+    measured = [result.of(choice.calibration) for result in found.values()]
+    config = answer.config(answer.seed_run(choice, next(iter(found))))
+    return {
+        "method": as_entry(answer, choice),
+        "label": read_entry(as_entry(answer, choice), answer.base.flat()).label_in(config.flat()),
+        "of": choice.method,
+        "calibration": choice.calibration,
+        "is_rival": choice.method in answer.plan.rivals,
+        "seeds": list(found),
+        "accuracies": [one["accuracy"] for one in measured],
+        "accuracies_few": [one["accuracy_few"] for one in measured],
+        "diverged": len(ended) - len(found),
+        "trials": choice.num_trials,
+        "val_accuracy": choice.val_accuracy,
+        "learning_rate": config.training.learning_rate,
+        "seconds_per_epoch": fmean(result.seconds_per_epoch for result in found.values()),
+    }
+
+
+def leads(answer: Answer, chosen: Chosen, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the lead of the form of BiKD that enters over each rival, on the seeds of both.
+
+    Each interval has the level at which Holm's correction tests that lead, so that it excludes 0
+    where the corrected p-value is below 0.05, given that smaller ones are.
+    """
+    own = next((row for row in rows if row["method"] == as_entry(answer, chosen.bikd)), None)
+    if own is None:
+        return []
+    by_seed = dict(zip(own["seeds"], own["accuracies"], strict=True))
+    found = []
+    for row in rows:
+        pairs = zip(row["seeds"], row["accuracies"], strict=True)
+        differences = [by_seed[seed] - value for seed, value in pairs if seed in by_seed]
+        if row["is_rival"] and len(differences) > 1:
+            found.append((row["method"], differences))
+    raw = [p_value(differences) for _, differences in found]
+    corrected = holm(raw)
+    order = sorted(range(len(found)), key=lambda number: raw[number] or 0.0)
+    listed = []
+    for place, number in enumerate(order):
+        method, differences = found[number]
+        lead = interval(differences, 1 - SIGNIFICANCE / (len(found) - place))
+        listed.append(
+            {
+                "over": method,
+                "lead": lead.mean,
+                "low": lead.low,
+                "high": lead.high,
+                "p_value": corrected[number],
+                "seeds": len(differences),
+            }
+        )
+    return sorted(listed, key=lambda lead: lead["lead"])
+
+
+def show(path: Path, *, as_json: bool) -> None:
+    """Print a result file, as it is or as a table of its rows and leads."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if as_json:
+        print(json.dumps(content))
+        return
+    lead_over = {lead["over"]: lead for lead in content["leads"]}
+    table = Table(title=f"{content['answer']}: {content['bikd']} enters")
+    for column in ("method", "seeds", "balanced, %", "few, %", "D_val, %", "BiKD's lead", "p"):
+        table.add_column(column, justify="left" if column == "method" else "right")
+    for row in content["rows"]:
+        lead = lead_over.get(row["method"])
+        table.add_row(
+            row["method"],
+            str(len(row["seeds"])),
+            in_percent(interval(row["accuracies"])),
+            in_percent(interval(row["accuracies_few"])),
+            f"{100 * row['val_accuracy']:.1f}",
+            f"{100 * lead['lead']:+.1f} ({100 * lead['low']:+.1f} to {100 * lead['high']:+.1f})"
+            if lead
+            else "",
+            p_in_words(lead["p_value"]) if lead else "",
+        )
+    Console().print(table)
