@@ -10,6 +10,7 @@ from app.compare import cost, question, queue, results
 from app.compare.link import written_link
 from app.compare.protocol import protocol
 from app.components import page_is_hidden
+from app.components.terms_text import terms_lines
 from app.shared import access, engine
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
@@ -69,7 +70,7 @@ def _live(comparison: Comparison, drawn: tuple[str, ...], *, is_timing: bool) ->
     else:
         _welcome(comparison)
     with st.container(border=True, key="protocol"):
-        st.markdown("  \n".join(f"**{name}:** {words}." for name, words in protocol(comparison)))
+        terms_lines([(name, f"{words}.") for name, words in protocol(comparison)], key="terms")
     if has_begun:
         results.show(comparison, planned)
 

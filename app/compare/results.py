@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.compare import cost
 from app.components import live_plot
+from app.components.terms_text import terms_text
 from app.figures import comparison as figures
 from app.figures.comparison import CALIBRATIONS, Results
 from app.figures.drawing import Drawing
@@ -229,10 +230,12 @@ def _table(results: Results) -> None:
         key="compared_methods",
     )
     shown = power_sentence([line.test for line in results.lines if line.test is not None])
-    st.caption(
+    terms_text(
         f"Accuracies and ECE are in %. Lead: {lead[0].lower()}{lead[1:]}. "
         f"± is half the 95 % interval (Student's t over the seeds). p: {_TEST[0].lower()}"
-        f"{_TEST[1:]}. {shown} A click on a column's head sorts."
+        f"{_TEST[1:]}. {shown} A click on a column's head sorts.",
+        key="compared_methods_words",
+        tag="small",
     )
 
 
@@ -269,11 +272,13 @@ def _gains_table(results: Results) -> None:
         placeholder="–",
         key="learned_weights",
     )
-    st.caption(
+    terms_text(
         "BiKD over the objective, with relative weights, minus the objective itself, paired by "
         "seed. ± is half the 95 % interval; p is of the paired t-test, corrected by Holm for the "
         "number of objectives. Could show: the smallest gain that these seeds would have "
-        "shown with 80 % power."
+        "shown with 80 % power.",
+        key="learned_weights_words",
+        tag="small",
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.components import live_plot, page_is_hidden
+from app.components.terms_text import terms_lines, terms_text
 from app.figures import study as figure
 from app.shared import access
 from app.shared.address import write_address
@@ -33,9 +34,9 @@ def page() -> None:
     access.exchange_keys()
     show_complaints()
     write_address(written_link())
-    st.markdown(f"## {plain(study.title)}")
-    st.markdown(study.question)
-    st.caption(f"Why: {study.why}")
+    terms_text(study.title, key="study_title", tag="h2")
+    terms_text(study.question, key="study_question")
+    terms_text(f"Why: {study.why}", key="study_why", tag="small")
     task = runner().task
     is_running = task is not None and (task.study, task.dataset) == (study.name, dataset)
     live = st.fragment(
@@ -142,7 +143,7 @@ def _which(kept: dict[str, Results]) -> Results | None:
 def _answer(results: Results) -> None:
     study = results.grid.study
     with st.container(border=True, key="verdict"):
-        st.markdown(f"**Answer.** {plain(results.verdict())}")
+        terms_lines([("Answer", results.verdict())], key="answer")
     live_plot(
         figure.study(study.x, study.measure, results.points()),
         key=f"figure_study_{study.name}",

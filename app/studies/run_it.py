@@ -66,7 +66,7 @@ def run_it(study: Study, dataset: str, own: Results | None, *, is_running: bool)
     other = runner().task
     if other is not None and not is_running:
         st.info(plain(f"The study {other.study} on {other.dataset} runs now."))
-    elif failure := runner().failure:
+    elif failure := runner().failure_of(study.name, dataset):
         st.error(plain(failure), icon=":material/error:")
     confirm_long_start(
         "Start such a long study?",

@@ -64,12 +64,13 @@ class Runner:
         with self._lock:
             return self._task if self._is_running() else None
 
-    @property
-    def failure(self) -> str:
-        """Why what ran last did not end well, in its own words; "" if it did, or was paused."""
+    def failure_of(self, study: str, dataset: str) -> str:
+        """Return why a study did not end well, if it ran last, in its own words; "" otherwise."""
         with self._lock:
-            process = self._process
+            process, task = self._process, self._task
             if process is None or self._is_paused or process.poll() in (None, *_ANSWERED):
+                return ""
+            if task is None or (task.study, task.dataset) != (study, dataset):
                 return ""
             return self._last_line() or f"The study ended by itself (exit code {process.poll()})."
 

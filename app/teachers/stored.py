@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from app.components import live_plot
+from app.components.terms_text import terms_lines
 from app.figures import teacher_accuracy
 from app.figures.teacher import accuracy_of_groups
 from app.shared import access
@@ -120,7 +121,7 @@ def show_card(name: str, teachers: Mapping[str, TeacherCard]) -> None:
     with left:
         live_plot(teacher_accuracy(card), key="figure_teacher_accuracy", keep_zoom_of=name)
     with right, st.container(border=True, key="card"):
-        st.markdown("  \n".join(f"**{key}:** {words}" for key, words in card_lines(card)))
+        terms_lines(card_lines(card), key="terms")
 
 
 def _take(widget: str) -> None:
@@ -129,7 +130,7 @@ def _take(widget: str) -> None:
 
 
 def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
-    """Return a card's content as (name, words) lines."""
+    """Return a card's content as (name, words) lines of plain text."""
     facts, data = facts_of(card.dataset), card.data
     lines = [
         ("Architecture", card.model),
@@ -157,11 +158,11 @@ def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
                 f"{training.epochs} epochs, batch {training.batch_size}, learning rate "
                 f"{training.learning_rate:g}, seed {training.seed}",
             ),
-            ("Fingerprint of its images", f"`{card.train_fingerprint}`"),
+            ("Fingerprint of its images", card.train_fingerprint),
         ]
-    lines.append(("Made by", plain(card.made_by)))
+    lines.append(("Made by", card.made_by))
     versions = ", ".join(f"{key} {value}" for key, value in card.versions.items())
-    lines.append(("Versions", plain(versions)))
+    lines.append(("Versions", versions))
     return lines
 
 

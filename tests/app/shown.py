@@ -34,9 +34,15 @@ def choose(lab: AppTest, key: str, value: str) -> AppTest:
 
 
 def words(lab) -> str:
-    """All that the page says outside widgets and components."""
+    """All that the page says outside widgets and figures."""
     kinds = (lab.markdown, lab.caption, lab.info, lab.warning, lab.error)
-    return "\n".join(element.value for kind in kinds for element in kind)
+    lines = [
+        " ".join(part["text"] for part in line)
+        for data in components(lab)
+        if isinstance(data, dict) and "tag" in data
+        for line in data["lines"]
+    ]
+    return "\n".join([element.value for kind in kinds for element in kind] + lines)
 
 
 def unpacked(z: dict[str, str]) -> np.ndarray:

@@ -10,6 +10,7 @@ from app.shared import glossary
 from app.shared.glossary import GlossaryError, help_text, marks, terms
 from bikd_core.config import fields
 from bikd_core.places import ASSETS
+from tests.app.shown import components
 
 APP = Path(__file__).parents[3] / "app"
 
@@ -61,6 +62,22 @@ def test_a_text_is_marked_at_the_first_use_of_each_term_and_at_the_longest_form(
     found = marks(text, limit=2)
     assert [text[start:end] for start, end, *_ in found] == ["Hard-loss", "weights"]
     assert [name for _, _, name, _, _ in found] == ["hard loss", "weight"]
+
+
+@pytest.mark.parametrize(
+    ("page", "term"), [("compare", "D_val"), ("teachers", "D_val"), ("studies", "weight")]
+)
+def test_the_words_of_each_page_explain_their_terms_once(open_page, page, term):
+    drawn = [
+        data for data in components(open_page(page)) if isinstance(data, dict) and "tag" in data
+    ]
+    for data in drawn:
+        names = [
+            name for line in data["lines"] for part in line for _, _, name, *_ in part["terms"]
+        ]
+        assert len(names) == len(set(names))
+    text = [part for data in drawn for line in data["lines"] for part in line]
+    assert term in {name for part in text for _, _, name, *_ in part["terms"]}
 
 
 @pytest.mark.parametrize("text", ["", "How many pictures?", "a factory", "untrusted", "Pulling"])

@@ -23,7 +23,10 @@ class FakeRunner:
 
     def __init__(self, places):
         self.folder = places.studies
-        self.task, self.failure, self.said, self.asked = None, "", "", []
+        self.task, self.failures, self.said, self.asked = None, {}, "", []
+
+    def failure_of(self, study, dataset):
+        return self.failures.get((study, dataset), "")
 
     def start(self, task):
         self.asked.append(task)
@@ -74,7 +77,7 @@ def test_results_made_here_are_answered_drawn_and_kept_as_files(open_page, runne
     line = next(trace for trace in figure["data"] if trace.get("name") == "BiKD")
     assert line["x"] == sorted(cell.x for cell in first)
     assert line["y"][0] == pytest.approx(50.05)  # the mean of 50.0 and 50.1 %
-    assert "Answer." in words(page)
+    assert "Answer: " in words(page)
     assert "Cite this" in words(page)
     for ending in (".csv", ".parquet", ".tex", ".json"):
         assert any(b.key == f"download study {ending}" for b in page.get("download_button"))
@@ -112,8 +115,9 @@ def test_a_study_that_runs_shows_how_far_it_is_and_can_be_paused(open_page, runn
 
 
 def test_why_a_study_ended_early_is_said(open_page, runner):
-    runner.failure = "The disk is full."
+    runner.failures["val_size", "digits"] = "The disk is full."
     assert "The disk is full." in words(open_page("studies", study="val_size"))
+    assert "The disk is full." not in words(open_page("studies", study="faults"))
 
 
 def test_an_unknown_study_in_the_address_is_said_and_the_first_is_shown(open_page, runner):
@@ -158,7 +162,7 @@ def test_one_study_runs_at_a_time_and_a_pause_is_no_failure(tmp_path):
             runner.start(TASK._replace(study="faults"))
         runner.pause()
         until(lambda: runner.task is None)
-        assert runner.failure == ""
+        assert runner.failure_of("val_size", "digits") == ""
         runner.start(TASK)  # goes on
         until(lambda: runner.said == "1 of 2 runs")
     assert runner.task is None
@@ -167,4 +171,5 @@ def test_one_study_runs_at_a_time_and_a_pause_is_no_failure(tmp_path):
 def test_what_a_study_could_not_do_is_told_in_its_own_words(tmp_path):
     with started(tmp_path, "fails") as runner:
         until(lambda: runner.task is None)
-        assert runner.failure == "data_dir = 'x' is not possible."
+        assert runner.failure_of("val_size", "digits") == "data_dir = 'x' is not possible."
+        assert runner.failure_of("faults", "digits") == ""
