@@ -68,20 +68,21 @@ class Evaluation:
 
 
 def evaluate(logits: NDArray[Any], labels: NDArray[Any]) -> Evaluation:
-    """Compare logits [N, C] with labels [N]."""
+    """Compare logits [N, C] with labels [N]; of infinite logits the loss is not a number."""
     wide = logits.astype(np.float64)
-    wide -= wide.max(axis=1, keepdims=True)
-    log_p = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
     predicted = logits.argmax(axis=1)
     num_classes = logits.shape[1]
     confusion = np.bincount(labels * num_classes + predicted, minlength=num_classes**2)
     confusion = confusion.reshape(num_classes, num_classes)
     with np.errstate(invalid="ignore"):
+        wide -= wide.max(axis=1, keepdims=True)
+        log_p = wide - np.log(np.exp(wide).sum(axis=1, keepdims=True))
         per_class = confusion.diagonal() / confusion.sum(axis=1)
+        calibration = calibration_error(np.exp(log_p.max(axis=1)), predicted == labels)
     return Evaluation(
         loss=float(-log_p[np.arange(len(labels)), labels].mean()),
         accuracy_per_class=tuple(per_class.tolist()),
-        calibration_error=calibration_error(np.exp(log_p.max(axis=1)), predicted == labels),
+        calibration_error=calibration,
         confusion=confusion.astype(np.int32),
     )
 

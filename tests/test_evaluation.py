@@ -62,6 +62,13 @@ def test_loss_survives_huge_logits():
     assert evaluate(logits, np.array([0, 1])).loss == pytest.approx(5e3)
 
 
+@pytest.mark.parametrize("score", [np.inf, -np.inf, np.nan])
+def test_of_scores_that_are_no_numbers_the_loss_is_none_and_nothing_warns(score):
+    logits = np.zeros((3, 2), np.float32)
+    logits[1] = score
+    assert np.isnan(evaluate(logits, np.array([0, 1, 1])).loss)
+
+
 def test_calibration_error_by_hand():
     # Two bins are met: (0.6, 0.667] with accuracy 1/2, (0.933, 1] with accuracy 1.
     confidence = np.array([0.65, 0.65, 0.95, 0.95])

@@ -21,7 +21,7 @@ ORDER = (
     "bikd_core/bench bikd_core/answer bikd_core/cli "
     "app/server app/figures app/shared/glossary app/components app/shared app/toy "
     "app/lab/views app/takeaway app/lab app/compare app/studies app/teachers app/home app/lesson "
-    "app/bench "
+    "app/site app/bench "
     "app/navigation app/main"
 ).split()
 PAGES = ("home", "lesson", "lab", "compare", "studies", "teachers")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -39,6 +39,16 @@ class LessonText(NamedTuple):
     chosen_language: str
 
 
+def data_of(text: LessonText) -> dict[str, Any]:
+    """Return what the card's script needs: the texts, and where they use a term."""
+    terms: dict[str, list[Mark]] = {}
+    known: set[str] = set()
+    for name in ("title", "body", "question", "reveal"):  # each term is marked where it is first
+        terms[name] = marks(getattr(text, name), known=known)
+        known |= {mark[2] for mark in terms[name]}
+    return text._asdict() | {"terms": terms}
+
+
 def lesson_card(
     text: LessonText,
     *,
@@ -72,14 +82,9 @@ def lesson_card(
         if name in text.languages:
             on_language(name)
 
-    terms: dict[str, list[Mark]] = {}
-    known: set[str] = set()
-    for name in ("title", "body", "question", "reveal"):  # each term is marked where it is first
-        terms[name] = marks(getattr(text, name), known=known)
-        known |= {mark[2] for mark in terms[name]}
     _mount(
         key=key,
-        data=[text._asdict() | {"terms": terms}],  # in a list: see `live_plot`
+        data=[data_of(text)],  # in a list: see `live_plot`
         on_move_change=move,
         on_answer_change=answer,
         on_language_change=choose_language,

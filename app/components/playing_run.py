@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from app.components.source import static_url, text_of
@@ -16,8 +18,13 @@ _mount = st.components.v2.component(
 )
 
 
-def playing_run(run: Playing, *, key: str) -> None:
-    """Draw the picture, which gets all epochs at once and then asks the server for nothing."""
+def data_of(run: Playing) -> dict[str, Any]:
+    """Return what the picture's script needs: the numbers, and where its words use a term."""
     intro = marks(run.intro)
     terms = {"intro": intro, "rival": marks(run.rival, known={mark[2] for mark in intro})}
-    _mount(key=key, data=[run._asdict() | {"terms": terms}])  # in a list: see `live_plot`
+    return run._asdict() | {"terms": terms}
+
+
+def playing_run(run: Playing, *, key: str) -> None:
+    """Draw the picture, which gets all epochs at once and then asks the server for nothing."""
+    _mount(key=key, data=[data_of(run)])  # in a list: see `live_plot`

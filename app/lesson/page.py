@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable
 
 import streamlit as st
 
 from app.components import live_plot
-from app.components.lesson_card import Equation, LessonText, lesson_card
+from app.components.lesson_card import lesson_card
 from app.components.live_slider import live_slider
 from app.components.run_sound import run_sound, sound_of
 from app.components.terms_text import terms_text
+from app.lesson.beside import FIGURE_SCALE, HANDS_ON, foot_of
 from app.lesson.cards import (
     ENGLISH,
     PLACEHOLDER,
@@ -20,44 +20,20 @@ from app.lesson.cards import (
     LessonError,
     Symbol,
     count,
-    languages,
     read_card,
     symbols,
 )
 from app.lesson.link import LessonLink, written_link
 from app.lesson.scene import Knob, Scene
 from app.lesson.scenes import SCENES, scene
+from app.lesson.text import said_of, text_of
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
 from app.shared.markdown import plain
 from app.shared.recorded import open_run
 from app.shared.session import session
-from app.toy import Preset, drawing, toy, warm_up
+from app.toy import warm_up
 
-FIGURE_SCALE = 1.6  # at most: the card's text is large, too
-FOOT, KNOB, SOUND = 62, 44, 66  # px of what stands below a figure
-NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
-
-
-class HandsOn(NamedTuple):
-    """What a viewer can try beside a card, instead of its recorded run."""
-
-    label: str
-    draw: Callable[[], None]
-
-
-#: By the name in a card's field `view`.
-HANDS_ON = {
-    "own_weight": HandsOn(
-        "A toy that trains now",
-        lambda: toy("lesson_toy", Preset(controls=("method", "size", "imbalance", "points"))),
-    ),
-    "judge": HandsOn(
-        "A toy: move D_val",
-        lambda: toy("lesson_judge", Preset(controls=("ground", "size", "buttons"))),
-    ),
-    "surface": HandsOn("Draw a digit", lambda: drawing("lesson_drawing")),
-}
 RECORDED = "Recorded run"
 
 
@@ -81,7 +57,16 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
         beside, view = st.columns([5, 7], gap="large")
         with beside:
             lesson_card(
-                _text(card, shown, known, link, language, answer),
+                text_of(
+                    card,
+                    link.lesson,
+                    _numbers(card, shown, is_revealed=answer is not None),
+                    known,
+                    is_revealed=answer is not None,
+                    answer=answer,
+                    language=language,
+                    chosen_language=link.language,
+                ),
                 key="lesson_card",
                 on_move=_move,
                 on_answer=_answer,
@@ -125,60 +110,12 @@ def _fault(card: Card, known: dict[str, Symbol]) -> str:
     return f"uses {sorted(missing)[0]!r}, which has no number or no meaning" if missing else ""
 
 
-def _text(
-    card: Card,
-    shown: Scene,
-    known: dict[str, Symbol],
-    link: LessonLink,
-    language: str,
-    answer: int | None,
-) -> LessonText:
-    """Return the card's texts with their numbers."""
-    numbers = _numbers(card, shown, is_revealed=answer is not None)
-
-    def filled(text: str) -> str:
-        return PLACEHOLDER.sub(lambda match: numbers[match[1]].replace(" ", NO_BREAK_SPACE), text)
-
-    return LessonText(
-        number=link.lesson,
-        num_cards=count(),
-        title=filled(card.title),
-        body=filled(card.body),
-        question=filled(card.question),
-        choices=[filled(choice) for choice in card.choices],
-        answer=answer,
-        right=None if answer is None else card.right_choice(numbers),
-        reveal="" if answer is None else filled(card.reveal),
-        equation=_equation(card, numbers, known, is_revealed=answer is not None),
-        language=language,
-        languages=languages(),
-        chosen_language=link.language,
-    )
-
-
 def _numbers(card: Card, shown: Scene, *, is_revealed: bool) -> dict[str, str]:
     """Return a card's numbers, those that its slider moves where it stands."""
-    stage = shown.after if is_revealed else shown.before
+    stage = shown.stage(is_revealed=is_revealed)
     if not isinstance(stage, Knob):
         return shown.numbers
     return shown.numbers | stage.numbers(_value(card.view, stage))
-
-
-def _equation(
-    card: Card, numbers: Mapping[str, str], known: dict[str, Symbol], *, is_revealed: bool
-) -> Equation:
-    """Return the parts of the equation: text, and symbols with their meaning and value.
-
-    Before the answer the values would give it away: they are "".
-    """
-    parts: Equation = []
-    end = 0
-    for match in PLACEHOLDER.finditer(card.equation):
-        parts.append((card.equation[end : match.start()],))
-        symbol = known[match[1]]
-        parts.append((symbol.sign, symbol.meaning, numbers[match[1]] if is_revealed else ""))
-        end = match.end()
-    return [*parts, (card.equation[end:],)]
 
 
 def _view(card: Card, shown: Scene, *, is_revealed: bool) -> None:
@@ -188,7 +125,7 @@ def _view(card: Card, shown: Scene, *, is_revealed: bool) -> None:
         hands_on.draw()
         return
     _heading(shown.source or "The recorded run")
-    stage = shown.after if is_revealed else shown.before
+    stage = shown.stage(is_revealed=is_revealed)
     epoch = shown.epoch
     if isinstance(stage, Knob):
         value = _value(card.view, stage)
@@ -201,15 +138,14 @@ def _view(card: Card, shown: Scene, *, is_revealed: bool) -> None:
         key="lesson_figure",
         keep_zoom_of=f"{card.view} {is_revealed}",
         scale=FIGURE_SCALE,
-        foot=FOOT + KNOB * isinstance(stage, Knob) + SOUND * has_sound,
+        foot=foot_of(stage, has_sound=has_sound),
     )
     if isinstance(stage, Knob):
         _knob(card.view, stage)
     if has_sound:
         run_sound(sound_of(shown.run.epochs, shown.run.started), key="lesson_sound")
     with st.container(key="lesson_foot", horizontal=True, vertical_alignment="center"):
-        words = shown.source or f"Recorded run: {shown.run.name}; epoch {epoch}."
-        st.caption(plain(words), width="content")
+        st.caption(plain(said_of(shown, epoch)), width="content")
         st.button(
             "Open a run in the Lab" if shown.source else "Open it in the Lab",
             key="lesson_to_lab",

@@ -37,3 +37,7 @@ class Scene(NamedTuple):
     numbers: dict[str, str]  # by the names that the card's texts use
     source: str = ""  # what is shown, where it is not the recorded run
     has_sound: bool = False  # whether the run's weights can be heard after the reveal
+
+    def stage(self, *, is_revealed: bool) -> Drawing | Knob:
+        """Return what stands beside the card before or after its reveal."""
+        return self.after if is_revealed else self.before

@@ -118,7 +118,7 @@ def recorded_cards(place: str, *, opens_lab: bool = False) -> None:
     with st.container(key=f"cards_{place}"):
         for run in runs:
             with st.container(border=True, gap="small"):
-                st.html(f'<img class="bikd-thumbnail" src="{_thumbnail(run.path)}" alt="">')
+                st.html(f'<img class="bikd-thumbnail" src="{thumbnail(run.path)}" alt="">')
                 st.button(
                     plain(run.name),
                     key=f"{place} recorded {run.path.stem}",
@@ -132,7 +132,8 @@ def recorded_cards(place: str, *, opens_lab: bool = False) -> None:
 
 
 @st.cache_data(show_spinner=False)
-def _thumbnail(path: Path) -> str:
+def thumbnail(path: Path) -> str:
+    """Return a small picture of a run's weights, as the address of an image."""
     run = next(run for run in recorded_runs() if run.path == path)
     rows = rows_of(run.started.class_names, run.started.class_counts)
     counts: NDArray[Any] | None = None

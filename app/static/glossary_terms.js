@@ -77,7 +77,7 @@ export function linked(nodes, [, , name, meaning, card], onCard = null) {
   const link = document.createElement("a");
   link.className = "bikd-term";
   link.append(...nodes);
-  link.href = new URL(`learn?lesson=${card}`, document.baseURI).href;
+  link.href = new URL(`${window.bikdLearn ?? "learn?lesson="}${card}`, document.baseURI).href;
   link.target = "_blank";
   if (onCard) {
     link.addEventListener("click", (event) => {

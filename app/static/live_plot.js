@@ -123,15 +123,19 @@ function heightOfSentence({ figure, sentence, data }) {
   return height;
 }
 
+// Where an element begins while nothing is scrolled. An exported file scrolls as a whole.
+function topOf(stage) {
+  const scrolled = document.querySelector("[data-testid=stMain]")?.scrollTop ?? window.scrollY;
+  return stage.getBoundingClientRect().top + scrolled;
+}
+
 // While presenting, a figure fills the window as it was designed, only larger, small print and all.
 function fit(shown) {
   const { data, stage, plot } = shown;
   let height = data.height;
   shown.scale = window.innerWidth < ROOMY ? 1 : enlarged(shown);
   if (isPresenting() && !data.is_small) {
-    const page = document.querySelector("[data-testid=stMain]");
-    const top = stage.getBoundingClientRect().top + page.scrollTop;
-    const room = window.innerHeight - top - heightOfSentence(shown) - FOOT;
+    const room = window.innerHeight - topOf(stage) - heightOfSentence(shown) - FOOT;
     shown.scale = Math.max(LEGIBLE / SMALLEST, Math.min(room / height, LARGEST));
     height = Math.max(SHORTEST * height, Math.min(height, room / shown.scale));
   }
@@ -147,10 +151,8 @@ function fit(shown) {
 function enlarged(shown) {
   const { data, stage } = shown;
   if (!data.foot) return data.scale;
-  const page = document.querySelector("[data-testid=stMain]");
-  const top = stage.getBoundingClientRect().top + page.scrollTop;
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
-  const room = window.innerHeight - top - heightOfSentence(shown) - data.foot * rem;
+  const room = window.innerHeight - topOf(stage) - heightOfSentence(shown) - data.foot * rem;
   return Math.max(1, Math.min(room / data.height, data.scale));
 }
 

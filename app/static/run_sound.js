@@ -1,7 +1,10 @@
 // Plays two voices: rare classes on the right, frequent ones on the left; a higher tone is a larger
 // weight. Nothing sounds until the button is pressed; Escape stops it.
 
-const { element } = await import(new URL(`dom_element.js${new URL(import.meta.url).search}`, import.meta.url));
+// An exported file holds the script beside this one.
+const { element } = await import(
+  window.bikdScripts?.["dom_element.js"] ?? new URL(`dom_element.js${new URL(import.meta.url).search}`, import.meta.url)
+);
 
 const players = new WeakMap(); // parentElement -> state
 const LOW = 110; // Hz of the weight 0; each third of the way to 1 is an octave

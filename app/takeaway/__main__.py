@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
+
+from streamlit.logger import set_log_level
 
 from app.takeaway.bake import Size, bake, size_of
 from app.takeaway.file import as_html
@@ -15,7 +16,7 @@ from bikd_core.store.files import replace_text
 
 def main(file: str, *run_ids: str) -> int:
     """Write the runs to an HTML file; print its size. A refusal is printed, and 2 returned."""
-    logging.getLogger("streamlit").setLevel(logging.ERROR)  # no page is drawn here
+    set_log_level("ERROR")  # no page is drawn here
     histories = Histories(Places.from_environment().runs, lambda run_id: False)
     try:
         runs = [histories.snapshot(run_id) for run_id in run_ids]

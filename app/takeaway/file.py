@@ -1,50 +1,90 @@
-"""The HTML file: plotly.js, the page's own scripts, a small player, and the packed figures."""
+"""HTML files that need no server: the page's own scripts, a small player, the packed figures."""
 
 from __future__ import annotations
 
 import base64
 import html
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app.components.live_plot import PLOTLY
 from app.components.source import STATIC
+from app.figures.drawing import Drawing
 from app.takeaway.bake import Baked, pack
 
-_HERE = Path(__file__).parent
-_COMPONENTS = _HERE.parent / "components"
+HERE = Path(__file__).parent
+COMPONENTS = HERE.parent / "components"
+BRAND = "Bilevel Distillation Lab"
+PLOT_SCRIPTS = (
+    STATIC / "live_plot.js",
+    STATIC / "plot_keys.js",
+    STATIC / "glossary_terms.js",
+    STATIC / "dom_element.js",
+    HERE / "baked_plot.js",
+)
+PLOT_STYLES = (HERE / "player.css", COMPONENTS / "live_plot.css")
 
 
-def as_html(baked: Baked) -> str:
-    """Return the file's text. Its figures' size per epoch is stated in it."""
-    title = " and ".join(baked.names)
-    return _text("page.html").format(
-        title=html.escape(title),
-        style="\n".join(
-            path.read_text(encoding="utf-8")
-            for path in (
-                _COMPONENTS / "live_plot.css",
-                _COMPONENTS / "timeline.css",
-                _HERE / "player.css",
-            )
-        ),
-        plotly=_in_script(PLOTLY.read_text(encoding="utf-8")),
-        scripts=json.dumps(
-            {
-                "live_plot.js": _module(STATIC / "live_plot.js"),
-                "plot_keys.js": _module(STATIC / "plot_keys.js"),
-                "glossary_terms.js": _module(STATIC / "glossary_terms.js"),
-                "timeline.js": _module(_COMPONENTS / "timeline.js"),
-            }
-        ),
-        data=_in_script(json.dumps(_data(baked))),
-        player=_text("player.js"),
+def as_html(baked: Baked, *, plotly: str = "", brand: str = BRAND) -> str:
+    """Return the file's text. Its figures' size per epoch is stated in it.
+
+    Args:
+        baked: What it holds.
+        plotly: The address of plotly.js; "" to hold it, too.
+        brand: What stands above the runs, as HTML.
+    """
+    return document(
+        " and ".join(baked.names),
+        body=_text(HERE / "run.html").format(brand=brand),
+        styles=(*PLOT_STYLES, COMPONENTS / "timeline.css"),
+        scripts=(*PLOT_SCRIPTS, COMPONENTS / "timeline.js"),
+        data=_data(baked),
+        player=HERE / "player.js",
+        plotly=f'<script src="{plotly}"></script>' if plotly else whole_plotly(),
     )
 
 
-def _text(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+def document(
+    title: str,
+    *,
+    body: str,
+    styles: Sequence[Path],
+    scripts: Sequence[Path],
+    data: object,
+    player: Path,
+    plotly: str = "",
+) -> str:
+    """Return an HTML file that needs nothing but what is given.
+
+    Args:
+        title: Plain text.
+        body: HTML.
+        styles: CSS files.
+        scripts: The modules that it uses; a script that names "TERMS" gets the glossary's there.
+        data: JSON values, which the player finds as `window.bikdData`.
+        player: The script that draws the page.
+        plotly: The element that brings plotly.js, if it is needed.
+    """
+    return _text(HERE / "page.html").format(
+        title=html.escape(title),
+        style="\n".join(map(_text, styles)),
+        body=body,
+        plotly=plotly,
+        scripts=json.dumps({path.name: _module(path) for path in scripts}),
+        data=_in_script(json.dumps(data)),
+        player=_text(player),
+    )
+
+
+def whole_plotly() -> str:
+    """Return plotly.js within the element that runs it."""
+    return f"<script>\n{_in_script(_text(PLOTLY))}\n</script>"
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _in_script(text: str) -> str:
@@ -53,8 +93,11 @@ def _in_script(text: str) -> str:
 
 
 def _module(path: Path) -> str:
-    packed = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f"data:text/javascript;base64,{packed}"
+    """Return a script as an address that holds it: a file cannot import other files."""
+    text = _text(path)
+    if '"TERMS"' in text:
+        text = text.replace("TERMS", _module(STATIC / "glossary_terms.js"))
+    return f"data:text/javascript;base64,{_ascii(text.encode())}"
 
 
 def _data(baked: Baked) -> dict[str, Any]:
@@ -79,7 +122,7 @@ def _data(baked: Baked) -> dict[str, Any]:
                     {
                         "name": phase.name,
                         "words": phase.words,
-                        "drawings": [_ascii(pack(list(row))) for row in phase.rows],
+                        "drawings": [packed_text(row) for row in phase.rows],
                     }
                     for phase in phases
                 ],
@@ -87,6 +130,11 @@ def _data(baked: Baked) -> dict[str, Any]:
             for step, epoch, phases in baked.walk
         ],
     }
+
+
+def packed_text(drawings: Sequence[Drawing]) -> str:
+    """Return drawings as text that `baked_plot.js` unpacks."""
+    return _ascii(pack(drawings))
 
 
 def _ascii(packed: bytes) -> str:

@@ -1,26 +1,13 @@
 // Plays a baked run: the page's own slider and figures, fed from this file instead of a server.
 
-const run = window.bikdRun;
-const [{ default: livePlot }, { default: timeline }] = await Promise.all([
-  import(window.bikdScripts["live_plot.js"]),
-  import(window.bikdScripts["timeline.js"]),
-]);
+const run = window.bikdData;
+const load = (name) => import(window.bikdScripts[name]);
+const [{ element }, { unpacked, drawInto }, { default: timeline }] = await Promise.all(
+  ["dom_element.js", "baked_plot.js", "timeline.js"].map(load),
+);
 const at = (id) => document.getElementById(id);
 const state = { view: 0, chosen: null, step: 0, phase: 0, drawn: 0 };
 const unpackedFrames = new Map(); // figure -> promise of its drawings
-
-function element(tag, text = "", className = "") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  made.className = className;
-  return made;
-}
-
-function unpacked(text) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Response(stream).json();
-}
 
 function framesOf(name) {
   if (!unpackedFrames.has(name)) unpackedFrames.set(name, unpacked(run.frames[name]));
@@ -43,7 +30,7 @@ function place(rows) {
   const holders = [];
   at("figures").append(
     ...rows.map((names) => {
-      const row = element("div", "", "row");
+      const row = element("div", "row");
       row.append(
         ...names.map((name) => {
           const holder = element("div");
@@ -56,11 +43,6 @@ function place(rows) {
     }),
   );
   return holders;
-}
-
-function drawInto(holder, name, drawing) {
-  const more = { revision: name, file_name: name.replaceAll("_", "-"), is_small: false, scale: 1, is_clickable: false, plotly: "", terms: [] };
-  livePlot({ data: [{ ...drawing, ...more }], parentElement: holder, setTriggerValue() {} });
 }
 
 let holders = [];
@@ -78,7 +60,7 @@ async function drawFigures() {
 // The walk through a recorded step ----------------------------------------------------------------
 
 function walkBar() {
-  const bar = element("div", "", "walk");
+  const bar = element("div", "walk");
   const select = element("select");
   select.setAttribute("aria-label", "Recorded step");
   select.append(...run.walk.map(({ step, epoch }, index) => new Option(`step ${step} · epoch ${epoch}`, index)));
@@ -89,7 +71,7 @@ function walkBar() {
   });
   bar.append(select);
   run.walk[state.step].phases.forEach(({ name }, phase) => {
-    const button = element("button", `${phase + 1} ${name}`);
+    const button = element("button", "", `${phase + 1} ${name}`);
     button.type = "button";
     if (phase === state.phase) button.setAttribute("aria-current", "step");
     button.addEventListener("click", () => {
@@ -104,7 +86,7 @@ function walkBar() {
 async function drawWalk() {
   const number = ++state.drawn;
   const phase = run.walk[state.step].phases[state.phase];
-  at("figures").append(walkBar(), element("p", phase.words));
+  at("figures").append(walkBar(), element("p", "", phase.words));
   const rows = await Promise.all(phase.drawings.map(unpacked));
   if (number !== state.drawn) return;
   rows.forEach((drawings, row) => {
@@ -113,15 +95,38 @@ async function drawWalk() {
   });
 }
 
+// The address ends with view and epoch, so that a link leads there: #Weights/40.
+function writeAddress() {
+  const parts = [views[state.view].name, ...(state.chosen === null ? [] : [state.chosen])];
+  history.replaceState(null, "", `#${parts.map(encodeURIComponent).join("/")}`);
+}
+
+// What an address does not say, or says wrongly, stands as at first.
+function readAddress() {
+  const [name, epoch] = location.hash.slice(1).split("/").map(readable);
+  const number = Number(epoch);
+  if (Number.isInteger(number) && number >= 1 && number <= run.last) state.chosen = number;
+  return Math.max(0, views.findIndex((view) => view.name === name));
+}
+
+function readable(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+}
+
 // The page ----------------------------------------------------------------------------------------
 
 const isWalk = () => views[state.view].name === "One step";
 
 function open(index) {
   state.view = index;
+  writeAddress();
   at("views").replaceChildren(
     ...views.map(({ name }, number) => {
-      const button = element("button", name);
+      const button = element("button", "", name);
       button.type = "button";
       button.setAttribute("aria-pressed", String(number === index));
       button.addEventListener("click", () => open(number));
@@ -143,13 +148,13 @@ function drawWords() {
   const epoch = run.epochs[shownAt()];
   at("runs").replaceChildren(
     ...run.names.map((name, index) => {
-      const line = element("div", "", "run");
+      const line = element("div", "run");
       const side = run.names.length > 1 ? `${"AB"[index]} · ` : "";
       line.append(
-        element("strong", `${side}${name}`),
-        element("span", run.states[index]),
-        element("span", isWalk() ? "" : run.accuracies[epoch][index]),
-        element("span", run.summaries[index]),
+        element("strong", "", `${side}${name}`),
+        element("span", "", run.states[index]),
+        element("span", "", isWalk() ? "" : run.accuracies[epoch][index]),
+        element("span", "", run.summaries[index]),
       );
       return line;
     }),
@@ -161,6 +166,7 @@ function drawWords() {
 // The slider is answered here, where on the page the server does it.
 function choose(epoch) {
   state.chosen = epoch;
+  writeAddress();
   drawWords();
   drawFigures();
   drawTimeline();
@@ -177,6 +183,7 @@ function drawTimeline() {
 const kilobytes = (run.bytesPerEpoch / 1000).toFixed(1);
 const stride = run.stride > 1 ? ` One epoch in ${run.stride} is drawn, to keep them below 10 MB.` : "";
 at("about").textContent = `Made by the Bilevel Distillation Lab. It needs no server and no network. ${run.epochs.length} epochs are drawn, ${kilobytes} kB each.${stride} It holds no training pictures.`;
+const first = readAddress();
 drawTimeline();
-open(0);
+open(first);
 document.body.dataset.ready = "true";

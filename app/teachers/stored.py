@@ -158,7 +158,7 @@ def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
                 f"{training.epochs} epochs, batch {training.batch_size}, learning rate "
                 f"{training.learning_rate:g}, seed {training.seed}",
             ),
-            ("Fingerprint of its images", card.train_fingerprint),
+            ("Fingerprint of its images", card.train_fingerprint or "unknown"),
         ]
     lines.append(("Made by", card.made_by))
     versions = ", ".join(f"{key} {value}" for key, value in card.versions.items())

@@ -1,4 +1,4 @@
-"""`bikd export` and `bikd replay`: write a run to one zip or HTML file, and read the zip back."""
+"""`bikd export`, `replay` and `site`: runs as zip or HTML files, and recorded ones as web pages."""
 
 from __future__ import annotations
 
@@ -64,13 +64,32 @@ def export(
 
 
 def _write_html(target: Path, run_ids: list[str], runs: Path) -> int:
-    """Let the front end draw the runs into a file, in a process of its own; return its exit code.
+    """Let the front end draw the runs into a file; return its exit code."""
+    return _front_end(
+        "app.takeaway", str(target.absolute()), *run_ids, BIKD_RUNS=str(runs.absolute())
+    )
+
+
+def site(
+    folder: Annotated[Path, Parameter(converter=expanded, help="Folder to write the pages into.")],
+) -> int:
+    """Write the lesson and the recorded runs as web pages for any static host, or for the disk.
+
+    They need no server and no Python, and train nothing.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"folder = {folder} is not possible: that is a file, not a folder.")
+    return _front_end("app.site", str(folder.absolute()))
+
+
+def _front_end(module: str, *arguments: str, **variables: str) -> int:
+    """Run a module of the front end in a process of its own; return its exit code.
 
     The front end stands above this package, so nothing of it is imported here.
     """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-P", "-m", "app.takeaway", str(target.absolute()), *run_ids]
-    environment = os.environ | {"PYTHONPATH": path, "BIKD_RUNS": str(runs.absolute())}
+    command = [sys.executable, "-P", "-m", module, *arguments]
+    environment = os.environ | {"PYTHONPATH": path} | variables
     return subprocess.run(command, env=environment, check=False).returncode
 
 

@@ -19,10 +19,15 @@ ALSO = ("heading-order",)
 #: What is Streamlit's own and cannot be mended from here: by rule, the selector and the reason.
 STREAMLITS_OWN: dict[str, dict[str, str]] = {}
 SCHEMES = ("light", "dark")
+#: Nothing fades in: what is half there has half its contrast.
+SETTLED = """() => document.getAnimations().every(
+    animation => animation.playState !== "running"
+        || animation.effect.getComputedTiming().iterations === Infinity)"""
 
 
 def faults_of(page) -> list[str]:
     """What axe-core finds serious on a page, apart from what is Streamlit's own."""
+    page.wait_for_function(SETTLED)
     found = []
     for violation in Axe().run(page, options=OPTIONS).response["violations"]:
         rule = violation["id"]

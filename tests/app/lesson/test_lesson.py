@@ -12,6 +12,7 @@ from app.components.run_sound import sound_of
 from app.lesson import belief, cards, scenes
 from app.lesson import link as lesson_link
 from app.lesson import page as lesson_page
+from app.lesson import text as lesson_text
 from app.lesson.cards import FOLDER, PLACEHOLDER, LessonError, count, read_card, symbols
 from app.lesson.scene import Knob
 from app.shared.glossary import marks, terms
@@ -228,7 +229,7 @@ def in_german(german, monkeypatch):
     """The page with the folder of two languages."""
     monkeypatch.setattr(lesson_page, "read_card", partial(read_card, folder=german))
     monkeypatch.setattr(lesson_page, "symbols", partial(symbols, folder=german))
-    for module in (lesson_page, lesson_link):
+    for module in (lesson_text, lesson_link):
         monkeypatch.setattr(module, "languages", lambda: ("de", "en"))
 
 

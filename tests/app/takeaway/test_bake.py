@@ -93,7 +93,7 @@ def test_a_name_is_text_and_nothing_is_loaded_from_elsewhere(tmp_path):
     head, *_ = text.partition("<script>")
     assert "<img" not in head
     assert "&lt;img src=http" in head  # in the title
-    _, _, data = text.partition("window.bikdRun = ")
+    _, _, data = text.partition("window.bikdData = ")
     assert "</script>" not in data.splitlines()[0]  # where the name is a string
     assert not re.search(r"<(script|link)[^>]*(src|href)=", text)
 
