@@ -1,4 +1,4 @@
-"""The button for a run, or a pair of runs, as one HTML file."""
+"""The buttons for a run, or a pair of runs, as one HTML file, and for a run as a notebook."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.takeaway.bake import MOST_BYTES, bake
 from app.takeaway.file import as_html
+from app.takeaway.notebook import as_notebook
 from bikd_core.runs import Snapshot
 
 
@@ -24,4 +25,18 @@ def as_html_button(runs: Sequence[Snapshot], label: str) -> None:
         f"to publish; at most about {(MOST_BYTES + 2_000_000) / 1e6:.0f} MB, else it holds every "
         "second or third epoch and says so. It holds no training pictures. Making it takes some "
         "seconds.",
+    )
+
+
+def as_notebook_button(run: Snapshot) -> None:
+    """Draw the button for a Jupyter notebook; the file is made when somebody asks for it."""
+    st.download_button(
+        "As a notebook (.ipynb)",
+        data=lambda: as_notebook(run),
+        file_name=f"{run.run_id}.ipynb",
+        mime="application/x-ipynb+json",
+        icon=":material/code:",
+        on_click="ignore",
+        help="Trains this run again, cell by cell, and draws the same figures; it needs the "
+        "project beside Jupyter.",
     )

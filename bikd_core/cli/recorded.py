@@ -40,6 +40,14 @@ def export(
     beside: Annotated[
         str | None, Parameter(help="With --html: the id of a second run, drawn beside the first.")
     ] = None,
+    notebook: Annotated[
+        Path | None,
+        Parameter(
+            converter=expanded,
+            help="Write this Jupyter notebook instead (.ipynb): it trains the run again and draws "
+            "the same figures.",
+        ),
+    ] = None,
     runs_dir: RunsDir = None,
 ) -> int:
     """Write a finished or stopped run to one zip that the page or `bikd replay` opens anywhere.
@@ -48,23 +56,29 @@ def export(
     """
     runs = runs_dir or Places.from_environment().runs
     folder = stored_run(run_id, runs)
-    if html is None:
-        if beside is not None:
-            raise ConfigError("beside is not possible without html: a zip holds one run.")
+    others = {"html": html, "notebook": notebook}
+    chosen = [name for name, path in others.items() if path is not None]
+    if len(chosen) > 1:
+        raise ConfigError(f"{chosen[1]} is not possible with {chosen[0]}: give one of them.")
+    if beside is not None and html is None:
+        raise ConfigError("beside is not possible without html: other files hold one run.")
+    if not chosen:
         target = output or Path(f"{run_id}.zip")
         export_run(folder, target, max_images)
         print(target)
         return FINISHED
     for name, value in (("output", output), ("max_images", max_images)):
         if value is not None:
-            raise ConfigError(f"{name} is not possible with html: it is an option of the zip.")
+            raise ConfigError(
+                f"{name} is not possible with {chosen[0]}: it is an option of the zip."
+            )
+    if notebook is not None and notebook.suffix != ".ipynb":
+        raise ConfigError(f"notebook = {notebook} is not possible: its name must end with .ipynb.")
     if beside is not None:
         stored_run(beside, runs)
-    return _write_html(html, [run_id, *filter(None, [beside])], runs)
-
-
-def _write_html(target: Path, run_ids: list[str], runs: Path) -> int:
-    """Let the front end draw the runs into a file; return its exit code."""
+    target = html or notebook
+    assert target is not None
+    run_ids = [run_id, *filter(None, [beside])]
     return _front_end(
         "app.takeaway", str(target.absolute()), *run_ids, BIKD_RUNS=str(runs.absolute())
     )
