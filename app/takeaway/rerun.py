@@ -99,7 +99,7 @@ def _display(drawing: Drawing) -> None:
 def _say(words: str) -> None:
     from IPython.display import HTML, display  # a notebook's kernel has it, and nobody else
 
-    display(HTML(words))
+    display(HTML(words))  # type: ignore[no-untyped-call]
 
 
 def _coloured(value: Any) -> Any:

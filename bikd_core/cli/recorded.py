@@ -76,11 +76,11 @@ def export(
         raise ConfigError(f"notebook = {notebook} is not possible: its name must end with .ipynb.")
     if beside is not None:
         stored_run(beside, runs)
-    target = html or notebook
-    assert target is not None
+    file = html or notebook
+    assert file is not None
     run_ids = [run_id, *filter(None, [beside])]
     return _front_end(
-        "app.takeaway", str(target.absolute()), *run_ids, BIKD_RUNS=str(runs.absolute())
+        "app.takeaway", str(file.absolute()), *run_ids, BIKD_RUNS=str(runs.absolute())
     )
 
 
