@@ -1,4 +1,4 @@
-"""`python -m app.takeaway FILE RUN [RUN]`: what `bikd export --html` and `--notebook` call."""
+"""`python -m app.takeaway [--pictures] FILE RUN [RUN]`, for `bikd export --html`, `--notebook`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from bikd_core.places import Places
 from bikd_core.runs.history import Histories, Snapshot
 from bikd_core.store.files import replace_text
 
+WITH_PICTURES = "--pictures"
 
-def main(file: str, *run_ids: str) -> int:
+
+def main(file: str, *run_ids: str, has_pictures: bool = False) -> int:
     """Write a run to a notebook, by the file's ending, or one or two runs to an HTML file.
 
     What was written is printed. A refusal is printed, too, and 2 returned.
@@ -29,17 +31,17 @@ def main(file: str, *run_ids: str) -> int:
             replace_text(path, as_notebook(runs[0]))
             print(path)
         else:
-            _write_html(path, runs)
+            _write_html(path, runs, has_pictures=has_pictures)
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0
 
 
-def _write_html(path: Path, runs: Sequence[Snapshot]) -> None:
+def _write_html(path: Path, runs: Sequence[Snapshot], *, has_pictures: bool) -> None:
     size = size_of(runs)
     print(_in_words(size), file=sys.stderr)
-    baked = bake(runs, size)
+    baked = bake(runs, size, has_pictures=has_pictures)
     text = as_html(baked)
     replace_text(path, text)
     print(
@@ -55,4 +57,5 @@ def _in_words(size: Size) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    arguments = [each for each in sys.argv[1:] if each != WITH_PICTURES]
+    sys.exit(main(*arguments, has_pictures=len(arguments) < len(sys.argv[1:])))

@@ -14,17 +14,22 @@ from bikd_core.runs import Snapshot
 
 def as_html_button(runs: Sequence[Snapshot], label: str) -> None:
     """Draw the button; the file is made when somebody asks for it."""
+    has_pictures = len(runs) == 1 and st.checkbox(
+        "Web page with training pictures",
+        key=f"html_pictures {runs[0].run_id}",
+        help="Then whoever gets the file gets the pictures shown in the view Pictures, too.",
+    )
     st.download_button(
         label,
-        data=lambda: as_html(bake(runs)),
+        data=lambda: as_html(bake(runs, has_pictures=has_pictures)),
         file_name=f"{'-and-'.join(run.run_id for run in runs)}.html",
         mime="text/html",
         icon=":material/html:",
         on_click="ignore",
         help="All views and epochs in one file that needs no server and no network, to hand out or "
         f"to publish; at most about {(MOST_BYTES + 2_000_000) / 1e6:.0f} MB, else it holds every "
-        "second or third epoch and says so. It holds no training pictures. Making it takes some "
-        "seconds.",
+        "second or third epoch and says so. It holds no training pictures unless asked for. "
+        "Making it takes some seconds.",
     )
 
 

@@ -40,6 +40,14 @@ def export(
     beside: Annotated[
         str | None, Parameter(help="With --html: the id of a second run, drawn beside the first.")
     ] = None,
+    pictures: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="With --html: also the view Pictures, and so training pictures.",
+        ),
+    ] = False,
     notebook: Annotated[
         Path | None,
         Parameter(
@@ -62,6 +70,8 @@ def export(
         raise ConfigError(f"{chosen[1]} is not possible with {chosen[0]}: give one of them.")
     if beside is not None and html is None:
         raise ConfigError("beside is not possible without html: other files hold one run.")
+    if pictures and html is None:
+        raise ConfigError("pictures is not possible without html: other files hold none.")
     if not chosen:
         target = output or Path(f"{run_id}.zip")
         export_run(folder, target, max_images)
@@ -78,10 +88,8 @@ def export(
         stored_run(beside, runs)
     file = html or notebook
     assert file is not None
-    run_ids = [run_id, *filter(None, [beside])]
-    return _front_end(
-        "app.takeaway", str(file.absolute()), *run_ids, BIKD_RUNS=str(runs.absolute())
-    )
+    arguments = ["--pictures"] * pictures + [str(file.absolute()), run_id, *filter(None, [beside])]
+    return _front_end("app.takeaway", *arguments, BIKD_RUNS=str(runs.absolute()))
 
 
 def site(
