@@ -56,7 +56,7 @@ class Figure:
 
 
 # So many that the newest epochs of a run with an audience are there; each is up to 0.4 MB.
-@st.cache_resource(max_entries=200, show_spinner=False)
+@st.cache_resource(max_entries=100, show_spinner=False)
 def _drawn(
     run_id: str,
     version: int,
