@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 #: For somebody's own loop; imported when it is first asked for, since the second needs torch.
 _FOR_OWN_LOOPS = {
     "Recorder": "bikd_core.recorder",
+    "hypergradient": "bikd_core.own_hypergradient",
 }
 
 

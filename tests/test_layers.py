@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     "bikd_core/config bikd_core/events bikd_core/control bikd_core/places bikd_core/data "
     "bikd_core/speed bikd_core/models bikd_core/losses bikd_core/optimizers "
-    "bikd_core/hypergradient bikd_core/evaluation bikd_core/label_doubts bikd_core/calibration "
+    "bikd_core/hypergradients bikd_core/own_hypergradient bikd_core/evaluation "
+    "bikd_core/label_doubts bikd_core/calibration "
     "bikd_core/methods "
     "bikd_core/store "
     "bikd_core/teachers bikd_core/training bikd_core/worker bikd_core/recorder bikd_core/runs "

@@ -258,7 +258,7 @@ class Recorder:
             weights: (B,) or (B, 2), what the loss of each image is multiplied by.
             teacher_logits: (B, C).
             influence: (B,) or (B, 2), B/η times D_val's gradient with respect to the weights: what
-                `bikd_core.hypergradient` returns.
+                `bikd_core.hypergradients` returns.
 
         Raises:
             ValueError: An argument has another shape than the others, holds NaN or what cannot be.
