@@ -11,10 +11,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from bikd_core.cli.paths import expanded
-from bikd_core.cli.shared import FINISHED, RunId, RunsDir, stored_run
+from bikd_core.cli.shared import FINISHED, DataDir, RunId, RunsDir, places_at, stored_run
 from bikd_core.config import ConfigError
 from bikd_core.places import ROOT, Places
-from bikd_core.store import StoreError
+from bikd_core.store import RunFolder, StoreError
 from bikd_core.store.archive import export_run, import_run
 
 
@@ -40,14 +40,30 @@ def export(
     beside: Annotated[
         str | None, Parameter(help="With --html: the id of a second run, drawn beside the first.")
     ] = None,
+    student: Annotated[
+        Path | None,
+        Parameter(
+            converter=expanded,
+            help="Write the trained student instead, and a model card (.md) beside it; the "
+            "file's ending is its form: .safetensors, .pt2 (torch.export) or .onnx.",
+        ),
+    ] = None,
     runs_dir: RunsDir = None,
+    data_dir: DataDir = None,
 ) -> int:
     """Write a finished or stopped run to one zip that the page or `bikd replay` opens anywhere.
 
-    It holds no images; where the data set is available, they come from there.
+    It holds no images; where the data set is available, they come from there. The student of a
+    finished run can be written instead.
     """
     runs = runs_dir or Places.from_environment().runs
     folder = stored_run(run_id, runs)
+    if student is not None:
+        others = {"output": output, "max_images": max_images, "html": html, "beside": beside}
+        for name, value in others.items():
+            if value is not None:
+                raise ConfigError(f"{name} is not possible with student: that is one file alone.")
+        return _write_student(folder, student, places_at(runs_dir, data_dir).data)
     if html is None:
         if beside is not None:
             raise ConfigError("beside is not possible without html: a zip holds one run.")
@@ -61,6 +77,14 @@ def export(
     if beside is not None:
         stored_run(beside, runs)
     return _write_html(html, [run_id, *filter(None, [beside])], runs)
+
+
+def _write_student(folder: RunFolder, target: Path, data_dir: Path) -> int:
+    from bikd_core.students.files import export_student  # it needs torch
+
+    for path in export_student(folder, target, data_dir):
+        print(path)
+    return FINISHED
 
 
 def _write_html(target: Path, run_ids: list[str], runs: Path) -> int:

@@ -41,6 +41,7 @@ def test_the_reference_names_modules_in_the_order_of_the_map():
     assert places == sorted(places)
 
 
+@pytest.mark.slow
 def test_somebodys_own_loop_is_recorded_as_the_page_shows(tmp_path):
     code = [block.text for block in blocks(DOCS / "own-loop.md") if block.language == "python"]
     added = [line for line in code[0].splitlines() if "ecorder" in line]
