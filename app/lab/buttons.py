@@ -17,6 +17,7 @@ from app.shared.long_start import confirm_long_start
 from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import RunConfig
+from bikd_core.config.own_loop import OWN_LOOP_REFUSAL
 from bikd_core.runs import Snapshot
 
 _STEPS = {
@@ -36,7 +37,9 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
     """
     run_state = snapshot.state if snapshot else None
     is_active = snapshot is not None and not snapshot.has_ended
-    refusal = access.refusal(snapshot.folder) if snapshot else ""
+    may_change = access.refusal(snapshot.folder) if snapshot else ""
+    is_foreign = snapshot is not None and snapshot.config.is_recorded_elsewhere
+    refusal = may_change or (OWN_LOOP_REFUSAL if is_foreign else "")
     with st.container(key="buttons", horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Start",
@@ -71,7 +74,7 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
         if st.button("Earlier runs", key="runs", icon=":material/history:"):
             runs_list.dialog()
         if snapshot:
-            this_run(snapshot, refusal)
+            this_run(snapshot, may_change)
             tuning(snapshot, refusal)
             pair.choice_of_second_run(snapshot, second)
             present_button()

@@ -57,7 +57,7 @@ def page() -> None:
 def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> None:
     """Draw the choice of a view, then the run in that view, repeatedly while it trains."""
     with st.container(key="views", horizontal=True, vertical_alignment="center", gap="small"):
-        _choose_view(runs[0].config.data.dataset)
+        _choose_view(runs[0])
         view = views.open_view()
         view.widgets(runs[0])
         view = one_question(view, runs)
@@ -68,7 +68,7 @@ def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> N
     live(tuple((run.run_id, run.state) for run in runs), view, start, kd, poll_s)
 
 
-def _choose_view(dataset: str) -> None:
+def _choose_view(snapshot: Snapshot) -> None:
     """Draw the bar of views, and the choice of groups or classes where there are many classes."""
     views.show_value("view", views.open_view().name)
     st.segmented_control(
@@ -80,7 +80,7 @@ def _choose_view(dataset: str) -> None:
         persist_state="session",
         on_change=_take_choice,
     )
-    if views.has_many_classes(dataset):
+    if views.has_many_classes(snapshot):
         views.show_value("weights_by", session().by)
         st.segmented_control(
             "Weights by",
@@ -157,7 +157,7 @@ def _live(
 
 def _moments(runs: Sequence[Snapshot], epoch: int | None, view: View) -> list[Moment]:
     """Return each run at an epoch, or at its last one before; None: the newest."""
-    by_class = not views.has_many_classes(runs[0].config.data.dataset) or session().by == "classes"
+    by_class = not views.has_many_classes(runs[0]) or session().by == "classes"
     link = session().view_links.get(view.name)
     return [
         Moment(run, min(epoch or len(run.epochs), len(run.epochs)), by_class, link) for run in runs

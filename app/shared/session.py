@@ -120,8 +120,11 @@ class Session:
     def set_controls(self, config: RunConfig) -> None:
         """Set every control as in a config, and the preset to the nearest one.
 
+        They stay as they are for the run of somebody's own loop, which cannot be started here.
         The speed is the preset's if nothing but the seed differs from it.
         """
+        if config.is_recorded_elsewhere:
+            return
         self.controls = config.flat()
         self.preset = nearest(config)
         preset = PRESETS[self.preset]

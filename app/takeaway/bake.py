@@ -161,7 +161,7 @@ class _Drawn(NamedTuple):
 
 def _drawn(runs: Sequence[Snapshot], epoch: int) -> _Drawn:
     """Draw the views that are rows of figures."""
-    by_class = not has_many_classes(runs[0].config.data.dataset)
+    by_class = not has_many_classes(runs[0])
     moments = [Moment(run, epoch, by_class=by_class) for run in runs]
     figures: dict[str, Drawing] = {}
     views = []

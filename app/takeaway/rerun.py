@@ -58,7 +58,7 @@ def draw(run: Snapshot, view: str, epoch: int | None = None) -> None:
     if not 1 <= chosen <= last:
         raise ConfigError(f"epoch = {epoch} is not possible: it must be from 1 to {last}.")
     [shown] = [each for each in VIEWS if each.name == view]
-    by_class = not has_many_classes(run.config.data.dataset)
+    by_class = not has_many_classes(run)
     moment = Moment(run, chosen, by_class=by_class, link=shown.link() if shown.link else None)
     for row in shown.rows:
         for figure in row:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from bikd_core.cli.progress import Reporter
 from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config.own_loop import OWN_LOOP_REFUSAL
 from bikd_core.control import Control
 from bikd_core.data.possible import check_possible
 from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
@@ -86,6 +87,8 @@ def drive_on(folder: RunFolder, places: Places, *, as_json: bool) -> EndedRun:
         StoreError: It is finished, or somebody trains it, or it cannot be read or written.
     """
     config = folder.record().config
+    if config.is_recorded_elsewhere:
+        raise StoreError(OWN_LOOP_REFUSAL)
     if folder.status().state == "finished":
         raise StoreError(f"The run {folder.run_id} is finished: nothing to resume.")
     with _reporter(config, as_json=as_json) as reporter:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, WrapValidator
+from pydantic.functional_validators import ModelWrapValidatorHandler
 
+from bikd_core.config.own_loop import ELSEWHERE
 from bikd_core.config.part import Part, ReadIf, ReadIfAbove
 from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 
@@ -19,10 +21,15 @@ Corruption: TypeAlias = Literal["none", "noise", "blur"]
 MAX_SEED = 2**31 - 1
 
 
+def _or_elsewhere(value: Any, validate: ModelWrapValidatorHandler[str]) -> str:
+    """Let the data of a run that was recorded elsewhere pass: they are no choice of anybody's."""
+    return ELSEWHERE if value == ELSEWHERE else validate(value)
+
+
 class DataConfig(Part):
     """The pictures that a run trains on, and the length of their tail."""
 
-    dataset: Dataset = Field(
+    dataset: Annotated[Dataset, WrapValidator(_or_elsewhere)] = Field(
         DEFAULT_SOURCE, title="Data set", description="Where the pictures come from."
     )
     imbalance: Literal["exponential", "step"] = Field(

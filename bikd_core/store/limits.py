@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bikd_core.config import SOURCE_FACTS, RunConfig
+from bikd_core.config.own_loop import OwnLoop
 from bikd_core.events import SURFACE_AXIS, TOP_BELIEFS, WEIGHT_BINS, Frame, Panel, StepTrace
 from bikd_core.store.files import CorruptRunError, check_packing
 from bikd_core.store.layouts import layouts
@@ -97,13 +98,21 @@ def check_sizes(members: Sequence[zipfile.ZipInfo], config: RunConfig) -> None:
 
 def max_images(config: RunConfig) -> int:
     """Return a number of training images that no run of this config exceeds."""
+    if isinstance(config.method, OwnLoop):
+        return config.method.num_images
     facts = SOURCE_FACTS[config.data.dataset]
     return facts.pool_per_class * facts.num_classes
 
 
+def _num_classes(config: RunConfig) -> int:
+    if isinstance(config.method, OwnLoop):
+        return config.method.num_classes
+    return SOURCE_FACTS[config.data.dataset].num_classes
+
+
 def _limits(config: RunConfig) -> dict[str, int]:
     """Return the most bytes that each kind of member can need."""
-    num_classes = SOURCE_FACTS[config.data.dataset].num_classes
+    num_classes = _num_classes(config)
     sizes = {
         "N": max_images(config),
         "M": _MAX_BATCH,

@@ -20,7 +20,6 @@ from app.lab.views.view import Figure, View, show_value
 from app.lab.views.weight_history import weight_counts
 from app.shared import status
 from app.shared.link import Link
-from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import head_to_tail, shot_groups
 from bikd_core.runs import Snapshot, StoreError
 
@@ -117,7 +116,7 @@ def _over(moment: Moment) -> str:
 
 
 def _has(snapshot: Snapshot, over: str) -> bool:
-    return over in _GROUPS or int(over) < facts_of(snapshot.config.data.dataset).num_classes
+    return over in _GROUPS or int(over) < snapshot.num_classes
 
 
 W_HARD, W_SOFT = (
@@ -170,7 +169,7 @@ class _Weights(View):
         if _has(snapshot, over):
             return ""
         self.choose(WeightsLink())
-        last = facts_of(snapshot.config.data.dataset).num_classes - 1
+        last = snapshot.num_classes - 1
         return f"over = {over!r} is not possible: the run has the classes 0 to {last}. few is used."
 
 
