@@ -1,0 +1,58 @@
+"""The bar in which a view is chosen, and the runs as the chosen view needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from app.components.report import ignore
+from app.lab.views import VIEWS, Moment, View, has_many_classes, open_view, show_value
+from app.shared.session import session
+from bikd_core.runs import Snapshot
+
+
+def choose_view(dataset: str, on_choice: Callable[[], None] = ignore) -> None:
+    """Draw the bar of views, and the choice of groups or classes where there are many classes.
+
+    Args:
+        dataset: The name of the run's data set.
+        on_choice: Called when somebody has chosen, before the script runs again.
+    """
+
+    def take() -> None:
+        session().view = st.session_state["view"]
+        session().by = st.session_state.get("weights_by", session().by)
+        on_choice()
+
+    show_value("view", open_view().name)
+    st.segmented_control(
+        "View",
+        [view.name for view in VIEWS],
+        key="view",
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+        on_change=take,
+    )
+    if has_many_classes(dataset):
+        show_value("weights_by", session().by)
+        st.segmented_control(
+            "Weights by",
+            ["groups", "classes"],
+            format_func="by {}".format,
+            key="weights_by",
+            required=True,
+            label_visibility="collapsed",
+            persist_state="session",
+            on_change=take,
+        )
+
+
+def moments_of(runs: Sequence[Snapshot], epoch: int | None, view: View) -> list[Moment]:
+    """Return each run at an epoch, or at its last one before; None: the newest."""
+    by_class = not has_many_classes(runs[0].config.data.dataset) or session().by == "classes"
+    link = session().view_links.get(view.name)
+    return [
+        Moment(run, min(epoch or len(run.epochs), len(run.epochs)), by_class, link) for run in runs
+    ]
