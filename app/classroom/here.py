@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app.classroom.state import Classes, ClassroomError, Place, Question, new_seat
+from app.classroom.state import (
+    Attended,
+    Classes,
+    ClassroomError,
+    NoClass,
+    Place,
+    Question,
+    new_seat,
+)
 from app.shared import access
 from app.shared.session import Seat, session
 
@@ -106,6 +114,29 @@ def seat_in(code: str) -> Seat:
     return now.seat
 
 
-def keep_seat(seat: Seat) -> None:
-    """Let the browser keep its seat, so that whoever opens the page again answers only once."""
-    access.keep_key(f"{_SEAT}{seat.code}", seat.name)
+def attend(seat: Seat) -> Attended:
+    """Return what a follower may know; raises as `Classes.attend`."""
+    try:
+        return classes().attend(seat.code, seat.name)
+    except NoClass:
+        access.forget_key(f"{_SEAT}{seat.code}")
+        raise
+
+
+def answer(seat: Seat, number: int, choice: int) -> None:
+    """Answer a question of a class; complain if it is refused.
+
+    The browser keeps the seat from now on: whoever opens the page again has answered already.
+
+    Args:
+        seat: The follower's.
+        number: The question, from 1.
+        choice: From 0.
+    """
+    session().forget_complaints()
+    try:
+        classes().answer(seat.code, seat.name, number, choice)
+    except ClassroomError as error:
+        session().complain(str(error))
+    else:
+        access.keep_key(f"{_SEAT}{seat.code}", seat.name)

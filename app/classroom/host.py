@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import io
 from collections.abc import Callable
 
 import segno
@@ -52,11 +51,12 @@ def open_class_button(place: Place, refusal: str) -> None:
         )
 
 
-def host_panel(*, is_hidden: bool) -> None:
+def host_panel(*, is_hidden: bool, card: Callable[[], Question] | None = None) -> None:
     """Draw the panel of the class that this browser hosts, if it hosts one.
 
     Args:
         is_hidden: Whether nobody can see the page.
+        card: Returns the question of the lesson's card that is open; None on other pages.
     """
     host = hosted_class()
     if host is None:
@@ -76,6 +76,14 @@ def host_panel(*, is_hidden: bool) -> None:
                 help="Brings every follower to your run, view and epoch, once: they can go on by "
                 "themselves at once.",
             )
+            if card is not None:
+                st.button(
+                    "Ask this card's question",
+                    key="class_ask_card",
+                    icon=":material/school:",
+                    on_click=here.ask,
+                    args=(card(),),
+                )
             _ask(shown)
             st.button(
                 "Hide the link" if session().shows_invitation else "Show the link",
@@ -89,18 +97,6 @@ def host_panel(*, is_hidden: bool) -> None:
         if shown.question is not None:
             st.fragment(_tally, run_every=None if shown.is_revealed else poll_s, key="tally")(host)
             _close(shown)
-
-
-def ask_button(question: Callable[[], Question]) -> None:
-    """Draw the button that puts a question to the class, if this browser hosts one."""
-    if hosted_class() is not None:
-        st.button(
-            "Put this question to the class",
-            key="class_ask_card",
-            icon=":material/groups:",
-            on_click=here.ask,
-            args=(question(),),
-        )
 
 
 # Its parts ---------------------------------------------------------------------------------------
@@ -153,7 +149,10 @@ def _invitation(host: HostOf) -> None:
     with st.container(
         key="class_invitation", horizontal=True, vertical_alignment="center", gap="medium"
     ):
-        st.image(_qr_code(link), width=180)
+        st.html(
+            f'<img class="bikd-qr" src="{_qr_code(link)}" alt="QR code of the link">',
+            width="content",
+        )
         with st.container(gap="xsmall"):
             st.html(f'<p class="bikd-invitation">{html.escape(link)}</p>')
             st.markdown(
@@ -165,23 +164,21 @@ def _invitation(host: HostOf) -> None:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
-def _qr_code(link: str) -> bytes:
-    """Return the QR code of a link as a PNG: black on white, whatever the theme."""
-    picture = io.BytesIO()
-    segno.make(link, error="m").save(picture, kind="png", scale=8, border=3)
-    return picture.getvalue()
+def _qr_code(link: str) -> str:
+    """Return the QR code of a link as the address of an image: black on white in each theme."""
+    return str(segno.make(link, error="m").png_data_uri(scale=8, border=3))
 
 
 def _close(shown: Hosted) -> None:
     with st.container(key="class_close", horizontal=True, gap="small"):
-        st.button(
-            "Show the answers to the class",
-            key="class_reveal",
-            type="primary",
-            icon=":material/bar_chart:",
-            disabled=shown.is_revealed,
-            on_click=here.reveal,
-        )
+        if not shown.is_revealed:
+            st.button(
+                "Show the answers to the class",
+                key="class_reveal",
+                type="primary",
+                icon=":material/bar_chart:",
+                on_click=here.reveal,
+            )
         st.button(
             "Take the question away",
             key="class_withdraw",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from app.classroom.here import classes, keep_seat, seat_in
+from app.classroom.here import answer, attend, seat_in
 from app.classroom.link import ClassLink, written_link
 from app.classroom.state import CODE_LENGTH, Attended, ClassroomError, as_code
 from app.components import chosen_epoch, page_is_hidden, timeline
@@ -50,7 +50,7 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
     write_address(written_link())
     access.exchange_keys()
     is_hidden = page_is_hidden()
-    with st.container(key="class_page"), st.container(key="lab"):  # its rows as close as the Lab's
+    with st.container(key="class_page"):
         show_complaints()
         join = session().link(ClassLink).join
         if not join:
@@ -58,7 +58,7 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
             return
         try:
             seat = seat_in(as_code(join))
-            seen = classes().attend(seat.code, seat.name)
+            seen = attend(seat)
         except ClassroomError as error:
             st.warning(plain(str(error)))
             _ask_for_code()
@@ -66,16 +66,8 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
                 link_to("", "**See what this is about**", ":material/home:")
                 link_to("learn", "**Learn by yourself**", ":material/school:")
             return
-        st.caption(f"**Class {seat.code}.** {WELCOME}")
-        _question(seat, seen)
-        _follow_host(seat, seen)
-        followed = _Followed(seat, seen)
-        if runs := _runs(seat):
-            # A fragment, so that another view draws only what is below it anew.
-            st.fragment(_run, key="run")(followed, runs, is_hidden=is_hidden)
-        else:
-            st.info("The run that the host showed is gone. What comes next appears here by itself.")
-            _wait(followed, None if is_hidden else _poll_s(seat))
+        with st.container(key="lab"):  # its rows are as close as the Lab's
+            _class(seat, seen, is_hidden=is_hidden)
 
 
 def _ask_for_code() -> None:
@@ -86,6 +78,19 @@ def _ask_for_code() -> None:
             session().forget_complaints()
             session().set_link(ClassLink(join=typed[: 4 * CODE_LENGTH]))
             st.rerun()
+
+
+def _class(seat: Seat, seen: Attended, *, is_hidden: bool) -> None:
+    st.caption(f"**Class {seat.code}.** {WELCOME}")
+    _question(seat, seen)
+    _follow_host(seat, seen)
+    followed = _Followed(seat, seen)
+    if runs := _runs(seat):
+        # A fragment, so that another view draws only what is below it anew.
+        st.fragment(_run, key="run")(followed, runs, is_hidden=is_hidden)
+    else:
+        st.info("The run that the host showed is gone. What comes next appears here by itself.")
+        _wait(followed, None if is_hidden else _poll_s(seat))
 
 
 # Following the host ------------------------------------------------------------------------------
@@ -173,7 +178,7 @@ def _attend(seat: Seat, poll_s: float | None) -> Attended:
     if poll_s is not None and poll_s != _poll_s(seat):
         st.rerun()  # an interval cannot be changed from here
     try:
-        return classes().attend(seat.code, seat.name)
+        return attend(seat)
     except ClassroomError:
         st.rerun()
 
@@ -253,15 +258,5 @@ def _question(seat: Seat, seen: Attended) -> None:
             said=said,
         ),
         key="class_question",
-        on_answer=partial(_answer, seat),
+        on_answer=partial(answer, seat),
     )
-
-
-def _answer(seat: Seat, number: int, choice: int) -> None:
-    session().forget_complaints()
-    try:
-        classes().answer(seat.code, seat.name, number, choice)
-    except ClassroomError as error:
-        session().complain(str(error))
-    else:
-        keep_seat(seat)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.classroom.host import ask_button, host_panel
+from app.classroom.host import host_panel
 from app.classroom.state import Question
 from app.components import live_plot, page_is_hidden
 from app.components.lesson_card import lesson_card
@@ -58,7 +58,7 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
     answer = session().lesson_answers.get(link.lesson)
     with st.container(key="lesson"):
         show_complaints()
-        host_panel(is_hidden=page_is_hidden())
+        host_panel(is_hidden=page_is_hidden(), card=lambda: _to_ask(card, shown, known, link))
         beside, view = st.columns([5, 7], gap="large")
         with beside:
             lesson_card(
@@ -77,7 +77,6 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
                 on_answer=_answer,
                 on_language=_choose_language,
             )
-            ask_button(lambda: _to_ask(card, shown, known, link))
         with view, st.container(key="lesson_view", gap="xxsmall"):
             _view(card, shown, is_revealed=answer is not None)
             if link.lesson == count() and answer is not None:
