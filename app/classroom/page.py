@@ -13,7 +13,7 @@ import streamlit as st
 
 from app.classroom.here import answer, attend, seat_in
 from app.classroom.link import ClassLink, written_link
-from app.classroom.state import CODE_LENGTH, Attended, ClassroomError, as_code
+from app.classroom.state import CODE_LENGTH, Attended, ClassroomError, Place, as_code
 from app.components import chosen_epoch, page_is_hidden, timeline
 from app.components.class_question import ShownQuestion, class_question
 from app.components.timeline import HostAt
@@ -101,10 +101,11 @@ def _follow_host(seat: Seat, seen: Attended) -> None:
     if seat.look != seen.look:
         seat.look, seat.is_away = seen.look, False  # the slider begins anew: see `_key`
         seat.runs = ()
-    if _is_with_host(seat) or not seat.runs:
+    if (_is_with_host(seat) or not seat.runs) and _is_elsewhere(seat, seen.place):
         seat.runs = seen.place.runs
         session().view = seen.place.view
         session().by = "classes" if seen.place.by == "classes" else "groups"
+        seat.moves += 1
 
 
 def _is_with_host(seat: Seat) -> bool:
@@ -122,10 +123,14 @@ def _key(seat: Seat) -> str:
 
 def _has_moved(followed: _Followed, now: Attended) -> bool:
     """Return whether the page must be drawn anew, the epoch aside."""
-    seat, place = followed.seat, now.place
-    shown = (seat.runs, session().view, session().by)
-    is_elsewhere = (place.runs, place.view, place.by) != shown
-    return now.news != followed.seen.news or (_is_with_host(seat) and is_elsewhere)
+    seat = followed.seat
+    is_left = _is_with_host(seat) and _is_elsewhere(seat, now.place)
+    return now.news != followed.seen.news or is_left
+
+
+def _is_elsewhere(seat: Seat, place: Place) -> bool:
+    """Return whether the host shows another run or view than the follower sees."""
+    return (place.runs, place.view, place.by) != (seat.runs, session().view, session().by)
 
 
 def _poll_s(seat: Seat) -> float:
@@ -149,7 +154,13 @@ def _run(followed: _Followed, runs: tuple[Snapshot, ...], *, is_hidden: bool) ->
     While the run trains it is drawn at each poll; else a poll only asks whether the host has moved.
     """
     with st.container(key="views", horizontal=True, vertical_alignment="center", gap="small"):
-        choose_view(runs[0].config.data.dataset, on_choice=partial(_look_alone, followed.seat))
+        # Its widgets begin anew when the host moves: a poll under way may bring what they showed
+        # before, which would look like the follower's choice.
+        choose_view(
+            runs[0].config.data.dataset,
+            on_choice=partial(_look_alone, followed.seat),
+            suffix=f"_in_class_{followed.seat.moves}",
+        )
         view = open_view()
         view.widgets(runs[0])
         st.html(f'<h2 class="unseen">{view.question}</h2>')  # for screen readers

@@ -43,6 +43,7 @@ class Seat:
     runs: tuple[str, ...] = ()  # the ids of the runs that are shown
     look: int = -1  # the last "Look here" that was obeyed
     is_away: bool = False  # has chosen another view than the host's
+    moves: int = 0  # how often the host has led to another run or view
 
 
 @dataclass

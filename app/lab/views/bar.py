@@ -12,36 +12,37 @@ from app.shared.session import session
 from bikd_core.runs import Snapshot
 
 
-def choose_view(dataset: str, on_choice: Callable[[], None] = ignore) -> None:
+def choose_view(dataset: str, on_choice: Callable[[], None] = ignore, *, suffix: str = "") -> None:
     """Draw the bar of views, and the choice of groups or classes where there are many classes.
 
     Args:
         dataset: The name of the run's data set.
         on_choice: Called when somebody has chosen, before the script runs again.
+        suffix: Of the widgets' keys: another one begins them anew.
     """
 
     def take() -> None:
-        session().view = st.session_state["view"]
-        session().by = st.session_state.get("weights_by", session().by)
+        session().view = st.session_state[f"view{suffix}"]
+        session().by = st.session_state.get(f"weights_by{suffix}", session().by)
         on_choice()
 
-    show_value("view", open_view().name)
+    show_value(f"view{suffix}", open_view().name)
     st.segmented_control(
         "View",
         [view.name for view in VIEWS],
-        key="view",
+        key=f"view{suffix}",
         required=True,
         label_visibility="collapsed",
         persist_state="session",
         on_change=take,
     )
     if has_many_classes(dataset):
-        show_value("weights_by", session().by)
+        show_value(f"weights_by{suffix}", session().by)
         st.segmented_control(
             "Weights by",
             ["groups", "classes"],
             format_func="by {}".format,
-            key="weights_by",
+            key=f"weights_by{suffix}",
             required=True,
             label_visibility="collapsed",
             persist_state="session",

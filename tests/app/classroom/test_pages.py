@@ -33,6 +33,10 @@ def asked(page):
     return next((data for data in found if "can_answer" in data), None)
 
 
+def choose_view(page, view):
+    return choose(page, f"view_in_class_{page.session_state['session'].seat.moves}", view)
+
+
 def slider(page):
     [data] = [data for data in components(page) if isinstance(data, dict) and "planned" in data]
     return data
@@ -97,7 +101,7 @@ def test_a_follower_is_where_the_host_is_until_it_chooses_a_view(open_page, clas
     page = page.run()
     assert "figure-w-hard" in drawings(page)
     assert slider(page)["host"]["epoch"] == 4
-    page = choose(page, "view", "Surface")
+    page = choose_view(page, "Surface")
     classes.move(code, key, Place(run.run_id, view="Accuracy", epoch=5))
     page = page.run()
     assert page.session_state["session"].view == "Surface"
@@ -106,14 +110,14 @@ def test_a_follower_is_where_the_host_is_until_it_chooses_a_view(open_page, clas
     page = page.run()
     assert page.session_state["session"].view == "Accuracy"
     assert not slider(page)["host"]["is_away"]
-    page = choose(page, "view", "Surface")  # is not locked
+    page = choose_view(page, "Surface")  # is not locked
     assert page.session_state["session"].view == "Surface"
 
 
 def test_look_here_takes_all_to_another_run_and_its_pair(open_page, manager, classes, run):
     other = make_run(manager.places.runs, method="kd", done=3)
     code, key = classes.open(Place(run.run_id, view="Weights"))
-    page = choose(open_page("class", join=code), "view", "Accuracy")
+    page = choose_view(open_page("class", join=code), "Accuracy")
     classes.move(code, key, Place(other.run_id, run.run_id, "Overview"))
     page = page.run()
     assert page.session_state["session"].seat.runs == (run.run_id,)
