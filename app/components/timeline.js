@@ -84,7 +84,7 @@ function render(state) {
   back.disabled = epoch <= 1;
   forward.disabled = epoch >= done;
   live.textContent = is_live ? "● Live" : "Last epoch";
-  name(live, host ? "Go to where the host is" : is_live ? "Follow live" : "Go to the last epoch");
+  name(live, host ? "Follow the host live" : is_live ? "Follow live" : "Go to the last epoch");
   live.setAttribute("aria-pressed", String(follows));
   live.classList.toggle("bikd-on", follows && is_live);
   live.disabled = done === 0;
