@@ -212,7 +212,7 @@ def _ask(shown: Hosted) -> None:
             key=f"class_right_{number}",
             help="Marked when you show the answers to the class.",
         )
-        if st.form_submit_button("Put it to the class", type="primary"):
+        if st.form_submit_button("Put it to the class"):
             session().forget_complaints()
             place = None if right == _NONE else int(right.split()[1]) - 1
             try:
