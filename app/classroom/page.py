@@ -85,7 +85,12 @@ def _class(seat: Seat, seen: Attended, *, is_hidden: bool) -> None:
     _question(seat, seen)
     _follow_host(seat, seen)
     followed = _Followed(seat, seen)
-    if runs := _runs(seat):
+    runs = _runs(seat)
+    if not runs and not _is_with_host(seat):  # there is no way back by "Live" then
+        seat.is_away, seat.runs = False, ()
+        _follow_host(seat, seen)
+        runs = _runs(seat)
+    if runs:
         # A fragment, so that another view draws only what is below it anew.
         st.fragment(_run, key="run")(followed, runs, is_hidden=is_hidden)
     else:

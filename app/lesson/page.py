@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from app.classroom.here import hosted_class
 from app.classroom.host import host_panel
 from app.classroom.state import Question
 from app.components import live_plot, page_is_hidden
@@ -58,7 +59,10 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
     answer = session().lesson_answers.get(link.lesson)
     with st.container(key="lesson"):
         show_complaints()
-        host_panel(is_hidden=page_is_hidden(), card=lambda: _to_ask(card, shown, known, link))
+        host_panel(
+            is_hidden=hosted_class() is not None and page_is_hidden(),
+            card=lambda: _to_ask(card, shown, known, link),
+        )
         beside, view = st.columns([5, 7], gap="large")
         with beside:
             lesson_card(

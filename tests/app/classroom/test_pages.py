@@ -1,5 +1,7 @@
 """The host's panel and the followers' page, without a browser."""
 
+import shutil
+
 import pytest
 
 from app.classroom import here, host
@@ -251,6 +253,20 @@ def test_a_deleted_run_leaves_a_sentence_until_the_host_goes_on(open_page, manag
     assert info.value.startswith("The run that the host showed is gone")
     classes.move(code, key, Place(run.run_id, view="Weights"))
     assert "figure-w-hard" in drawings(page.run())
+
+
+def test_who_looks_alone_at_a_run_that_is_deleted_is_led_back_to_the_host(
+    open_page, manager, classes, run
+):
+    other = make_run(manager.places.runs, done=2)
+    code, key = classes.open(Place(other.run_id, view="Weights"))
+    page = choose_view(open_page("class", join=code), "Accuracy")
+    classes.move(code, key, Place(run.run_id, view="Surface"))
+    shutil.rmtree(other.path)
+    page = page.run()
+    assert not page.exception
+    assert page.session_state["session"].seat.runs == (run.run_id,)
+    assert page.session_state["session"].view == "Surface"
 
 
 def test_the_host_ends_the_class_and_its_key_goes(open_lab, classes, run):
