@@ -74,8 +74,9 @@ def _protocol(config: RunConfig, started: RunStarted, last: EpochDone) -> Iterab
     teacher = f" The teacher was {_plain(started.teacher)}." if started.teacher else ""
     versions = ", ".join(f"{name} {version}" for name, version in started.versions.items())
     yield (
-        f"{last.epoch} epochs of {title_of(config.method)} on {started.device} in {started.precision}; the last epoch "
-        f"counts, never the best on the test set.{teacher} Made with {_plain(versions)}."
+        f"{last.epoch} epochs of {title_of(config.method)} on {started.device} in "
+        f"{started.precision}; the last epoch counts, never the best on the test set.{teacher} "
+        f"Made with {_plain(versions)}."
     )
     read = config.read_by_method()
     rows = [(name, as_text(read[name])) for name in fields() if name in read]
