@@ -40,6 +40,22 @@ def export(
     beside: Annotated[
         str | None, Parameter(help="With --html: the id of a second run, drawn beside the first.")
     ] = None,
+    pictures: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="With --html: also the view Pictures, and so training pictures.",
+        ),
+    ] = False,
+    notebook: Annotated[
+        Path | None,
+        Parameter(
+            converter=expanded,
+            help="Write this Jupyter notebook instead (.ipynb): it trains the run again and draws "
+            "the same figures.",
+        ),
+    ] = None,
     student: Annotated[
         Path | None,
         Parameter(
@@ -58,25 +74,34 @@ def export(
     """
     runs = runs_dir or Places.from_environment().runs
     folder = stored_run(run_id, runs)
-    if student is not None:
-        others = {"output": output, "max_images": max_images, "html": html, "beside": beside}
-        for name, value in others.items():
-            if value is not None:
-                raise ConfigError(f"{name} is not possible with student: that is one file alone.")
-        return _write_student(folder, student, places_at(runs_dir, data_dir).data)
-    if html is None:
-        if beside is not None:
-            raise ConfigError("beside is not possible without html: a zip holds one run.")
+    others = {"student": student, "html": html, "notebook": notebook}
+    chosen = [name for name, path in others.items() if path is not None]
+    if len(chosen) > 1:
+        raise ConfigError(f"{chosen[1]} is not possible with {chosen[0]}: give one of them.")
+    if beside is not None and html is None:
+        raise ConfigError("beside is not possible without html: other files hold one run.")
+    if pictures and html is None:
+        raise ConfigError("pictures is not possible without html: other files hold none.")
+    if not chosen:
         target = output or Path(f"{run_id}.zip")
         export_run(folder, target, max_images)
         print(target)
         return FINISHED
     for name, value in (("output", output), ("max_images", max_images)):
         if value is not None:
-            raise ConfigError(f"{name} is not possible with html: it is an option of the zip.")
+            raise ConfigError(
+                f"{name} is not possible with {chosen[0]}: it is an option of the zip."
+            )
+    if student is not None:
+        return _write_student(folder, student, places_at(runs_dir, data_dir).data)
+    if notebook is not None and notebook.suffix != ".ipynb":
+        raise ConfigError(f"notebook = {notebook} is not possible: its name must end with .ipynb.")
     if beside is not None:
         stored_run(beside, runs)
-    return _write_html(html, [run_id, *filter(None, [beside])], runs)
+    file = html or notebook
+    assert file is not None
+    arguments = ["--pictures"] * pictures + [str(file.absolute()), run_id, *filter(None, [beside])]
+    return _front_end("app.takeaway", *arguments, BIKD_RUNS=str(runs.absolute()))
 
 
 def _write_student(folder: RunFolder, target: Path, data_dir: Path) -> int:
@@ -85,13 +110,6 @@ def _write_student(folder: RunFolder, target: Path, data_dir: Path) -> int:
     for path in export_student(folder, target, data_dir):
         print(path)
     return FINISHED
-
-
-def _write_html(target: Path, run_ids: list[str], runs: Path) -> int:
-    """Let the front end draw the runs into a file; return its exit code."""
-    return _front_end(
-        "app.takeaway", str(target.absolute()), *run_ids, BIKD_RUNS=str(runs.absolute())
-    )
 
 
 def site(
