@@ -54,7 +54,8 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
             )
             if snapshot.epochs:
                 as_html_button([snapshot], "As a web page (.html)")
-                as_notebook_button(snapshot)
+                if not snapshot.config.is_recorded_elsewhere:
+                    as_notebook_button(snapshot)
         if folder.student_path.is_file():
             st.download_button(
                 "Student (.safetensors)",

@@ -10,6 +10,7 @@ from app.lab.views import VIEWS, Moment, one_step
 from app.shared import status
 from app.shared.markdown import plain
 from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config.own_loop import OWN_LOOP_REFUSAL
 from bikd_core.runs import Snapshot
 
 NEEDS = "pip install ipykernel nbformat"
@@ -33,8 +34,11 @@ def as_notebook(run: Snapshot) -> str:
     """Return the content of an .ipynb file.
 
     Raises:
-        ConfigError: The run has no epoch: there are no figures to draw again.
+        ConfigError: The run has no epoch: there are no figures to draw again. Or only the loop of
+            somebody's own can train it again.
     """
+    if run.config.is_recorded_elsewhere:
+        raise ConfigError(f"{OWN_LOOP_REFUSAL} A notebook could not train it again.")
     if not run.epochs or run.resolved is None:
         raise ConfigError(f"The run {run.name!r} has no epoch: there is nothing to export.")
     cells = [

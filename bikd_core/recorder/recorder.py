@@ -68,7 +68,7 @@ class Recorder:
             without weights, on a log axis around 1.
         val_labels: Of D_val, in the order of the logits given to `end_epoch`.
         pictures: (N, H, W), (N, H, W, 1) or (N, H, W, 3), uint8: kept beside the run, for the view
-            Pictures of this machine alone. No export holds them.
+            Pictures on this machine. No zip holds them.
         runs_dir: The folder of runs; else where the page looks.
 
     Raises:

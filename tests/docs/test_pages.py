@@ -65,3 +65,14 @@ def test_the_page_on_own_loops_names_what_the_recorder_takes():
         for name in inspect.signature(function).parameters
     }
     assert named <= taken | {"Recorder", "batch", "end_epoch"}
+
+
+@pytest.mark.slow
+def test_a_student_is_taken_along_as_the_page_shows(tmp_path):
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    part = (DOCS / "use.md").read_text(encoding="utf-8").split("## Take the student along")[1]
+    [command] = re.findall(r"```bash\n(.*?)```", part.split("\n## ")[0], flags=re.DOTALL)
+    printed = run(f"export PYTHONPATH={ROOT}; cd {tmp_path}\n{command}", ROOT, tmp_path / "home")
+    assert printed.splitlines()[1:] == ["student.pt2", "student.md", "student.onnx", "student.md"]
+    names = {path.name for path in tmp_path.iterdir()} - {"home"}
+    assert names == {"student.pt2", "student.onnx", "student.md"}

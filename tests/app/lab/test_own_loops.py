@@ -6,9 +6,13 @@ import torch
 
 from app.lab.views import VIEWS
 from app.takeaway.bake import bake
+from app.takeaway.notebook import as_notebook
 from bikd_core import Recorder
+from bikd_core.config import ConfigError, RunConfig
 from bikd_core.evaluation import bin_of
 from bikd_core.events import SURFACE_AXIS
+from bikd_core.runs.estimate import seconds_of_run
+from bikd_core.speed import Speed, Speeds
 from bikd_core.store.archive import export_run, import_run
 from tests.app.shown import choose, components, drawings, words
 from tests.made_up import make_run
@@ -139,3 +143,26 @@ def test_a_loop_becomes_one_html_file_and_an_import_opens(open_lab, manager, tmp
     imported = import_run(tmp_path / "run.zip", manager.places.runs)
     lab = open_lab(run=imported.run_id, view="Pictures")
     assert not lab.exception
+
+
+def test_an_html_file_has_its_pictures_only_if_asked_and_no_notebook_trains_it(manager):
+    pictures = np.full((len(TRAIN.y), 8, 8, 3), 200, np.uint8)
+    snapshot = manager.snapshot(mwn(manager, pictures=pictures)[0])
+    assert bake([snapshot]).pictures is None
+    asked = bake([snapshot], has_pictures=True).pictures
+    assert all(image.startswith("data:image/webp") for image in asked.images)
+    with pytest.raises(ConfigError, match="A notebook could not train it again"):
+        as_notebook(snapshot)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["", "lab", "compare", "studies", "teachers"])
+def test_every_page_opens_where_such_a_run_is_in_the_list(open_page, manager, page):
+    record(manager.places.runs, focal)
+    assert not open_page(page).exception
+
+
+def test_how_long_a_run_takes_is_estimated_beside_such_a_run(manager):
+    record(manager.places.runs, focal)
+    measured = Speeds(Speed(0.001, 0.0), Speed(0.001, 0.0))
+    assert seconds_of_run(RunConfig(), manager.list(), [], lambda: measured) > 0
