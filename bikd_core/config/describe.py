@@ -64,6 +64,8 @@ def explain(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])  # controls that do not go together
     name = str(first["loc"][-1]) if first["loc"] else "config"
+    if "dataset" in first["loc"]:  # it takes one of two types, and the last part names the type
+        name = "dataset"
     if first["type"] == "extra_forbidden":
         return unknown_control(name)
     if name not in fields():
@@ -75,7 +77,8 @@ def explain(error: ValidationError) -> str:
 def allowed(name: str) -> str:
     """Return what a control accepts, in words: "it must be a number, at least 0"."""
     if options := choices(name):
-        return f"it must be one of {', '.join(map(str, options))}"
+        others = ", or folder:PATH for your own pictures" if name == "dataset" else ""
+        return f"it must be one of {', '.join(map(str, options))}{others}"
     words = {
         "ge": "at least {:.10g}",
         "gt": "more than {:.10g}",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bikd_core.config import SOURCE_FACTS, RunConfig
+from bikd_core.config import RunConfig, SourceFacts, known_facts
 from bikd_core.events import SURFACE_AXIS, TOP_BELIEFS, WEIGHT_BINS, Frame, Panel, StepTrace
 from bikd_core.store.files import CorruptRunError, check_packing
 from bikd_core.store.layouts import layouts
@@ -97,13 +97,22 @@ def check_sizes(members: Sequence[zipfile.ZipInfo], config: RunConfig) -> None:
 
 def max_images(config: RunConfig) -> int:
     """Return a number of training images that no run of this config exceeds."""
-    facts = SOURCE_FACTS[config.data.dataset]
-    return facts.pool_per_class * facts.num_classes
+    return sum(_facts(config).pool_of_each)
+
+
+def _facts(config: RunConfig) -> SourceFacts:
+    facts = known_facts(config.data.dataset)
+    if facts is None:  # a record of own pictures without their facts
+        raise CorruptRunError(
+            f"run.json says nothing about the data set {config.data.dataset[:80]}, whose facts it "
+            "should have."
+        )
+    return facts
 
 
 def _limits(config: RunConfig) -> dict[str, int]:
     """Return the most bytes that each kind of member can need."""
-    num_classes = SOURCE_FACTS[config.data.dataset].num_classes
+    num_classes = _facts(config).num_classes
     sizes = {
         "N": max_images(config),
         "M": _MAX_BATCH,

@@ -7,12 +7,19 @@ import re
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from bikd_core import __version__
-from bikd_core.config import RunConfig
+from bikd_core.config import (
+    RunConfig,
+    SourceFacts,
+    check_own_facts,
+    is_own,
+    known_facts,
+    remember_facts,
+)
 from bikd_core.events import Count, RunStarted
 from bikd_core.store.files import StoreError
 
@@ -44,11 +51,30 @@ def _an_id(text: str) -> str:
 _Id = Annotated[str, AfterValidator(_an_id)]  # it becomes the name of a folder
 
 
+class OwnData(BaseModel):
+    """The facts of somebody's own pictures, so that a run is drawn where they are not.
+
+    No picture is among them. Reading them makes them known by their name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    facts: SourceFacts
+
+    @model_validator(mode="after")
+    def _remember(self) -> Self:
+        check_own_facts(self.facts)
+        remember_facts(self.dataset, self.facts, is_hearsay=True)
+        return self
+
+
 class RunRecord(BaseModel):
     """The content of `run.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    own_data: OwnData | None = None  # read before the config, which asks for the facts
     id: str
     name: str = Field(max_length=MAX_NAME_LENGTH)
     schema_version: Literal[1] = SCHEMA
@@ -60,6 +86,13 @@ class RunRecord(BaseModel):
     #: last digits depend on them, so a resumed run trains with the same ones again.
     together: Annotated[tuple[_Id, ...], Field(max_length=100)] = ()
     is_imported: bool = False  # it came as a zip, perhaps from another machine
+
+
+def own_data_of(config: RunConfig) -> OwnData | None:
+    """Return what a record keeps of somebody's own pictures; None for other data sets."""
+    dataset = config.data.dataset
+    facts = known_facts(dataset) if is_own(dataset) else None
+    return None if facts is None else OwnData(dataset=dataset, facts=facts)
 
 
 class Status(BaseModel):
@@ -105,6 +138,8 @@ def checked_name(name: str) -> str:
 def new_id(config: RunConfig) -> str:
     """Return an id for a run of this config: readable, unique, safe in a URL and as a folder."""
     factor = f"{config.data.imbalance_factor:g}".replace(".", "_")
+    if config.data.imbalance == "natural":
+        factor = "natural"
     alphabet = "23456789abcdefghjkmnpqrstvwxyz"  # no two that look alike
     unique = "".join(secrets.choice(alphabet) for _ in range(5))
     seed = f"s{config.training.seed}"
