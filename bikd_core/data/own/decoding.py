@@ -11,6 +11,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,32 @@ def refusing_bombs() -> Iterator[None]:
         yield
 
 
-def square_of_file(content: bytes, size: int) -> Square:
-    """Return a picture file's pixels as [S, S, 3].
+def check_size(num_bytes: int) -> None:
+    """Check that a file is not too large to be read.
+
+    Raises:
+        Unreadable: It is.
+    """
+    if num_bytes > MAX_FILE_BYTES:
+        raise Unreadable(f"is larger than {MAX_FILE_BYTES >> 20} MB")
+
+
+def square_of_file(path: Path, size: int) -> Square:
+    """Return the pixels of a picture's file as [S, S, 3].
+
+    Raises:
+        Unreadable: As `square_of`; or the file cannot be read.
+    """
+    try:
+        check_size(path.stat().st_size)
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({error.strerror})") from error
+    return square_of(content, size)
+
+
+def square_of(content: bytes, size: int) -> Square:
+    """Return the pixels of a picture in a file's format as [S, S, 3].
 
     It is turned as its EXIF data says, laid on white where it is transparent, cut to its middle
     square and resized. One that has the size already keeps its pixels as they are.
@@ -49,8 +74,6 @@ def square_of_file(content: bytes, size: int) -> Square:
     """
     if not content:
         raise Unreadable("is empty")
-    if len(content) > MAX_FILE_BYTES:
-        raise Unreadable(f"is larger than {MAX_FILE_BYTES >> 20} MB")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.draft("RGB", (2 * size, 2 * size))  # a JPEG decodes to no more than is needed

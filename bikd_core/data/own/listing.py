@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from bikd_core.config import MAX_CLASS_NAME, MAX_PICTURES
@@ -26,7 +26,9 @@ _SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("val", "valid", "validation"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
+_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 _IGNORED = frozenset(("Thumbs.db", "desktop.ini", "__MACOSX"))
+Stamp = tuple[str, int, int]  # a file's name, size in bytes, time of change in ns
 
 
 class Entry(NamedTuple):
@@ -38,25 +40,13 @@ class Entry(NamedTuple):
     key: str | int  # what the listing's `read` takes
 
 
-@dataclass(frozen=True)
-class Listing:
-    """All pictures of a place, in their final order."""
-
-    title: str
-    entries: tuple[Entry, ...]
-    fingerprint: str  # of names, sizes and times of change: equal while nothing changed
-    #: Reads a picture as a square [S, S, 3] of that size; any thread may call it.
-    read: Callable[[str | int, int], Square]
-    set_aside: tuple[tuple[str, str], ...] = ()  # name, and why it is not read
-
-
 @dataclass
 class Found:
     """Pictures as they are found, one after the other."""
 
     place: str  # for messages
     entries: list[Entry] = field(default_factory=list)
-    set_aside: list[tuple[str, str]] = field(default_factory=list)
+    set_aside: list[tuple[str, str]] = field(default_factory=list)  # name, why it is not read
 
     def add(self, name: str, class_name: str, split: Split, key: str | int) -> None:
         """Add a picture.
@@ -73,10 +63,23 @@ class Found:
             raise DatasetUnavailable(f"{self.place} has more than {MAX_PICTURES:,} pictures.")
         self.entries.append(Entry(name, class_name, split, key))
 
+    def place_by_folders(self, path: str, key: str, has_splits: bool) -> None:
+        """Add a picture by its path, or set it aside where it lies in no class.
+
+        Raises:
+            DatasetUnavailable: As `add`.
+        """
+        folders = path.split("/")[:-1]
+        if has_splits and len(folders) > 1:
+            self.add(path, folders[1], split_named(folders[0]), key)
+        elif folders and not has_splits:
+            self.add(path, folders[0], "train", key)
+        elif path.lower().endswith(_ENDINGS):
+            self.set_aside.append((path, "lies in no class's folder"))
+
     def in_order(self) -> tuple[Entry, ...]:
         """Return the pictures by split, class and name."""
-        classes = sorted({entry.class_name for entry in self.entries}, key=_natural)
-        rank = {name: number for number, name in enumerate(classes)}
+        rank = {name: number for number, name in enumerate(class_names_of(self.entries))}
 
         def place(entry: Entry) -> tuple[int, int, str]:
             return SPLITS.index(entry.split), rank[entry.class_name], entry.name
@@ -84,7 +87,18 @@ class Found:
         return tuple(sorted(self.entries, key=place))
 
 
-def class_names_of(entries: tuple[Entry, ...]) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Listing:
+    """All pictures of a place."""
+
+    title: str
+    fingerprint: str  # of names, sizes and times of change: equal while nothing changed
+    find: Callable[[], Found]
+    #: Reads a picture as a square [S, S, 3] of that size; any thread may call it.
+    read: Callable[[str | int, int], Square]
+
+
+def class_names_of(entries: Sequence[Entry]) -> tuple[str, ...]:
     """Return the classes in label order: numbers by their value, then words."""
     return tuple(sorted({entry.class_name for entry in entries}, key=_natural))
 
@@ -95,8 +109,16 @@ def _natural(name: str) -> tuple[bool, int, str]:
 
 
 def shown(name: str) -> str:
-    """Return a name from a file system or a file as text that can be stored and compared."""
+    """Return a name from a file system or a file as text that can be stored, compared and shown.
+
+    What would steer a terminal, or is no letter, becomes a replacement character.
+    """
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if not text.isprintable():
+        text = "".join(
+            "\ufffd" if unicodedata.category(letter) in ("Cc", "Cf", "Cs") else letter
+            for letter in text
+        )
     return unicodedata.normalize("NFC", text).strip()
 
 
@@ -115,30 +137,20 @@ def split_named(name: str) -> Split:
 
 
 def ships_split(top_folders: set[str]) -> bool:
-    """Return whether the folders at the top are splits, not classes: one is train, none another."""
+    """Return whether the folders at the top are splits, not classes: all are, and one is train."""
     lower = {name.lower() for name in top_folders}
     return lower <= _SPLIT_NAMES.keys() and bool(lower & {"train", "training"})
 
 
-def place_in_folders(path: PurePosixPath, has_splits: bool) -> tuple[str, Split] | None:
-    """Return the class and the split of a picture by its path; None where it lies in no class."""
-    folders = path.parts[:-1]
-    if has_splits:
-        if len(folders) < 2:
-            return None
-        return shown(folders[1]), split_named(folders[0])
-    return (shown(folders[0]), "train") if folders else None
-
-
-def fingerprint_of(kind: str, title: str, parts: list[tuple[str, int, int]]) -> str:
-    """Return 32 hex digits for names, sizes in bytes and times of change in ns."""
+def fingerprint_of(kind: str, title: str, parts: Sequence[Stamp]) -> str:
+    """Return 32 hex digits for the files of a place, whatever their order."""
     digest = hashlib.sha256(json.dumps([kind, title]).encode())
     for part in sorted(parts):
         digest.update(repr(part).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()[:32]
 
 
-def stamp(path: Path, name: str) -> tuple[str, int, int]:
+def stamp(path: Path, name: str) -> Stamp:
     """Return a file's name, size in bytes and time of change in ns."""
     found = path.stat()
     return name, found.st_size, found.st_mtime_ns

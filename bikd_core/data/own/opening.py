@@ -1,6 +1,6 @@
 """Opens pictures: from `folder:PATH` to a data set's name, with the cache written if it is new.
 
-Pictures that cannot be read are set aside by name, and the others are taken. S: pixels of a side.
+Pictures that cannot be read are set aside by name, and the others are taken.
 """
 
 from __future__ import annotations
@@ -8,33 +8,21 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from bikd_core.config import FOLDER_PREFIX, MAX_CLASSES, OWN_SIZES, ConfigError, SourceFacts
-from bikd_core.data.own.cache import (
-    Index,
-    note_opening,
-    opened_before,
-    publish,
-    unfinished,
-)
-from bikd_core.data.own.decoding import Square, Unreadable, refusing_bombs
+from bikd_core.config import FOLDER_PREFIX, MAX_CLASSES, OWN_SIZES, ConfigError
+from bikd_core.data.own.cache import Index, note_opening, opened_before, publish, unfinished
 from bikd_core.data.own.folders import list_folder, list_zip
 from bikd_core.data.own.listing import SPLITS, Entry, Listing, class_names_of
 from bikd_core.data.own.tables import list_arrays, list_table
+from bikd_core.data.own.writing import facts_of_entries, write_pictures
 from bikd_core.data.source import DatasetUnavailable, Progress
 
 DEFAULT_SIZE = 32
 MIN_CLASSES = 3  # so that each of many, medium and few has one
-MAX_DEFAULT_TEST = 100  # test images of a class, where no test set comes with the pictures
 _KEPT_ASIDE = 10_000  # names in the index
-_CHUNK = 64  # pictures that a thread decodes at a time
-_AHEAD = 32  # chunks that wait to be written at most
 _KINDS = {".zip": list_zip, ".csv": list_table, ".parquet": list_table, ".npz": list_arrays}
 
 
@@ -99,12 +87,24 @@ def open_pictures(
     key = f"{listing.fingerprint}-{size}"
     if name := opened_before(key, data_dir):
         return name
-    _check_entries(listing.entries, path, listing.set_aside)
+    found = listing.find()
+    entries = found.in_order()
+    _check_entries(entries, path, found.set_aside)
     try:
-        _check_room(listing, size, data_dir)
-        with unfinished(data_dir) as temporary, refusing_bombs():
-            index, names = _write(listing, path, size, temporary / "pictures.u8", on_progress)
+        _check_room(len(entries), size, data_dir)
+        with unfinished(data_dir) as temporary:
+            target = temporary / "pictures.u8"
+            written = write_pictures(entries, listing.read, size, target, on_progress)
+            set_aside = (*found.set_aside, *written.unreadable)
+            _check_entries(written.entries, path, set_aside)
             _check_unchanged(listing, path)
+            index = Index(
+                facts=facts_of_entries(written.entries, listing.title, written.channels, size),
+                place=str(path.absolute()),
+                set_aside=set_aside[:_KEPT_ASIDE],
+                num_set_aside=len(set_aside),
+            )
+            names = [entry.name for entry in written.entries]
             name = publish(temporary, index, names, data_dir)
         note_opening(key, name, data_dir)
     except OSError as error:
@@ -164,14 +164,14 @@ def _check_entries(
             )
 
 
-def _check_room(listing: Listing, size: int, data_dir: Path) -> None:
+def _check_room(num_pictures: int, size: int, data_dir: Path) -> None:
     """Refuse before hours of work what the disk cannot hold.
 
     Raises:
         OSError: It cannot hold it.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    if shutil.disk_usage(data_dir).free < len(listing.entries) * 3 * size**2:
+    if shutil.disk_usage(data_dir).free < num_pictures * 3 * size**2:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -192,116 +192,3 @@ def _why_unwritten(error: OSError, data_dir: Path) -> str:
         f"The pictures cannot be written to {data_dir} ({error.strerror}): set BIKD_DATA to a "
         "folder that can be written."
     )
-
-
-def _write(
-    listing: Listing, path: Path, size: int, target: Path, on_progress: Progress | None
-) -> tuple[Index, list[str]]:
-    """Decode all pictures into a file; return the index and the names of those that it holds."""
-    kept: list[Entry] = []
-    set_aside = [*listing.set_aside]
-    is_grey, num_done = True, 0
-    with target.open("wb") as file:
-        for entry, square in _decoded(listing, size):
-            num_done += 1
-            if on_progress is not None and num_done % _CHUNK == 0:
-                on_progress(num_done, len(listing.entries))
-            if isinstance(square, Unreadable):
-                set_aside.append((entry.name, str(square)))
-                continue
-            kept.append(entry)
-            # Written, not mapped: on a full disk a mapped file would end the process.
-            file.write(square.tobytes())
-            is_grey = is_grey and bool((square == square[..., :1]).all())
-    _check_entries(tuple(kept), path, set_aside)
-    if is_grey:
-        _keep_one_channel(target, size)
-    facts = _facts(tuple(kept), listing.title, 1 if is_grey else 3, size)
-    index = Index(
-        facts=facts,
-        place=str(path.absolute()),
-        set_aside=tuple(set_aside[:_KEPT_ASIDE]),
-        num_set_aside=len(set_aside),
-    )
-    return index, [entry.name for entry in kept]
-
-
-def _decoded(listing: Listing, size: int) -> Iterator[tuple[Entry, Square | Unreadable]]:
-    """Yield each picture in order, decoded by some threads: Pillow lets them run side by side."""
-
-    def decode(entries: Sequence[Entry]) -> list[Square | Unreadable]:
-        found: list[Square | Unreadable] = []
-        for entry in entries:
-            try:
-                found.append(listing.read(entry.key, size))
-            except Unreadable as error:
-                found.append(error)
-        return found
-
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        for ahead in _slices(listing.entries, _CHUNK * _AHEAD):
-            chunks = list(_slices(ahead, _CHUNK))
-            for chunk, squares in zip(chunks, pool.map(decode, chunks), strict=True):
-                yield from zip(chunk, squares, strict=True)
-
-
-def _slices(entries: Sequence[Entry], length: int) -> Iterator[Sequence[Entry]]:
-    for start in range(0, len(entries), length):
-        yield entries[start : start + length]
-
-
-def _keep_one_channel(path: Path, size: int) -> None:
-    """Replace [N, S, S, 3] in a file by its first channel: all of them are alike."""
-    grey = path.with_suffix(".grey")
-    with path.open("rb") as source, grey.open("wb") as target:
-        while pixels := source.read(3 * 4096 * size**2):
-            target.write(np.frombuffer(pixels, dtype=np.uint8)[::3].tobytes())
-    grey.replace(path)
-
-
-def _facts(entries: tuple[Entry, ...], title: str, channels: int, size: int) -> SourceFacts:
-    classes = class_names_of(entries)
-    pool, test, val = (_counts(entries, split, classes) for split in SPLITS)
-    rarest = min(pool)
-    return SourceFacts(
-        title=title[:60],
-        class_names=classes,
-        channels=channels,
-        size=size,
-        pool_per_class=rarest,
-        pool_counts=pool,
-        has_test=bool(test),
-        test_counts=test,
-        val_counts=val,
-        default_test_per_class=min(test) if test else max(1, min(MAX_DEFAULT_TEST, rarest // 3)),
-        download_mb=0,
-        citation="own pictures",
-        terms="those of their owner",
-        defaults=_defaults(channels, size, val),
-    )
-
-
-def _counts(entries: Iterable[Entry], split: str, classes: tuple[str, ...]) -> tuple[int, ...]:
-    """Return the pictures of each class in a split; () where there is none of any."""
-    found = dict.fromkeys(classes, 0)
-    for entry in entries:
-        found[entry.class_name] += entry.split == split
-    return tuple(found.values()) if any(found.values()) else ()
-
-
-def _defaults(channels: int, size: int, val_counts: tuple[int, ...]) -> dict[str, object]:
-    """Return the controls whose defaults differ: networks that fit, and the counts as they are."""
-    if channels == 3:
-        teacher, student = "resnet20", "resnet8"
-    else:
-        stem = "digits_cnn" if size <= 16 else "grey_cnn"
-        teacher, student = f"{stem}_l", f"{stem}_s"
-    defaults: dict[str, object] = {
-        "imbalance": "natural",
-        "teacher_model": teacher,
-        "student": student,
-        "augmentation": "crop" if size >= 24 else "none",
-    }
-    if val_counts:  # a D_val that comes is taken whole, as far as it is balanced
-        defaults["val_per_class"] = min(1000, max(10, min(val_counts)))
-    return defaults

@@ -10,13 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bikd_core.data.own.decoding import (
-    MAX_FILE_BYTES,
-    Square,
-    Unreadable,
-    square_of_array,
-    square_of_file,
-)
+from bikd_core.data.own.decoding import Square, square_of_array, square_of_file
 from bikd_core.data.own.listing import (
     Found,
     Listing,
@@ -66,17 +60,11 @@ def list_table(path: Path) -> Listing:
         found.add(shown(name), shown(label), split, name)
 
     def read(key: str | int, size: int) -> Square:
-        try:
-            file = path.parent / str(key)
-            if file.stat().st_size > MAX_FILE_BYTES:
-                raise Unreadable(f"is larger than {MAX_FILE_BYTES >> 20} MB")
-            return square_of_file(file.read_bytes(), size)
-        except OSError as error:
-            raise Unreadable(f"could not be read ({error.strerror})") from error
+        return square_of_file(path.parent / str(key), size)
 
     title = shown(path.stem) or "pictures"
     fingerprint = fingerprint_of("table", title, stamps)
-    return Listing(title, found.in_order(), fingerprint, read, tuple(found.set_aside))
+    return Listing(title, fingerprint, lambda: found, read)
 
 
 def _table(path: Path) -> Any:
@@ -152,7 +140,7 @@ def list_arrays(path: Path) -> Listing:
 
     title = shown(path.stem) or "pictures"
     fingerprint = fingerprint_of("npz", title, [stamp(path, path.name)])
-    return Listing(title, found.in_order(), fingerprint, read)
+    return Listing(title, fingerprint, lambda: found, read)
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
