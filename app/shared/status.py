@@ -139,7 +139,9 @@ def duration(seconds: float) -> str:
 def summary(snapshot: Snapshot) -> str:
     """Return a run's main controls in one line."""
     flat, resolved = snapshot.config.flat(), snapshot.resolved
-    words = [f"{flat['dataset']} ×{flat['imbalance_factor']:g}"]
+    words = [flat["dataset"]]
+    if flat["imbalance"] != "natural":
+        words[0] += f" ×{flat['imbalance_factor']:g}"
     if flat["imbalance"] != "exponential":
         words[0] += f" {flat['imbalance']}"
     if flat["label_noise"]:

@@ -73,8 +73,13 @@ def _proposal(config: RunConfig | None) -> str:
     if config is None:
         return "mine"
     data = config.data
-    stem = f"{data.dataset}-{config.models.teacher_model}-{data.imbalance_factor:g}"
-    return _free(stem.replace(".", "_"))
+    return _free(f"{data.dataset}-{config.models.teacher_model}-{_tail(data)}")
+
+
+def _tail(data: DataConfig) -> str:
+    """Return how long the tail is, as a part of a name."""
+    factor = f"{data.imbalance_factor:g}".replace(".", "_")
+    return "natural" if data.imbalance == "natural" else factor
 
 
 def _free(stem: str) -> str:
@@ -142,8 +147,8 @@ def _from_run() -> None:
         st.caption("No run of cross-entropy (CE) is finished here.")
         return
     run = st.selectbox("Run", runs, format_func=_line, key="teacher_run")
-    flat = run.config.flat()
-    stem = f"{flat['dataset']}-{flat['student']}-{flat['imbalance_factor']:g}".replace(".", "_")
+    data = run.config.data
+    stem = f"{data.dataset}-{run.config.models.student}-{_tail(data)}"
     name = _name_input("Name", "run", _free(stem))
     st.button(
         "Store its student as a teacher", key="store_run", on_click=_ask_to_store, args=("run",)

@@ -39,23 +39,24 @@ from bikd_core.config.method import (
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
 from bikd_core.config.models import MODEL_IMAGES, ModelConfig, ModelName, models_taking
-from bikd_core.config.parts import PARTS
-from bikd_core.config.protocol import ProtocolConfig
-from bikd_core.config.reading import facts_of_method, is_read_by
-from bikd_core.config.run import FORM, RunConfig, default_controls, with_change
-from bikd_core.config.source_facts import (
+from bikd_core.config.own_data import (
     FOLDER_PREFIX,
     MAX_CLASS_NAME,
     MAX_CLASSES,
     MAX_PICTURES,
     OWN_SIZES,
-    SOURCE_FACTS,
-    SourceFacts,
+    OwnData,
     check_own_facts,
     is_own,
     known_facts,
+    own_data_of,
     remember_facts,
 )
+from bikd_core.config.parts import PARTS
+from bikd_core.config.protocol import ProtocolConfig
+from bikd_core.config.reading import facts_of_method, is_read_by
+from bikd_core.config.run import FORM, RunConfig, default_controls, with_change
+from bikd_core.config.source_facts import SOURCE_FACTS, SourceFacts
 from bikd_core.config.titles import title_of
 from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
 from bikd_core.config.unread import check_read, why_unread
@@ -83,6 +84,7 @@ __all__ = [
     "MethodFacts",
     "ModelConfig",
     "ModelName",
+    "OwnData",
     "Precision",
     "ProtocolConfig",
     "RunConfig",
@@ -108,6 +110,7 @@ __all__ = [
     "known_facts",
     "listed",
     "models_taking",
+    "own_data_of",
     "part_of",
     "remember_facts",
     "title_of",

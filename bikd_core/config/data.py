@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, StringConstraints
 
+from bikd_core.config.own_data import FOLDER_PREFIX, OWN_NAME
 from bikd_core.config.part import Part, ReadIf, ReadIfAbove
-from bikd_core.config.source_facts import DEFAULT_SOURCE, FOLDER_PREFIX, OWN_NAME, SOURCE_FACTS
+from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 
 OwnPictures: TypeAlias = Annotated[
     str, StringConstraints(pattern=rf"^({FOLDER_PREFIX}[^\x00]+|{OWN_NAME})$", max_length=1000)

@@ -20,11 +20,12 @@ from bikd_core.config.method import MethodConfig, TeacherOptions, WeightNetOptio
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions, AnyMethodConfig
 from bikd_core.config.methods.bikd import AS_PUBLISHED, is_as_published
 from bikd_core.config.models import ModelConfig
+from bikd_core.config.own_data import known_facts
 from bikd_core.config.part import Part
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.reading import read_by
-from bikd_core.config.source_facts import DEFAULT_SOURCE, known_facts
+from bikd_core.config.source_facts import DEFAULT_SOURCE
 from bikd_core.config.training import TrainingConfig
 
 

@@ -2,15 +2,11 @@
 
 One file in `bikd_core/data/sources` is all that a new source takes. Its name is the file's; the
 command line, the page and the defaults of a run find the rest in the file's `FACTS`.
-
-Pictures of somebody's own have no such file: opening them makes the facts (`data/own`). Their name
-ends in a hash of all that they hold, so what was once said of a name stays true.
 """
 
 from __future__ import annotations
 
 import ast
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 FOLDER = Path(__file__).parents[1] / "data" / "sources"
 DEFAULT_SOURCE = "digits"
-#: What a command takes for pictures that are yet to be opened: `folder:PATH` or `folder:PATH@48`.
-FOLDER_PREFIX = "folder:"
-#: The name of opened pictures: a few letters of the folder's name and a hash of what it holds.
-OWN_NAME = r"own_[a-z0-9_]{1,20}_[0-9a-f]{12}"
-MAX_CLASSES = 1000  # of somebody's own pictures
-MAX_CLASS_NAME = 100  # characters
-MAX_PICTURES = 10_000_000
-OWN_SIZES = range(8, 65)  # height and width, to which own pictures are resized
-#: The controls whose defaults own pictures may set.
-OWN_DEFAULTS = frozenset(
-    ("teacher_model", "student", "imbalance", "val_per_class", "augmentation", "epochs")
-)
 
 
 class SourceFacts(BaseModel):
@@ -124,51 +108,3 @@ def _facts(keywords: list[ast.keyword], path: Path) -> SourceFacts:
 
 
 SOURCE_FACTS = source_facts()
-_OWN_FACTS: dict[str, SourceFacts] = {}  # of pictures that this process has met, by name
-
-
-def is_own(dataset: str) -> bool:
-    """Return whether a data set's name is that of somebody's own, opened pictures."""
-    return re.fullmatch(OWN_NAME, dataset) is not None
-
-
-def known_facts(dataset: str) -> SourceFacts | None:
-    """Return the facts of a data set; None if there is none, or it was not met here."""
-    return SOURCE_FACTS.get(dataset) or _OWN_FACTS.get(dataset)
-
-
-def remember_facts(dataset: str, facts: SourceFacts, *, is_hearsay: bool = False) -> None:
-    """Remember the facts of own pictures, for all that asks for them by their name.
-
-    Args:
-        dataset: The name.
-        facts: The facts.
-        is_hearsay: They come from a run's record, perhaps of another machine: they replace none.
-    """
-    if not is_own(dataset):
-        raise ValueError(f"{dataset[:80]!r} is not the name of own pictures")
-    if not is_hearsay or dataset not in _OWN_FACTS:
-        _OWN_FACTS[dataset] = facts
-
-
-def check_own_facts(facts: SourceFacts) -> None:
-    """Check facts that another machine may have written.
-
-    Raises:
-        ValueError: They are not those of own pictures: one sentence.
-    """
-    num_classes = facts.num_classes
-    if num_classes > MAX_CLASSES or max(map(len, facts.class_names)) > MAX_CLASS_NAME:
-        raise ValueError(
-            f"own pictures have at most {MAX_CLASSES:,} classes, with names of at most "
-            f"{MAX_CLASS_NAME} characters"
-        )
-    counts = (facts.pool_counts, facts.test_counts, facts.val_counts)
-    if any(len(each) not in (0, num_classes) or min(each, default=1) < 1 for each in counts):
-        raise ValueError("own pictures have a count of 1 or more for each class")
-    if facts.size not in OWN_SIZES or facts.channels not in (1, 3) or not facts.pool_counts:
-        raise ValueError("own pictures have 1 or 3 channels and 8 to 64 pixels")
-    if max(map(sum, counts)) > MAX_PICTURES:
-        raise ValueError(f"own pictures are at most {MAX_PICTURES:,}")
-    if facts.published_defaults or not facts.defaults.keys() <= OWN_DEFAULTS:
-        raise ValueError(f"own pictures set the defaults of {', '.join(sorted(OWN_DEFAULTS))} only")

@@ -232,6 +232,28 @@ def planned_pool_val_counts(config: DataConfig) -> tuple[int, ...]:
     return tuple(min(wanted[label], count) for label, count in enumerate(there))
 
 
+def imbalance_words(config: DataConfig) -> str:
+    """Return how long the tail is, in a few words: "imbalance factor 50", "natural counts"."""
+    if config.imbalance == "natural":
+        return "natural counts"
+    return f"imbalance factor {config.imbalance_factor:g}"
+
+
+def tail_words(config: DataConfig) -> str:
+    """Return the form of the tail, in a few words: "exponential tail, factor 50"."""
+    if config.imbalance == "natural":
+        return "natural counts"
+    return f"{config.imbalance} tail, factor {config.imbalance_factor:g}"
+
+
+def size_of_test_set(config: DataConfig) -> str:
+    """Return how large the test set is: "58 images of each class"."""
+    counts = planned_test_counts(config)
+    if min(counts) == max(counts):
+        return f"{counts[0]} images of each class"
+    return f"{min(counts)} to {max(counts)} images of a class"
+
+
 def _in_label_order(ranked: tuple[int, ...], config: DataConfig) -> tuple[int, ...]:
     """Return counts of the classes by rank, most frequent first, in label order."""
     if not config.shuffle_classes:

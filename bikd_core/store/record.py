@@ -7,19 +7,12 @@ import re
 import secrets
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from bikd_core import __version__
-from bikd_core.config import (
-    RunConfig,
-    SourceFacts,
-    check_own_facts,
-    is_own,
-    known_facts,
-    remember_facts,
-)
+from bikd_core.config import OwnData, RunConfig
 from bikd_core.events import Count, RunStarted
 from bikd_core.store.files import StoreError
 
@@ -51,24 +44,6 @@ def _an_id(text: str) -> str:
 _Id = Annotated[str, AfterValidator(_an_id)]  # it becomes the name of a folder
 
 
-class OwnData(BaseModel):
-    """The facts of somebody's own pictures, so that a run is drawn where they are not.
-
-    No picture is among them. Reading them makes them known by their name.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dataset: str
-    facts: SourceFacts
-
-    @model_validator(mode="after")
-    def _remember(self) -> Self:
-        check_own_facts(self.facts)
-        remember_facts(self.dataset, self.facts, is_hearsay=True)
-        return self
-
-
 class RunRecord(BaseModel):
     """The content of `run.json`."""
 
@@ -86,13 +61,6 @@ class RunRecord(BaseModel):
     #: last digits depend on them, so a resumed run trains with the same ones again.
     together: Annotated[tuple[_Id, ...], Field(max_length=100)] = ()
     is_imported: bool = False  # it came as a zip, perhaps from another machine
-
-
-def own_data_of(config: RunConfig) -> OwnData | None:
-    """Return what a record keeps of somebody's own pictures; None for other data sets."""
-    dataset = config.data.dataset
-    facts = known_facts(dataset) if is_own(dataset) else None
-    return None if facts is None else OwnData(dataset=dataset, facts=facts)
 
 
 class Status(BaseModel):

@@ -47,6 +47,7 @@ class Found:
     place: str  # for messages
     entries: list[Entry] = field(default_factory=list)
     set_aside: list[tuple[str, str]] = field(default_factory=list)  # name, why it is not read
+    class_names: Sequence[str] = ()  # in label order, where the place says it
 
     def add(self, name: str, class_name: str, split: Split, key: str | int) -> None:
         """Add a picture.
@@ -78,8 +79,10 @@ class Found:
             self.set_aside.append((path, "lies in no class's folder"))
 
     def in_order(self) -> tuple[Entry, ...]:
-        """Return the pictures by split, class and name."""
-        rank = {name: number for number, name in enumerate(class_names_of(self.entries))}
+        """Return the pictures by split, class and name; numbers as class names by their value."""
+        there = sorted({entry.class_name for entry in self.entries}, key=_natural)
+        order = dict.fromkeys((*self.class_names, *there))
+        rank = {name: number for number, name in enumerate(order)}
 
         def place(entry: Entry) -> tuple[int, int, str]:
             return SPLITS.index(entry.split), rank[entry.class_name], entry.name
@@ -99,8 +102,8 @@ class Listing:
 
 
 def class_names_of(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """Return the classes in label order: numbers by their value, then words."""
-    return tuple(sorted({entry.class_name for entry in entries}, key=_natural))
+    """Return the classes in label order: that of pictures in order, all in the first split."""
+    return tuple(dict.fromkeys(entry.class_name for entry in entries))
 
 
 def _natural(name: str) -> tuple[bool, int, str]:

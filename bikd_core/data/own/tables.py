@@ -113,7 +113,7 @@ def list_arrays(path: Path) -> Listing:
     """
     arrays = _arrays(path)
     names = [shown(str(name)) for name in arrays.get("class_names", ())]
-    found, pictures = Found(str(path)), dict[str, NDArray[Any]]()
+    found, pictures = Found(str(path), class_names=names), dict[str, NDArray[Any]]()
     for split, pairs in _ARRAYS.items():
         for images_name, labels_name in pairs:
             if images_name in arrays:
@@ -121,13 +121,10 @@ def list_arrays(path: Path) -> Listing:
                 _check_arrays(path, images_name, images, labels_name, labels)
                 assert labels is not None
                 pictures[images_name] = images
+                width = len(str(len(images)))
                 for row, label in enumerate(labels.reshape(len(images)).tolist()):
-                    found.add(
-                        f"{images_name}[{row}]",
-                        _class_name(label, names),
-                        split,
-                        f"{images_name}:{row}",
-                    )
+                    name = f"{images_name}[{row:0{width}}]"
+                    found.add(name, _class_name(label, names), split, f"{images_name}:{row}")
                 break
     if not any(entry.split == "train" for entry in found.entries):
         raise DatasetUnavailable(
