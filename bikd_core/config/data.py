@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, StringConstraints
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from bikd_core.config.own_data import FOLDER_PREFIX, OWN_NAME
 from bikd_core.config.part import Part, ReadIf, ReadIfAbove
@@ -144,6 +151,16 @@ class DataConfig(Part):
         description="Images of each class that D_tr leaves to D_val at least, be they used or "
         "not: so D_tr stays the same while D_val per class changes below it.",
     )
+
+    @field_validator("dataset", mode="wrap")
+    @classmethod
+    def _explain_as_one(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> str:
+        """Refuse in one sentence what is of neither type; pydantic would say one of each type."""
+        try:
+            found: str = handler(value)
+        except ValidationError as error:
+            raise PydanticCustomError("dataset", "There is no such data set") from error
+        return found
 
     @property
     def num_reserved(self) -> int:

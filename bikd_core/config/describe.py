@@ -64,8 +64,6 @@ def explain(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return str(first["ctx"]["error"])  # controls that do not go together
     name = str(first["loc"][-1]) if first["loc"] else "config"
-    if "dataset" in first["loc"]:  # it takes one of two types, and the last part names the type
-        name = "dataset"
     if first["type"] == "extra_forbidden":
         return unknown_control(name)
     if name not in fields():
