@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bikd_core.config import SourceFacts, check_own_facts, is_own, remember_facts
+from bikd_core.config import SourceFacts, check_own_facts, is_own, known_facts, remember_facts
 
 _CHUNK_BYTES = 16 * 2**20
 _NAME = re.compile(r"[^a-z0-9]+")
@@ -74,6 +74,23 @@ def read_index(dataset: str, data_dir: Path) -> Index | None:
         )
     remember_facts(dataset, index.facts)
     return index
+
+
+def own_datasets(data_dir: Path) -> dict[str, SourceFacts]:
+    """Return the facts of all own pictures in a data folder, by name; damaged ones are left out."""
+    found = {}
+    for path in sorted(own_folder(data_dir).glob("own_*/index.json")):
+        name = path.parent.name
+        facts = known_facts(name)
+        if facts is None:
+            try:
+                index = read_index(name, data_dir)
+            except ValueError:  # whoever opens it is told
+                continue
+            facts = index.facts if index else None
+        if facts is not None:
+            found[name] = facts
+    return found
 
 
 def read_names(dataset: str, data_dir: Path) -> list[str]:
