@@ -30,13 +30,26 @@ MAX_ROWS = 50  # of the lists of files
 
 def own_pictures() -> None:
     """Draw the button that opens pictures of one's own, in a dialog."""
-    icon = ":material/add_photo_alternate:"
-    if st.button("Your own pictures", key="own_pictures", icon=icon, width="stretch"):
-        session().own_preview = None
+    st.button(
+        "Your own pictures",
+        key="own_pictures",
+        icon=":material/add_photo_alternate:",
+        width="stretch",
+        on_click=_show,
+        args=(True,),
+    )
+    # Held in the session: what polls on the page may run all of it again, and would close a dialog
+    # that only a click had opened.
+    if session().shows_own_pictures:
         _dialog()
 
 
-@st.dialog("Your own pictures", width="large")
+def _show(is_shown: bool) -> None:
+    session().shows_own_pictures = is_shown
+    session().own_preview = None
+
+
+@st.dialog("Your own pictures", width="large", on_dismiss=lambda: _show(False))
 def _dialog() -> None:
     """Draw the upload, then what is in it. A fragment: a click draws only this again."""
     if session().own_preview is None:
@@ -91,7 +104,7 @@ def _preview(found: Mapping[str, Any]) -> None:
         st.caption(f":material/info: {plain(words)}")
     if st.button("Use them", key="own_use", type="primary"):
         take_dataset(found["dataset"])
-        session().own_preview = None
+        _show(False)
         st.rerun()
 
 
@@ -127,7 +140,8 @@ def _set_aside(found: Mapping[str, Any]) -> None:
     total = found["num_set_aside"]
     if not total:
         return
-    with st.expander(f"{total:,} files are left out", key="own_left_out"):
+    title = f"{total:,} file{'s are' if total > 1 else ' is'} left out"
+    with st.expander(title, key="own_left_out"):
         rows = [{"file": name, "why": why} for name, why in found["set_aside"][:MAX_ROWS]]
         st.dataframe(rows, hide_index=True, key="own_set_aside")
         _say_more(total)
@@ -152,7 +166,7 @@ def _classes(found: Mapping[str, Any]) -> None:
     ]
     columns = {"pictures": st.column_config.ImageColumn("first pictures", width="large")}
     st.dataframe(
-        table, column_config=columns, hide_index=True, row_height=44, height=330, key="own_classes"
+        table, column_config=columns, hide_index=True, row_height=44, height=264, key="own_classes"
     )
 
 

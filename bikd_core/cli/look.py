@@ -59,9 +59,10 @@ def _counts(found: Preview, most: int) -> Table:
 def _print_set_aside(console: Console, found: Preview, most: int) -> None:
     if not found.num_set_aside:
         return
-    console.print(f"{found.num_set_aside:,} files are left out:")
+    total = found.num_set_aside
+    console.print(f"{total:,} file{'s are' if total > 1 else ' is'} left out:")
     lines = [f"{name[:200]} {why}" for name, why in found.set_aside]
-    _print_lines(console, lines, most, found.num_set_aside)
+    _print_lines(console, lines, most, total)
 
 
 def _print_duplicates(console: Console, found: Preview, most: int) -> None:

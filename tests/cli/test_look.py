@@ -34,7 +34,7 @@ def test_a_folder_is_described_from_head_to_tail(home, scans, capsys):
     out = capsys.readouterr().out
     assert out.startswith("scans: 42 grey pictures of 3 classes, resized to 8×8")
     assert out.index("Ärger <b>") < out.index("ねこ") < out.index("c [red]")
-    assert "1 files are left out:\n  ねこ/broken.png is not a picture\n" in out
+    assert "1 file is left out:\n  ねこ/broken.png is not a picture\n" in out
     assert "No picture is there twice, or nearly." in out
     assert "± 50 points. 75 pictures of it in all would make that ± 10." in out
     assert "Networks that take them: digits_mlp, digits_cnn_s, digits_cnn_l." in out
