@@ -14,11 +14,11 @@ from bikd_core.runs.own_upload import open_upload
 from tests.data.own.own_pictures import encoded, noise
 
 
-def zipped(counts):
+def zipped(counts, channels=3):
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for seed, (name, number) in enumerate((n, i) for n in counts for i in range(counts[n])):
-            picture = Image.fromarray(noise(seed, (8, 8)))
+            picture = Image.fromarray(noise(seed, (8, 8), channels))
             archive.writestr(f"{name}/{number}.png", encoded(picture))
     buffer.seek(0)
     return buffer
