@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bikd_core.config import DataConfig
-from bikd_core.data.counts import num_test_per_class, planned_counts
+from bikd_core.data.counts import planned_counts, planned_test_counts
 from bikd_core.data.val_plan import planned_val_counts
 
 
@@ -22,7 +22,7 @@ class Speed(NamedTuple):
             ConfigError: The split is not possible.
         """
         counts = planned_counts(data)
-        num_evaluated = sum(planned_val_counts(data)) + len(counts) * num_test_per_class(data)
+        num_evaluated = sum(planned_val_counts(data)) + sum(planned_test_counts(data))
         return epochs * (sum(counts) * self.training + num_evaluated * self.evaluation)
 
 

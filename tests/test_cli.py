@@ -100,6 +100,7 @@ def test_help_imports_no_torch():
 #: Values that go together, each other than the default.
 OTHERS = {name: other_value(name) for name in fields()} | {
     "dataset": "cifar100",
+    "imbalance": "step",
     "imbalance_factor": 12.5,
     "head_count": 120,
     "val_per_class": 20,

@@ -24,7 +24,8 @@ ORDER = (
     "bikd_core/studies "
     "bikd_core/bench bikd_core/answer bikd_core/cli "
     "app/server app/figures app/shared/glossary app/components app/shared app/toy "
-    "app/lab/views app/takeaway app/lab app/compare app/studies app/teachers app/home app/lesson "
+    "app/lab/views app/takeaway app/lab/pair app/lab/headline app/classroom "
+    "app/lab app/compare app/studies app/teachers app/home app/lesson "
     "app/site app/bench "
     "app/navigation app/main"
 ).split()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bikd_core.config import DataConfig, is_read_by, listed
-from bikd_core.data.counts import num_test_per_class, planned_counts
+from bikd_core.data.counts import planned_counts, size_of_test_set, tail_words
 from bikd_core.data.label_noise import in_words, planned_labels
 from bikd_core.data.sources import facts_of
 from bikd_core.data.val_plan import size_in_words
@@ -29,14 +29,14 @@ def protocol(comparison: Comparison) -> list[tuple[str, str]]:
     return [
         (
             "Data",
-            f"{facts.title}, {data.imbalance} tail, factor {data.imbalance_factor:g}: "
+            f"{facts.title}, {tail_words(data)}: "
             f"{sum(counts):,} training images, {max(counts):,} in the largest class, "
             f"{min(counts):,} in the smallest{_label_noise(data)}",
         ),
         (
             "Split",
             f"{_split_of(comparison)}; D_val {size_in_words(data)}, test "
-            f"{num_test_per_class(data)} images of each class; {_league(comparison)}",
+            f"{size_of_test_set(data)}; {_league(comparison)}",
         ),
         ("Teacher", f"{teacher}; the same for all"),
         ("Student", f"{models.student}, seeds {write_seeds(comparison.seeds)}, the same for all"),

@@ -6,7 +6,9 @@ from functools import partial
 
 import streamlit as st
 
-from app.lab import pair, runs_list
+from app.classroom.host import open_class_button
+from app.classroom.state import Place
+from app.lab import pair, runs_list, views
 from app.lab.presenter import present_button
 from app.lab.this_run import this_run
 from app.lab.tuning import tuning
@@ -78,6 +80,9 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
             tuning(snapshot, refusal)
             pair.choice_of_second_run(snapshot, second)
             present_button()
+            now = session()
+            place = Place(now.run, now.second_run, views.open_view().name, now.by)
+            open_class_button(place, refusal)
     confirm_busy_start()
     confirm_long_start("Start such a long run?")
 

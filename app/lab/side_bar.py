@@ -17,6 +17,7 @@ from app.shared.controls import (
     seed_control,
 )
 from app.shared.estimate import seconds_of, show_estimate
+from app.shared.own_pictures import own_pictures
 from app.shared.session import session
 from bikd_core.config import RunConfig, fields, listed
 from bikd_core.config.difference import differences
@@ -40,6 +41,7 @@ def side_bar(
     difference = st.container()  # filled when the config is known
     _presets()
     config = data_controls()
+    own_pictures()
     if config is not None:
         estimate = session().run_estimate
         estimate.set_subject((config, session().speed))

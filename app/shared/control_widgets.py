@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
+from app.shared import engine
 from app.shared.glossary import help_text
 from app.shared.session import session
 from bikd_core.config import (
@@ -25,13 +26,25 @@ from bikd_core.config import (
     is_read_by,
     with_change,
 )
+from bikd_core.data.own.cache import own_datasets
 from bikd_core.data.possible import models_for
 from bikd_core.teachers.card import TeacherCard
 
 LABELS: dict[str, dict[Any, str]] = {
-    "dataset": {name: facts.title for name, facts in SOURCE_FACTS.items()},
     "method": {name: f"{facts.title} – {facts.words}" for name, facts in METHOD_FACTS.items()},
 }
+
+
+def dataset_titles() -> dict[str, str]:
+    """Return the titles of the published data sets and of own pictures on this server, by name."""
+    own = own_datasets(engine.manager().places.data)
+    titles = {name: facts.title for name, facts in (SOURCE_FACTS | own).items()}
+    # Two states of one folder have one title.
+    twice = {title for title in titles.values() if list(titles.values()).count(title) > 1}
+    return {
+        name: f"{title} ({name[-12:-8]})" if title in twice and name in own else title
+        for name, title in titles.items()
+    }
 
 
 Methods = Sequence[Mapping[str, Any]]  # as configured: all controls of each
@@ -48,6 +61,9 @@ def widget(name: str, values: Mapping[str, Any], methods: Methods = ()) -> None:
     common = _common(name, methods)
     if name in {"student", "teacher_model"}:
         _choice(name, models_for(values["dataset"]), values, common, is_short=False)
+    elif name == "dataset":
+        titles = dataset_titles()
+        _choice(name, list(titles), values, common, labels=titles)
     elif choices(name):
         _choice(name, choices(name), values, common)
     elif fields()[name].annotation is bool:
@@ -73,9 +89,10 @@ def _choice(
     common: dict[str, Any],
     *,
     is_short: bool = True,
+    labels: Mapping[Any, str] | None = None,
 ) -> None:
     """Draw a row of buttons for a few short options, else a list."""
-    labels = LABELS.get(name, {})
+    labels = LABELS.get(name, {}) if labels is None else labels
     is_short = is_short and len(options) <= 3 and not labels
     common |= {
         "options": options,
@@ -189,10 +206,15 @@ def _take(name: str) -> None:
     session().forget_complaints()
     value = widget_value(name)
     if name == "dataset":
-        kept = {kept: session().controls[kept] for kept in (*FORM, "seed")}
-        session().set_controls(RunConfig.from_flat({**kept, name: value}))
+        take_dataset(value)
         return
     try:
         session().controls = with_change(session().controls, {name: value})
     except ConfigError as error:
         session().complain(str(error))
+
+
+def take_dataset(dataset: str) -> None:
+    """Choose a data set with its defaults; method and seed stay."""
+    kept = {kept: session().controls[kept] for kept in (*FORM, "seed")}
+    session().set_controls(RunConfig.from_flat({**kept, "dataset": dataset}))

@@ -139,24 +139,12 @@ def _throw_dice() -> None:
 def _imbalance_factor() -> None:
     """Draw the slider, which ends where the smallest class has one image left, and the counts.
 
+    Natural counts have no slider.
+
     A fragment: while the slider is dragged, only this is drawn again.
     """
     values = session().controls
-    field, lowest = fields()["imbalance_factor"], bounds("imbalance_factor")["ge"]
-    largest = _largest_factor(values, lowest)
-    values["imbalance_factor"] = min(values["imbalance_factor"], largest)
-    with st.container(gap=None):
-        about = help_text(field.title or "", field.description or "")
-        st.markdown(f":small[{field.title}]", help=about)
-        is_settled = largest > lowest and live_slider(
-            field.title or "",
-            key="control_imbalance_factor",
-            low=lowest,
-            high=largest,
-            value=values["imbalance_factor"],
-            on_move=_set_factor,
-        )
-    if is_settled:
+    if values["imbalance"] != "natural" and _factor_slider(values):
         st.rerun()
     try:
         config = RunConfig.from_flat(values).data
@@ -164,6 +152,24 @@ def _imbalance_factor() -> None:
     except ConfigError as error:
         drawing = empty("", str(error), COUNTS_HEIGHT)
     live_plot(drawing, key="class_counts", keep_zoom_of="", is_small=True)
+
+
+def _factor_slider(values: dict[str, Any]) -> bool:
+    """Draw the slider alone; return whether it was let go at another factor."""
+    field, lowest = fields()["imbalance_factor"], bounds("imbalance_factor")["ge"]
+    largest = _largest_factor(values, lowest)
+    values["imbalance_factor"] = min(values["imbalance_factor"], largest)
+    with st.container(gap=None):
+        about = help_text(field.title or "", field.description or "")
+        st.markdown(f":small[{field.title}]", help=about)
+        return largest > lowest and live_slider(
+            field.title or "",
+            key="control_imbalance_factor",
+            low=lowest,
+            high=largest,
+            value=values["imbalance_factor"],
+            on_move=_set_factor,
+        )
 
 
 def _counts(config: DataConfig) -> Drawing:

@@ -14,6 +14,7 @@ from bikd_core.config import (
     choices,
     default_controls,
     fields,
+    known_facts,
 )
 from bikd_core.data.possible import check_possible
 
@@ -93,5 +94,5 @@ def _without(given: Mapping[str, str], name: str) -> dict[str, str]:
 
 
 def _dataset(given: Mapping[str, str]) -> str:
-    possible = choices("dataset")
-    return given["dataset"] if given.get("dataset") in possible else str(possible[0])
+    dataset = given.get("dataset", "")
+    return dataset if known_facts(dataset) else str(choices("dataset")[0])

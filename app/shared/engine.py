@@ -12,6 +12,7 @@ import streamlit as st
 from app.server.start import at_end
 from app.shared.session import session
 from bikd_core.config import ConfigError
+from bikd_core.data.own.cache import own_datasets
 from bikd_core.places import Places
 from bikd_core.runs import CorruptRunError, RunError, RunManager, Snapshot, StoreError, UnknownRun
 from bikd_core.runs.shelf import StoredTeachers
@@ -20,7 +21,14 @@ from bikd_core.teachers.card import TeacherError
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 # The message of each of these is a sentence for people.
-_REFUSALS = (ConfigError, StoreError, RunError, TeacherError, UnknownRun, CorruptRunError)
+_REFUSALS = (
+    ConfigError,
+    StoreError,
+    RunError,
+    TeacherError,
+    UnknownRun,
+    CorruptRunError,
+)
 FIRST_PAINT_S = 2.5  # a page is painted in about that time; until then both cores are its own
 
 
@@ -28,6 +36,7 @@ FIRST_PAINT_S = 2.5  # a page is painted in about that time; until then both cor
 def manager() -> RunManager:
     """Return the one run manager of this server; runs belong to the process, not to a browser."""
     manager = RunManager(Places.from_environment(), warm_up_delay_s=FIRST_PAINT_S)
+    own_datasets(manager.places.data)  # a link may name them before a page lists them
     atexit.register(manager.shutdown)
     at_end(manager.shutdown)
     return manager

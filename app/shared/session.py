@@ -35,6 +35,18 @@ class ControlKeys:
 
 
 @dataclass
+class Seat:
+    """This browser's seat in a class that it follows."""
+
+    code: str  # of the class
+    name: str  # what names the follower to the class
+    runs: tuple[str, ...] = ()  # the ids of the runs that are shown
+    look: int = -1  # the last "Look here" that was obeyed
+    is_away: bool = False  # has chosen another view than the host's
+    moves: int = 0  # how often the host has led to another run or view
+
+
+@dataclass
 class Estimate:
     """An estimate of how long training takes, and how often it has been asked for."""
 
@@ -96,10 +108,17 @@ class Session:
     read_upload: str = ""  # the uploaded zip that was last read, by Streamlit's id
     lesson_answers: dict[int, int] = field(default_factory=dict)  # choices from 0, by card
     knobs: dict[str, int] = field(default_factory=dict)  # sliders beside the lesson's cards
+    shows_own_pictures: bool = False  # the dialog in which they are uploaded
+    own_preview: dict[str, Any] | None = None  # what is in pictures that were just uploaded
     num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
 
     toys: dict[str, Any] = field(default_factory=dict)  # what a toy or a drawing holds, by its key
     links: dict[type[Link], Link] = field(default_factory=dict)  # what other pages' links hold
+    seat: Seat | None = None  # in the class that was opened last
+    follows_class: bool = False  # the page that is drawn is a follower's
+    shows_invitation: bool = False  # to the class that this browser hosts
+    class_place: object = None  # where this session last told its class that it is
+
     keys: ControlKeys = field(default_factory=ControlKeys)
     run_estimate: Estimate = field(default_factory=Estimate)
     comparison_estimate: Estimate = field(default_factory=Estimate)

@@ -141,7 +141,9 @@ def summary(snapshot: Snapshot) -> str:
     if snapshot.config.is_recorded_elsewhere:
         return f"{snapshot.data_title} · {method_of(snapshot)} · recorded in its author's own loop"
     flat, resolved = snapshot.config.flat(), snapshot.resolved
-    words = [f"{flat['dataset']} ×{flat['imbalance_factor']:g}"]
+    words = [flat["dataset"]]
+    if flat["imbalance"] != "natural":
+        words[0] += f" ×{flat['imbalance_factor']:g}"
     if flat["imbalance"] != "exponential":
         words[0] += f" {flat['imbalance']}"
     if flat["label_noise"]:

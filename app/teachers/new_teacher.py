@@ -10,14 +10,14 @@ import streamlit as st
 
 from app.shared import access, engine, status
 from app.shared.busy_start import confirm_busy_start, start_or_ask_if_busy
-from app.shared.control_widgets import LABELS
+from app.shared.control_widgets import dataset_titles
 from app.shared.controls import MAIN, advanced_controls, data_controls, named_controls, seed_control
 from app.shared.engine import attempt
 from app.shared.long_start import confirm_long_start
 from app.shared.markdown import plain
 from app.shared.session import session
 from app.teachers.link import show_teacher
-from bikd_core.config import SOURCE_FACTS, DataConfig, RunConfig, TrainingConfig
+from bikd_core.config import DataConfig, RunConfig, TrainingConfig
 from bikd_core.data.possible import models_for
 from bikd_core.runs import Snapshot
 from bikd_core.runs.shelf import Upload
@@ -73,8 +73,13 @@ def _proposal(config: RunConfig | None) -> str:
     if config is None:
         return "mine"
     data = config.data
-    stem = f"{data.dataset}-{config.models.teacher_model}-{data.imbalance_factor:g}"
-    return _free(stem.replace(".", "_"))
+    return _free(f"{data.dataset}-{config.models.teacher_model}-{_tail(data)}")
+
+
+def _tail(data: DataConfig) -> str:
+    """Return how long the tail is, as a part of a name."""
+    factor = f"{data.imbalance_factor:g}".replace(".", "_")
+    return "natural" if data.imbalance == "natural" else factor
 
 
 def _free(stem: str) -> str:
@@ -114,10 +119,11 @@ def _upload() -> None:
         max_upload_size=MAX_UPLOAD_MB,
         help="Weights only: nothing in the file is run.",
     )
+    titles = dataset_titles()
     dataset = st.selectbox(
         "Data set",
-        list(SOURCE_FACTS),
-        format_func=LABELS["dataset"].__getitem__,
+        list(titles),
+        format_func=lambda name: titles[name],
         key="upload_dataset",
     )
     model = st.selectbox("Architecture", models_for(dataset), key=f"upload_model {dataset}")
@@ -142,8 +148,8 @@ def _from_run() -> None:
         st.caption("No run of cross-entropy (CE) is finished here.")
         return
     run = st.selectbox("Run", runs, format_func=_line, key="teacher_run")
-    flat = run.config.flat()
-    stem = f"{flat['dataset']}-{flat['student']}-{flat['imbalance_factor']:g}".replace(".", "_")
+    data = run.config.data
+    stem = f"{data.dataset}-{run.config.models.student}-{_tail(data)}"
     name = _name_input("Name", "run", _free(stem))
     st.button(
         "Store its student as a teacher", key="store_run", on_click=_ask_to_store, args=("run",)

@@ -18,7 +18,7 @@ from app.shared.markdown import plain
 from app.shared.session import session
 from app.teachers.link import TeachersLink, show_teacher
 from bikd_core.config import RunConfig
-from bikd_core.data.counts import planned_counts
+from bikd_core.data.counts import planned_counts, tail_words
 from bikd_core.data.label_noise import in_words
 from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import shot_groups
@@ -61,12 +61,16 @@ def _row(name: str, card: TeacherCard) -> Mapping[str, object]:
     return {
         "name": name,
         "dataset": facts_of(card.dataset).title,
-        "factor": None if card.is_uploaded else card.data.imbalance_factor,
+        "factor": card.data.imbalance_factor if _has_factor(card) else None,
         "model": card.model,
         "left_out": card.left_out or None,
         "balanced": 100 * card.accuracy,
         "head_share": _share_of_the_head(card),
     } | {group: 100 * groups[group] if groups else None for group in ("many", "medium", "few")}
+
+
+def _has_factor(card: TeacherCard) -> bool:
+    return not card.is_uploaded and card.data.imbalance != "natural"
 
 
 def _share_of_the_head(card: TeacherCard) -> float | None:
@@ -148,7 +152,7 @@ def card_lines(card: TeacherCard) -> list[tuple[str, str]]:
                 "Saw",
                 f"{len(unpack_indices(card.seen)):,} images of the split with seed "
                 f"{data.split_seed}, {max(counts):,} of the largest class and {min(counts):,} of "
-                f"the smallest ({data.imbalance}, factor {data.imbalance_factor:g})"
+                f"the smallest ({tail_words(data)})"
                 f"{f', without {card.left_out} of them' if card.left_out else ''}; none of D_val "
                 "and of the test set",
             ),

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from bikd_core import __version__
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
 from bikd_core.cli.driver import EndedRun, drive, drive_on
+from bikd_core.cli.opening import with_opened
 from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import (
     BAD_INPUT,
@@ -108,7 +109,9 @@ def run(
     Ctrl-C stops it after the current step, as SIGTERM and SIGHUP do; the page or `bikd resume`
     can resume it. Twice ends it at once.
     """
-    config, places = controls.config(), places_at(runs_dir, data_dir)
+    places = places_at(runs_dir, data_dir)
+    controls = with_opened(controls, places.data)
+    config = controls.config()
     check_read(controls.given, [config.flat()])
     lens = frozenset(lens_epochs)
     ended = drive(config, places, name, as_json=as_json, lens_epochs=lens, log=log)
@@ -147,6 +150,7 @@ def teacher(
     if name:
         check_name(name)
     places = places_at(runs_dir, data_dir)
+    data = with_opened(data, places.data)
     config = RunConfig(data=data, training=training)
     model = teacher_model or config.models.teacher_model
     config = config.changed(student=model, teacher_model=model, method="ce")

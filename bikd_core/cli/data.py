@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from bikd_core.cli.opening import opened_dataset
 from bikd_core.cli.paths import expanded
-from bikd_core.config import RunConfig
+from bikd_core.cli.shared import AsJson, DataDir
+from bikd_core.config import FOLDER_PREFIX, RunConfig
 from bikd_core.places import Places
 
-app = App(name="data", help="Make data sets small enough to carry to another machine.")
+app = App(name="data", help="Look at pictures of your own; make a data set small enough to carry.")
 
 
 @app.command
@@ -47,3 +50,39 @@ def cut(
     made = make_cut(config, data_dir or Places.from_environment().data, folder)
     size = made.size_bytes / 1e6
     print(f"{made.path}: {made.num_images} images, {size:.1f} MB, split {made.fingerprint}")
+
+
+@app.command
+def look(
+    path: Annotated[
+        Path,
+        Parameter(
+            converter=expanded,
+            help="A folder with a folder for each class (or train, val and test above them), a zip "
+            "of one, a CSV or Parquet table of paths and labels, or an .npz.",
+        ),
+    ],
+    /,
+    *,
+    size: Annotated[
+        int, Parameter(help="Height and width to which pictures are resized, 8 to 64.")
+    ] = 32,
+    most: Annotated[int, Parameter(help="Rows of each list that are printed.")] = 20,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open pictures of your own and say what is in them, before anything trains.
+
+    Counts from head to tail, files that cannot be read, and duplicates: first those that lie in two
+    splits, since a test picture that was trained on makes a result worthless.
+    """
+    from bikd_core.cli.look import print_preview
+    from bikd_core.data.own.preview import preview
+
+    folder = data_dir or Places.from_environment().data
+    dataset = opened_dataset(f"{FOLDER_PREFIX}{path}@{size}", folder)
+    found = preview(dataset, folder)
+    if as_json:
+        print(json.dumps(found.as_data()))
+    else:
+        print_preview(found, most)

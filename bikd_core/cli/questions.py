@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bikd_core.cli.controls import Data, Models, Training
+from bikd_core.cli.opening import with_opened
 from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import FAILED, FINISHED, STOPPED, AsJson, DataDir, places_at
 from bikd_core.config import DataConfig, ModelConfig, TrainingConfig
@@ -141,10 +142,10 @@ def run(
     It may be interrupted at any time: what has ended is kept, and the same command goes on. Options
     for data, models and training replace those of the recorded study.
     """
-    given = controls.given
+    places = places_at(None, data_dir)
+    given = replace(controls, data=with_opened(controls.data, places.data)).given
     seeds = read_seeds(options.seeds) if options.seeds else ()
     grid = grid_of(study_named(name), seeds, given)
-    places = places_at(None, data_dir)
     running = Running(grid, options.out or places.studies, places)
     if options.refill is not None:
         from bikd_core.answer.reuse import results_for

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bikd_core.cli import compare, study
 from bikd_core.cli.controls import AllControls, Controls
+from bikd_core.cli.opening import with_opened
 from bikd_core.cli.shared import FAILED, FINISHED, AsJson, DataDir, RunsDir, places_at
 
 
@@ -21,6 +22,7 @@ def compare_methods(
     --method and --seed have no effect here.
     """
     places = places_at(runs_dir, data_dir)
+    controls = with_opened(controls, places.data)
     is_complete = compare.compare(controls, places, options, as_json=as_json)
     return FINISHED if is_complete else FAILED
 
@@ -39,6 +41,7 @@ def search_options(
     Ctrl-C, the same command continues.
     """
     places = places_at(runs_dir, data_dir)
+    controls = with_opened(controls, places.data)
     return FINISHED if study.run_search(controls, places, options, as_json=as_json) else FAILED
 
 
@@ -55,4 +58,5 @@ def duel(
     Existing runs are not trained again. After Ctrl-C, the same command continues.
     """
     places = places_at(runs_dir, data_dir)
+    controls = with_opened(controls, places.data)
     return FINISHED if study.run_duel(controls, places, options, as_json=as_json) else FAILED

@@ -38,7 +38,20 @@ from bikd_core.config.method import (
 )
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
-from bikd_core.config.models import MODEL_IMAGES, ModelConfig, ModelName
+from bikd_core.config.models import MODEL_IMAGES, ModelConfig, ModelName, models_taking
+from bikd_core.config.own_data import (
+    FOLDER_PREFIX,
+    MAX_CLASS_NAME,
+    MAX_CLASSES,
+    MAX_PICTURES,
+    OWN_SIZES,
+    OwnData,
+    check_own_facts,
+    is_own,
+    known_facts,
+    own_data_of,
+    remember_facts,
+)
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.reading import facts_of_method, is_read_by
@@ -49,11 +62,16 @@ from bikd_core.config.training import MemoryFormat, Precision, TrainingConfig
 from bikd_core.config.unread import check_read, why_unread
 
 __all__ = [
+    "FOLDER_PREFIX",
     "FORM",
+    "MAX_CLASSES",
+    "MAX_CLASS_NAME",
+    "MAX_PICTURES",
     "MAX_SEED",
     "METHOD_CONFIGS",
     "METHOD_FACTS",
     "MODEL_IMAGES",
+    "OWN_SIZES",
     "PARTS",
     "SOURCE_FACTS",
     "AllOptions",
@@ -66,6 +84,7 @@ __all__ = [
     "MethodFacts",
     "ModelConfig",
     "ModelName",
+    "OwnData",
     "Precision",
     "ProtocolConfig",
     "RunConfig",
@@ -79,15 +98,21 @@ __all__ = [
     "allowed",
     "as_text",
     "bounds",
+    "check_own_facts",
     "check_read",
     "choices",
     "default_controls",
     "explain",
     "facts_of_method",
     "fields",
+    "is_own",
     "is_read_by",
+    "known_facts",
     "listed",
+    "models_taking",
+    "own_data_of",
     "part_of",
+    "remember_facts",
     "title_of",
     "why_unread",
     "with_change",

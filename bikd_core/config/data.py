@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, WrapValidator
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 from pydantic.functional_validators import ModelWrapValidatorHandler
+from pydantic_core import PydanticCustomError
 
+from bikd_core.config.own_data import FOLDER_PREFIX, OWN_NAME
 from bikd_core.config.own_loop import ELSEWHERE
 from bikd_core.config.part import Part, ReadIf, ReadIfAbove
 from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 
-# The files in `bikd_core/data/sources`: a type checker accepts any name, pydantic only those.
+OwnPictures: TypeAlias = Annotated[
+    str, StringConstraints(pattern=rf"^({FOLDER_PREFIX}[^\x00]+|{OWN_NAME})$", max_length=1000)
+]
+# The files in `bikd_core/data/sources`, and pictures of somebody's own: a type checker accepts any
+# name, pydantic only those.
 if TYPE_CHECKING:
     Dataset: TypeAlias = str
 else:
-    Dataset = Literal[tuple(SOURCE_FACTS)]
+    Dataset = Literal[tuple(SOURCE_FACTS)] | OwnPictures
+Imbalance: TypeAlias = Literal["exponential", "step", "natural"]
 LabelNoise: TypeAlias = Literal["uniform", "by_count", "pairs"]
 Corruption: TypeAlias = Literal["none", "noise", "blur"]
 MAX_SEED = 2**31 - 1
@@ -30,14 +44,19 @@ class DataConfig(Part):
     """The pictures that a run trains on, and the length of their tail."""
 
     dataset: Annotated[Dataset, WrapValidator(_or_elsewhere)] = Field(
-        DEFAULT_SOURCE, title="Data set", description="Where the pictures come from."
+        DEFAULT_SOURCE,
+        title="Data set",
+        description="Where the pictures come from; folder:PATH opens a folder, zip, table or .npz "
+        "of your own, resized to 32 pixels, or to 48 by folder:PATH@48.",
     )
-    imbalance: Literal["exponential", "step"] = Field(
+    imbalance: Imbalance = Field(
         "exponential",
         title="Imbalance",
-        description="Counts fall exponentially from head to tail, or half of all classes are rare.",
+        description="Counts fall exponentially from head to tail, or half of all classes are rare "
+        "(step), or each class keeps what it has (natural): D_val and the test set then take at "
+        "most a third of a class each.",
     )
-    imbalance_factor: float = Field(
+    imbalance_factor: Annotated[float, ReadIf("imbalance", ("exponential", "step"))] = Field(
         50.0,
         ge=1,
         le=200,
@@ -64,7 +83,7 @@ class DataConfig(Part):
         title="Test per class",
         description="Images of each class in the balanced test set; none: as many as there are.",
     )
-    shuffle_classes: bool = Field(
+    shuffle_classes: Annotated[bool, ReadIf("imbalance", ("exponential", "step"))] = Field(
         False,
         title="Shuffle the head",
         description="Let the split seed draw which classes are frequent, instead of label order.",
@@ -140,6 +159,16 @@ class DataConfig(Part):
         description="Images of each class that D_tr leaves to D_val at least, be they used or "
         "not: so D_tr stays the same while D_val per class changes below it.",
     )
+
+    @field_validator("dataset", mode="wrap")
+    @classmethod
+    def _explain_as_one(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> str:
+        """Refuse in one sentence what is of neither type; pydantic would say one of each type."""
+        try:
+            found: str = handler(value)
+        except ValidationError as error:
+            raise PydanticCustomError("dataset", "There is no such data set") from error
+        return found
 
     @property
     def num_reserved(self) -> int:

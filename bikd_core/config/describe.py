@@ -75,7 +75,8 @@ def explain(error: ValidationError) -> str:
 def allowed(name: str) -> str:
     """Return what a control accepts, in words: "it must be a number, at least 0"."""
     if options := choices(name):
-        return f"it must be one of {', '.join(map(str, options))}"
+        others = ", or folder:PATH for your own pictures" if name == "dataset" else ""
+        return f"it must be one of {', '.join(map(str, options))}{others}"
     words = {
         "ge": "at least {:.10g}",
         "gt": "more than {:.10g}",

@@ -16,11 +16,26 @@ MODEL_IMAGES: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("resnet8x4", "resnet32x4"), (3, 32)),
     **dict.fromkeys((f"resnet{depth}_a" for depth in (20, 32, 44, 56, 110)), (3, 32)),
 }
+#: Other sizes that a model takes too: it ends in a mean over the image. Own pictures have them.
+_OTHER_SIZES: dict[str, range] = {
+    **{name: range(8, 65) for name, (channels, _) in MODEL_IMAGES.items() if channels == 3},
+    **dict.fromkeys(("digits_cnn_s", "digits_cnn_l"), range(8, 17)),
+    **dict.fromkeys(("grey_cnn_s", "grey_cnn_l"), range(17, 65)),
+}
 # A type checker accepts any name, pydantic only those.
 if TYPE_CHECKING:
     ModelName: TypeAlias = str
 else:
     ModelName = Literal[tuple(MODEL_IMAGES)]
+
+
+def models_taking(channels: int, size: int) -> tuple[str, ...]:
+    """Return the names of the models that take images of this shape: channels × size × size."""
+    return tuple(
+        name
+        for name, (own_channels, own_size) in MODEL_IMAGES.items()
+        if own_channels == channels and (size == own_size or size in _OTHER_SIZES.get(name, ()))
+    )
 
 
 class ModelConfig(Part):

@@ -57,5 +57,6 @@ class ReadIfAbove:
 
 
 def options_of(info: FieldInfo) -> tuple[Any, ...]:
-    """Return the values of a field with a fixed set of them; empty for other fields."""
-    return get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
+    """Return the values of a field with a set of them, be others possible too; else empty."""
+    kinds = (info.annotation, *get_args(info.annotation))
+    return next((get_args(kind) for kind in kinds if get_origin(kind) is Literal), ())

@@ -28,12 +28,13 @@ from bikd_core.config.method import MethodConfig, TeacherOptions, WeightNetOptio
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions, AnyMethodConfig
 from bikd_core.config.methods.bikd import AS_PUBLISHED, is_as_published
 from bikd_core.config.models import ModelConfig
+from bikd_core.config.own_data import known_facts
 from bikd_core.config.own_loop import ELSEWHERE, OwnLoop, refusal
 from bikd_core.config.part import Part
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.reading import read_by
-from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
+from bikd_core.config.source_facts import DEFAULT_SOURCE
 from bikd_core.config.training import TrainingConfig
 
 
@@ -185,7 +186,7 @@ class RunConfig(Part):
         """
         defaults = {name: info.default for name, info in AllOptions.model_fields.items()}
         given, own = self._given_options, self.method.model_dump(mode="json")
-        facts = SOURCE_FACTS.get(self.data.dataset)
+        facts = known_facts(self.data.dataset)
         values = defaults | (facts.defaults if facts else {}) | given
         read = read_by(own)
         values |= {name: own[name] for name in own if name not in given or name in read}
@@ -238,11 +239,12 @@ def default_controls(controls: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: The form is not possible.
     """
-    return dict(_defaults(tuple((n, controls[n]) for n in ("dataset", *FORM) if n in controls)))
+    form = tuple((name, controls[name]) for name in ("dataset", *FORM) if name in controls)
+    return dict(_defaults(form, known_facts(str(controls.get("dataset"))) is not None))
 
 
 @cache
-def _defaults(form: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+def _defaults(form: tuple[tuple[str, Any], ...], is_met: bool) -> dict[str, Any]:
     return RunConfig.from_flat(dict(form)).flat()
 
 
@@ -287,7 +289,7 @@ def _without_unread(options: Any) -> Any:
 def _defaults_of_the_source(data: Any, method: Any) -> dict[str, Any]:
     """Return the defaults that a data part's source changes; none if the part is invalid."""
     dataset = data.get("dataset", DEFAULT_SOURCE) if isinstance(data, dict) else None
-    facts = SOURCE_FACTS.get(str(dataset))
+    facts = known_facts(str(dataset))
     if facts is None:
         return {}
     is_published = isinstance(method, dict) and is_as_published(method)

@@ -34,6 +34,11 @@ class SourceFacts(BaseModel):
     download_mb: float = Field(ge=0)  # 10^6 bytes; 0: nothing is downloaded
     citation: str
     terms: str  # the licence, or what else its publishers allow
+    #: Images of each class in label order; (): of published data sets each has as many as the
+    #: rarest. The second and third are those of a test set and a D_val that come with the pool.
+    pool_counts: tuple[int, ...] = ()
+    test_counts: tuple[int, ...] = ()
+    val_counts: tuple[int, ...] = ()
     defaults: dict[str, Any] = Field(default_factory=dict)  # of the controls, where they differ
     #: The same, only for BiKD as published: see `AS_PUBLISHED` in `config/methods/bikd.py`.
     published_defaults: dict[str, Any] = Field(default_factory=dict)
@@ -42,6 +47,21 @@ class SourceFacts(BaseModel):
     def num_classes(self) -> int:
         """The number of classes."""
         return len(self.class_names)
+
+    @property
+    def has_val(self) -> bool:
+        """Whether images for D_val come with the pool; else the pool gives them."""
+        return bool(self.val_counts)
+
+    @property
+    def pool_of_each(self) -> tuple[int, ...]:
+        """Pool images of each class, in label order."""
+        return self.pool_counts or (self.pool_per_class,) * self.num_classes
+
+    @property
+    def test_of_each(self) -> tuple[int, ...]:
+        """Images of each class in the official test set, which is there, in label order."""
+        return self.test_counts or (self.default_test_per_class,) * self.num_classes
 
 
 def source_facts(folder: Path = FOLDER) -> dict[str, SourceFacts]:

@@ -1,4 +1,4 @@
-"""A data set in torch: one uint8 tensor for the pool and one for the official test set."""
+"""A data set in torch: a uint8 tensor for the pool, for a test set and for a D_val that come."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class ImageSet:
 
     images: Tensor  # uint8 [N, channels, H, W]
     labels: Tensor  # int64 [N]
-    original_indices: Tensor  # int64 [N]: the training file's images from 0, then the test file's
+    #: int64 [N]: the training file's images from 0, then the test file's, then D_val's own
+    original_indices: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -43,6 +44,7 @@ class LoadedSource:
     pool: ImageSet
     test: ImageSet | None  # None: the split takes its test images from the pool
     cut: Cut | None = None  # by original index; None: all images are there
+    val: ImageSet | None = None  # None: the split takes D_val from the pool
 
 
 def load_source(
@@ -65,13 +67,15 @@ def load_source(
 
 def as_loaded(dataset: str, parts: Parts) -> LoadedSource:
     """Return a data set that has been read, in torch."""
-    pool, test = parts
+    pool, test, val = parts
+    num_before_val = len(pool.labels) + (len(test.labels) if test else 0)
     return LoadedSource(
         dataset,
         facts_of(dataset).class_names,
         _numbered(pool, start=0),
         _numbered(test, start=len(pool.labels)) if test else None,
         parts.cut,
+        _numbered(val, start=num_before_val) if val else None,
     )
 
 

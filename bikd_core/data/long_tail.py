@@ -13,6 +13,9 @@ D_val may be altered: have a tail of its own, be copied from the training images
 pool is then not used), have labels drawn anew or images corrupted. Training images begin behind
 `val_per_class` images, or behind `val_reserve` if that is more, whatever D_val takes of them: so
 they are the same under all these controls, and so is the test set.
+
+A data set of somebody's own may come with a D_val, as published ones come with a test set: then it
+is taken from that, and D_tr begins at the pool's first image.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from torch import Tensor
 
 from bikd_core.config import DataConfig
 from bikd_core.data.corruption import corrupted
-from bikd_core.data.counts import num_test_per_class, planned_counts
+from bikd_core.data.counts import planned_counts, planned_starts, planned_test_counts
 from bikd_core.data.image_set import ImageSet, LoadedSource, load_source
 from bikd_core.data.label_noise import PlannedLabels, planned_labels
 from bikd_core.data.sources import DatasetUnavailable, Progress, facts_of
@@ -83,20 +86,25 @@ def make_split(source: LoadedSource, config: DataConfig) -> LongTailSplit:
         DatasetUnavailable: The split is not inside the cut of the data set that was loaded.
     """
     counts = planned_counts(config)
-    start, num_test = config.num_reserved, num_test_per_class(config)
     pool, seed = source.pool, config.split_seed
     orders = _orders(pool, len(counts), seed)
-    train = [o[start : start + count] for o, count in zip(orders, counts, strict=True)]
+    places = zip(orders, planned_starts(config), counts, strict=True)
+    train = [order[start : start + count] for order, start, count in places]
     train_set, true_labels = _with_given_labels(_take(pool, train), train, config)
     if config.val_from == "pool":
-        val_set = _val_set(pool, orders, config)
+        from_where = source.val or pool
+        val_orders = orders if source.val is None else _orders(source.val, len(counts), seed)
+        val_set = _val_set(from_where, val_orders, config)
     else:
         val_set = _val_set(train_set, _orders(train_set, len(counts), seed, _COPIES), config)
+    tests = planned_test_counts(config)
     if source.test is None:
-        test_set = _take(pool, [order[-num_test:] for order in orders])
+        taken = [order[-num:] for order, num in zip(orders, tests, strict=True)]
+        test_set = _take(pool, taken)
     else:
         orders = _orders(source.test, len(counts), seed)
-        test_set = _take(source.test, [order[:num_test] for order in orders])
+        taken = [order[:num] for order, num in zip(orders, tests, strict=True)]
+        test_set = _take(source.test, taken)
     _check_held(source, train_set, val_set, test_set)
     mean, std = channel_statistics(train_set.images)
     return LongTailSplit(

@@ -73,5 +73,5 @@ def missing_mb(dataset: str, data_dir: Path) -> float:
 @lru_cache(maxsize=1)
 def _all_pictures(dataset: str, data_dir: Path) -> tuple[Pictures, Cut | None]:
     parts = source_of(dataset).read(data_dir)
-    pool, test = parts
-    return np.concatenate([pool.pictures, test.pictures]) if test else pool.pictures, parts.cut
+    found = [part.pictures for part in parts if part]
+    return np.concatenate(found) if len(found) > 1 else found[0], parts.cut

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bikd_core.config import MODEL_IMAGES, ConfigError, RunConfig, listed
+from bikd_core.config import ConfigError, RunConfig, listed, models_taking
 from bikd_core.data.label_noise import planned_labels
 from bikd_core.data.sources import facts_of
 from bikd_core.data.val_plan import planned_val_counts
@@ -34,6 +34,8 @@ def _check_parts_of_val(config: RunConfig) -> None:
     if smallest > len(halved):
         return
     name = "val_from" if data.val_from == "train" else "val_imbalance_factor"
+    if data.imbalance == "natural" and data.val_imbalance_factor == 1:
+        name = "imbalance"
     has = f"{smallest} image{'s' * (smallest > 1)}"
     raise ConfigError(
         f"{name} = {getattr(data, name)!r} is not possible with {listed(halved)}: D_val's smallest "
@@ -48,5 +50,4 @@ def models_for(dataset: str) -> tuple[str, ...]:
         ConfigError: There is no such data set.
     """
     facts = facts_of(dataset)
-    shape = (facts.channels, facts.size)
-    return tuple(name for name, images in MODEL_IMAGES.items() if images == shape)
+    return models_taking(facts.channels, facts.size)

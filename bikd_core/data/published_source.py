@@ -60,7 +60,7 @@ class PublishedSource:
             ValueError: A file is damaged or is not the published one (OSError: cannot be read).
         """
         if self._has_cut_alone(data_dir):
-            pool, test = read_cut(data_dir / self.cut_name)
+            pool, test, _ = read_cut(data_dir / self.cut_name)
             assert test is not None
             train_names = test_names = self.cut_name
         else:

@@ -35,15 +35,19 @@ class Labelled(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """A whole data set: original indices count the pool's images from 0, then the test images."""
+    """A whole data set.
+
+    Original indices count the pool's images from 0, then the test images, then those of D_val.
+    """
 
     pool: Labelled
     test: Labelled | None  # None: the split takes its test images from the pool
+    val: Labelled | None = None  # None: it takes D_val from the pool
 
     @property
     def cut(self) -> Cut | None:
         """Which images a cut of the data set holds, [N] by original index; None: all."""
-        cuts = [part.cut for part in (self.pool, self.test) if part and part.cut]
+        cuts = [part.cut for part in self if part and part.cut]
         if not cuts:
             return None
         return Cut(np.concatenate([cut.is_held for cut in cuts]), cuts[0].split)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from bikd_core.config import MODEL_IMAGES
+from bikd_core.config import MODEL_IMAGES, models_taking
 from bikd_core.models.initialisation import initialised
 from bikd_core.models.resnet import RESNETS, ResNet
 from bikd_core.models.resnet_a import RESNETS_A, ResNetA
@@ -22,7 +22,7 @@ class Architecture(NamedTuple):
     """The images that a model takes, and the function that makes it for a number of classes."""
 
     channels: int
-    size: int  # height and width in pixels
+    size: int  # height and width in pixels; `models_taking` says which others it takes
     make: Callable[[int], nn.Module]
 
 
@@ -67,9 +67,8 @@ def build(
     """
     if name not in MODELS:
         raise ValueError(f"There is no model {name!r}; the models are {', '.join(MODELS)}.")
-    model = MODELS[name]
-    if (model.channels, model.size) != (channels, size):
-        fitting = [n for n, m in MODELS.items() if (m.channels, m.size) == (channels, size)]
+    model, fitting = MODELS[name], models_taking(channels, size)
+    if name not in fitting:
         raise ValueError(
             f"{name} takes images of {model.channels}×{model.size}×{model.size}, "
             f"not {channels}×{size}×{size}; models that fit: {', '.join(fitting) or 'none'}."

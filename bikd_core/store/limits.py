@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bikd_core.config import SOURCE_FACTS, RunConfig
+from bikd_core.config import RunConfig, SourceFacts, known_facts
 from bikd_core.config.own_loop import OwnLoop
 from bikd_core.events import SURFACE_AXIS, TOP_BELIEFS, WEIGHT_BINS, Frame, Panel, StepTrace
 from bikd_core.store.files import CorruptRunError, check_packing
@@ -100,14 +100,23 @@ def max_images(config: RunConfig) -> int:
     """Return a number of training images that no run of this config exceeds."""
     if isinstance(config.method, OwnLoop):
         return config.method.num_images
-    facts = SOURCE_FACTS[config.data.dataset]
-    return facts.pool_per_class * facts.num_classes
+    return sum(_facts(config).pool_of_each)
+
+
+def _facts(config: RunConfig) -> SourceFacts:
+    facts = known_facts(config.data.dataset)
+    if facts is None:  # a record of own pictures without their facts
+        raise CorruptRunError(
+            f"run.json says nothing about the data set {config.data.dataset[:80]}, whose facts it "
+            "should have."
+        )
+    return facts
 
 
 def _num_classes(config: RunConfig) -> int:
     if isinstance(config.method, OwnLoop):
         return config.method.num_classes
-    return SOURCE_FACTS[config.data.dataset].num_classes
+    return _facts(config).num_classes
 
 
 def _limits(config: RunConfig) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from bikd_core import __version__
-from bikd_core.config import RunConfig
+from bikd_core.config import OwnData, RunConfig
 from bikd_core.events import Count, RunStarted
 from bikd_core.store.files import StoreError
 
@@ -49,6 +49,7 @@ class RunRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    own_data: OwnData | None = None  # read before the config, which asks for the facts
     id: str
     name: str = Field(max_length=MAX_NAME_LENGTH)
     schema_version: Literal[1] = SCHEMA
@@ -109,6 +110,8 @@ def new_id(config: RunConfig) -> str:
     if config.is_recorded_elsewhere:
         return f"own-loop-{unique}"
     factor = f"{config.data.imbalance_factor:g}".replace(".", "_")
+    if config.data.imbalance == "natural":
+        factor = "natural"
     seed = f"s{config.training.seed}"
     return "-".join((config.data.dataset, config.method.method, factor, seed, unique))
 

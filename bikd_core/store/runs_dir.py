@@ -8,10 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bikd_core import __version__
-from bikd_core.config import RunConfig
+from bikd_core.config import RunConfig, own_data_of
 from bikd_core.store.files import CorruptRunError, remove_folder, replace_text, writing
 from bikd_core.store.folder import RunFolder
-from bikd_core.store.record import MAX_ID_LENGTH, RunRecord, checked_name, is_id, new_id
+from bikd_core.store.record import (
+    MAX_ID_LENGTH,
+    RunRecord,
+    checked_name,
+    is_id,
+    new_id,
+)
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +63,7 @@ def _create(
         created=datetime.now(UTC),
         versions={"bikd": __version__},
         together=together,
+        own_data=own_data_of(config.data.dataset),
     )
     unfinished = RunFolder(runs_dir / f".new-{run_id}")
     with writing(runs_dir):

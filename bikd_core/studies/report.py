@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bikd_core.config import METHOD_FACTS
+from bikd_core.data.counts import imbalance_words
 from bikd_core.data.label_noise import in_words
 from bikd_core.data.sources import facts_of
 from bikd_core.data.val_plan import size_in_words
@@ -126,7 +127,7 @@ def protocol_sentences(comparison: Comparison) -> list[str]:
         epoch = "Each entry's best epoch."
     accuracy = calibration_words(comparison)
     return [
-        f"{facts_of(data.dataset).title}, imbalance factor {data.imbalance_factor:g}{noise}, "
+        f"{facts_of(data.dataset).title}, {imbalance_words(data)}{noise}, "
         f"{base.models.teacher_model} teaches {base.models.student}; {training.epochs} epochs, "
         f"batch {training.batch_size}, learning rate {training.learning_rate:g}, temperature "
         f"{base.flat()['temperature']:g}; seeds {', '.join(map(str, seeds))}.",

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bikd_core.config import DataConfig, ModelName, TrainingConfig
+from bikd_core.config import DataConfig, ModelName, OwnData, TrainingConfig
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"  # of a stored teacher
 MAX_INDEX = 10_000_000  # of an image; a card that unpacks to more is broken
@@ -36,6 +36,7 @@ class TeacherCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    own_data: OwnData | None = None  # the facts of somebody's own pictures; no picture
     model: ModelName
     num_classes: int = Field(ge=2)
     #: As in the run that trained it, but for what alters D_val; an upload used its test set alone.

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from bikd_core.config import DataConfig
+from bikd_core.config import DataConfig, own_data_of
 from bikd_core.data.batches import DeviceSet
 from bikd_core.data.counts import num_test_per_class
 from bikd_core.data.long_tail import LongTailSplit, load_split
@@ -104,6 +104,7 @@ def store_upload(
     measured = _measured(model, split, file)
     card = TeacherCard.model_validate(
         {
+            "own_data": own_data_of(dataset),
             "model": model_name,
             "num_classes": len(split.class_names),
             "data": data.model_copy(update={"test_per_class": per_class}),

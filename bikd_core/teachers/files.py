@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from bikd_core.config import RunConfig
+from bikd_core.config import RunConfig, own_data_of
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.models import build
 from bikd_core.teachers.card import (
@@ -164,6 +164,7 @@ def make_card(
             "only a run of the method 'ce' saw nothing but its training images."
         )
     return TeacherCard(
+        own_data=own_data_of(config.data.dataset),
         model=config.models.student,
         num_classes=len(split.class_names),
         data=config.data.with_plain_val,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from statistics import fmean
 
-from bikd_core.config import SOURCE_FACTS, RunConfig, is_read_by, listed
+from bikd_core.config import RunConfig, is_read_by, listed
 from bikd_core.data.counts import planned_counts
+from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import shot_groups
 from bikd_core.teachers.card import TeacherCard, mean_card
 
@@ -74,7 +75,7 @@ def _named(config: RunConfig, labels: tuple[int, ...]) -> str:
     if len(labels) > _MOST_NAMED:
         is_head = labels == shot_groups(planned_counts(config.data)).many
         return f"the {len(labels)} {'most frequent' if is_head else 'rarest'} classes"
-    names = [SOURCE_FACTS[config.data.dataset].class_names[label] for label in sorted(labels)]
+    names = [facts_of(config.data.dataset).class_names[label] for label in sorted(labels)]
     return f"{'class' if len(names) == 1 else 'classes'} {listed(names)}"
 
 

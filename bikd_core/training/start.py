@@ -13,6 +13,7 @@ from torch import nn
 from bikd_core.config import ConfigError, RunConfig, WeightNetOptions
 from bikd_core.control import Control
 from bikd_core.data.long_tail import load_split
+from bikd_core.data.small_classes import small_class_warning
 from bikd_core.evaluation import evaluate
 from bikd_core.events import Event, Frame, Panel, RunStarted, StepTrace, TeacherViewsDone
 from bikd_core.places import Places
@@ -211,6 +212,8 @@ def _warnings(loop: Loop, teachers: RunTeachers) -> tuple[str, ...]:
             f"{seen_by} from them too, so the loss and accuracy on D_val say nothing about images "
             "that nobody was trained on."
         )
+    if words := small_class_warning(loop.config.data):
+        found.append(words)
     if (card := teachers.card) and (words := imitation(loop.config, card)):
         found.append(words)
     if teachers.folds and (words := single_image_warning(loop.split, len(teachers.folds))):

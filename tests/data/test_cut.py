@@ -50,7 +50,7 @@ def test_a_cut_has_all_labels_and_exactly_the_pictures_that_it_keeps(tmp_path, n
     assert np.array_equal(after.cut.is_held, is_held)
     assert after.cut.split == "words"
     rows = (is_held[:num_pool], is_held[num_pool:])
-    for part, original, held in zip(after, before, rows, strict=True):
+    for part, original, held in zip(after[:2], before[:2], rows, strict=True):
         assert np.array_equal(part.labels, original.labels)
         assert np.array_equal(part.pictures[held], original.pictures[held])
         assert not part.pictures[~held].any()

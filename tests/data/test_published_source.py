@@ -230,6 +230,6 @@ def test_torchvision_reads_the_same_images_in_the_same_order(dataset, make_tiny)
             (np.asarray(part.data), part.targets)
             for part in (kind(folder, train) for train in (True, False))
         ]
-    for (images, labels), ours in zip(parts, source_of(dataset).read(folder), strict=True):
+    for (images, labels), ours in zip(parts, source_of(dataset).read(folder)[:2], strict=True):
         assert np.array_equal(images.reshape(ours.pictures.shape), ours.pictures)
         assert np.array_equal(labels, ours.labels)

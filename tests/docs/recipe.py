@@ -80,10 +80,17 @@ def change(text: str, diff: str) -> str:
     return text
 
 
-def run(command: str, tree: Path, home: Path) -> str:
-    """Run commands in the tree as its user would; returns what they print."""
+def run(command: str, tree: Path, home: Path, engine: Path | None = None) -> str:
+    """Run commands in the tree as its user would; returns what they print.
+
+    Args:
+        command: The commands.
+        tree: The folder in which they run.
+        home: BIKD_HOME.
+        engine: The tree that holds `bikd_core`; None: `tree`.
+    """
     scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    folders = {"PYTHONPATH": str(tree), "BIKD_HOME": str(home), "PATH": scripts}
+    folders = {"PYTHONPATH": str(engine or tree), "BIKD_HOME": str(home), "PATH": scripts}
     # The many processes share what the first one compiles.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(

@@ -25,6 +25,29 @@ def test_the_engine_is_used_from_python_as_the_page_shows(tmp_path):
     assert printed[7:] == ["the last epoch was 3", "earlier finished 2 epochs"]
 
 
+@pytest.mark.slow
+def test_own_pictures_are_opened_as_the_page_shows(tmp_path):
+    page = blocks(DOCS / "own-pictures.md")
+    [script] = [block for block in page if block.path]
+    (tmp_path / script.path).write_text(script.text, encoding="utf-8")
+    home, printed = tmp_path / "home", []
+    for block in page:
+        if block.language == "bash":
+            printed.append(run(block.text, tmp_path, home, engine=ROOT))
+        elif block.language == "python" and not block.path:
+            (tmp_path / "example.py").write_text(block.text, encoding="utf-8")
+            printed.append(run("python example.py", tmp_path, home, engine=ROOT))
+    looked, trained, from_python = printed
+    counts = [170 // (label + 1) for label in range(10)]
+    assert f"pictures: {sum(counts)} grey pictures of 10 classes, resized to 8×8" in looked
+    assert trained.startswith("Finished after epoch 3")
+    train, test = sum(n - min(10, n // 3) - n // 3 for n in counts), sum(n // 3 for n in counts)
+    assert from_python.splitlines() == [
+        "0 has 170, 9 the fewest",
+        f"{train} to train on, {test} to test",
+    ]
+
+
 def test_the_map_of_rooms_has_the_layers_in_their_order():
     engine, page = (DOCS / "rooms.md").read_text(encoding="utf-8").split("## The page")
     rooms = []

@@ -106,7 +106,7 @@ def test_a_few_steps_memorise_a_batch(name):
     [
         ("digits_cnn_s", 3, 32, r"digits_cnn_s takes images of 1×8×8, not 3×32×32; .* resnet8x4"),
         ("resnet20", 1, 28, r"resnet20 takes images of 3×32×32, not 1×28×28; .* grey_cnn_s"),
-        ("grey_cnn_l", 3, 64, r"grey_cnn_l .* not 3×64×64; models that fit: none"),
+        ("grey_cnn_l", 3, 65, r"grey_cnn_l .* not 3×65×65; models that fit: none"),
         ("resnet18", 3, 32, r"There is no model 'resnet18'; the models are digits_mlp"),
     ],
 )

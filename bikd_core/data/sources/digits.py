@@ -17,6 +17,7 @@ FACTS = SourceFacts(
     channels=1,
     size=8,
     pool_per_class=174,
+    pool_counts=(178, 182, 177, 183, 181, 182, 181, 179, 174, 180),
     has_test=False,
     default_test_per_class=58,
     download_mb=0,

@@ -1,0 +1,421 @@
+"""Pictures of one's own are opened once, whole or not at all, and are a data source like others."""
+
+import errno
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bikd_core.config import ConfigError, RunConfig, known_facts
+from bikd_core.data.image_set import load_source
+from bikd_core.data.long_tail import load_split
+from bikd_core.data.own import opening, writing
+from bikd_core.data.own.cache import read_index, read_names
+from bikd_core.data.own.opening import open_pictures, opened
+from bikd_core.data.pictures import load_pictures
+from bikd_core.data.possible import check_possible, models_for
+from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
+from tests.data.own.own_pictures import make_folder, noise, png_header, save
+from tests.small_disk import SmallDisk, fails_with
+
+COUNTS = {"ant": 9, "bee": 6, "cow": 3}
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def pets(tmp_path):
+    return make_folder(tmp_path / "pets", COUNTS)
+
+
+def refusal(path, data, **options):
+    """The one sentence that opening gives; nothing may be left of it."""
+    with pytest.raises(DatasetUnavailable) as caught:
+        open_pictures(path, data, **options)
+    own = data / "own"
+    assert not own.exists() or not [p for p in own.iterdir() if p.name != "opened"]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# What is opened -----------------------------------------------------------------------------------
+
+
+def test_a_folder_becomes_a_data_set_with_its_pixels_in_order(pets, data):
+    name = open_pictures(pets, data, size=20)
+    facts, parts = facts_of(name), source_of(name).read(data)
+    assert facts.class_names == tuple(COUNTS)
+    assert facts.pool_counts == tuple(COUNTS.values())
+    assert (facts.channels, facts.size, facts.has_test, facts.title) == (3, 20, False, "pets")
+    expected = np.stack([noise(seed) for seed in range(18)])
+    assert np.array_equal(parts.pool.pictures, expected)
+    assert parts.pool.labels.tolist() == [0] * 9 + [1] * 6 + [2] * 3
+    assert np.array_equal(load_pictures(name, [17, 0], data), expected[[17, 0]])
+
+
+def test_grey_pictures_have_one_channel_and_networks_that_take_them(tmp_path, data):
+    folder = make_folder(tmp_path / "scans", COUNTS, size=(12, 12), channels=1)
+    name = open_pictures(folder, data, size=12)
+    pictures = source_of(name).read(data).pool.pictures
+    assert pictures.shape == (18, 12, 12, 1)
+    assert np.array_equal(pictures[3, ..., 0], noise(3, (12, 12), 1))
+    assert models_for(name) == ("digits_cnn_s", "digits_cnn_l")
+    assert models_for(open_pictures(folder, data, size=40)) == ("grey_cnn_s", "grey_cnn_l")
+
+
+def test_a_split_that_ships_is_kept(tmp_path, data):
+    folder = make_folder(tmp_path / "split", COUNTS, "train")
+    make_folder(folder, dict.fromkeys(COUNTS, 4), "test", first_seed=100)
+    make_folder(folder, dict.fromkeys(COUNTS, 2), "Validation", first_seed=200)
+    name = open_pictures(folder, data, size=20)
+    split = load_split(RunConfig(data={"dataset": name}).data, data)
+    assert split.class_counts == (9, 6, 3)  # nothing of train is taken for the other two
+    assert len(split.test) == 12
+    assert len(split.val) == 6
+
+    def pixels(images):
+        return {picture.tobytes() for picture in images.images.permute(0, 2, 3, 1).numpy()}
+
+    assert pixels(split.train) == {noise(seed).tobytes() for seed in range(18)}
+    assert pixels(split.test) == {noise(seed).tobytes() for seed in range(100, 112)}
+    assert pixels(split.val) == {noise(seed).tobytes() for seed in range(200, 206)}
+    rows = split.val.original_indices.tolist()
+    shown = load_pictures(name, rows, data)
+    assert np.array_equal(shown, split.val.images.permute(0, 2, 3, 1).numpy())
+
+
+@pytest.mark.parametrize("top", ["", "pets/"])
+def test_a_zip_holds_what_its_folder_holds(pets, tmp_path, data, top):
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("__MACOSX/pets/ant/._0000.png", b"no picture")
+        for file in sorted(pets.rglob("*.png")):
+            archive.write(file, f"{top}{file.relative_to(pets)}")
+    # The same pictures, classes and splits are the same data set, wherever they came from.
+    assert open_pictures(path, data) == open_pictures(pets, data)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_table_names_pictures_classes_and_splits(pets, data, ending):
+    files = sorted(pets.rglob("*.png"))
+    table = pd.DataFrame(
+        {
+            "Path": [str(file.relative_to(pets)) for file in files] + ["ant/none.png"],
+            "label": [file.parent.name for file in files] + ["ant"],
+            "split": ["test" if file.name == "0000.png" else "train" for file in files] + ["train"],
+        }
+    )
+    path = pets / f"table.{ending}"
+    table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path)
+    name = open_pictures(path, data)
+    assert facts_of(name).pool_counts == (8, 5, 2)
+    assert facts_of(name).test_counts == (1, 1, 1)
+    index = read_index(name, data)
+    assert index.set_aside == (("ant/none.png", "cannot be read (No such file or directory)"),)
+
+
+def test_arrays_are_read_without_a_pickle(tmp_path, data):
+    images = np.stack([noise(seed, (8, 8), 1) for seed in range(12)])
+    labels = np.arange(12)[:, None] % 3
+    path = tmp_path / "scans.npz"
+    np.savez(path, train_images=images, train_labels=labels, class_names=["no", "maybe", "yes"])
+    name = open_pictures(path, data, size=8)
+    assert facts_of(name).class_names == ("no", "maybe", "yes")
+    pictures = source_of(name).read(data).pool.pictures[..., 0]
+    assert np.array_equal(pictures[:4], images[::3])
+    np.savez(path, images=np.array([{}] * 3, dtype=object), labels=np.arange(3))
+    assert "is not an .npz that can be read" in refusal(path, tmp_path / "other")
+
+
+def test_numbers_as_class_names_are_in_their_order(tmp_path, data):
+    folder = make_folder(tmp_path / "n", {"10": 3, "9": 3, "x": 3, "1": 3})
+    assert facts_of(open_pictures(folder, data)).class_names == ("1", "9", "10", "x")
+
+
+def test_class_names_of_any_script_and_with_html_stay_as_they_are(tmp_path, data):
+    names = ("<b>bold<script>", "Ärger & Co", "ねこ", "кот", "قط", "🐈")
+    folder = make_folder(tmp_path / "n", dict.fromkeys((n.replace("/", "") for n in names), 3))
+    found = facts_of(open_pictures(folder, data)).class_names
+    assert set(found) == set(names)
+
+
+def test_what_would_steer_a_terminal_is_replaced(tmp_path, data):
+    folder = make_folder(tmp_path / "n", {"a\x1b[31m": 3, "b": 3, "c": 3})
+    assert facts_of(open_pictures(folder, data)).class_names[0] == "a\ufffd[31m"
+
+
+def test_a_thousand_classes_are_possible_and_more_are_refused(tmp_path, data):
+    images = np.stack([noise(seed, (8, 8), 1) for seed in range(3003)])
+    path = tmp_path / "many.npz"
+    np.savez(path, images=images[:3000], labels=np.arange(3000) % 1000)
+    name = open_pictures(path, data, size=8)
+    config = RunConfig(data={"dataset": name})
+    check_possible(config)
+    assert len(load_split(config.data, data).train) == 1000
+    np.savez(path, images=images, labels=np.arange(3003) % 1001)
+    assert "holds 1001 classes: it must be 3 to 1,000" in refusal(path, tmp_path / "other")
+
+
+# Opened once --------------------------------------------------------------------------------------
+
+
+def test_a_second_opening_decodes_nothing(pets, data, monkeypatch):
+    name = open_pictures(pets, data)
+    monkeypatch.setattr(opening, "write_pictures", None)
+    assert open_pictures(pets, data) == name
+    assert opened(f"folder:{pets}", data) == name
+    with pytest.raises(TypeError):
+        open_pictures(pets, data, size=16)  # another size is decoded anew
+
+
+def test_a_changed_folder_is_another_data_set_and_the_old_one_stays(pets, data):
+    before = open_pictures(pets, data)
+    save(pets / "cow" / "new.png", noise(99))
+    after = open_pictures(pets, data)
+    assert after != before
+    assert facts_of(after).pool_counts == (9, 6, 4)
+    assert facts_of(before).pool_counts == (9, 6, 3)
+    assert len(load_source(before, data).pool) == 18
+
+
+def test_a_damaged_cache_is_made_anew(pets, data):
+    name = open_pictures(pets, data)
+    file = data / "own" / name / "pictures.u8"
+    file.write_bytes(file.read_bytes()[:-5])
+    with pytest.raises(DatasetUnavailable, match="is cut off: delete"):
+        load_source(name, data)
+    (data / "own" / name / "index.json").unlink()
+    assert open_pictures(pets, data) == name
+    assert len(load_source(name, data).pool) == 18
+
+
+def test_progress_counts_the_pictures(pets, data):
+    seen = []
+    open_pictures(pets, data, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (18, 18)
+
+
+def test_who_stops_it_leaves_nothing_behind(pets, data):
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        open_pictures(pets, data, on_progress=stop)
+    assert not list((data / "own").iterdir())
+
+
+def test_pictures_that_are_not_here_are_refused_by_how_to_open_them(pets, data, tmp_path):
+    name = open_pictures(pets, data)
+    with pytest.raises(DatasetUnavailable, match=r"'pets' are not in .*/elsewhere: open them"):
+        load_source(name, tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="not opened on this machine; bikd data look"):
+        facts_of("own_pets_000000000000")
+    with pytest.raises(ConfigError, match="not opened on this machine"):
+        facts_of(f"folder:{pets}")
+
+
+def test_another_process_finds_the_facts_in_the_home(pets, tmp_path, monkeypatch):
+    monkeypatch.setenv("BIKD_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("BIKD_DATA", raising=False)
+    name = open_pictures(pets, tmp_path / "home" / "data")
+    expected = known_facts(name)
+    monkeypatch.setattr("bikd_core.config.own_data._OWN_FACTS", {})
+    assert known_facts(name) is None
+    assert facts_of(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "size"), [("folder:{}", 32), ("folder:{}@48", 48), ("folder:{}@x", None)]
+)
+def test_the_size_may_stand_behind_the_path(pets, data, given, size):
+    if size is None:
+        with pytest.raises(DatasetUnavailable, match="is not there"):
+            opened(given.format(pets), data)
+    else:
+        assert facts_of(opened(given.format(pets), data)).size == size
+
+
+@pytest.mark.parametrize("size", [7, 65])
+def test_a_size_out_of_range_is_refused(pets, data, size):
+    with pytest.raises(ConfigError, match="a whole number from 8 to 64"):
+        opened(f"folder:{pets}@{size}", data)
+
+
+# Bad input ----------------------------------------------------------------------------------------
+
+
+def test_broken_files_are_left_out_by_name_and_the_rest_goes_on(pets, data, tmp_path):
+    outside = save(tmp_path / "outside.png", noise(50))
+    (pets / "ant" / "a.txt").write_text("no picture")
+    (pets / "ant" / "b.png").write_bytes((pets / "ant" / "0000.png").read_bytes()[:200])
+    (pets / "ant" / "c.png").write_bytes(png_header(30_000, 30_000))
+    (pets / "ant" / "d.png").symlink_to(outside)
+    (pets / "ant" / "e").symlink_to(pets, target_is_directory=True)  # a circle
+    (pets / "bee" / "f.png").symlink_to(pets / "ant" / "0001.png")  # stays inside: read
+    (pets / "ant" / ".hidden").write_text("the system's own")
+    (pets / "g.png").write_bytes(outside.read_bytes())
+    name = open_pictures(pets, data)
+    link = "is a link that leads out of the folder"
+    assert dict(read_index(name, data).set_aside) == {
+        "ant/a.txt": "is not a picture",
+        "ant/b.png": "is cut off or damaged",
+        "ant/c.png": "has more than 89 million pixels",
+        "ant/d.png": link,
+        "ant/e": link,
+        "g.png": "lies in no class's folder",
+    }
+    assert facts_of(name).pool_counts == (9, 7, 3)
+    assert "bee/f.png" in read_names(name, data)
+
+
+def test_an_empty_folder_is_refused(tmp_path, data):
+    (tmp_path / "empty").mkdir()
+    assert "holds no picture that can be read: it must have a folder" in refusal(
+        tmp_path / "empty", data
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "one"), [({"a": 5}, "1 class"), ({"a": 5, "b": 5}, "2 classes")]
+)
+def test_too_few_classes_are_refused(tmp_path, data, counts, one):
+    folder = make_folder(tmp_path / "few", counts)
+    assert f"holds {one}: it must be 3 to 1,000" in refusal(folder, data)
+
+
+def test_a_class_without_a_readable_picture_is_left_out_with_its_files(pets, data):
+    (pets / "dog").mkdir()
+    (pets / "dog" / "a.png").write_text("no picture")
+    name = open_pictures(pets, data)
+    assert facts_of(name).class_names == tuple(COUNTS)
+    assert read_index(name, data).set_aside == (("dog/a.png", "is not a picture"),)
+
+
+def test_a_class_with_one_picture_can_be_looked_at_and_not_be_trained_on(pets, data):
+    save(pets / "dog" / "only.png", noise(70))
+    name = open_pictures(pets, data)
+    with pytest.raises(ConfigError) as caught:
+        check_possible(RunConfig(data={"dataset": name}))
+    assert str(caught.value) == (
+        "imbalance = 'natural' is not possible: pets's class 'dog' has 1 image, and needs 3: one "
+        "to train on, one for D_val, one to test."
+    )
+
+
+def test_a_test_set_that_lacks_a_class_is_refused(tmp_path, data):
+    folder = make_folder(tmp_path / "split", COUNTS, "train")
+    make_folder(folder, {"ant": 2, "bee": 2}, "test", first_seed=50)
+    assert "The class 'cow' in" in refusal(folder, data)
+
+
+def test_a_class_name_of_300_characters_is_refused(tmp_path, data):
+    path = tmp_path / "long.npz"
+    np.savez(path, images=np.zeros((3, 8, 8), np.uint8), labels=["a", "b", "c" * 300])
+    sentence = refusal(path, data)
+    assert "has a name of 300 characters: it must be at most 100" in sentence
+    assert len(sentence) < 300
+
+
+def test_a_file_name_of_300_characters_in_a_zip_is_read(pets, tmp_path, data):
+    path = tmp_path / "pets.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in sorted(pets.rglob("*.png")):
+            long = "x" * 300 if file.name == "0000.png" else file.stem
+            archive.write(file, f"{file.parent.name}/{long}.png")
+    assert facts_of(open_pictures(path, data)).pool_counts == (9, 6, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x" * 300, "cannot be read (File name too long)"),
+        ("none", "is not there"),
+        ("note.txt", "is of no kind that is read"),
+        ("bad.zip", "is not a zip that can be read"),
+        ("bad.npz", "is not an .npz that can be read"),
+        ("bad.csv", "it needs one that is called path or"),
+        ("bad.parquet", "is not a table that can be read"),
+    ],
+)
+def test_what_is_no_place_of_pictures_is_refused(tmp_path, data, name, words):
+    if "." in name:
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    assert words in refusal(tmp_path / name, data)
+
+
+def test_a_folder_that_changes_while_it_is_read_is_refused(pets, data, monkeypatch):
+    really_write = writing.write_pictures
+
+    def write_while_somebody_copies(*arguments):
+        save(pets / "bee" / "late.png", noise(80))
+        return really_write(*arguments)
+
+    monkeypatch.setattr(opening, "write_pictures", write_while_somebody_copies)
+    assert "changed while it was read: open it again" in refusal(pets, data)
+
+
+def test_a_full_disk_is_refused_before_and_while_pictures_are_written(pets, data, monkeypatch):
+    disk = SmallDisk(20_000, fails_with(errno.ENOSPC))
+    with disk.in_use(monkeypatch):
+        assert "has no room for the pictures: make room there" in refusal(pets, data)
+    free = os.statvfs(pets)
+    usage = type("Usage", (), {"free": 100})
+    monkeypatch.setattr(opening.shutil, "disk_usage", lambda _: usage)
+    assert free.f_bavail
+    assert "has no room for the pictures" in refusal(pets, data)
+
+
+def test_a_data_folder_that_cannot_be_written_is_refused(pets, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatasetUnavailable, match="set BIKD_DATA to a folder that can be written"):
+        open_pictures(pets, tmp_path / "file" / "data")
+
+
+def test_pickles_in_an_npz_and_paths_out_of_a_table_are_not_followed(pets, data, tmp_path):
+    save(tmp_path / "secret.png", noise(90))
+    rows = [f"{file.relative_to(pets)},{file.parent.name}" for file in sorted(pets.rglob("*.png"))]
+    (pets / "t.csv").write_text("\n".join(["path,label", *rows, "../secret.png,ant"]))
+    name = open_pictures(pets / "t.csv", data)
+    assert read_index(name, data).set_aside == (
+        ("../secret.png", "lies outside the table's folder"),
+    )
+
+
+# The real thing -----------------------------------------------------------------------------------
+
+
+def test_real_pictures_keep_their_pixels(tmp_path, data):
+    folder = os.environ.get("BIKD_TEST_CIFAR10")
+    if not folder:
+        pytest.skip("BIKD_TEST_CIFAR10 does not name a folder with the real CIFAR-10")
+    pool = source_of("cifar10").read(Path(folder)).pool
+    names = facts_of("cifar10").class_names
+    kept = []
+    for label, count in enumerate((120, 60, 30, 15, 8, 5, 4, 3, 3, 3)):
+        rows = np.flatnonzero(pool.labels == label)[:count]
+        kept += [(label, row) for row in rows]
+        for row in rows:
+            save(tmp_path / "cifar" / f"{label}_{names[label]}" / f"{row}.png", pool.pictures[row])
+    name = open_pictures(tmp_path / "cifar", data)
+    found = source_of(name).read(data).pool
+    want = {(label, pool.pictures[row].tobytes()) for label, row in kept}
+    assert {
+        (int(y), x.tobytes()) for x, y in zip(found.pictures, found.labels, strict=True)
+    } == want
+    split = load_split(RunConfig(data={"dataset": name}).data, data)
+    assert split.class_counts == (70, 30, 10, 5, 4, 3, 2, 1, 1, 1)
+
+
+def test_the_index_says_nothing_that_is_not_plain(pets, data):
+    name = open_pictures(pets, data)
+    stored = json.loads((data / "own" / name / "index.json").read_text())
+    assert set(stored) == {"format", "facts", "place", "set_aside", "num_set_aside"}
+    assert Image.MAX_IMAGE_PIXELS == 89_478_485  # the limit that the messages name
