@@ -92,7 +92,9 @@ def test_a_child_that_cannot_start_is_said_and_not_started_for_ever(make_server)
 
 
 def test_a_child_that_writes_nonsense_is_ended(make_server):
-    server = make_server((sys.executable, "-c", "print('hello', flush=True); input(); input()"))
+    server = make_server(
+        (sys.executable, "-c", "import sys; print('hello', flush=True); sys.stdin.read()")
+    )
     deadline = time.monotonic() + WAIT_S
     while not server.problem():
         assert time.monotonic() < deadline
