@@ -18,7 +18,7 @@ from app.lab.views.accuracy import confusion_difference_at, paired_accuracy_at
 from app.lab.views.one_step import PhaseDrawings, walks_of
 from app.lab.views.view import Figure
 from app.shared import status
-from app.takeaway.pictures import BakedPictures, bake_pictures
+from app.takeaway.galleries import BakedPictures, bake_pictures
 from bikd_core.config import ConfigError
 from bikd_core.runs import Snapshot
 
