@@ -12,6 +12,8 @@ from typing import NamedTuple
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from app.classroom import link as class_link
+from app.classroom.page import page as class_page
 from app.compare import link as compare_link
 from app.compare.page import page as compare_page
 from app.home.page import page as home_page
@@ -41,6 +43,7 @@ class Page(NamedTuple):
     written_link: Callable[[], dict[str, str]]  # the query parameters of the page as it stands
     has_side_bar: bool = True
     is_listed: bool = True  # among the links to the pages
+    is_followers: bool = False  # of a class: it starts and steers nothing, and leads nowhere else
 
 
 def _home() -> None:
@@ -49,6 +52,10 @@ def _home() -> None:
 
 def _lesson() -> None:
     lesson_page(_link_to)
+
+
+def _class() -> None:
+    class_page(_link_to)
 
 
 PAGES = {
@@ -93,6 +100,16 @@ PAGES = {
     "toy": Page(
         "Toy", toy_page, frozenset(), lambda _: None, dict, has_side_bar=False, is_listed=False
     ),
+    "class": Page(
+        "Class",
+        _class,
+        class_link.PARAMETERS,
+        class_link.take_link,
+        class_link.written_link,
+        has_side_bar=False,
+        is_listed=False,
+        is_followers=True,
+    ),
 }  # the first one has the bare address
 
 
@@ -106,12 +123,13 @@ def show() -> None:
         st.switch_page(pages["lab"], query_params=PAGES["lab"].written_link())
     name = next(name for name, page in pages.items() if page is current)
     _take_address(name)
+    session().follows_class = PAGES[name].is_followers
     if PAGES[name].has_side_bar:
         with st.sidebar:
             _links("pages")
     # Beside a side bar it is shown only where that is closed at first.
     with st.container(key="top" if PAGES[name].has_side_bar else "top_alone", gap=None):
-        _links("pages_on_top")
+        _links("pages_on_top", has_links=not PAGES[name].is_followers)
     current.run()
     with st.sidebar if PAGES[name].has_side_bar else st.container(key="foot"):
         report_button()
@@ -164,9 +182,11 @@ def _as_written_now(parameters: dict[str, str]) -> dict[str, str]:
     return parameters
 
 
-def _links(key: str) -> None:
+def _links(key: str, *, has_links: bool = True) -> None:
     """Draw the name of the app, and a link to each page."""
     st.markdown("#### Bilevel Distillation Lab")
+    if not has_links:
+        return
     with st.container(horizontal=True, gap="small", key=key):
         for name, page in PAGES.items():
             if page.is_listed:

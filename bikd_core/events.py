@@ -127,11 +127,11 @@ class EpochDone:
     step: Count  # student steps done since the run began
     seconds: Seconds  # wall time of this epoch, evaluation included
     images_per_second: PerSecond  # training images over the time of the epoch's steps
-    learning_rate: Magnitude
+    learning_rate: Magnitude | None  # None where somebody's own loop did not say it
     train_hard_loss: Loss
     train_soft_loss: float | None  # None without a teacher
     train_weighted_loss: Loss
-    val_loss: Magnitude  # mean CE on D_val, or on its held-out half
+    val_loss: Magnitude | None  # mean CE on D_val, or on its held-out half; None as above
     test_loss: Magnitude  # mean CE
     accuracy: Fraction  # balanced: the mean of accuracy_per_class
     accuracy_many: Fraction
@@ -162,6 +162,11 @@ class EpochDone:
     warnings: tuple[str, ...] = ()
 
     WALL_CLOCK: ClassVar[tuple[str, ...]] = ("seconds", "images_per_second")
+
+    @property
+    def rank_by_val(self) -> float:
+        """The loss on D_val, by which epochs are compared; without one, no epoch is better."""
+        return math.inf if self.val_loss is None else self.val_loss
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from bikd_core.hypergradient import (
+from bikd_core.hypergradients import (
     Inside,
     OuterBatch,
     inner_gradient,

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export OMP_NUM_THREADS=1
 
-mutmut run --max-children 1 'bikd_core.losses.*' 'bikd_core.hypergradient.*' 'bikd_core.data.*'
+mutmut run --max-children 1 'bikd_core.losses.*' 'bikd_core.hypergradients.*' 'bikd_core.data.*'
 mutmut results --all true | grep -o 'bikd_core\.store\.[^:]*' | LC_ALL=C sort |
   shuf -n 200 --random-source=<(yes) >mutants/drawn.txt
 xargs mutmut run --max-children 1 <mutants/drawn.txt

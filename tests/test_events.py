@@ -152,7 +152,7 @@ def test_fields_that_earlier_versions_did_not_write_take_their_defaults():
         (EPOCH, "accuracy_per_class", [0.5, None]),
         (EPOCH, "val_loss", math.inf),
         (EPOCH, "val_loss", 1e300),
-        (EPOCH, "val_loss", None),
+        (EPOCH, "test_loss", None),
         (EPOCH, "train_hard_loss", "1"),
         (EPOCH, "seconds", 1e308),
         (EPOCH, "images_per_second", 0),

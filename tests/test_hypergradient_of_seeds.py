@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bikd_core.hypergradient import (
+from bikd_core.hypergradients import (
     InnerBatch,
     Inside,
     OuterBatch,

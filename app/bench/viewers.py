@@ -1,6 +1,6 @@
-"""`python -m app.bench.viewers URL RUN_ID NUMBER SECONDS`: pages that follow a run, no browser.
+"""`python -m app.bench.viewers URL PAGE QUERY NUMBER SECONDS`: pages that poll, no browser.
 
-For the benchmark, which may not import Streamlit. Each viewer opens the run's link over Streamlit's
+For the benchmark, which may not import Streamlit. Each viewer opens a page over Streamlit's
 own protocol and polls as often as the page tells a browser to. It draws nothing, so many of them
 fit beside a server on one machine. Prints one JSON object.
 """
@@ -35,10 +35,10 @@ class Viewer:
         """Do something with what the server sent; measuring needs only its size."""
 
 
-async def watch(url: str, run_id: str, number: int, seconds: float) -> list[Viewer]:
+async def watch(url: str, page: str, query: str, number: int, seconds: float) -> list[Viewer]:
     """Return the measurements of `number` viewers over `seconds`, once their pages are open."""
     viewers = [Viewer() for _ in range(number)]
-    tasks = [asyncio.create_task(follow(url, f"run={run_id}", viewer)) for viewer in viewers]
+    tasks = [asyncio.create_task(follow(url, query, viewer, page)) for viewer in viewers]
     await asyncio.sleep(SETTLE_S + 0.3 * number)
     print("open", file=sys.stderr, flush=True)
     for viewer in viewers:
@@ -53,13 +53,14 @@ async def watch(url: str, run_id: str, number: int, seconds: float) -> list[View
     return viewers
 
 
-async def follow(url: str, query: str, viewer: Viewer) -> None:
+async def follow(url: str, query: str, viewer: Viewer, page: str = "lab") -> None:
     """Open a page and poll it as a browser does, until this is cancelled or the server goes away.
 
     Args:
         url: The server.
         query: The page's parameters, as in a link.
         viewer: Receives what is measured, and each message.
+        page: The page's name in its address.
 
     Raises:
         OSError, websockets.WebSocketException: The server is not there, or refuses.
@@ -70,7 +71,7 @@ async def follow(url: str, query: str, viewer: Viewer) -> None:
         subprotocols=[websockets.Subprotocol("streamlit")],
     ) as socket:  # fmt: skip
         first = BackMsg()
-        first.rerun_script.page_name = "lab"
+        first.rerun_script.page_name = page
         first.rerun_script.query_string = query
         await socket.send(first.SerializeToString())
         asked_at: list[float] = []
@@ -113,9 +114,9 @@ async def _poll(
         await socket.send(message.SerializeToString())
 
 
-def main(url: str, run_id: str, number: str, seconds: str) -> None:
+def main(url: str, page: str, query: str, number: str, seconds: str) -> None:
     """Print the measurements of all viewers together."""
-    viewers = asyncio.run(watch(url, run_id, int(number), float(seconds)))
+    viewers = asyncio.run(watch(url, page, query, int(number), float(seconds)))
     seen = {
         "latencies": sorted(value for viewer in viewers for value in viewer.latencies),
         "num_bytes": sum(viewer.num_bytes for viewer in viewers),

@@ -64,11 +64,14 @@ function make(parentElement) {
   };
 }
 
-const shownEpoch = ({ chosen, data }) => (chosen === null ? data.done : Math.min(chosen, data.done));
+// Nothing chosen: the newest epoch, or in a class the host's.
+const shownEpoch = ({ chosen, data }) => Math.min(chosen ?? data.host?.epoch ?? data.done, data.done);
+const last = ({ data }) => (data.host ? data.done : null); // null goes on following
 
 function render(state) {
-  const { planned, done, is_live } = state.data;
-  const follows = state.chosen === null;
+  const { planned, done, host } = state.data;
+  const is_live = state.data.is_live || Boolean(host); // the host goes on
+  const follows = state.chosen === null && !host?.is_away;
   const epoch = shownEpoch(state);
   const { slider, output, live, back, forward, play, speed } = state;
   slider.max = String(planned);
@@ -81,7 +84,7 @@ function render(state) {
   back.disabled = epoch <= 1;
   forward.disabled = epoch >= done;
   live.textContent = is_live ? "● Live" : "Last epoch";
-  name(live, is_live ? "Follow live" : "Go to the last epoch");
+  name(live, host ? "Follow the host live" : is_live ? "Follow live" : "Go to the last epoch");
   live.setAttribute("aria-pressed", String(follows));
   live.classList.toggle("bikd-on", follows && is_live);
   live.disabled = done === 0;
@@ -152,7 +155,7 @@ function takeTurn(state) {
   if (!state.root.isConnected) return;
   state.turnAt = performance.now();
   const next = shownEpoch(state) + 1;
-  if (next >= state.data.done) return jump(state, null); // the newest, whichever that will be
+  if (next >= state.data.done) return jump(state, last(state)); // the newest, whichever that will be
   state.chosen = next;
   state.chosenAt = state.turnAt;
   render(state);
@@ -208,7 +211,7 @@ function hearKey(state, event) {
   }
   if (key === "ArrowRight" && shownEpoch(state) >= done) return; // goes on following
   if (state.isPlaying) pause(state);
-  choose(state, key === "End" ? null : shownEpoch(state) + epochs[key]);
+  choose(state, key === "End" ? last(state) : shownEpoch(state) + epochs[key]);
   state.keyDown = key; // settled when it is released
 }
 
@@ -247,7 +250,10 @@ function hearHand(state) {
   state.slider.addEventListener("change", () => settle(state)); // released
   state.back.addEventListener("click", () => jump(state, shownEpoch(state) - 1));
   state.forward.addEventListener("click", () => jump(state, shownEpoch(state) + 1));
-  state.live.addEventListener("click", () => jump(state, null));
+  state.live.addEventListener("click", () => {
+    jump(state, null);
+    if (state.data.host) state.component.setTriggerValue("live", true);
+  });
   state.play.addEventListener("click", () => togglePlaying(state));
   state.speed.addEventListener("click", () => changeSpeed(state));
 }

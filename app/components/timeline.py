@@ -6,6 +6,7 @@ server would interrupt whoever drags it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -28,7 +29,23 @@ class Choice(NamedTuple):
     settled: int | None  # chosen when the slider was last released
 
 
-def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | None) -> Choice:
+class HostAt(NamedTuple):
+    """Where the host of a class is, as one of its followers has it."""
+
+    epoch: int | None  # None: the newest
+    is_away: bool  # whether the follower looks at something else than the host
+
+
+def timeline(
+    *,
+    key: str,
+    planned: int,
+    done: int,
+    is_live: bool,
+    start: int | None,
+    host: HostAt | None = None,
+    on_live: Callable[[], None] = ignore,
+) -> Choice:
     """Draw the slider; return what is chosen.
 
     Args:
@@ -37,14 +54,24 @@ def timeline(*, key: str, planned: int, done: int, is_live: bool, start: int | N
         done: Finished epochs; the slider stops there.
         is_live: Whether more will come.
         start: The epoch to begin at, if nothing was chosen yet.
+        host: In a class, where its host is: there, and not at the newest epoch, is a follower who
+            has chosen nothing.
+        on_live: Called when a follower goes back there, before the script runs again.
     """
     chosen = _state_of(key, "epoch", start)
     result = _mount(
         key=key,
-        data={"planned": planned, "done": done, "chosen": chosen, "is_live": is_live},
+        data={
+            "planned": planned,
+            "done": done,
+            "chosen": chosen,
+            "is_live": is_live,
+            "host": host and host._asdict(),
+        },
         default={"epoch": start, "settled": start},
         on_epoch_change=ignore,
         on_settled_change=ignore,
+        on_live_change=on_live,
     )
     return Choice(_epoch(result.epoch, done), _epoch(result.settled, done))
 

@@ -51,7 +51,7 @@ def outer_losses(
         planned: Planned epochs of the run.
     """
     every = math.ceil(len(epochs) / MAX_POINTS)
-    lines = {
+    lines: dict[str, list[float | None]] = {
         "D_val": [epoch.val_loss for epoch in epochs],
         "test": [epoch.test_loss for epoch in epochs],
     }
@@ -60,10 +60,14 @@ def outer_losses(
         for (name, values), dash in zip(lines.items(), ("dash", "solid"), strict=True)
     ]
     data[1] |= {"fill": "tonexty", "fillcolor": _GAP_COLOUR}
-    top = _ceiling([value for values in lines.values() for value in values])
+    known = {
+        name: [value for value in values if value is not None] for name, values in lines.items()
+    }
+    top = _ceiling([value for values in known.values() for value in values])
     ends = {
-        "- - D_val": (lines["D_val"][-1], THEME_TEXT),
-        "— test": (lines["test"][-1], THEME_TEXT),
+        words: (known[name][-1], THEME_TEXT)
+        for words, name in (("- - D_val", "D_val"), ("— test", "test"))
+        if known[name]
     }
     change_lines, change_labels = control_marks(controls, planned)
     layout = base_layout(
@@ -79,8 +83,15 @@ def outer_losses(
 
 
 def _read_gap(epochs: Sequence[EpochDone], chosen: int) -> str:
-    gaps = [epoch.test_loss - epoch.val_loss for epoch in epochs]
+    gaps = [
+        -math.inf if epoch.val_loss is None else epoch.test_loss - epoch.val_loss
+        for epoch in epochs
+    ]
     now, gap = epochs[chosen - 1], gaps[chosen - 1]
+    if now.val_loss is None:
+        return (
+            f"At epoch {chosen} the test set's loss is {now.test_loss:.2f}; D_val's is not known."
+        )
     widest = max(range(len(gaps)), key=lambda i: gaps[i])
     verdict = "not overfitted" if gap < _NO_GAP else f"overfitted by {gap:.2f}"
     most = f" (at most {gaps[widest]:.2f}, at epoch {widest + 1})" if gaps[widest] > _NO_GAP else ""

@@ -105,6 +105,8 @@ def _read_factor(now: dict[str, float], epoch: EpochDone, scale: WeightScale) ->
             f"{words}: relative weights have mean 1 over each batch, so they change who counts "
             "and leave the learning rate as it is."
         )
+    if epoch.learning_rate is None:
+        return f"{words}. That is a factor on the learning rate."
     rates = " and ".join(_two_digits(mean * epoch.learning_rate) for mean in now.values())
     rate = _two_digits(epoch.learning_rate)
     return f"{words}. That is a factor on the learning rate: of {rate} it leaves {rates}."

@@ -6,7 +6,9 @@ from functools import partial
 
 import streamlit as st
 
-from app.lab import pair, runs_list
+from app.classroom.host import open_class_button
+from app.classroom.state import Place
+from app.lab import pair, runs_list, views
 from app.lab.presenter import present_button
 from app.lab.this_run import this_run
 from app.lab.tuning import tuning
@@ -17,6 +19,7 @@ from app.shared.long_start import confirm_long_start
 from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import RunConfig
+from bikd_core.config.own_loop import OWN_LOOP_REFUSAL
 from bikd_core.runs import Snapshot
 
 _STEPS = {
@@ -36,7 +39,9 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
     """
     run_state = snapshot.state if snapshot else None
     is_active = snapshot is not None and not snapshot.has_ended
-    refusal = access.refusal(snapshot.folder) if snapshot else ""
+    may_change = access.refusal(snapshot.folder) if snapshot else ""
+    is_foreign = snapshot is not None and snapshot.config.is_recorded_elsewhere
+    refusal = may_change or (OWN_LOOP_REFUSAL if is_foreign else "")
     with st.container(key="buttons", horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Start",
@@ -71,10 +76,13 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
         if st.button("Earlier runs", key="runs", icon=":material/history:"):
             runs_list.dialog()
         if snapshot:
-            this_run(snapshot, refusal)
+            this_run(snapshot, may_change)
             tuning(snapshot, refusal)
             pair.choice_of_second_run(snapshot, second)
             present_button()
+            now = session()
+            place = Place(now.run, now.second_run, views.open_view().name, now.by)
+            open_class_button(place, refusal)
     confirm_busy_start()
     confirm_long_start("Start such a long run?")
 

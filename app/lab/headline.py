@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from app.lab.pair import in_words
+from app.lab.pair import between
 from app.shared import status
 from app.shared.markdown import plain
-from bikd_core.config.difference import differences
 from bikd_core.runs import Snapshot
 
 
@@ -59,6 +58,6 @@ def _warnings(snapshot: Snapshot, epoch: int, side: str) -> None:
 
 def pair_headlines(runs: tuple[Snapshot, Snapshot], epochs: tuple[int, int]) -> None:
     """Draw a line for each of two runs; B's says how it differs from A."""
-    between = in_words(differences(runs[0].config, runs[1].config))
+    words = between(*runs)
     for side, run, epoch in zip("AB", runs, epochs, strict=True):
-        headline(run, epoch, side=side, difference=between if side == "B" else "")
+        headline(run, epoch, side=side, difference=words if side == "B" else "")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import streamlit as st
 
+from app.classroom.here import tell_place
+from app.classroom.host import host_panel
+from app.classroom.state import Place
 from app.components import chosen_epoch, page_is_hidden, timeline
 from app.lab import pair, runs_list, views
 from app.lab.buttons import buttons, first_start
@@ -13,7 +14,8 @@ from app.lab.headline import headline, pair_headlines
 from app.lab.link import LabLink, open_run, written_link
 from app.lab.presenter import one_question, presenter
 from app.lab.side_bar import side_bar
-from app.lab.views import VIEWS, Moment, View
+from app.lab.views import View
+from app.lab.views.bar import choose_view, moments_of
 from app.shared import access, audience, engine
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
@@ -40,6 +42,7 @@ def page() -> None:
         buttons(config, snapshot, second)
         show_complaints()
         is_hidden = page_is_hidden()
+        host_panel(is_hidden=is_hidden)
         if snapshot is None:
             write_address(written_link())
             runs_list.welcome()
@@ -57,7 +60,7 @@ def page() -> None:
 def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> None:
     """Draw the choice of a view, then the run in that view, repeatedly while it trains."""
     with st.container(key="views", horizontal=True, vertical_alignment="center", gap="small"):
-        _choose_view(runs[0].config.data.dataset)
+        choose_view(runs[0])
         view = views.open_view()
         view.widgets(runs[0])
         view = one_question(view, runs)
@@ -66,37 +69,6 @@ def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> N
     poll_s = audience.poll_s(runs[0].run_id) if is_polled else None
     live = st.fragment(_live, run_every=poll_s, key="live")
     live(tuple((run.run_id, run.state) for run in runs), view, start, kd, poll_s)
-
-
-def _choose_view(dataset: str) -> None:
-    """Draw the bar of views, and the choice of groups or classes where there are many classes."""
-    views.show_value("view", views.open_view().name)
-    st.segmented_control(
-        "View",
-        [view.name for view in VIEWS],
-        key="view",
-        required=True,
-        label_visibility="collapsed",
-        persist_state="session",
-        on_change=_take_choice,
-    )
-    if views.has_many_classes(dataset):
-        views.show_value("weights_by", session().by)
-        st.segmented_control(
-            "Weights by",
-            ["groups", "classes"],
-            format_func="by {}".format,
-            key="weights_by",
-            required=True,
-            label_visibility="collapsed",
-            persist_state="session",
-            on_change=_take_choice,
-        )
-
-
-def _take_choice() -> None:
-    session().view = st.session_state["view"]
-    session().by = st.session_state.get("weights_by", session().by)
 
 
 def _live(
@@ -125,7 +97,7 @@ def _live(
         st.rerun()
     key = f"timeline {runs[0].run_id} {session().visit}"
     done = max(len(run.epochs) for run in runs)
-    for moment in _moments(runs, chosen_epoch(key=key, done=done, start=start), view):
+    for moment in moments_of(runs, chosen_epoch(key=key, done=done, start=start), view):
         view.prepare(moment)  # before anything is sent: all of a poll shows one epoch
     headlines = st.container(key="headlines", gap=None)  # filled when the epoch is known
     choice = timeline(
@@ -141,7 +113,9 @@ def _live(
         by=session().by,
     )
     write_address(written_link() | shown.write() | views.written_links(runs[0].run_id))
-    moments = _moments(runs, choice.epoch, view)
+    second_run = runs[1].run_id if len(runs) > 1 else ""
+    tell_place(Place(runs[0].run_id, second_run, view.name, session().by, choice.epoch))
+    moments = moments_of(runs, choice.epoch, view)
     with headlines:
         if len(runs) == 1:
             epoch = moments[0].chosen
@@ -153,12 +127,3 @@ def _live(
             view.show(moments[0])
         else:
             view.show_pair(*moments)
-
-
-def _moments(runs: Sequence[Snapshot], epoch: int | None, view: View) -> list[Moment]:
-    """Return each run at an epoch, or at its last one before; None: the newest."""
-    by_class = not views.has_many_classes(runs[0].config.data.dataset) or session().by == "classes"
-    link = session().view_links.get(view.name)
-    return [
-        Moment(run, min(epoch or len(run.epochs), len(run.epochs)), by_class, link) for run in runs
-    ]

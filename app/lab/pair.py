@@ -37,6 +37,17 @@ def in_words(found: Sequence[Difference]) -> str:
     )
 
 
+def between(first: Snapshot, second: Snapshot) -> str:
+    """Return how run B, the second, differs from A; nobody knows how somebody's own loop trains."""
+    runs = {"A": first, "B": second}
+    own = [name for name, run in runs.items() if run.config.is_recorded_elsewhere]
+    if not own:
+        return in_words(differences(first.config, second.config))
+    were = "was" if len(own) == 1 else "were"
+    names = " and ".join(own)
+    return f"{names} {were} recorded in somebody's own loop: how the runs differ is not known here."
+
+
 def _one_in_words(difference: Difference) -> str:
     title = (fields()[difference.name].title or difference.name).lower()
     return f"{title}: {_text(difference.second)} instead of {_text(difference.first)}"
@@ -105,18 +116,23 @@ def choice_of_second_run(snapshot: Snapshot, second: Snapshot | None) -> None:
             "Two runs side by side on the same axes and colours: A is the opened run, B the other."
         )
         _choose(snapshot, second)
-        _other_method(snapshot)
-        st.button(
-            "Clone: change one control, then Start",
-            key="clone",
-            icon=":material/content_copy:",
-            on_click=_clone,
-            args=(snapshot,),
-            help="Sets all controls, the seed too, to this run's. The run that you start next "
-            "is shown with this one beside it.",
-        )
+        if not snapshot.config.is_recorded_elsewhere:
+            _other_method(snapshot)
+            _clone_button(snapshot)
         if second is not None and all(run.has_ended and run.epochs for run in (snapshot, second)):
             as_html_button([snapshot, second], "Both as a web page (.html)")
+
+
+def _clone_button(snapshot: Snapshot) -> None:
+    st.button(
+        "Clone: change one control, then Start",
+        key="clone",
+        icon=":material/content_copy:",
+        on_click=_clone,
+        args=(snapshot,),
+        help="Sets all controls, the seed too, to this run's. The run that you start next "
+        "is shown with this one beside it.",
+    )
 
 
 def _choose(snapshot: Snapshot, second: Snapshot | None) -> None:
@@ -128,9 +144,11 @@ def _choose(snapshot: Snapshot, second: Snapshot | None) -> None:
     }
 
     def label(run_id: str) -> str:
-        name, between = found[run_id]
-        names = ", ".join(difference.name for difference in between[:3])
-        return f"{name} · {names or 'the same controls'}{' …' if len(between) > 3 else ''}"
+        name, found_between = found[run_id]
+        if snapshot.config.is_recorded_elsewhere:
+            return name
+        names = ", ".join(difference.name for difference in found_between[:3])
+        return f"{name} · {names or 'the same controls'}{' …' if len(found_between) > 3 else ''}"
 
     # Each second run has a widget of its own, so that none is ever set: a browser may send what
     # a widget showed before as if it had been chosen.

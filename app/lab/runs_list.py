@@ -110,6 +110,7 @@ def matches(snapshot: Snapshot, search: str) -> bool:
             snapshot.name,
             snapshot.run_id,
             snapshot.config.data.dataset,
+            snapshot.data_title,
             status.method_of(snapshot),
             *status.headline(snapshot),
         ]

@@ -51,7 +51,7 @@ def side_bar(
             is_idle=opened is None or opened.has_ended,  # so that there is time to measure
             key="estimate",
         )
-        if opened is not None:
+        if opened is not None and not opened.config.is_recorded_elsewhere:
             with difference:
                 _mark_differences(opened.config, config)
     methods = (session().controls,)

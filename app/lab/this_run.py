@@ -12,7 +12,7 @@ from app.shared import access, status
 from app.shared.engine import attempt
 from app.shared.markdown import plain
 from app.shared.session import session
-from app.takeaway.button import as_html_button
+from app.takeaway.button import as_html_button, as_notebook_button
 from bikd_core.runs import Snapshot
 from bikd_core.store.archive import export_run
 
@@ -54,6 +54,8 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
             )
             if snapshot.epochs:
                 as_html_button([snapshot], "As a web page (.html)")
+                if not snapshot.config.is_recorded_elsewhere:
+                    as_notebook_button(snapshot)
         if folder.student_path.is_file():
             st.download_button(
                 "Student (.safetensors)",

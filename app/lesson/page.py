@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from app.components import live_plot
+from app.classroom.here import hosted_class
+from app.classroom.host import host_panel
+from app.classroom.state import Question
+from app.components import live_plot, page_is_hidden
 from app.components.lesson_card import lesson_card
 from app.components.live_slider import live_slider
 from app.components.run_sound import run_sound, sound_of
@@ -27,6 +30,7 @@ from app.lesson.link import LessonLink, written_link
 from app.lesson.scene import Knob, Scene
 from app.lesson.scenes import SCENES, scene
 from app.lesson.text import said_of, text_of
+from app.shared import access
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
 from app.shared.markdown import plain
@@ -44,6 +48,7 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
         link_to: Draws a link to a page, from its name, a label and an icon.
     """
     write_address(written_link())
+    access.exchange_keys()  # of the class that this browser may host
     link = session().link(LessonLink)
     try:
         card, known, language = _card(link)
@@ -54,6 +59,10 @@ def page(link_to: Callable[[str, str, str], None]) -> None:
     answer = session().lesson_answers.get(link.lesson)
     with st.container(key="lesson"):
         show_complaints()
+        host_panel(
+            is_hidden=hosted_class() is not None and page_is_hidden(),
+            card=lambda: _to_ask(card, shown, known, link),
+        )
         beside, view = st.columns([5, 7], gap="large")
         with beside:
             lesson_card(
@@ -116,6 +125,20 @@ def _numbers(card: Card, shown: Scene, *, is_revealed: bool) -> dict[str, str]:
     if not isinstance(stage, Knob):
         return shown.numbers
     return shown.numbers | stage.numbers(_value(card.view, stage))
+
+
+def _to_ask(card: Card, shown: Scene, known: dict[str, Symbol], link: LessonLink) -> Question:
+    """Return a card's question for a class, with its right answer."""
+    text = text_of(
+        card,
+        link.lesson,
+        shown.numbers,
+        known,
+        is_revealed=True,
+        language=link.language,
+        chosen_language=link.language,
+    )
+    return Question(text.question, tuple(text.choices), text.right)
 
 
 def _view(card: Card, shown: Scene, *, is_revealed: bool) -> None:

@@ -15,8 +15,8 @@ from starlette.routing import BaseRoute, Route
 from app.server.first_view import with_first_view
 
 #: As `app.navigation` has them, which takes long to import. The first one has the bare address.
-PAGES = ("", "learn", "lab", "compare", "studies", "teachers", "toy")
-_UNLISTED = ("toy",)  # no row of links has them
+PAGES = ("", "learn", "lab", "compare", "studies", "teachers", "toy", "class")
+_UNLISTED = ("toy", "class")  # no row of links has them
 _OF_ANY_PAGE = ("owner", "embed", "embed_options")  # parameters that ask for no other page
 # Streamlit 1.67 looks for its server below each page first: two requests that end in a 404. All of
 # its files are relative to the page, as this is.

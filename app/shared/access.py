@@ -34,11 +34,14 @@ KEYLESS_TEACHER = (
     "It was not made from this page: only the owner of the server can delete it, in a browser that "
     "has opened the link which the server printed."
 )
+FOLLOWER = "You follow a class: only its host steers the run."
 MAX_KEYS = 500
 
 
 def refusal(folder: RunFolder) -> str:
     """Return why this browser may not steer a run, for its user; "" if it may."""
+    if session().follows_class:  # its page starts and steers nothing, whoever opened it
+        return FOLLOWER
     if is_owner():
         return ""
     if not control_key.has_key(folder):
@@ -71,13 +74,13 @@ def claim(run_id: str) -> None:
     """
     key = control_key.make_key(_folder(run_id))
     if key is not None:
-        _gain(run_id, key)
+        keep_key(run_id, key)
 
 
 def delete(run_id: str) -> None:
     """Delete a run and forget its key; raises as `manager_for` and `RunManager.delete`."""
     manager_for(run_id).delete(run_id)
-    _lose(run_id)
+    forget_key(run_id)
 
 
 def teacher_refusal(name: str) -> str:
@@ -108,7 +111,7 @@ def claim_teacher(name: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)  # a killed server may have left it
     if (key := control_key.make_key(path)) is not None:
-        _gain(f"teacher {name}", key)
+        keep_key(f"teacher {name}", key)
 
 
 def delete_teacher(name: str) -> None:
@@ -120,7 +123,7 @@ def delete_teacher(name: str) -> None:
     if reason := teacher_refusal(name):
         raise TeacherError(reason)
     engine.shelf().delete(name)
-    _lose(f"teacher {name}")
+    forget_key(f"teacher {name}")
 
 
 def exchange_keys() -> None:
@@ -149,12 +152,19 @@ def _take_linked_key(run_id: str, key: str) -> None:
             session().complain(f"key = {key[:12]!r} needs a run to belong to: open its whole link.")
         return  # else the page says that there is no such run
     if engine.attempt(lambda: control_key.is_key(folder, key)):
-        _gain(run_id, key)
+        keep_key(run_id, key)
     else:
         session().complain(
             f"key = {key[:12]!r} is not the control key of this run: you can look, but not steer. "
             "Ask who started the run for its control link."
         )
+
+
+def page_link(page: str, **parameters: str) -> str:
+    """Return a link to another page of this server, for everybody."""
+    address = urlsplit(_page())
+    path = f"{address.path.rpartition('/')[0]}/{page}"
+    return address._replace(path=path, query=urlencode(parameters)).geturl()
 
 
 def viewers_link(run_id: str) -> str:
@@ -194,12 +204,14 @@ def _folder(run_id: str) -> RunFolder:
 # The session's keys ----------------------------------------------------------------------------
 
 
-def _gain(name: str, key: str) -> None:
+def keep_key(name: str, key: str) -> None:
+    """Keep a key in this session and in its browser."""
     keys = session().keys
     keys.held[name] = keys.gained[name] = key
 
 
-def _lose(name: str) -> None:
+def forget_key(name: str) -> None:
+    """Drop a key from this session and from its browser."""
     keys = session().keys
     if keys.held.pop(name, None) is not None:
         keys.gained.pop(name, None)

@@ -35,6 +35,18 @@ class ControlKeys:
 
 
 @dataclass
+class Seat:
+    """This browser's seat in a class that it follows."""
+
+    code: str  # of the class
+    name: str  # what names the follower to the class
+    runs: tuple[str, ...] = ()  # the ids of the runs that are shown
+    look: int = -1  # the last "Look here" that was obeyed
+    is_away: bool = False  # has chosen another view than the host's
+    moves: int = 0  # how often the host has led to another run or view
+
+
+@dataclass
 class Estimate:
     """An estimate of how long training takes, and how often it has been asked for."""
 
@@ -102,6 +114,11 @@ class Session:
 
     toys: dict[str, Any] = field(default_factory=dict)  # what a toy or a drawing holds, by its key
     links: dict[type[Link], Link] = field(default_factory=dict)  # what other pages' links hold
+    seat: Seat | None = None  # in the class that was opened last
+    follows_class: bool = False  # the page that is drawn is a follower's
+    shows_invitation: bool = False  # to the class that this browser hosts
+    class_place: object = None  # where this session last told its class that it is
+
     keys: ControlKeys = field(default_factory=ControlKeys)
     run_estimate: Estimate = field(default_factory=Estimate)
     comparison_estimate: Estimate = field(default_factory=Estimate)
@@ -122,8 +139,11 @@ class Session:
     def set_controls(self, config: RunConfig) -> None:
         """Set every control as in a config, and the preset to the nearest one.
 
+        They stay as they are for the run of somebody's own loop, which cannot be started here.
         The speed is the preset's if nothing but the seed differs from it.
         """
+        if config.is_recorded_elsewhere:
+            return
         self.controls = config.flat()
         self.preset = nearest(config)
         preset = PRESETS[self.preset]

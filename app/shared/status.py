@@ -138,6 +138,8 @@ def duration(seconds: float) -> str:
 
 def summary(snapshot: Snapshot) -> str:
     """Return a run's main controls in one line."""
+    if snapshot.config.is_recorded_elsewhere:
+        return f"{snapshot.data_title} · {method_of(snapshot)} · recorded in its author's own loop"
     flat, resolved = snapshot.config.flat(), snapshot.resolved
     words = [flat["dataset"]]
     if flat["imbalance"] != "natural":

@@ -18,6 +18,7 @@ from app.lab.views.accuracy import confusion_difference_at, paired_accuracy_at
 from app.lab.views.one_step import PhaseDrawings, walks_of
 from app.lab.views.view import Figure
 from app.shared import status
+from app.takeaway.pictures import BakedPictures, bake_pictures
 from bikd_core.config import ConfigError
 from bikd_core.runs import Snapshot
 
@@ -51,6 +52,7 @@ class Baked:
     views: tuple[BakedView, ...]
     frames: dict[str, bytes]  # by figure: its drawings of `epochs`, packed
     walk: tuple[tuple[int, int, tuple[PhaseDrawings, ...]], ...]  # step, epoch, phases
+    pictures: BakedPictures | None = None  # only if they were asked for
 
     @property
     def epochs(self) -> list[int]:
@@ -68,16 +70,24 @@ def epochs_of(last: int, stride: int) -> list[int]:
     return sorted({1, last, *range(stride, last + 1, stride)})
 
 
-def bake(runs: Sequence[Snapshot], size: Size | None = None) -> Baked:
+def bake(
+    runs: Sequence[Snapshot], size: Size | None = None, *, has_pictures: bool = False
+) -> Baked:
     """Draw the views of one run, or of two side by side.
 
     Args:
         runs: One or two, which have ended.
         size: As `size_of` returns it, which is asked if it is not given.
+        has_pictures: Whether training pictures go into it, too: of one run.
 
     Raises:
-        ConfigError: A run still trains, or has no epoch.
+        ConfigError: A run still trains, or has no epoch; the pictures are of two runs, or are not
+            on this machine.
     """
+    if has_pictures and len(runs) > 1:
+        raise ConfigError(
+            "pictures is not possible with beside: only a file of one run holds them."
+        )
     last, stride = _last_epoch(runs), (size or size_of(runs)).stride
     epochs = epochs_of(last, stride)
     drawn = [_drawn(runs, epoch) for epoch in epochs]
@@ -92,6 +102,7 @@ def bake(runs: Sequence[Snapshot], size: Size | None = None) -> Baked:
         views=drawn[-1].views,
         frames=_packed(drawn),
         walk=walks_of(runs[0]) if len(runs) == 1 else (),
+        pictures=bake_pictures(runs[0], epochs) if has_pictures else None,
     )
 
 
@@ -150,7 +161,7 @@ class _Drawn(NamedTuple):
 
 def _drawn(runs: Sequence[Snapshot], epoch: int) -> _Drawn:
     """Draw the views that are rows of figures."""
-    by_class = not has_many_classes(runs[0].config.data.dataset)
+    by_class = not has_many_classes(runs[0])
     moments = [Moment(run, epoch, by_class=by_class) for run in runs]
     figures: dict[str, Drawing] = {}
     views = []

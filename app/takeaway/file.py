@@ -38,8 +38,8 @@ def as_html(baked: Baked, *, plotly: str = "", brand: str = BRAND) -> str:
     return document(
         " and ".join(baked.names),
         body=_text(HERE / "run.html").format(brand=brand),
-        styles=(*PLOT_STYLES, COMPONENTS / "timeline.css"),
-        scripts=(*PLOT_SCRIPTS, COMPONENTS / "timeline.js"),
+        styles=(*PLOT_STYLES, COMPONENTS / "timeline.css", COMPONENTS / "gallery.css"),
+        scripts=(*PLOT_SCRIPTS, COMPONENTS / "timeline.js", COMPONENTS / "gallery.js"),
         data=_data(baked),
         player=HERE / "player.js",
         plotly=f'<script src="{plotly}"></script>' if plotly else whole_plotly(),
@@ -114,6 +114,12 @@ def _data(baked: Baked) -> dict[str, Any]:
         "bytesPerEpoch": round(baked.num_bytes / len(epochs)),
         "views": [view._asdict() for view in baked.views],
         "frames": {name: _ascii(packed) for name, packed in baked.frames.items()},
+        "pictures": None
+        if baked.pictures is None
+        else {
+            "galleries": {by: _ascii(packed) for by, packed in baked.pictures.galleries.items()},
+            "images": baked.pictures.images,
+        },
         "walk": [
             {
                 "step": step,

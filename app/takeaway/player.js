@@ -2,8 +2,8 @@
 
 const run = window.bikdData;
 const load = (name) => import(window.bikdScripts[name]);
-const [{ element }, { unpacked, drawInto }, { default: timeline }] = await Promise.all(
-  ["dom_element.js", "baked_plot.js", "timeline.js"].map(load),
+const [{ element }, { unpacked, drawInto }, { default: timeline }, { default: gallery }] = await Promise.all(
+  ["dom_element.js", "baked_plot.js", "timeline.js", "gallery.js"].map(load),
 );
 const at = (id) => document.getElementById(id);
 const state = { view: 0, chosen: null, step: 0, phase: 0, drawn: 0 };
@@ -23,6 +23,7 @@ function shownAt() {
 }
 
 const views = [...run.views.map(({ name, question }) => ({ name, question }))];
+if (run.pictures) views.push({ name: "Pictures", question: "Which pictures get weight?" });
 if (run.walk.length) views.push({ name: "One step", question: "What happens in one step of training?" });
 
 // One holder for each figure of the open view, kept while the epochs change.
@@ -55,6 +56,39 @@ async function drawFigures() {
     if (number !== state.drawn) return; // a newer epoch is wanted
     drawInto(holder, name, drawings[index]);
   }
+}
+
+// The pictures ------------------------------------------------------------------------------------
+
+const isPictures = () => views[state.view].name === "Pictures";
+
+function placePictures() {
+  const orders = Object.keys(run.pictures.galleries);
+  const bar = element("div", "walk");
+  orders.forEach((order) => {
+    const button = element("button", "", `by ${order}`);
+    button.type = "button";
+    button.setAttribute("aria-pressed", String(order === (state.order ?? orders[0])));
+    button.addEventListener("click", () => {
+      state.order = order;
+      open(state.view);
+    });
+    bar.append(button);
+  });
+  const holder = element("div", "pictures");
+  at("figures").append(...(orders.length > 1 ? [bar] : []), holder);
+  state.gallery = { holder, shown: unpacked(run.pictures.galleries[state.order ?? orders[0]]) };
+}
+
+async function drawPictures() {
+  const number = ++state.drawn;
+  const shown = (await state.gallery.shown)[shownAt()];
+  if (number !== state.drawn) return; // a newer epoch is wanted
+  const sections = shown.sections.map(([title, pictures]) => [
+    title,
+    pictures.map((picture) => ({ ...picture, image: run.pictures.images[picture.image] })),
+  ]);
+  gallery({ data: { ...shown, sections, selected: null }, parentElement: state.gallery.holder, setTriggerValue() {} });
 }
 
 // The walk through a recorded step ----------------------------------------------------------------
@@ -137,7 +171,10 @@ function open(index) {
   at("figures").setAttribute("aria-label", views[index].question);
   at("timeline").hidden = isWalk();
   if (isWalk()) drawWalk();
-  else {
+  else if (isPictures()) {
+    placePictures();
+    drawPictures();
+  } else {
     holders = place(run.views[index].rows);
     drawFigures();
   }
@@ -168,7 +205,8 @@ function choose(epoch) {
   state.chosen = epoch;
   writeAddress();
   drawWords();
-  drawFigures();
+  if (isPictures()) drawPictures();
+  else drawFigures();
   drawTimeline();
 }
 
@@ -182,7 +220,7 @@ function drawTimeline() {
 
 const kilobytes = (run.bytesPerEpoch / 1000).toFixed(1);
 const stride = run.stride > 1 ? ` One epoch in ${run.stride} is drawn, to keep them below 10 MB.` : "";
-at("about").textContent = `Made by the Bilevel Distillation Lab. It needs no server and no network. ${run.epochs.length} epochs are drawn, ${kilobytes} kB each.${stride} It holds no training pictures.`;
+at("about").textContent = `Made by the Bilevel Distillation Lab. It needs no server and no network. ${run.epochs.length} epochs are drawn, ${kilobytes} kB each.${stride} ${run.pictures ? `It holds ${run.pictures.images.length} training pictures.` : "It holds no training pictures."}`;
 const first = readAddress();
 drawTimeline();
 open(first);

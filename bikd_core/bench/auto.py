@@ -31,7 +31,7 @@ from bikd_core.config import (
 )
 from bikd_core.data.long_tail import LongTailSplit, load_split
 from bikd_core.data.sources import source_of
-from bikd_core.hypergradient import Inside, OuterBatch, hypergradient, pair_of
+from bikd_core.hypergradients import Inside, OuterBatch, hypergradient, pair_of
 from bikd_core.models.network import computing_in
 from bikd_core.store.files import replace_text
 from bikd_core.training import resolve_device

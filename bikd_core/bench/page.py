@@ -25,17 +25,22 @@ LOAD = "student=digits_cnn_l&batch_size=16&epochs=10000"
 WATCH_S = 15
 
 
-def measure(rounds: int) -> list[Row]:
+def measure(rounds: int, *, in_class: bool = False) -> list[Row]:
     """Return a row per number of viewers: epoch time, poll latency, bytes per poll.
 
     The values are medians over the rounds, except the longest delay, which is the maximum.
+
+    Args:
+        rounds: How often to measure.
+        in_class: Whether the viewers are the followers of a class, in place of the Lab's viewers.
     """
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         with served_app(home, home / "server.log") as url:
-            run_id = _start_run(url)
+            run_id, code = _start_run(url, opens_class=in_class)
+            watched = ("class", f"join={code}") if in_class else ("lab", f"run={run_id}")
             log = home / "runs" / run_id / "events.jsonl"
-            taken = [[_row(url, run_id, log, number) for number in VIEWERS] for _ in range(rounds)]
+            taken = [[_row(url, watched, log, number) for number in VIEWERS] for _ in range(rounds)]
     for rows in taken:
         for row in rows:
             row["training_slower"] = row["epoch_seconds"] / rows[0]["epoch_seconds"]
@@ -47,19 +52,29 @@ def _over_rounds(rows: Sequence[Row]) -> Row:
     return medians | {"behind_max_s": max(row["behind_max_s"] for row in rows)}
 
 
-def _start_run(url: str) -> str:
-    """Start the run in a browser, as a user does, close the browser, and return the run's id."""
+def _start_run(url: str, *, opens_class: bool) -> tuple[str, str]:
+    """Start the run in a browser, as a user does, and close the browser.
+
+    Returns:
+        The run's id, and the code of the class that was opened on it; "": none.
+    """
     with chromium() as browser:
         page = browser.new_page()
         page.goto(f"{url}/lab?{LOAD}")
         page.get_by_role("button", name="Start", exact=True).click()
         page.locator(".bikd-timeline input").wait_for(timeout=120_000)
         page.wait_for_url("**run=*")
-        return parse_qs(urlsplit(page.url).query)["run"][0]
+        code = ""
+        if opens_class:
+            page.get_by_role("button", name="Open a class").click()
+            link = page.locator(".bikd-invitation").inner_text()
+            code = parse_qs(urlsplit(link).query)["join"][0]
+        return parse_qs(urlsplit(page.url).query)["run"][0], code
 
 
-def _row(url: str, run_id: str, log: Path, number: int) -> Row:
-    command = [sys.executable, "-m", "app.bench.viewers", url, run_id, str(number), str(WATCH_S)]
+def _row(url: str, watched: tuple[str, str], log: Path, number: int) -> Row:
+    """Return the measurements of so many viewers of a page, which is given with its query."""
+    command = [sys.executable, "-m", "app.bench.viewers", url, *watched, str(number), str(WATCH_S)]
     with subprocess.Popen(
         command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as viewers:

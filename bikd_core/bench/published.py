@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from bikd_core.hypergradient import Inside, OuterBatch, inner_loss, pair_of
+from bikd_core.hypergradients import Inside, OuterBatch, inner_loss, pair_of
 from bikd_core.losses import meta_loss, weight_net_inputs
 from bikd_core.methods import Batch
 from bikd_core.models.weight_net import WeightNet

@@ -31,7 +31,7 @@ from torch import nn
 from bikd_core.bench.published import Published
 from bikd_core.bench.report import Row
 from bikd_core.config import Precision, RunConfig, WeightNetOptions
-from bikd_core.hypergradient import Inside, OuterBatch, hypergradient, pair_of
+from bikd_core.hypergradients import Inside, OuterBatch, hypergradient, pair_of
 from bikd_core.methods import Batch
 from bikd_core.models import build
 from bikd_core.models.network import computing_in

@@ -40,6 +40,7 @@ from bikd_core.config import (
     check_read,
     explain,
 )
+from bikd_core.experiment_logs import ExperimentLog
 from bikd_core.store import StoreError
 from bikd_core.teachers.card import check_name
 
@@ -62,6 +63,14 @@ LensEpochs = Annotated[
         show_default=False,
         help="Epochs whose steps up to the first of the weight net are recorded, for the view One "
         "step on the page. Every run keeps one of its first, middle and last epoch.",
+    ),
+]
+Log = Annotated[
+    ExperimentLog | None,
+    Parameter(
+        show_default=False,
+        help="Hand the numbers of each epoch to this tool as well; each is an extra: pip install "
+        "'bikd[tensorboard]'.",
     ),
 ]
 app = App(
@@ -90,6 +99,7 @@ def run(
     controls: AllControls = Controls(),  # noqa: B008
     name: Name = "",
     lens_epochs: LensEpochs = (),
+    log: Log = None,
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -104,7 +114,7 @@ def run(
     config = controls.config()
     check_read(controls.given, [config.flat()])
     lens = frozenset(lens_epochs)
-    ended = drive(config, places, name, as_json=as_json, lens_epochs=lens)
+    ended = drive(config, places, name, as_json=as_json, lens_epochs=lens, log=log)
     return _conclude(ended, as_json=as_json)
 
 

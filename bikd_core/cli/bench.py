@@ -287,11 +287,18 @@ def growth(*, repeats: int = 2, as_json: Json = False) -> None:
 
 
 @app.command
-def page(*, rounds: int = 3, as_json: Json = False) -> None:
+def page(
+    *,
+    rounds: int = 3,
+    in_class: Annotated[
+        bool, Parameter(negative=(), help="The viewers are the followers of a class.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Measure how much 1 to 30 viewers slow down a training run, and how long they wait."""
     from bikd_core.bench import page, report
 
-    report.show("What do viewers cost?", page.measure(rounds), as_json=as_json)
+    report.show("What do viewers cost?", page.measure(rounds, in_class=in_class), as_json=as_json)
 
 
 @app.command

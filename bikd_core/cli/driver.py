@@ -14,10 +14,12 @@ from typing import NamedTuple
 
 from bikd_core.cli.progress import Reporter
 from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config.own_loop import OWN_LOOP_REFUSAL
 from bikd_core.control import Control
 from bikd_core.data.possible import check_possible
 from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
 from bikd_core.events import EpochDone, Event, RunStarted, StepDone
+from bikd_core.experiment_logs import ExperimentLog, Listener, check_installed
 from bikd_core.places import Places
 from bikd_core.store import RunFolder, StoreError, create_run
 from bikd_core.teachers.card import TeacherError
@@ -44,6 +46,7 @@ def drive(
     *,
     as_json: bool,
     lens_epochs: frozenset[int] = frozenset(),
+    log: ExperimentLog | None = None,
 ) -> EndedRun:
     """Train a new run and show its progress on the screen.
 
@@ -53,20 +56,24 @@ def drive(
         name: The name of the run on the page.
         as_json: Print one JSON object per epoch.
         lens_epochs: Epochs whose steps are recorded up to the first one of the weight net.
+        log: A tool that the epochs' numbers go to as well.
 
     Raises:
-        ValueError: The config, data set, teacher or a lens epoch cannot be used; the run is
-            deleted.
+        ValueError: The config, data set, teacher, a lens epoch or the log cannot be used; the run
+            is deleted.
         StoreError: The run cannot be written.
         KeyboardInterrupt: Ctrl-C came before the training began, or twice.
     """
     check_possible(config)
     _check_lens(lens_epochs, config.training.epochs)
+    if log is not None:
+        check_installed(log)
     with _reporter(config, as_json=as_json) as reporter:
         _fetch(config, places, reporter)
         folder = create_run(places.runs, config, name)
         try:
-            outcome = _record(folder, places, reporter, lens_epochs)
+            listener = None if log is None else Listener(log, folder.path, config)
+            outcome = _record(folder, places, reporter, lens_epochs, listener=listener)
         except _REFUSALS:
             folder.delete()
             raise
@@ -86,6 +93,8 @@ def drive_on(folder: RunFolder, places: Places, *, as_json: bool) -> EndedRun:
         StoreError: It is finished, or somebody trains it, or it cannot be read or written.
     """
     config = folder.record().config
+    if config.is_recorded_elsewhere:
+        raise StoreError(OWN_LOOP_REFUSAL)
     if folder.status().state == "finished":
         raise StoreError(f"The run {folder.run_id} is finished: nothing to resume.")
     with _reporter(config, as_json=as_json) as reporter:
@@ -115,6 +124,26 @@ def _record(
     lens_epochs: frozenset[int],
     *,
     is_resumed: bool = False,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Train a run to its end, however that is, and tell its listener, if there is one."""
+    state = "failed"
+    try:
+        outcome = _recorded(folder, places, reporter, lens_epochs, is_resumed, listener)
+        state = outcome.state
+    finally:
+        if listener is not None:
+            listener.close(state)
+    return outcome
+
+
+def _recorded(
+    folder: RunFolder,
+    places: Places,
+    reporter: Reporter,
+    lens_epochs: frozenset[int],
+    is_resumed: bool,
+    listener: Listener | None,
 ) -> Outcome:
     control = Control()
 
@@ -125,6 +154,8 @@ def _record(
         except BrokenPipeError:  # whoever read our output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             control.stop()
+        if listener is not None:
+            listener.hear(event)
 
     with _signals_stop(control):
         import torch

@@ -24,6 +24,8 @@ from bikd_core.config import DataConfig, ModelConfig, TrainingConfig
 from bikd_core.data.sources import facts_of, source_of
 from bikd_core.places import Places
 from bikd_core.studies.executors import Executor, LocalExecutor
+from bikd_core.studies.executors.keep import train_and_keep
+from bikd_core.studies.executors.work import train_group
 from bikd_core.studies.questions import NAMES, study_named
 from bikd_core.studies.results import RECORDED, Results, path_of, read_results
 from bikd_core.studies.running import Progress, Running
@@ -80,6 +82,14 @@ class RunOptions:
         float, Parameter(help="GPUs of a run on the cluster; 0.25 lets four share one.")
     ] = 0.0
     out: Out = None
+    keep_runs: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Keep each run in the store, too, so that the Lab opens it: 0.1 to 1 MB each.",
+        ),
+    ] = False
     refill: Annotated[
         Path | None,
         Parameter(
@@ -148,7 +158,8 @@ def run(
             if running.missing():
                 with _executor(options, places) as executor:
                     _tell(_announcement(running, executor))
-                    running.run(executor, _Reporter())
+                    work = train_and_keep if options.keep_runs else train_group
+                    running.run(executor, _Reporter(), work=work)
     except KeyboardInterrupt:
         code = STOPPED
         _tell("Stopped. What has ended is kept; the same command goes on.")

@@ -14,6 +14,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from bikd_core.config.own_data import FOLDER_PREFIX, OWN_NAME
+from bikd_core.config.own_loop import ELSEWHERE
 from bikd_core.config.part import Part, ReadIf, ReadIfAbove
 from bikd_core.config.source_facts import DEFAULT_SOURCE, SOURCE_FACTS
 
@@ -155,7 +156,12 @@ class DataConfig(Part):
     @field_validator("dataset", mode="wrap")
     @classmethod
     def _explain_as_one(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> str:
-        """Refuse in one sentence what is of neither type; pydantic would say one of each type."""
+        """Refuse in one sentence what is of neither type; pydantic would say one of each type.
+
+        The data of a run that was recorded elsewhere pass: they are no choice of anybody's.
+        """
+        if value == ELSEWHERE:
+            return ELSEWHERE
         try:
             found: str = handler(value)
         except ValidationError as error:

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from bikd_core.config.method_facts import MethodFacts, facts_with
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
+from bikd_core.config.own_loop import OWN_LOOP, READ
 from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove, options_of
 from bikd_core.config.parts import PARTS
 
@@ -50,7 +51,9 @@ def read_by(method: Mapping[str, Any] | str) -> frozenset[str]:
             are not there, or have an impossible value, have their default.
     """
     if isinstance(method, str):
-        return _read_by(method, ())
+        return READ if method == OWN_LOOP else _read_by(method, ())
+    if method["method"] == OWN_LOOP:
+        return READ
     chosen = [
         (option, method[option])
         for option, values in DECIDING.items()

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import Any, Self
 
-from pydantic import Field, PrivateAttr, ValidationError, field_serializer, model_validator
+from pydantic import (
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_serializer,
+    model_serializer,
+    model_validator,
+)
 
 from bikd_core.config.data import DataConfig
 from bikd_core.config.describe import (
@@ -21,6 +29,7 @@ from bikd_core.config.methods import METHOD_CONFIGS, AllOptions, AnyMethodConfig
 from bikd_core.config.methods.bikd import AS_PUBLISHED, is_as_published
 from bikd_core.config.models import ModelConfig
 from bikd_core.config.own_data import known_facts
+from bikd_core.config.own_loop import ELSEWHERE, OwnLoop, refusal
 from bikd_core.config.part import Part
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
@@ -57,6 +66,16 @@ class RunConfig(Part):
         return {**values, **parts, "method": _without_unread(parts["method"])}
 
     @model_validator(mode="after")
+    def _check_where_it_was_recorded(self) -> Self:
+        if (self.data.dataset == ELSEWHERE) != self.is_recorded_elsewhere:
+            raise ValueError(
+                f"dataset = {self.data.dataset!r} is not possible with method = "
+                f"{self.method.method!r}: only runs of somebody's own loop have the data set "
+                f"{ELSEWHERE}, and no other one."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_the_use_of_d_val(self) -> Self:
         num_val, halved = self.data.val_per_class, self.halved_by
         if self.cross_fits and self.protocol.train_on_val == "no":
@@ -91,8 +110,28 @@ class RunConfig(Part):
     @field_serializer("method")
     def _leave_out_unread(self, method: MethodConfig) -> dict[str, Any]:
         values = method.model_dump(mode="json")
+        if isinstance(method, OwnLoop):
+            return values
         read = read_by(values)
         return {name: value for name, value in values.items() if name in read}
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_nobody_knows(
+        self, serialize: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = serialize(self)
+        if not self.is_recorded_elsewhere:
+            return values
+        return {
+            "data": {"dataset": ELSEWHERE},
+            "method": values["method"],
+            "training": {"epochs": self.training.epochs},
+        }
+
+    @property
+    def is_recorded_elsewhere(self) -> bool:
+        """Whether somebody's own loop recorded the run: it can be shown, and not be trained."""
+        return isinstance(self.method, OwnLoop)
 
     @property
     def cross_fits(self) -> bool:
@@ -167,6 +206,8 @@ class RunConfig(Part):
         for name, value in values.items():
             if name not in fields():
                 raise ConfigError(unknown_control(name))
+            if why := refusal(name, value):
+                raise ConfigError(why)
             parts[part_of(name)][name] = value
         try:
             config = cls.model_validate(parts)

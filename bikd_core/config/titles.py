@@ -8,6 +8,7 @@ from typing import Any
 from bikd_core.config.method import MethodConfig
 from bikd_core.config.method_facts import METHOD_FACTS
 from bikd_core.config.methods.bikd import AS_PUBLISHED
+from bikd_core.config.own_loop import OWN_LOOP
 
 
 def title_of(method: MethodConfig | Mapping[str, Any]) -> str:
@@ -18,6 +19,8 @@ def title_of(method: MethodConfig | Mapping[str, Any]) -> str:
             are not there are as published.
     """
     values = method if isinstance(method, Mapping) else method.model_dump()
+    if values["method"] == OWN_LOOP:
+        return str(values["loop"])
     title = METHOD_FACTS[values["method"]].title
     if values["method"] != "bikd":
         return title

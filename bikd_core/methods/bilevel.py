@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bikd_core.config import WeightNetOptions, WeightScale
-from bikd_core.hypergradient import (
+from bikd_core.hypergradients import (
     Hypergradient,
     InnerBatch,
     InnerGradient,

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from bikd_core.hypergradient import OuterBatch
+from bikd_core.hypergradients import OuterBatch
 from bikd_core.losses import hard_gradient, soft_gradient
 from bikd_core.methods.protocol import numbers
 

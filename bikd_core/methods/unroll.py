@@ -7,7 +7,7 @@ batch at the student's losses at θ_t,
 
 and the hypergradient is that of L_val(θ_T) by φ, over f, through all of it: by the weights of each
 step, and by the losses that the net sees in the later ones. With T = 1 it is what
-`bikd_core.hypergradient` computes.
+`bikd_core.hypergradients` computes.
 
 All T steps take the batch of the student's own step: its next batches are not drawn yet, and to
 begin further back with its last ones, a method would have to keep those batches and the student of
@@ -28,7 +28,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from bikd_core.hypergradient import (
+from bikd_core.hypergradients import (
     Hypergradient,
     InnerBatch,
     Inside,

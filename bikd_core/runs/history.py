@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bikd_core.config import RunConfig
+from bikd_core.config.own_loop import OwnLoop
+from bikd_core.data.sources import facts_of
 from bikd_core.events import (
     NOT_FINITE,
     ClassBiasesFitted,
@@ -70,7 +72,24 @@ class Snapshot:
     @property
     def can_resume(self) -> bool:
         """Whether `RunManager.resume_from_checkpoint` has something left to train."""
-        return self.has_ended and self.state != "finished"
+        is_ours = not self.config.is_recorded_elsewhere  # else only its author can go on with it
+        return is_ours and self.has_ended and self.state != "finished"
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes, known before the run has started."""
+        method = self.config.method
+        if isinstance(method, OwnLoop):
+            return method.num_classes
+        return facts_of(self.config.data.dataset).num_classes
+
+    @property
+    def data_title(self) -> str:
+        """What its data are called."""
+        method = self.config.method
+        if isinstance(method, OwnLoop):
+            return method.data
+        return facts_of(self.config.data.dataset).title
 
     @property
     def diverged(self) -> bool:
@@ -198,6 +217,8 @@ class History:
             return self._override
         if self._damage:
             return "failed", self._damage
+        if self._is_orphan and self._record.config.is_recorded_elsewhere:
+            return "interrupted", "The process of this loop ended without saying how it went."
         if self._is_orphan:
             began = "while this run trained" if self._events else "before this run began"
             return "interrupted", f"The server or the computer went down {began}."

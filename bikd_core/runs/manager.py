@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO, get_args
 
 from bikd_core.config import RunConfig
+from bikd_core.config.own_loop import OWN_LOOP_REFUSAL
 from bikd_core.config.together import check_together
 from bikd_core.control import Control, StepLevel
 from bikd_core.data.possible import check_possible
@@ -134,6 +135,8 @@ class RunManager:
         """
         self._wait_until_released(run_id)
         snapshot = self.snapshot(run_id)
+        if snapshot.config.is_recorded_elsewhere:
+            raise RunError(OWN_LOOP_REFUSAL)
         if not snapshot.can_resume:
             raise RunError(f"The run {snapshot.name!r} is {snapshot.state}: nothing to resume.")
         try:
@@ -245,6 +248,8 @@ class RunManager:
             jobs = (*self._queue, *self._active)
             job = next((job for job in jobs if run_id in job.run_ids), None)
         if job is None and not self.snapshot(run_id).has_ended:
+            if self.snapshot(run_id).config.is_recorded_elsewhere:
+                raise RunError(OWN_LOOP_REFUSAL)
             raise RunError(f"Another process trains the run {run_id}; it can be steered there.")
         return job
 

@@ -6,6 +6,7 @@
     panel.npz         which training images the rows of all frames are
     frames/0007.npz   the arrays of epoch 7
     traces/0007-000031.npz   the arrays of a step under the lens: step 31, in epoch 7
+    pictures.npy      those of a loop of somebody's own, where its author wants them shown here
     checkpoint/       what training needs to go on: tensors.safetensors and values.json
     student.safetensors, worker.log, traceback.txt, lock, record.lock
     reserve           room for the reason of a failure on a full disk, while the run trains

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from bikd_core.config import RunConfig, SourceFacts, known_facts
+from bikd_core.config.own_loop import OwnLoop
 from bikd_core.events import SURFACE_AXIS, TOP_BELIEFS, WEIGHT_BINS, Frame, Panel, StepTrace
 from bikd_core.store.files import CorruptRunError, check_packing
 from bikd_core.store.layouts import layouts
@@ -97,6 +98,8 @@ def check_sizes(members: Sequence[zipfile.ZipInfo], config: RunConfig) -> None:
 
 def max_images(config: RunConfig) -> int:
     """Return a number of training images that no run of this config exceeds."""
+    if isinstance(config.method, OwnLoop):
+        return config.method.num_images
     return sum(_facts(config).pool_of_each)
 
 
@@ -110,9 +113,15 @@ def _facts(config: RunConfig) -> SourceFacts:
     return facts
 
 
+def _num_classes(config: RunConfig) -> int:
+    if isinstance(config.method, OwnLoop):
+        return config.method.num_classes
+    return _facts(config).num_classes
+
+
 def _limits(config: RunConfig) -> dict[str, int]:
     """Return the most bytes that each kind of member can need."""
-    num_classes = _facts(config).num_classes
+    num_classes = _num_classes(config)
     sizes = {
         "N": max_images(config),
         "M": _MAX_BATCH,

@@ -105,11 +105,13 @@ def checked_name(name: str) -> str:
 
 def new_id(config: RunConfig) -> str:
     """Return an id for a run of this config: readable, unique, safe in a URL and as a folder."""
+    alphabet = "23456789abcdefghjkmnpqrstvwxyz"  # no two that look alike
+    unique = "".join(secrets.choice(alphabet) for _ in range(5))
+    if config.is_recorded_elsewhere:
+        return f"own-loop-{unique}"
     factor = f"{config.data.imbalance_factor:g}".replace(".", "_")
     if config.data.imbalance == "natural":
         factor = "natural"
-    alphabet = "23456789abcdefghjkmnpqrstvwxyz"  # no two that look alike
-    unique = "".join(secrets.choice(alphabet) for _ in range(5))
     seed = f"s{config.training.seed}"
     return "-".join((config.data.dataset, config.method.method, factor, seed, unique))
 

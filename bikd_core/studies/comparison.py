@@ -228,7 +228,7 @@ class Comparison:
             return with_class_biases(run)
         chosen = self._chosen_for(run.config.method.method)
         if chosen == "val":
-            return min(run.epochs, key=lambda epoch: epoch.val_loss)
+            return min(run.epochs, key=lambda epoch: epoch.rank_by_val)
         if chosen == "test":
             return max(run.epochs, key=lambda epoch: epoch.accuracy)
         return run.epochs[-1]

@@ -102,7 +102,7 @@ def no_difference(undecided: Sequence[Lead], *, of: int = 1) -> str:
     """
     which = ""
     if len(undecided) < of:
-        which = f" for {_some([lead.label for lead in undecided])}"
+        which = f" for {_some([_whole(lead.label) for lead in undecided])}"
     elif of > 1:
         which = f" in any of the {of} comparisons"
     sizes = [lead.test.detectable for lead in undecided if lead.test.detectable is not None]
@@ -119,7 +119,12 @@ def no_difference(undecided: Sequence[Lead], *, of: int = 1) -> str:
 def _named(claimed: Sequence[Lead]) -> str:
     """Return leads in words, the largest first."""
     ordered = sorted(claimed, key=lambda lead: -abs(lead.difference.mean if lead.difference else 0))
-    return _some([f"{lead.label} ({lead.points} points)" for lead in ordered])
+    return _some([f"{_whole(lead.label)} ({lead.points} points)" for lead in ordered])
+
+
+def _whole(label: str) -> str:
+    """Return a label that is told apart from the next one in a list."""
+    return f"“{label}”" if "," in label else label
 
 
 def _some(words: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from bikd_core.config.together import batches_of
 from bikd_core.places import Places
 from bikd_core.runs.estimate import speed_key
 from bikd_core.speed import Speeds
+from bikd_core.store.record import MAX_NAME_LENGTH
 from bikd_core.studies.executors.executor import (
     Executor,
     Group,
@@ -20,6 +21,7 @@ from bikd_core.studies.executors.executor import (
     execute,
     never,
 )
+from bikd_core.studies.executors.keep import KeptRun, add_to_store
 from bikd_core.studies.executors.outcome import Outcome
 from bikd_core.studies.executors.parcel import split_of
 from bikd_core.studies.executors.work import make_teachers, measure_speed, train_group
@@ -118,9 +120,15 @@ class Running:
 
         It may be interrupted at any time: the same call goes on.
 
+        Args:
+            executor: What trains them.
+            on_progress: Called after each group.
+            should_stop: Polled.
+            work: `train_group`; or `train_and_keep`, and the runs are in the store, too.
+
         Raises:
             ConfigError: Another process adds results to the file.
-            StoreError: The file cannot be written; what ended before is in it.
+            StoreError: The file, or the store, cannot be written; what ended before is in it.
         """
         with self._held():
             groups = self.missing()
@@ -129,8 +137,12 @@ class Running:
             done = number - sum(map(len, groups))
             on_progress(Progress("runs", done, number))
 
-            def keep(group: Group, outcomes: list[Outcome]) -> None:
+            def keep(group: Group, ended: Sequence[Outcome | KeptRun]) -> None:
                 nonlocal done, failed
+                outcomes = [
+                    self._stored(config, one) if isinstance(one, KeptRun) else one
+                    for config, one in zip(group, ended, strict=True)
+                ]
                 self.ledger.add(
                     (run, Kept(outcome, made))
                     for config, outcome in zip(group, outcomes, strict=True)
@@ -142,6 +154,15 @@ class Running:
 
             if groups:
                 execute(executor, work, groups, keep, should_stop)
+
+    def _stored(self, config: RunConfig, kept: KeptRun) -> Outcome:
+        """Add a run to the store, named by the study and its cells; return its outcome."""
+        cells = {cell.written: cell.label for cell in self.grid.cells}
+        labels = " / ".join(dict.fromkeys(cells[written] for written, _ in self.runs_of[config]))
+        _, seed = self.runs_of[config][0]
+        name = f"{self.grid.study.name}, seed {seed}: {labels}"
+        add_to_store(kept, name[:MAX_NAME_LENGTH], self.places.runs)
+        return kept.outcome
 
     def refill(self, found: Mapping[Run, Kept]) -> None:
         """Take results that are known from elsewhere, of runs that are missing."""

@@ -10,8 +10,20 @@ from tests.made_up import make_run
 from tests.repeated import first_quick
 
 ODD = ["", "0", "-1", "1e400", "nan", "../..", "\0", "<b>", "start", "stop", "delete", "x" * 3000]
-PAGES = ("lab", "compare", "teachers", "learn", "toy", "")
-NAMES = [*fields(), "run", "with", "epoch", "view", "key", "owner", "start", "delete", "methods"]
+PAGES = ("lab", "compare", "teachers", "learn", "toy", "class", "")
+NAMES = [
+    *fields(),
+    "run",
+    "with",
+    "epoch",
+    "view",
+    "key",
+    "owner",
+    "start",
+    "delete",
+    "methods",
+    "join",
+]
 
 
 def files_of(folder):

@@ -16,7 +16,9 @@ def test_its_figures_at_an_epoch_are_the_page_s_by_value(
 ):
     run_id = recorded_url.partition("run=")[2]
     file = tmp_path / "run.html"
-    assert main(["export", run_id, f"--runs-dir={home / 'runs'}", f"--html={file}"]) == 0
+    assert (
+        main(["export", run_id, f"--runs-dir={home / 'runs'}", f"--html={file}", "--pictures"]) == 0
+    )
     page = new_page(f"{recorded_url}&epoch=40")
     page.locator(".bikd-timeline output", has_text="epoch 40 of 60").wait_for()
     page.get_by_text("At epoch 40 few-shot").first.wait_for()
@@ -36,6 +38,11 @@ def test_its_figures_at_an_epoch_are_the_page_s_by_value(
         for name in FIGURES:
             alone.wait_for_timeout(200)
             assert alone.evaluate(VALUES, name) == page.evaluate(VALUES, name), name
+        alone.get_by_role("button", name="Pictures", exact=True).click()
+        alone.get_by_text("At epoch 40, of 190 training pictures").wait_for()
+        assert alone.locator(".bikd-picture img").count() == 24
+        alone.get_by_role("button", name="by w_soft").click()
+        alone.get_by_role("heading", name="Which pictures get soft-loss weight?").wait_for()
         alone.get_by_role("button", name="One step").click()
         alone.get_by_role("button", name="4 Influence").click()
         alone.get_by_text("Whose hard loss does D_val want more of?").wait_for()

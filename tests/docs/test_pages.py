@@ -1,9 +1,13 @@
 """What the pages of docs/ say about the tree is true."""
 
+import inspect
 import re
 
 import pytest
 
+from bikd_core import Recorder
+from bikd_core.events import EpochDone
+from bikd_core.store import list_runs
 from tests.docs.recipe import DOCS, ROOT, blocks, run
 from tests.test_layers import ORDER, layer_of
 
@@ -58,3 +62,40 @@ def test_the_reference_names_modules_in_the_order_of_the_map():
     modules = re.findall(r"automodule:: (\S+)", text)
     places = [ORDER.index(layer_of(f"{module}.__init__")) for module in modules]
     assert places == sorted(places)
+
+
+@pytest.mark.slow
+def test_somebodys_own_loop_is_recorded_as_the_page_shows(tmp_path):
+    code = [block.text for block in blocks(DOCS / "own-loop.md") if block.language == "python"]
+    added = [line for line in code[0].splitlines() if "ecorder" in line]
+    assert len(added) <= 6
+    (tmp_path / "example.py").write_text("".join(code), encoding="utf-8")
+    printed = run(f"python {tmp_path / 'example.py'}", ROOT, tmp_path / "home").splitlines()
+    [found] = list_runs(tmp_path / "home" / "runs")
+    assert printed[0] == f"open /lab?run={found.run_id}"
+    assert re.fullmatch(r"D_val's loss after the last look ahead: \d\.\d\d", printed[1])
+    epochs = [event for event in found.events() if isinstance(event, EpochDone)]
+    assert (found.status().state, len(epochs)) == ("finished", 4)
+    assert epochs[-1].w_hard_per_class[2] > epochs[-1].w_hard_per_class[0]  # the tail is harder
+
+
+def test_the_page_on_own_loops_names_what_the_recorder_takes():
+    text = (DOCS / "own-loop.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)(?:=[^`]*)?`", text.split("| call |")[1].split("\n\n")[0]))
+    taken = {
+        name
+        for function in (Recorder.__init__, Recorder.batch, Recorder.end_epoch)
+        for name in inspect.signature(function).parameters
+    }
+    assert named <= taken | {"Recorder", "batch", "end_epoch"}
+
+
+@pytest.mark.slow
+def test_a_student_is_taken_along_as_the_page_shows(tmp_path):
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    part = (DOCS / "use.md").read_text(encoding="utf-8").split("## Take the student along")[1]
+    [command] = re.findall(r"```bash\n(.*?)```", part.split("\n## ")[0], flags=re.DOTALL)
+    printed = run(f"export PYTHONPATH={ROOT}; cd {tmp_path}\n{command}", ROOT, tmp_path / "home")
+    assert printed.splitlines()[1:] == ["student.pt2", "student.md", "student.onnx", "student.md"]
+    names = {path.name for path in tmp_path.iterdir()} - {"home"}
+    assert names == {"student.pt2", "student.onnx", "student.md"}

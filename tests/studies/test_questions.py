@@ -68,6 +68,23 @@ def test_d_val_alone_chooses_the_best_constant():
     assert "BiKD: the best constant weights (+2" in said
 
 
+def test_constant_weights_are_one_row_of_the_figure_chosen_by_d_val_for_each_seed():
+    def value_of(cell, seed):
+        if cell.x != CONSTANT:
+            return outcome(0.5)
+        is_best = f"kd_alpha {'0.3' if seed % 2 else '0.7'}" in cell.label
+        return outcome(0.6 + seed / 1000 if is_best else 0.9, val_loss=0.1 if is_best else 0.2)
+
+    results = filled("falsification", value_of)
+    rows = [point for point in results.points() if "constant" in point.label]
+    assert [row.label for row in rows] == [
+        "BiKD: the best constant weights",
+        "Relative BiKD: the best constant weights",
+    ]
+    assert rows[0].values == {seed: 0.6 + seed / 1000 for seed in results.grid.seeds}
+    assert len(results.points()) == 16
+
+
 def test_faults_say_what_the_choice_by_test_accuracy_is_worth():
     results = filled(
         "faults", lambda cell, seed: outcome(0.5 + seed / 1e4, accuracy_by_test=0.53 + seed / 1e4)

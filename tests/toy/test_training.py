@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bikd_core.hypergradient import Inside, OuterBatch, hypergradient, pair_of
+from bikd_core.hypergradients import Inside, OuterBatch, hypergradient, pair_of
 from bikd_core.methods import METHODS, Batch, Setting
 from bikd_core.models.initialisation import initialised
 from bikd_core.toy import training

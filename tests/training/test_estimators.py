@@ -7,7 +7,7 @@ import torch
 
 from bikd_core.config import RunConfig
 from bikd_core.data.long_tail import load_split
-from bikd_core.hypergradient import Inside, OuterBatch, hypergradient, pair_of
+from bikd_core.hypergradients import Inside, OuterBatch, hypergradient, pair_of
 from bikd_core.models import build
 from bikd_core.training.loop import Loop
 from bikd_core.training.record import EpochRecord

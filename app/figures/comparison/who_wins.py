@@ -157,11 +157,14 @@ def _group(results: Results, group: str) -> dict[str, Any]:
 def _read(results: Results) -> str:
     """Return who has the highest mean, overall and on the tail; that is not yet a claim."""
     best = results.lines[0]
+    rank = "Highest mean" if len(results.lines) > 1 else "So far"
     sentence = (
-        f"Highest mean: {best.label}, {plus_minus(best.values['accuracy'])} % balanced "
+        f"{rank}: {best.label}, {plus_minus(best.values['accuracy'])} % balanced "
         f"({_seeds_of(len(best.seeds))})"
     )
-    if are_level(results.class_counts):
+    if len(results.lines) == 1:
+        sentence += f", {plus_minus(best.values['accuracy_few'])} % on the few-shot classes."
+    elif are_level(results.class_counts):
         sentence += "; all classes are equally large."
     else:
         sentence += f"; on the few-shot classes {_best_of_tail(results)}."

@@ -9,7 +9,6 @@ from app.figures.drawing import MAX_CLASSES_SHOWN, Kind
 from app.shared import status
 from app.shared.link import Link
 from bikd_core.config import WeightScale
-from bikd_core.data.sources import facts_of
 from bikd_core.events import EpochDone, RunStarted
 from bikd_core.runs import Snapshot
 
@@ -96,6 +95,16 @@ def scale_of(snapshot: Snapshot) -> WeightScale:
 def why_no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
     """Return why figures of the weights are empty."""
     method = status.method_of(snapshot)
+    if snapshot.config.is_recorded_elsewhere:
+        has_some = bool(snapshot.epochs) and snapshot.epochs[0].w_hard_per_class is not None
+        if kind == "soft" and has_some:
+            return (
+                f"{method} weighs one loss: Recorder.batch(…, weights=…, losses=…) with two "
+                "columns each records two."
+            )
+        return (
+            f"The loop of {method} recorded no weights: Recorder.batch(…, weights=…) records them."
+        )
     if kind == "soft" and snapshot.config.method.facts.has_weight_net:
         return f"{method} has no teacher, so there is no soft loss to weigh."
     return (
@@ -103,6 +112,19 @@ def why_no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:
     )
 
 
-def has_many_classes(dataset: str) -> bool:
-    """Return whether a data set has too many classes for one row each."""
-    return facts_of(dataset).num_classes > MAX_CLASSES_SHOWN
+def has_many_classes(snapshot: Snapshot) -> bool:
+    """Return whether a run has too many classes for one row each."""
+    return snapshot.num_classes > MAX_CLASSES_SHOWN
+
+
+def unless_own_loop(snapshot: Snapshot, call: str, otherwise: str) -> str:
+    """Return why a figure is empty: what a loop of somebody's own did not call, or another reason.
+
+    Args:
+        snapshot: The run.
+        call: The call of `bikd_core.Recorder` that gives what is lacking.
+        otherwise: Why a run that was trained here lacks it.
+    """
+    if not snapshot.config.is_recorded_elsewhere:
+        return otherwise
+    return f"The loop of this run did not record it: {call} does."

@@ -31,6 +31,8 @@ from app.shared.session import session
 from bikd_core.data.pictures import PicturesUnavailable, load_pictures
 from bikd_core.runs import Snapshot, StoreError
 
+_BATCH_QUESTION = PLAIN_PHASES[0].rows[0][0].question
+_OWN_LOOP = "Recorder keeps the epochs of somebody's own loop; no call of it keeps single steps."
 _CAN_STEP = ("starting", "running", "paused")
 
 
@@ -94,6 +96,10 @@ def _walk(moment: Moment, start: Place, side: str) -> None:
     Until a step is chosen from the list, it is the one nearest to the epoch looked at.
     """
     snapshot = moment.snapshot
+    if snapshot.config.is_recorded_elsewhere:
+        why = empty(_BATCH_QUESTION, _OWN_LOOP)
+        live_plot(why, key=f"figure_step_none{side}", keep_zoom_of=snapshot.run_id)
+        return
     files = snapshot.folder.traces()
     steps = {number: int(path.stem.split("-")[0]) for number, path in files.items()}
     method = snapshot.config.method

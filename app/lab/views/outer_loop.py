@@ -17,36 +17,58 @@ from app.figures.weight_shares import (
     MEAN_FACTOR_QUESTION,
     SATURATED_QUESTION,
 )
-from app.lab.views.moment import Moment, why_no_weights
+from app.lab.views.moment import Moment, unless_own_loop, why_no_weights
 from app.lab.views.view import Figure, View
 from bikd_core.events import EpochDone
 from bikd_core.runs import StoreError
 
+#: What gives a field of the epochs in a loop of somebody's own.
+_CALLS = {
+    "hypergradient_norm": "Recorder.end_epoch(…, hypergradient_norm=…)",
+    "hypergradient_cosine": "Recorder.end_epoch(…, hypergradient_cosine=…)",
+    "saturated_share": 'Recorder(…, weight_scale="sigmoid"), for weights from 0 to 1,',
+}
+
 
 def _outer_losses(moment: Moment) -> Drawing:
     snapshot = moment.snapshot
+    if all(epoch.val_loss is None for epoch in snapshot.epochs):
+        call = "Recorder.end_epoch(…, val_loss=…)"
+        why = "No epoch has a loss on D_val."
+        return empty(OUTER_LOSSES_QUESTION, unless_own_loop(snapshot, call, why), HEIGHT)
     return figures.outer_losses(snapshot.epochs, snapshot.controls, moment.chosen, moment.planned)
 
 
 def _with_weight_net(
-    moment: Moment, question: str, draw: Callable[[Sequence[EpochDone], int, int], Drawing]
+    moment: Moment,
+    question: str,
+    draw: Callable[[Sequence[EpochDone], int, int], Drawing],
+    field: str,
 ) -> Drawing:
     """Draw a figure over the epochs that only a method with a weight net has."""
     if not moment.has_weights:
         return empty(question, why_no_weights(moment.snapshot), HEIGHT)
+    if moment.snapshot.config.is_recorded_elsewhere and not _has(moment, field):
+        why = unless_own_loop(moment.snapshot, _CALLS[field], "")
+        return empty(question, why, HEIGHT)
     return draw(moment.snapshot.epochs, moment.chosen, moment.planned)
 
 
 def _saturated(moment: Moment) -> Drawing:
     return _with_weight_net(
-        moment, SATURATED_QUESTION, partial(figures.saturated_share, scale=moment.scale)
+        moment,
+        SATURATED_QUESTION,
+        partial(figures.saturated_share, scale=moment.scale),
+        "saturated_share",
     )
 
 
 def _figure(
     name: str, question: str, draw: Callable[[Sequence[EpochDone], int, int], Drawing]
 ) -> Figure:
-    return Figure(name, question, partial(_with_weight_net, question=question, draw=draw))
+    return Figure(
+        name, question, partial(_with_weight_net, question=question, draw=draw, field=name)
+    )
 
 
 # Figures that only some runs have ----------------------------------------------------------------

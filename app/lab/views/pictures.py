@@ -28,7 +28,6 @@ from app.lab.views.weights import W_HARD, W_SOFT
 from app.shared.link import Link
 from app.shared.markdown import plain
 from app.shared.session import session
-from bikd_core.data.sources import facts_of
 from bikd_core.runs import Snapshot
 
 _KEY = "gallery_by"
@@ -108,7 +107,7 @@ class _Pictures(View):
                 _selection_button(
                     snapshot,
                     selection,
-                    doubted_labels(facts_of(snapshot.config.data.dataset).num_classes),
+                    doubted_labels(snapshot.num_classes),
                     "Mislabelled?",
                     key="select_doubted_labels",
                     icon=":material/help:",
@@ -119,7 +118,7 @@ class _Pictures(View):
                 _selection_button(
                     snapshot,
                     selection,
-                    wrong_labels(facts_of(snapshot.config.data.dataset).num_classes),
+                    wrong_labels(snapshot.num_classes),
                     "Wrong labels",
                     key="select_wrong_labels",
                     icon=":material/label_off:",

@@ -14,7 +14,7 @@ from app.figures.drawing import Drawing, Kind, empty
 from app.figures.surface import SURFACE_QUESTIONS
 from app.lab.views.images import selection
 from app.lab.views.images.selection import Point, Selection
-from app.lab.views.moment import Moment, why_no_weights
+from app.lab.views.moment import Moment, unless_own_loop, why_no_weights
 from app.lab.views.view import Figure, View, show_value
 from app.shared.engine import attempt
 from app.shared.link import Link
@@ -41,7 +41,16 @@ def _surface(moment: Moment, kind: Kind) -> Drawing:
         return empty(question, str(error), surface.HEIGHT)
     axes, note = moment.choices(SurfaceLink).axes, _note(moment.snapshot, frame)
     if frame.surface is None or (frame.ce_teacher is None and frame.weights is None):
-        return empty(question, "This run kept no surface for this epoch.", surface.HEIGHT)
+        why = unless_own_loop(
+            moment.snapshot,
+            "Recorder.end_epoch(…, weight_function=…)",
+            "This run kept no surface for this epoch.",
+        )
+        return empty(question, why, surface.HEIGHT)
+    if frame.ce_teacher is None and kind == "soft":
+        call = "Recorder.batch(…, teacher_logits=…)"
+        why = "Without the teacher's loss there is no surface of w_soft."
+        return empty(question, unless_own_loop(moment.snapshot, call, why), surface.HEIGHT)
     if frame.ce_teacher is None:
         return figures.response_curve(frame, panel, moment.started, axes, moment.scale, note)
     return figures.response_surface(frame, panel, moment.started, kind, axes, moment.scale, note)

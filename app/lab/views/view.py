@@ -55,7 +55,8 @@ class Figure:
         return None
 
 
-@st.cache_resource(max_entries=500, show_spinner=False)
+# So many that the newest epochs of a run with an audience are there; each is up to 0.4 MB.
+@st.cache_resource(max_entries=100, show_spinner=False)
 def _drawn(
     run_id: str,
     version: int,

@@ -8,6 +8,7 @@ import streamlit as st
 from pydantic import Field
 
 from app import figures
+from app.components.run_sound import run_sound, sound_of
 from app.figures import over_time
 from app.figures.drawing import Drawing, Kind, empty
 from app.figures.over_time import OVER_TIME_QUESTION
@@ -19,7 +20,6 @@ from app.lab.views.view import Figure, View, show_value
 from app.lab.views.weight_history import weight_counts
 from app.shared import status
 from app.shared.link import Link
-from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import head_to_tail, shot_groups
 from bikd_core.runs import Snapshot, StoreError
 
@@ -116,7 +116,7 @@ def _over(moment: Moment) -> str:
 
 
 def _has(snapshot: Snapshot, over: str) -> bool:
-    return over in _GROUPS or int(over) < facts_of(snapshot.config.data.dataset).num_classes
+    return over in _GROUPS or int(over) < snapshot.num_classes
 
 
 W_HARD, W_SOFT = (
@@ -144,6 +144,11 @@ OVER_TIME = Figure(
 
 
 class _Weights(View):
+    def show(self, moment: Moment) -> None:
+        super().show(moment)
+        if _can_be_heard(moment):
+            run_sound(sound_of(moment.snapshot.epochs, moment.started), key="run_sound")
+
     def widgets(self, snapshot: Snapshot) -> None:
         words = _classes(snapshot)
         over = self.choices(WeightsLink).over
@@ -164,8 +169,15 @@ class _Weights(View):
         if _has(snapshot, over):
             return ""
         self.choose(WeightsLink())
-        last = facts_of(snapshot.config.data.dataset).num_classes - 1
+        last = snapshot.num_classes - 1
         return f"over = {over!r} is not possible: the run has the classes 0 to {last}. few is used."
+
+
+def _can_be_heard(moment: Moment) -> bool:
+    """Whether a run has ended whose weights are two voices, each from 0 to 1."""
+    if not (moment.has_weights and moment.has_begun and moment.snapshot.has_ended):
+        return False
+    return moment.scale == "sigmoid" and bool(shot_groups(moment.started.class_counts).few)
 
 
 def _classes(snapshot: Snapshot) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 
 from bikd_core.config.method import GROUPS, MethodConfig
 from bikd_core.config.method_facts import METHOD_FACTS, MethodFacts
+from bikd_core.config.own_loop import OWN_LOOP, OwnLoop
 from bikd_core.config.part import ReadIf, options_of
 
 
@@ -117,6 +118,11 @@ if TYPE_CHECKING:
 else:
     AllOptions = _all_options(_OWN)
     AnyMethodConfig = Annotated[
-        Union[tuple(Annotated[model, Tag(name)] for name, model in METHOD_CONFIGS.items())],  # noqa: UP007
+        Union[
+            (
+                *(Annotated[model, Tag(name)] for name, model in METHOD_CONFIGS.items()),
+                Annotated[OwnLoop, Tag(OWN_LOOP)],
+            )
+        ],
         Discriminator(_method_in),
     ]

@@ -12,8 +12,9 @@ from bikd_core.studies.executors.outcome import Outcome
 Item = TypeVar("Item")
 #: Runs that share their steps.
 Group = Sequence[RunConfig]
-#: Called with a group and the outcome of each of its runs, once for each group.
-OnResult = Callable[[Group, list[Outcome]], None]
+#: Called with a group and what its work returned of each run, or the `Outcome` of each that was
+#: lost; once for each group.
+OnResult = Callable[[Group, list[Any]], None]
 ShouldStop = Callable[[], bool]
 #: What a worker does with an item; a function of a module, so that it can be sent.
 Work = Callable[[Item, Places], Any]
@@ -68,7 +69,7 @@ def execute(
 
     Args:
         executor: Where they are trained.
-        work: `train_group`, unless this is a measurement.
+        work: `train_group` or `train_and_keep`, unless this is a measurement.
         groups: Runs that share their steps, by group.
         on_result: Called with each group that has ended.
         should_stop: Polled.

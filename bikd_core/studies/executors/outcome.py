@@ -52,7 +52,7 @@ def outcome_of(epochs: Sequence[EpochDone], biases: ClassBiasesFitted | None) ->
     for name in OF_ALL_EPOCHS:
         known = [value for epoch in epochs if (value := getattr(epoch, name)) is not None]
         measures[name] = fmean(known) if known else None
-    measures["accuracy_by_val"] = min(epochs, key=lambda epoch: epoch.val_loss).accuracy
+    measures["accuracy_by_val"] = min(epochs, key=lambda epoch: epoch.rank_by_val).accuracy
     measures["accuracy_by_test"] = max(epoch.accuracy for epoch in epochs)
     measures["accuracy_with_biases"] = None if biases is None else biases.accuracy
     names = [name for name in OF_LAST_EPOCH if hasattr(biases, name)]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bikd_core.studies.evidence import Lead, claims, leads_of
 from bikd_core.studies.questions.common import CIFAR10, DIGITS, FORMS, with_options
-from bikd_core.studies.results import Results
+from bikd_core.studies.results import Point, Results, point_of
 from bikd_core.studies.study import Cell, Study
 
 #: What the weights are replaced by: each keeps something of what was learned, or nothing.
@@ -70,6 +70,17 @@ def best_constant(results: Results, form: str) -> dict[int, float]:
     return found
 
 
+def points(results: Results) -> list[Point]:
+    """Return the cells' means, the constant weights as one: the best by D_val of each seed."""
+    found = []
+    for form in dict.fromkeys(cell.series for cell in results.cells()):
+        cells = [cell for cell in results.cells(form) if cell.x != CONSTANT]
+        rows = [(cell.x, cell.label, results.values(cell)) for cell in cells]
+        rows.append((BEST_CONSTANT, f"{form}: {BEST_CONSTANT}", best_constant(results, form)))
+        found += [point_of(form, x, label, values) for x, label, values in rows if values]
+    return found
+
+
 def verdict(results: Results) -> str:
     """Return whether learned weights beat those that know less, and which D_val they need."""
     differences: dict[str, dict[int, float]] = {}
@@ -113,4 +124,5 @@ STUDY = Study(
     cells=cells,
     verdict=verdict,
     x="Weights, or D_val",
+    points=points,
 )

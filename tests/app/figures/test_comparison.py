@@ -126,6 +126,12 @@ def test_methods_stand_best_first_with_their_interval_and_their_seeds():
     assert "BiKD: 63.0 ± 6.6; many" in drawing.alt
 
 
+def test_one_method_alone_has_no_rank():
+    sentence = figures.who_wins(results({"kd": [0.5]}, few={"kd": 0.1})).sentence
+    assert sentence.startswith("So far: KD, 50.0 % balanced (1 seed), 10.0 % on the few-shot")
+    assert "best" not in sentence
+
+
 def test_one_seed_alone_says_that_it_has_no_interval():
     drawing = figures.who_wins(results({"kd": [0.5], "bikd": [0.6]}))
     assert traces(drawing)["balanced"]["error_x"]["array"] == [0.0, 0.0]

@@ -80,6 +80,12 @@ def test_the_words_of_each_page_explain_their_terms_once(open_page, page, term):
     assert term in {name for part in text for _, _, name, *_ in part["terms"]}
 
 
+def test_weight_decay_is_no_weight_of_a_picture():
+    assert [name for _, _, name, *_ in marks("momentum 0.9, weight decay 0.0005")] == [
+        "weight decay"
+    ]
+
+
 @pytest.mark.parametrize("text", ["", "How many pictures?", "a factory", "untrusted", "Pulling"])
 def test_ordinary_words_are_no_terms(text):
     assert marks(text, limit=3) == []

@@ -9,11 +9,13 @@ from dataclasses import replace
 import pytest
 
 from app.lab.views import VIEWS, Moment
+from app.lab.views.images.contents import gallery_at
 from app.takeaway.bake import bake, epochs_of, size_of
 from app.takeaway.file import as_html
 from bikd_core.cli import main
 from bikd_core.config import ConfigError
 from bikd_core.runs.history import Histories
+from tests.app.pictured import make_pictured_run
 from tests.made_up import make_run
 
 
@@ -113,4 +115,40 @@ def test_the_command_writes_a_file_and_refuses_options_of_the_zip(tmp_path, capf
     assert main(["export", folder.run_id, runs, f"--html={target}", "--max-images=3"]) == 2
     assert "max_images is not possible with html" in capfd.readouterr().err
     assert main(["export", folder.run_id, runs, "--beside=other"]) == 2
+    assert main(["export", folder.run_id, runs, "--pictures"]) == 2
+    assert "pictures is not possible without html" in capfd.readouterr().err
     assert main(["export", folder.run_id, runs, f"--html={target}", "--beside=other"]) == 2
+
+
+def data_in(text):
+    """The data of a file, without the scripts."""
+    return text.partition("window.bikdData = ")[2]
+
+
+def test_pictures_travel_only_if_they_are_asked_for(tmp_path, manager):
+    run = snapshot_of(make_pictured_run(tmp_path / "runs"))
+    assert bake([run]).pictures is None
+    assert "data:image" not in data_in(as_html(bake([run])))
+    baked = bake([run], has_pictures=True)
+    assert list(baked.pictures.galleries) == ["w_hard", "w_soft"]
+    shown = [unpacked(packed) for packed in baked.pictures.galleries.values()]
+    for order, epochs in zip(("hard", "soft"), shown, strict=True):
+        for epoch, gallery in zip(baked.epochs, epochs, strict=True):
+            expected = gallery_at(Moment(run, epoch), order, None)
+            assert gallery["title"] == expected.title
+            for (_, found), (_, pictures) in zip(
+                gallery["sections"], expected.sections, strict=True
+            ):
+                named = [{**each, "image": baked.pictures.images[each["image"]]} for each in found]
+                assert named == list(map(dict, pictures))
+    assert len(set(baked.pictures.images)) == len(baked.pictures.images)
+    assert all(image.startswith("data:image/png") for image in baked.pictures.images)
+    assert data_in(as_html(baked)).count("data:image/png") == len(baked.pictures.images)
+
+
+def test_pictures_that_are_not_there_are_named_before_anything_is_written(tmp_path, manager):
+    run = snapshot_of(make_pictured_run(tmp_path / "runs", dataset="cifar10"))
+    with pytest.raises(ConfigError, match="pictures is not possible: The pictures of CIFAR-10"):
+        bake([run], has_pictures=True)
+    with pytest.raises(ConfigError, match="pictures is not possible with beside"):
+        bake([run, run], has_pictures=True)

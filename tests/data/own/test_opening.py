@@ -147,6 +147,16 @@ def test_class_names_of_any_script_and_with_html_stay_as_they_are(tmp_path, data
     assert set(found) == set(names)
 
 
+@pytest.mark.parametrize(
+    ("folder", "title"),
+    [("my pets (2)", "my pets (2)"), ("<b>x[a](b)`", "b x a (b)"), ("***", "pictures")],
+)
+def test_the_title_is_safe_in_any_sentence(tmp_path, data, folder, title):
+    (tmp_path / folder.replace("/", "")).mkdir()
+    place = make_folder(tmp_path / folder.replace("/", ""), COUNTS)
+    assert facts_of(open_pictures(place, data)).title == title
+
+
 def test_what_would_steer_a_terminal_is_replaced(tmp_path, data):
     folder = make_folder(tmp_path / "n", {"a\x1b[31m": 3, "b": 3, "c": 3})
     assert facts_of(open_pictures(folder, data)).class_names[0] == "a\ufffd[31m"

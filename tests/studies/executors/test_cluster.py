@@ -8,7 +8,9 @@ import pytest
 
 from bikd_core.config import ConfigError
 from bikd_core.places import Places
+from bikd_core.store import list_runs
 from bikd_core.studies.executors import LocalExecutor, cluster, node
+from bikd_core.studies.executors.keep import train_and_keep
 from bikd_core.studies.running import Running
 from bikd_core.studies.study import Cell, grid_of
 from tests.studies.executors import doing
@@ -52,9 +54,14 @@ def test_a_study_has_the_same_bits_on_a_cluster_as_here_and_teachers_travel(two_
     running = Running(GRID, tmp_path / "ray", there)
     with cluster.RayExecutor(there, two_nodes.address) as executor:
         assert executor.slots == 2
-        running.run(executor)
+        running.run(executor, work=train_and_keep)
     assert running.results.is_complete
     assert kept(running) == kept(alone)
+    stored = {folder.record().name: folder for folder in list_runs(there.runs)}
+    assert sorted(stored) == sorted(
+        f"small, seed {seed}: {cell.label}" for seed in (0, 1) for cell in CELLS
+    )
+    assert all(folder.status().state == "finished" for folder in stored.values())
     assert (
         {path.name for path in there.teachers.glob("*.json")}
         == {path.name for path in here.teachers.glob("*.json")}

@@ -2,10 +2,13 @@
 
 import pytest
 
-from bikd_core.config import ConfigError
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.events import EpochDone
 from bikd_core.places import Places
+from bikd_core.store import list_runs
 from bikd_core.studies.executors import LocalExecutor
 from bikd_core.studies.executors.executor import LOST, execute
+from bikd_core.studies.executors.keep import train_and_keep
 from bikd_core.studies.executors.work import train_group
 from bikd_core.studies.running import Running
 from bikd_core.studies.study import Cell, grid_of
@@ -69,6 +72,36 @@ def test_runs_have_the_same_bits_however_many_processes_train_them(tmp_path):
         assert running.results.is_complete
         kept.append({run: one.outcome.measures for run, one in running.ledger.results.items()})
     assert kept[0] == kept[1]
+
+
+@pytest.mark.slow
+def test_kept_runs_have_the_same_bits_and_are_in_the_store_by_their_names(tmp_path):
+    cells = (Cell("CE", "ce"), Cell("KD", "kd"), Cell("soft KD", "kd:kd_alpha=0.1"))
+    grid, places = grid_of(small_study(cells), (0,)), Places.at(tmp_path / "home")
+    found = []
+    for work in (train_group, train_and_keep):
+        running = Running(grid, tmp_path / work.__name__, places)
+        running.run(LocalExecutor(places, 2), work=work)
+        found.append({run: one.outcome.measures for run, one in running.ledger.results.items()})
+    assert found[0] == found[1]
+    stored = {folder.record().name: folder for folder in list_runs(places.runs)}
+    assert sorted(stored) == ["small, seed 0: " + name for name in ("CE", "KD", "soft KD")]
+    for cell in cells:
+        events = stored[f"small, seed 0: {cell.label}"].events()
+        epochs = [event for event in events if isinstance(event, EpochDone)]
+        assert len(epochs) == 2
+        assert epochs[-1].accuracy == found[0][cell.written, 0]["accuracy"]
+    running.run(LocalExecutor(places, 1), work=train_and_keep)  # nothing is missing
+    assert len(list_runs(places.runs)) == 3
+
+
+@pytest.mark.slow
+def test_of_kept_runs_one_that_cannot_begin_fails_alone(tmp_path):
+    base = {"method": "kd", "epochs": 2, "student": "digits_mlp"}
+    good, bad = (RunConfig.from_flat(base | {"teacher": teacher}) for teacher in ("auto", "absent"))
+    kept = train_and_keep([bad], Places.at(tmp_path))
+    assert "absent" in kept[0].outcome.failure
+    assert not train_and_keep([good], Places.at(tmp_path))[0].outcome.failure
 
 
 @pytest.mark.slow

@@ -12,10 +12,11 @@ from app.components import Gallery, Picture
 from app.figures.classes import are_level
 from app.figures.drawing import GROUP_COLOURS
 from app.figures.weight_axis import weight_axis_of
-from app.lab.views.images.encoding import data_uris
+from app.lab.views.images.encoding import data_uris, own_uris
+from app.lab.views.images.own_pictures import own_pictures
 from app.lab.views.images.selection import Selection, in_words
 from app.lab.views.images.values import COLUMNS, ImagesAt, Values, doubts_at, images_at
-from app.lab.views.moment import Moment, scale_of
+from app.lab.views.moment import Moment, scale_of, unless_own_loop
 from app.shared import engine, status
 from bikd_core.data.pictures import PicturesUnavailable
 from bikd_core.label_doubts import Doubts, epochs_that_count
@@ -36,6 +37,11 @@ CAUTION_WITHOUT_FOLDS = (
     "rise where a label is wrong. The losses of a plain CE run found most of them."
 )
 _COLUMNS = 6
+
+
+def why_no_beliefs(snapshot: Snapshot) -> str:
+    """Return why it is not known what a run's student takes each picture for."""
+    return unless_own_loop(snapshot, "Recorder.batch(…, logits=…)", NO_BELIEFS)
 
 
 class Section(NamedTuple):
@@ -128,7 +134,7 @@ def _gallery(
     labels = images.panel.labels
     kept = np.ones(len(labels), dtype=np.bool_)
     if selection is not None and selection.taken_for is not None and not images.has_beliefs:
-        return nothing(NO_BELIEFS)
+        return nothing(why_no_beliefs(_moment.snapshot))
     if selection is not None:
         kept = selection.keeps(labels, images.values, images.panel.is_wrong)
     if selection is not None and selection.is_doubted:
@@ -257,5 +263,7 @@ def pictures_of(
 
 
 def _uris(snapshot: Snapshot, indices: list[int], *, is_exact: bool) -> list[str]:
+    if snapshot.config.is_recorded_elsewhere:
+        return own_uris(own_pictures(snapshot, indices), is_exact=is_exact)
     folder = engine.manager().places.data
     return data_uris(snapshot.config.data.dataset, indices, folder, is_exact=is_exact)

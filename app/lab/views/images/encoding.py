@@ -36,7 +36,15 @@ def data_uris(
 
 @lru_cache(maxsize=8192)
 def _data_uri(dataset: str, index: int, data_dir: Path, is_exact: bool) -> str:
-    picture = load_pictures(dataset, [index], data_dir)[0]
+    return _as_uri(load_pictures(dataset, [index], data_dir)[0], is_exact=is_exact)
+
+
+def own_uris(pictures: NDArray[np.uint8], *, is_exact: bool = False) -> list[str]:
+    """Return each picture, [n, H, W, channels], as an image's data URI; see `data_uris`."""
+    return [_as_uri(picture, is_exact=is_exact) for picture in pictures]
+
+
+def _as_uri(picture: NDArray[np.uint8], *, is_exact: bool) -> str:
     is_grey = picture.shape[-1] == 1
     name: Literal["png", "webp"] = "png" if is_grey or is_exact else "webp"
     content = encoded(picture, name)

@@ -19,12 +19,11 @@ from app.figures.picture import (
     PICTURE_WEIGHTS_QUESTION,
 )
 from app.figures.weight_axis import weight_axis_of
-from app.lab.views.images.contents import NO_BELIEFS, pictures_of
+from app.lab.views.images.contents import pictures_of, why_no_beliefs
 from app.lab.views.images.selection import in_words
 from app.lab.views.images.values import COLUMNS, KINDS, History, ImagesAt, history, images_at
-from app.lab.views.moment import Moment
+from app.lab.views.moment import Moment, unless_own_loop
 from app.shared.markdown import plain
-from bikd_core.data.sources import facts_of
 from bikd_core.runs import StoreError
 
 WIDTHS = (0.46, 0.54)  # of the two columns
@@ -124,7 +123,7 @@ def _lines(moment: Moment, images: ImagesAt, row: int) -> list[str]:
     axis = weight_axis_of(moment.scale)
     words = [f"w_{kind} {axis.word(now[f'w_{kind}'])}" for kind in moment.kinds]
     words += [f"{word} {now[name]:.2f}" for name, word in _LOSSES.items() if now[name] >= 0]
-    title = facts_of(images.snapshot.config.data.dataset).title
+    title = images.snapshot.data_title
     pictures = "training pictures" if images.panel.is_wrong is None else "pictures labelled so"
     return [
         f"{name[0].upper()}{name[1:]}, one of {count:,} {pictures}",
@@ -151,7 +150,7 @@ def _in_the_objective(moment: Moment, now: Mapping[str, float]) -> list[str]:
 def _beliefs(images: ImagesAt, row: int) -> list[str]:
     """Return what student and teacher take it for, most probable first; its label marked."""
     if not images.has_beliefs:
-        return [NO_BELIEFS]
+        return [why_no_beliefs(images.snapshot)]
     lines = []
     given, truth = images.name_of(row), images.true_name_of(row)
     marks = {given: " ✓"} if not truth else {given: " (its label)", truth: " (truly)"}
@@ -196,7 +195,11 @@ def _draw(found: History, what: str, moment: Moment) -> _Drawings:
     student = found.line("ce_student")
     hard, soft = (found.line(f"w_{kind}") if kind in moment.kinds else None for kind in KINDS)
     if hard is None:
-        why = "This method has no weight net: start a run with BiKD to see it."
+        why = unless_own_loop(
+            moment.snapshot,
+            "Recorder.batch(…, weights=…)",
+            "This method has no weight net: start a run with BiKD to see it.",
+        )
         weights, influence = (
             empty(question, why, PICTURE_HEIGHT)
             for question in (PICTURE_WEIGHTS_QUESTION, PICTURE_INFLUENCE_QUESTION)
@@ -208,6 +211,9 @@ def _draw(found: History, what: str, moment: Moment) -> _Drawings:
             None if soft is None else found.gaps("influence_soft"),
             *place,
         )
+        if found.line("influence_hard") is None and moment.snapshot.config.is_recorded_elsewhere:
+            why = unless_own_loop(moment.snapshot, "Recorder.batch(…, influence=…)", "")
+            influence = empty(PICTURE_INFLUENCE_QUESTION, why, PICTURE_HEIGHT)
     assert student is not None  # every method has it
     return _Drawings(
         weights,

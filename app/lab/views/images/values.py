@@ -14,7 +14,7 @@ from app.figures.classes import rows_of
 from app.figures.drawing import Kind
 from bikd_core.events import BELIEF_UNIT, Frame, Panel, RunStarted
 from bikd_core.label_doubts import Doubts, epochs_that_count, label_doubts
-from bikd_core.runs import Snapshot
+from bikd_core.runs import Snapshot, StoreError
 
 MAX_POINTS = 400  # epochs of an image's history; of longer runs every n-th is read
 #: The columns of `values_at`.
@@ -102,8 +102,12 @@ def doubts_at(snapshot: Snapshot, epoch: int) -> Doubts:
     weights, influence = [], []
     for number in epochs_that_count(epoch):
         arrays = snapshot.folder.frame_arrays(number, "weights", "influence")
-        assert arrays["weights"] is not None  # asked only of methods with a weight net
-        assert arrays["influence"] is not None
+        assert arrays["weights"] is not None  # asked only of runs with weights
+        if arrays["influence"] is None:
+            raise StoreError(
+                "Nothing says which labels D_val doubts: the loop of this run did not record "
+                "influence, which Recorder.batch(…, influence=…) does."
+            )
         weights.append(arrays["weights"][:, 0])
         influence.append(arrays["influence"][:, 0])
     return label_doubts(np.array(weights), np.array(influence))

@@ -5,7 +5,7 @@ import pytest
 from app.lab.views import VIEWS, Moment
 from app.lab.views.images.selection import Selection
 from app.lab.views.weights import W_HARD
-from tests.app.shown import choose, drawings, words
+from tests.app.shown import choose, components, drawings, words
 from tests.made_up import make_run
 from tests.repeated import first_quick
 
@@ -167,3 +167,26 @@ def test_a_click_on_constant_weights_selects_the_class(manager):
     assert moment.constants == {"hard": 0.5, "soft": 0.5}
     point = {"uid": "ridge-9", "x": 0.5, "y": -8.5, "customdata": 2}
     assert W_HARD.select(moment, point) == Selection("digit 9", (9,))
+
+
+@pytest.mark.parametrize(
+    ("options", "is_heard"),
+    [
+        ({}, True),
+        ({"method": "kd"}, False),
+        ({"over": "prior_kd", "weight_scale": "relative"}, False),  # no end to a voice
+        ({"state": "running"}, False),
+    ],
+)
+def test_a_run_whose_weights_are_two_voices_is_heard_once_it_has_ended(
+    open_lab, manager, options, is_heard
+):
+    run = make_run(manager.places.runs, **options)
+    lab = open_lab(run=run.run_id, view="Weights")
+    assert not lab.exception
+    heard = [
+        data for data in components(lab) if isinstance(data, dict) and {"few", "many"} <= {*data}
+    ]
+    assert bool(heard) is is_heard
+    if is_heard:
+        assert "In words: over 3 epochs w_hard of few-shot classes" in heard[0]["words"]

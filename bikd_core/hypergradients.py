@@ -88,7 +88,8 @@ class OuterBatch(NamedTuple):
     """A batch of D_val and the loss on it: images (B, …), labels (B,), teacher logits (B, C).
 
     The teacher's logits may be None if the loss does not need them. `predict` maps the student's
-    logits to those that it predicts from, (B, C) -> (B, C).
+    logits to those that it predicts from, (B, C) -> (B, C). A `loss` of these, (B, C) -> (), takes
+    the place of the meta loss.
     """
 
     images: Tensor
@@ -97,6 +98,7 @@ class OuterBatch(NamedTuple):
     temperature: PerSeed
     meta_loss: str
     predict: Callable[[Tensor], Tensor] | None = None
+    loss: Callable[[Tensor], Tensor] | None = None
 
 
 class Inside(NamedTuple):
@@ -130,8 +132,9 @@ class Hypergradient(NamedTuple):
 
 
 def parameters(student: nn.Module) -> Params:
-    """Return the parameters θ by name, detached from any graph."""
-    return {name: value.detach() for name, value in student.named_parameters()}
+    """Return the parameters θ that are trained by name, detached from any graph."""
+    named = student.named_parameters()
+    return {name: value.detach() for name, value in named if value.requires_grad}
 
 
 def logits_at(student: nn.Module, params: Params, images: Tensor) -> Tensor:
@@ -192,7 +195,7 @@ def inner_gradient(student: nn.Module, batch: InnerBatch, inside: Inside) -> Inn
     params = {name: value.requires_grad_() for name, value in parameters(student).items()}
     logits = logits_at(student, params, batch.images)
     loss = inner_loss(logits, batch, inside.map(torch.detach))
-    gradients = torch.autograd.grad(loss, list(params.values()))
+    gradients = torch.autograd.grad(loss, list(params.values()), materialize_grads=True)
     return InnerGradient(logits.detach(), dict(zip(params, gradients, strict=True)))
 
 
@@ -285,7 +288,9 @@ def _change_of_logits(
         for name, value in theta.items()
     }
     outer_loss, outer_logits = outer_loss_at(student, virtual, outer)
-    gradients = torch.autograd.grad(outer_loss.sum(), list(virtual.values()))
+    gradients = torch.autograd.grad(
+        outer_loss.sum(), list(virtual.values()), materialize_grads=True
+    )
     direction = dict(zip(virtual, gradients, strict=True))
     derive = _forward_mode if estimator == "forward" else _finite_difference
     change = derive(student, theta, direction, images, known.logits)
@@ -297,6 +302,8 @@ def outer_loss_at(student: nn.Module, params: Params, outer: OuterBatch) -> tupl
     logits = logits_at(student, params, outer.images)
     if outer.predict is not None:
         logits = outer.predict(logits)
+    if outer.loss is not None:
+        return outer.loss(logits), logits
     loss = meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, outer.temperature)
     return loss, logits
 
@@ -366,7 +373,9 @@ def _unrolled(
     theta = {name: value.requires_grad_() for name, value in parameters(student).items()}
     free, rate = inside.map(_leaf), virtual_step * learning_rate
     loss = inner_loss(logits_at(student, theta, inner.images), inner, free)
-    gradients = torch.autograd.grad(loss, list(theta.values()), create_graph=True)
+    gradients = torch.autograd.grad(
+        loss, list(theta.values()), create_graph=True, materialize_grads=True
+    )
     virtual = theta
     if virtual_step:
         pairs = zip(theta.items(), gradients, strict=True)
@@ -375,7 +384,7 @@ def _unrolled(
     if virtual_step:
         found = _gradients(outer_loss, free).map(lambda part: part / virtual_step)
     else:  # θ' does not depend on what is inside: only the inner product itself is left
-        direction = torch.autograd.grad(outer_loss, list(theta.values()))
+        direction = torch.autograd.grad(outer_loss, list(theta.values()), materialize_grads=True)
         products = [(v * g).sum() for v, g in zip(direction, gradients, strict=True)]
         found = _gradients(torch.stack(products).sum(), free).map(
             lambda part: -learning_rate * part

@@ -1,0 +1,183 @@
+"""A run's student as a file of each form, used without the lab, and what its card says."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.torch
+import torch
+from statsmodels.stats.proportion import proportion_confint
+
+from bikd_core import Recorder
+from bikd_core.cli import main
+from bikd_core.data.long_tail import load_split
+from bikd_core.events import ClassBiasesFitted, EpochDone
+from bikd_core.models import build
+from bikd_core.places import Places
+from bikd_core.store import list_runs
+from bikd_core.students import files
+from tests.made_up import make_run
+from tests.torch_loops import NAMES, TEST, TRAIN, focal
+
+ENDINGS = ("safetensors", "pt2", "onnx")
+SMALL = "--imbalance-factor 10 --head-count 60 --epochs 3 --learning-rate 0.2".split()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home with one run by logit adjustment, which predicts from logits less the log prior."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("BIKD_HOME", str(folder))
+        assert main(["run", "--method", "logit_adjustment", *SMALL]) == 0
+    return folder
+
+
+@pytest.fixture
+def run(home, monkeypatch):
+    monkeypatch.setenv("BIKD_HOME", str(home))
+    return list_runs(Places.at(home).runs)[-1]
+
+
+@pytest.fixture
+def split(run):
+    return load_split(run.record().config.data, Places.from_environment().data)
+
+
+def exported(run, tmp_path, ending):
+    target = tmp_path / f"student.{ending}"
+    assert main(["export", run.run_id, "--student", str(target)]) == 0
+    return target
+
+
+def pixels(split):
+    return split.test.images.numpy().astype(np.float32) / 255
+
+
+def accuracies(scores, split):
+    is_right, labels = scores.argmax(axis=1) == split.test.labels.numpy(), split.test.labels.numpy()
+    return [is_right[labels == label].mean() for label in range(10)]
+
+
+def last_of(run):
+    return [event for event in run.events() if isinstance(event, EpochDone)][-1]
+
+
+def test_a_pt2_is_the_student_that_the_run_tested(run, split, tmp_path):
+    student = torch.export.load(exported(run, tmp_path, "pt2")).module()
+    with torch.no_grad():
+        scores = student(torch.from_numpy(pixels(split))).numpy()
+        one = student(torch.from_numpy(pixels(split)[:1])).numpy()
+    np.testing.assert_allclose(accuracies(scores, split), last_of(run).accuracy_per_class)
+    np.testing.assert_allclose(one, scores[:1], atol=1e-5)
+
+
+@pytest.mark.slow
+def test_an_onnx_gives_torchs_scores_for_any_batch_size(run, split, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(exported(run, tmp_path, "onnx")))
+    [scores] = session.run(None, {"images": pixels(split)})
+    np.testing.assert_allclose(accuracies(scores, split), last_of(run).accuracy_per_class)
+    student = torch.export.load(exported(run, tmp_path, "pt2")).module()
+    for number in (1, 3, 580):
+        [found] = session.run(None, {"images": pixels(split)[:number]})
+        with torch.no_grad():
+            expected = student(torch.from_numpy(pixels(split)[:number])).numpy()
+        assert np.abs(found - expected).max() <= 1e-4
+
+
+def test_a_safetensors_holds_what_the_scores_follow_from(run, split, tmp_path):
+    path = exported(run, tmp_path, "safetensors")
+    with safetensors.safe_open(path, "pt") as file:
+        about = file.metadata()
+    mean, std, added = (torch.tensor(json.loads(about[name])) for name in ("mean", "std", "added"))
+    assert json.loads(about["class_names"]) == [str(digit) for digit in range(10)]
+    network = build(about["model"], 10, 1, 8, torch.Generator())
+    network.load_state_dict(safetensors.torch.load_file(path))
+    images = (torch.from_numpy(pixels(split)) - mean.view(1, -1, 1, 1)) / std.view(1, -1, 1, 1)
+    with torch.no_grad():
+        scores = network.eval()(images) + added
+    np.testing.assert_allclose(accuracies(scores.numpy(), split), last_of(run).accuracy_per_class)
+    prior = np.log(np.array(split.class_counts) / sum(split.class_counts))
+    np.testing.assert_allclose(added, -prior, rtol=1e-5)
+
+
+def test_the_card_says_data_protocol_accuracies_and_limits(run, split, tmp_path):
+    exported(run, tmp_path, "safetensors")
+    card, last = (tmp_path / "student.md").read_text(encoding="utf-8"), last_of(run)
+    titles = re.findall(r"^## (.*)$", card, flags=re.MULTILINE)
+    assert titles == ["Use", "Data", "Protocol", "Accuracy on the test set", "Limits"]
+    assert f"Balanced {100 * last.accuracy:.1f} %" in card
+    assert f"{sum(split.class_counts):,} training images" in card
+    assert "| learning_rate | 0.2 |" in card
+    assert "(exponential, imbalance factor 10, split seed 0)" in card
+    line = r"^\| (\d) \| \d \| (\w+) \| (\d+) \| (.*?) % of 58 \| (.*?) % to (.*?) % \|$"
+    rows = re.findall(line, card, flags=re.MULTILINE)
+    assert [row[1] for row in rows] == 3 * ["many"] + 4 * ["medium"] + 3 * ["few"]
+    for label, _, count, percent, low, high in rows:
+        accuracy = last.accuracy_per_class[int(label)]
+        bounds = proportion_confint(round(58 * accuracy), 58, method="wilson")
+        assert int(count) == split.class_counts[int(label)]
+        assert [float(v) for v in (percent, low, high)] == pytest.approx(
+            [100 * v for v in (accuracy, *bounds)], abs=0.051
+        )
+    [fitted] = [event for event in run.events() if isinstance(event, ClassBiasesFitted)]
+    assert f"balanced {100 * fitted.accuracy:.1f} %" in card
+    assert "Fewer than 20 training images: " in card
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_cards_own_code_loads_the_file(run, split, tmp_path, ending, monkeypatch):
+    exported(run, tmp_path, ending)
+    card = (tmp_path / "student.md").read_text(encoding="utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", card, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    images = pixels(split)[:2]
+    names = {"images": torch.from_numpy(images) if ending == "pt2" else images}
+    exec(code, names)
+    assert len(names["parameters"]) > 3 if ending == "safetensors" else len(names["scores"]) == 2
+
+
+# What cannot be exported ------------------------------------------------------------------------
+
+
+def refused(capsys, *arguments):
+    assert main(["export", *map(str, arguments)]) == 2
+    return capsys.readouterr().err
+
+
+def test_another_ending_and_other_options_are_refused(run, tmp_path, capsys):
+    assert "it must end in .safetensors or .pt2 or .onnx" in refused(
+        capsys, run.run_id, "--student", tmp_path / "student.pth"
+    )
+    assert "html is not possible with student" in refused(
+        capsys, run.run_id, "--student", tmp_path / "s.pt2", "--html", tmp_path / "run.html"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_without_a_student_says_why(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("BIKD_HOME", str(tmp_path / "home"))
+    runs = Places.from_environment().runs
+    stopped = make_run(runs, state="stopped").run_id
+    with Recorder(TRAIN.y, NAMES, TEST.y, epochs=1) as recorder:
+        focal(recorder, 1)
+    target = tmp_path / "student.pt2"
+    for run_id, why in ((stopped, "it is stopped"), (recorder.run_id, "its own loop keeps it")):
+        assert f"no student to export: {why}." in refused(capsys, run_id, "--student", target)
+    assert not target.exists()
+
+
+def test_without_the_extra_one_sentence_names_the_command(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(files, "_is_installed", lambda package: package == "onnx")
+    said = refused(capsys, run.run_id, "--student", tmp_path / "student.onnx")
+    assert "needs onnxscript and onnxruntime: pip install 'bikd[onnx]'" in said
+
+
+def test_an_onnx_that_differs_from_torch_is_not_written(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(files, "LARGEST_DIFFERENCE", -1.0)
+    said = refused(capsys, run.run_id, "--student", tmp_path / "student.onnx")
+    assert "The .onnx differs from torch by" in said
+    assert not list(tmp_path.iterdir())
