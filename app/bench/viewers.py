@@ -77,6 +77,7 @@ async def follow(url: str, query: str, viewer: Viewer, page: str = "lab") -> Non
         asked_at: list[float] = []
         polls: dict[str, asyncio.Task[None]] = {}
         intervals: dict[str, float] = {}  # by fragment: the page may ask for another later
+        asked_of = ""  # the page, as the server names it
         try:
             async for content in socket:
                 viewer.num_bytes += len(content)
@@ -84,23 +85,39 @@ async def follow(url: str, query: str, viewer: Viewer, page: str = "lab") -> Non
                 message.ParseFromString(bytes(content))  # type: ignore[arg-type]
                 viewer.see(message)
                 kind = message.WhichOneof("type")
-                if kind == "auto_rerun":
+                if kind == "navigation":
+                    # The whole page is drawn anew, which ends all timers of a browser too.
+                    asked_of = message.navigation.page_script_hash
+                    while polls:
+                        polls.popitem()[1].cancel()
+                    intervals.clear()
+                elif kind == "auto_rerun":
                     asked = message.auto_rerun
                     intervals[asked.fragment_id] = asked.interval
                     viewer.interval = max(intervals.values())
                     if asked.fragment_id not in polls:
                         polls[asked.fragment_id] = asyncio.create_task(
-                            _poll(socket, query, asked.fragment_id, intervals, asked_at)
+                            _poll(socket, query, asked_of, asked.fragment_id, intervals, asked_at)
                         )
-                elif kind == "script_finished" and asked_at:
+                elif kind == "script_finished" and asked_at and not _is_drawn_anew(message):
                     viewer.latencies.append(time.perf_counter() - asked_at.pop(0))
         finally:
             for task in polls.values():
                 task.cancel()
 
 
+def _is_drawn_anew(message: ForwardMsg) -> bool:
+    """Return whether a part of a page has asked for the whole page, which is still to come."""
+    return message.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+
 async def _poll(
-    socket: Any, query: str, fragment: str, intervals: dict[str, float], asked_at: list[float]
+    socket: Any,
+    query: str,
+    page: str,
+    fragment: str,
+    intervals: dict[str, float],
+    asked_at: list[float],
 ) -> None:
     while True:
         await asyncio.sleep(intervals[fragment])
@@ -108,6 +125,7 @@ async def _poll(
             continue  # a browser's page also has only one poll under way
         message = BackMsg()
         message.rerun_script.query_string = query
+        message.rerun_script.page_script_hash = page  # else a part would lead to the first page
         message.rerun_script.fragment_id = fragment
         message.rerun_script.is_auto_rerun = True
         asked_at.append(time.perf_counter())

@@ -156,8 +156,8 @@ def _invitation(host: HostOf) -> None:
         with st.container(gap="xsmall"):
             st.html(f'<p class="bikd-invitation">{html.escape(link)}</p>')
             st.markdown(
-                "Scan the code or type the link. Whoever follows sees your run live, can look "
-                "around alone, and steers nothing."
+                f"Scan the code or type the link: up to {FOLLOWERS} can follow. They see your run "
+                "live, can look around alone, and steer nothing."
             )
             if access.is_for_this_machine_alone():
                 st.caption("Only this machine can open it: `bikd app --share` lets others in.")

@@ -257,7 +257,7 @@ def _question(seat: Seat, seen: Attended) -> None:
         return
     is_revealed = bool(seen.counts)
     if is_revealed:
-        said = f"{sum(seen.counts)} have answered."
+        said = f"Answers: {sum(seen.counts)}."
     elif seen.answer is None:
         said = "One tap answers; it cannot be taken back."
     else:

@@ -127,7 +127,7 @@ def test_a_class_follows_its_host_looks_alone_and_answers(open_class, new_page):
     host.get_by_text("3 of 3 have answered").wait_for()
     host.get_by_role("button", name="Show the answers to the class").click()
     for page in (anna, ben, carl):
-        page.get_by_text("3 have answered").wait_for()
+        page.get_by_text("Answers: 3.").wait_for()
         assert page.locator(".bikd-count").all_inner_texts() == ["1 (33 %)", "2 (67 %)"]
     host.get_by_role("button", name="Take the question away").click()
     anna.locator(".bikd-asks").wait_for(state="detached")
@@ -178,7 +178,7 @@ def test_neither_side_has_a_serious_fault_and_nothing_is_cut(open_class, new_pag
     page.get_by_role("button", name="number 2").click()
     page.get_by_text("Your answer is in").wait_for()
     host.get_by_role("button", name="Show the answers to the class").click()
-    page.get_by_text("1 have answered").wait_for()
+    page.get_by_text("Answers: 1.").wait_for()
     faults["answers"] = faults_of(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.goto(f"{link[:-5]}22222")

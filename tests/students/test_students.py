@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,11 @@ from bikd_core import Recorder
 from bikd_core.cli import main
 from bikd_core.data.long_tail import load_split
 from bikd_core.events import ClassBiasesFitted, EpochDone
-from bikd_core.models import build
+from bikd_core.models import MODELS, build
 from bikd_core.places import Places
 from bikd_core.store import list_runs
 from bikd_core.students import files
+from bikd_core.students.network import Loaded, Student
 from tests.made_up import make_run
 from tests.torch_loops import NAMES, TEST, TRAIN, focal
 
@@ -181,3 +183,18 @@ def test_an_onnx_that_differs_from_torch_is_not_written(run, tmp_path, capsys, m
     said = refused(capsys, run.run_id, "--student", tmp_path / "student.onnx")
     assert "The .onnx differs from torch by" in said
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["digits_mlp", "grey_cnn_l", "resnet8x4", "resnet20_a"])
+def test_each_kind_of_network_is_written_and_checked(name):
+    model = MODELS[name]
+    network = build(name, 10, model.channels, model.size, torch.Generator().manual_seed(0))
+    images = torch.randint(0, 256, (70, model.channels, model.size, model.size), dtype=torch.uint8)
+    with torch.no_grad():
+        network(images.float() / 255)  # so that batch norm has seen something
+    each = (0.5,) * model.channels
+    split = SimpleNamespace(mean=each, std=each, test=SimpleNamespace(images=images))
+    loaded = Loaded(Student(network, split, torch.zeros(10)), split)
+    for ending in (".pt2", ".onnx"):
+        assert len(files._FORMS[ending](None, loaded)) > 10_000

@@ -140,6 +140,18 @@ def test_who_has_not_polled_is_not_here_but_keeps_the_seat_and_the_answer(hosted
     assert classes.hosted(code, key).counts == (0, 1, 0)
 
 
+def test_a_host_without_network_for_a_minute_still_is_the_host(hosted, clock):
+    classes, code, key = hosted
+    classes.attend(code, "anna")
+    classes.ask(code, key, QUESTION)
+    classes.answer(code, "anna", 1, 1)
+    clock.now += 60
+    now = classes.hosted(code, key)
+    assert (now.place, now.counts, now.num_here) == (PLACE, (0, 1, 0), 0)
+    classes.reveal(code, key)
+    assert classes.attend(code, "anna").counts == (0, 1, 0)
+
+
 def test_a_class_is_full_at_its_limit_until_a_seat_is_given_up(clock):
     classes = Classes(clock, followers=3)
     code, _ = classes.open(PLACE)
