@@ -1,25 +1,18 @@
 """Places and files that cannot be read are refused in one sentence each, and nothing is left."""
 
 import errno
-import json
 import os
 import zipfile
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from PIL import Image
 
-from bikd_core.config import ConfigError, RunConfig, known_facts
-from bikd_core.data.image_set import load_source
-from bikd_core.data.long_tail import load_split
+from bikd_core.config import ConfigError, RunConfig
 from bikd_core.data.own import opening, writing
 from bikd_core.data.own.cache import read_index, read_names
-from bikd_core.data.own.opening import open_pictures, opened
-from bikd_core.data.pictures import load_pictures
-from bikd_core.data.possible import check_possible, models_for
-from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
+from bikd_core.data.own.opening import open_pictures
+from bikd_core.data.possible import check_possible
+from bikd_core.data.sources import DatasetUnavailable, facts_of
 from tests.data.own.own_pictures import make_folder, noise, png_header, save
 from tests.small_disk import SmallDisk, fails_with
 
@@ -181,5 +174,3 @@ def test_pickles_in_an_npz_and_paths_out_of_a_table_are_not_followed(pets, data,
     assert read_index(name, data).set_aside == (
         ("../secret.png", "lies outside the table's folder"),
     )
-
-

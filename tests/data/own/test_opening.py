@@ -1,6 +1,5 @@
 """Pictures of one's own are opened once, whole or not at all, and are a data source like others."""
 
-import errno
 import json
 import os
 import zipfile
@@ -14,14 +13,13 @@ from PIL import Image
 from bikd_core.config import ConfigError, RunConfig, known_facts
 from bikd_core.data.image_set import load_source
 from bikd_core.data.long_tail import load_split
-from bikd_core.data.own import opening, writing
-from bikd_core.data.own.cache import read_index, read_names
+from bikd_core.data.own import opening
+from bikd_core.data.own.cache import read_index
 from bikd_core.data.own.opening import open_pictures, opened
 from bikd_core.data.pictures import load_pictures
 from bikd_core.data.possible import check_possible, models_for
 from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
-from tests.data.own.own_pictures import make_folder, noise, png_header, save
-from tests.small_disk import SmallDisk, fails_with
+from tests.data.own.own_pictures import make_folder, noise, save
 
 COUNTS = {"ant": 9, "bee": 6, "cow": 3}
 
