@@ -9,10 +9,8 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     ValidatorFunctionWrapHandler,
-    WrapValidator,
     field_validator,
 )
-from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import PydanticCustomError
 
 from bikd_core.config.own_data import FOLDER_PREFIX, OWN_NAME
@@ -35,15 +33,10 @@ Corruption: TypeAlias = Literal["none", "noise", "blur"]
 MAX_SEED = 2**31 - 1
 
 
-def _or_elsewhere(value: Any, validate: ModelWrapValidatorHandler[str]) -> str:
-    """Let the data of a run that was recorded elsewhere pass: they are no choice of anybody's."""
-    return ELSEWHERE if value == ELSEWHERE else validate(value)
-
-
 class DataConfig(Part):
     """The pictures that a run trains on, and the length of their tail."""
 
-    dataset: Annotated[Dataset, WrapValidator(_or_elsewhere)] = Field(
+    dataset: Dataset = Field(
         DEFAULT_SOURCE,
         title="Data set",
         description="Where the pictures come from; folder:PATH opens a folder, zip, table or .npz "
@@ -163,7 +156,12 @@ class DataConfig(Part):
     @field_validator("dataset", mode="wrap")
     @classmethod
     def _explain_as_one(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> str:
-        """Refuse in one sentence what is of neither type; pydantic would say one of each type."""
+        """Refuse in one sentence what is of neither type; pydantic would say one of each type.
+
+        The data of a run that was recorded elsewhere pass: they are no choice of anybody's.
+        """
+        if value == ELSEWHERE:
+            return ELSEWHERE
         try:
             found: str = handler(value)
         except ValidationError as error:

@@ -11,6 +11,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from bikd_core.config.own_loop import TITLE_PATTERN
 from bikd_core.config.source_facts import SOURCE_FACTS, SourceFacts
 
 #: What a command takes for pictures that are yet to be opened: `folder:PATH` or `folder:PATH@48`.
@@ -53,6 +54,12 @@ def remember_facts(dataset: str, facts: SourceFacts, *, is_hearsay: bool = False
         _OWN_FACTS[dataset] = facts
 
 
+def own_title(name: str) -> str:
+    """Return a title for pictures from the name of their folder, safe in any sentence."""
+    plain = " ".join(re.sub(r"[^\w .,:;()+\-–/×&'=]", " ", name).split())
+    return plain.lstrip(" .,:;()+-–/×&'=")[:60].strip() or "pictures"
+
+
 def check_own_facts(facts: SourceFacts) -> None:
     """Check facts that another machine may have written.
 
@@ -60,6 +67,8 @@ def check_own_facts(facts: SourceFacts) -> None:
         ValueError: They are not those of own pictures: one sentence.
     """
     num_classes = facts.num_classes
+    if not re.fullmatch(TITLE_PATTERN, facts.title):
+        raise ValueError("own pictures have a title of letters, digits and blanks")
     if num_classes > MAX_CLASSES or max(map(len, facts.class_names)) > MAX_CLASS_NAME:
         raise ValueError(
             f"own pictures have at most {MAX_CLASSES:,} classes, with names of at most "

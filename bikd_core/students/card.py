@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bikd_core.config import RunConfig, as_text, fields, title_of
+from bikd_core.config import DataConfig, RunConfig, as_text, fields, title_of
+from bikd_core.data.counts import imbalance_words
 from bikd_core.data.sources import facts_of
 from bikd_core.evaluation import head_to_tail, shot_groups
 from bikd_core.events import ClassBiasesFitted, EpochDone, RunStarted
@@ -58,16 +59,20 @@ def _data(config: RunConfig, started: RunStarted) -> Iterable[str]:
     yield (
         f"{facts.title} ({facts.citation}; {facts.terms}): images of {facts.channels}×{facts.size}×"
         f"{facts.size}. {sum(counts):,} training images, {max(counts):,} in the largest class and "
-        f"{min(counts):,} in the smallest ({data.imbalance}, imbalance factor "
-        f"{data.imbalance_factor:g}, split seed {data.split_seed}); {started.num_val:,} in D_val, "
-        f"{started.num_test:,} in the test set. Fingerprint of the split: "
-        f"{started.data_fingerprint}."
+        f"{min(counts):,} in the smallest ({_tail(data)}, split seed {data.split_seed}); "
+        f"{started.num_val:,} in D_val, {started.num_test:,} in the test set. Fingerprint of "
+        f"the split: {started.data_fingerprint}."
     )
     if data.label_noise:
         yield (
             f"{100 * data.label_noise:g} % of the training labels were drawn anew "
             f"({data.label_noise_kind}), so some are wrong; the test set's are as published."
         )
+
+
+def _tail(data: DataConfig) -> str:
+    is_natural = data.imbalance == "natural"
+    return imbalance_words(data) if is_natural else f"{data.imbalance}, {imbalance_words(data)}"
 
 
 def _protocol(config: RunConfig, started: RunStarted, last: EpochDone) -> Iterable[str]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bikd_core.config import SourceFacts
+from bikd_core.config.own_data import own_title
 from bikd_core.data.own.decoding import Square, Unreadable, refusing_bombs
 from bikd_core.data.own.listing import SPLITS, Entry, class_names_of
 from bikd_core.data.source import Progress
@@ -109,7 +110,7 @@ def facts_of_entries(entries: Sequence[Entry], title: str, channels: int, size: 
     pool, test, val = (_counts(entries, split, classes) for split in SPLITS)
     rarest = min(pool)
     return SourceFacts(
-        title=title[:60],
+        title=own_title(title),
         class_names=classes,
         channels=channels,
         size=size,
