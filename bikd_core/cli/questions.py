@@ -185,16 +185,18 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the answer of a study: the recorded one, or that in a folder of `bikd study run`."""
+    """Show the answer of a study: that of `bikd study run` here, or else the recorded one."""
     study = study_named(name)
     facts_of(dataset)
     if export is not None:
         check_format(export)
     own, given = Places.from_environment().studies, out
     folder = given or next(
-        (f for f in (RECORDED, own) if path_of(f, study, dataset).exists()), RECORDED
+        (f for f in (own, RECORDED) if path_of(f, study, dataset).exists()), RECORDED
     )
-    results = read_results(path_of(folder, study, dataset), study)
+    path = path_of(folder, study, dataset)
+    results = read_results(path, study)
+    _tell(f"Results: {path}")
     if export is not None:
         write(results, export)
     _print(results, as_json=as_json)
