@@ -56,7 +56,7 @@ def test_start_comes_early_and_each_chart_is_one_stop(recorded_page):
     page.reload()
     page.get_by_role("button", name="Start", exact=True).wait_for()
     page.locator(".st-key-figure_class_accuracy .nsewdrag").wait_for()
-    seen = stops(page, 65)
+    seen = stops(page, 75)
     assert any("Start the next run" in name for name in seen[:TABS])
     assert page.get_by_role("button", name="Start the next run").is_enabled()
     charts = [name for name in seen if name.startswith("application")]

@@ -84,7 +84,7 @@ def test_a_stranger_sees_a_run_and_can_change_nothing(server_url, new_page, plac
         menu = open_menu(page, run)
         assert page.get_by_role("button", name="Resume").is_disabled()
         assert menu.get_by_label("Name").is_disabled()
-        assert menu.get_by_role("checkbox").is_disabled()
+        assert menu.get_by_role("checkbox", name="Delete this run").is_disabled()
         assert menu.get_by_role("button", name="Delete").is_disabled()
         assert page.get_by_role("button", name="Start", exact=True).is_enabled()
         assert places.owner_key.read_text() not in page.content()
