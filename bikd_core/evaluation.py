@@ -87,6 +87,20 @@ def evaluate(logits: NDArray[Any], labels: NDArray[Any]) -> Evaluation:
     )
 
 
+def accuracy_fields(test: Evaluation, class_counts: tuple[int, ...]) -> dict[str, Any]:
+    """Return an evaluation on the test set as fields of an event; class_counts (C,) are D_tr's."""
+    groups = shot_groups(class_counts)
+    return {
+        "test_loss": test.loss,
+        "accuracy": test.accuracy,
+        "accuracy_many": test.accuracy_of(groups.many),
+        "accuracy_medium": test.accuracy_of(groups.medium),
+        "accuracy_few": test.accuracy_of(groups.few),
+        "accuracy_per_class": test.accuracy_per_class,
+        "calibration_error": test.calibration_error,
+    }
+
+
 def calibration_error(confidence: NDArray[Any], is_correct: NDArray[Any]) -> float:
     """Return the expected calibration error over 15 equal bins of confidence; [N], [N] -> fraction.
 

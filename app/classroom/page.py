@@ -19,7 +19,7 @@ from app.components.class_question import ShownQuestion, class_question
 from app.components.timeline import HostAt
 from app.lab.headline import headline, pair_headlines
 from app.lab.views import View, open_view
-from app.lab.views.bar import choose_view, moments_of
+from app.lab.views.bar import choose_view, moments_of, show_moments
 from app.shared import access, audience, engine
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
@@ -241,11 +241,7 @@ def _live(followed: _Followed, states: tuple[str, ...], view: View, poll_s: floa
             headline(runs[0], moments[0].chosen)
         else:
             pair_headlines((runs[0], runs[1]), (moments[0].chosen, moments[1].chosen))
-    with st.container(key="view_shown"):
-        if len(moments) == 1:
-            view.show(moments[0])
-        else:
-            view.show_pair(*moments)
+    show_moments(view, moments)
 
 
 # The question ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from app.lab.link import LabLink, open_run, written_link
 from app.lab.presenter import one_question, presenter
 from app.lab.side_bar import side_bar
 from app.lab.views import View
-from app.lab.views.bar import choose_view, moments_of
+from app.lab.views.bar import choose_view, moments_of, show_moments
 from app.shared import access, audience, engine
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
@@ -122,8 +122,4 @@ def _live(
             headline(runs[0], epoch, pair.gain_over_kd(runs[0], kd, epoch))
         else:
             pair_headlines((runs[0], runs[1]), (moments[0].chosen, moments[1].chosen))
-    with st.container(key="view_shown"):
-        if len(moments) == 1:
-            view.show(moments[0])
-        else:
-            view.show_pair(*moments)
+    show_moments(view, moments)

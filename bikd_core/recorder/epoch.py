@@ -5,7 +5,6 @@ B batch, C classes, N images, J losses that are weighed, A length of `SURFACE_AX
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +13,9 @@ from numpy.typing import NDArray
 
 from bikd_core.config import WeightScale
 from bikd_core.evaluation import (
-    Evaluation,
     half_weight_share,
     known_mean_per_class,
     saturated_share,
-    shot_groups,
     weight_histograms,
 )
 from bikd_core.events import SURFACE_AXIS
@@ -142,23 +139,9 @@ def unseen_warning(epoch: int, is_new: NDArray[np.bool_]) -> tuple[str, ...]:
     """Return a sentence if images had no step in an epoch; (N,) which ones had."""
     if is_new.all():
         return ()
-    missing = math.ceil((~is_new).sum())
+    missing = int((~is_new).sum())
     have = "image" if missing == 1 else "images"
     return (
         f"{missing:,} of {len(is_new):,} training {have} had no step in epoch {epoch}: one by one "
         "they are shown as at their last step, or as the mean of their class before their first.",
     )
-
-
-def accuracy_fields(test: Evaluation, class_counts: tuple[int, ...]) -> dict[str, Any]:
-    """Return an evaluation on the test set as fields of `EpochDone`; class_counts (C,): D_tr's."""
-    groups = shot_groups(class_counts)
-    return {
-        "test_loss": test.loss,
-        "accuracy": test.accuracy,
-        "accuracy_many": test.accuracy_of(groups.many),
-        "accuracy_medium": test.accuracy_of(groups.medium),
-        "accuracy_few": test.accuracy_of(groups.few),
-        "accuracy_per_class": test.accuracy_per_class,
-        "calibration_error": test.calibration_error,
-    }

@@ -20,7 +20,7 @@ from filelock import BaseFileLock
 from bikd_core import __version__
 from bikd_core.config import RunConfig, WeightScale
 from bikd_core.config.own_loop import ELSEWHERE, OWN_LOOP
-from bikd_core.evaluation import Evaluation, evaluate
+from bikd_core.evaluation import Evaluation, accuracy_fields, evaluate
 from bikd_core.events import EpochDone, Frame, Panel, RunFailed, RunStarted
 from bikd_core.places import Places
 from bikd_core.recorder.arguments import (
@@ -36,7 +36,6 @@ from bikd_core.recorder.arguments import (
 from bikd_core.recorder.batches import ImageValues
 from bikd_core.recorder.epoch import (
     WeightFunction,
-    accuracy_fields,
     frame_arrays,
     mean_losses,
     surface_of,

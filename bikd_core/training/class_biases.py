@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from bikd_core.calibration import cross_fitted, fit_class_biases
-from bikd_core.evaluation import evaluate
+from bikd_core.evaluation import accuracy_fields, evaluate
 from bikd_core.events import ClassBiasesFitted
 from bikd_core.training.loop import Loop
-from bikd_core.training.record import accuracy_fields
 
 
 def class_biases(loop: Loop) -> ClassBiasesFitted | None:

@@ -19,7 +19,7 @@ from bikd_core.control import Control, StepLevel
 from bikd_core.data.batches import DeviceSet
 from bikd_core.data.image_set import to_device
 from bikd_core.data.long_tail import LongTailSplit
-from bikd_core.evaluation import evaluate
+from bikd_core.evaluation import accuracy_fields, evaluate
 from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTrace
 from bikd_core.methods import METHODS, Method, Setting, StepResult
 from bikd_core.methods.bilevel import BilevelMethod
@@ -33,7 +33,6 @@ from bikd_core.training.record import (
     EpochRecord,
     EpochResults,
     NonFiniteLoss,
-    accuracy_fields,
     frame_arrays,
     guessing_warning,
     non_finite_message,

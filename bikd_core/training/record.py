@@ -18,13 +18,11 @@ from bikd_core.config import MethodConfig
 from bikd_core.evaluation import (
     COLLAPSED_BELOW,
     SATURATED_FROM,
-    Evaluation,
     half_weight_share,
     known_mean_per_class,
     mean_per_class,
     saturated_share,
     saturated_share_of_relative,
-    shot_groups,
     weight_histograms,
 )
 from bikd_core.events import BELIEF_UNIT, NOT_FINITE, SURFACE_AXIS, TOP_BELIEFS, StepTrace
@@ -224,20 +222,6 @@ def guessing_warning(
             f"that of guessing {math.log(num_classes):.3g}. A lower learning_rate is the usual "
             "cure."
         )
-
-
-def accuracy_fields(test: Evaluation, class_counts: tuple[int, ...]) -> dict[str, Any]:
-    """Return an evaluation on the test set as fields of an event; class_counts (C,) are D_tr's."""
-    groups = shot_groups(class_counts)
-    return {
-        "test_loss": test.loss,
-        "accuracy": test.accuracy,
-        "accuracy_many": test.accuracy_of(groups.many),
-        "accuracy_medium": test.accuracy_of(groups.medium),
-        "accuracy_few": test.accuracy_of(groups.few),
-        "accuracy_per_class": test.accuracy_per_class,
-        "calibration_error": test.calibration_error,
-    }
 
 
 def weight_summary(

@@ -52,6 +52,15 @@ def choose_view(
         )
 
 
+def show_moments(view: View, moments: Sequence[Moment]) -> None:
+    """Draw a run, or two side by side, in a view."""
+    with st.container(key="view_shown"):
+        if len(moments) == 1:
+            view.show(moments[0])
+        else:
+            view.show_pair(*moments)
+
+
 def moments_of(runs: Sequence[Snapshot], epoch: int | None, view: View) -> list[Moment]:
     """Return each run at an epoch, or at its last one before; None: the newest."""
     by_class = not has_many_classes(runs[0]) or session().by == "classes"
