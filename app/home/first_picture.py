@@ -9,7 +9,7 @@ import json
 
 from app.figures.playing import Playing, playing
 from app.server.first_view import FILE
-from app.shared.recorded import recorded_runs
+from app.shared.recorded import first_pair
 
 
 def first_picture() -> Playing | None:
@@ -17,12 +17,13 @@ def first_picture() -> Playing | None:
 
     None if there is no such run.
     """
-    runs = recorded_runs()
-    shown = next((run for run in runs if run.has_weights), None)
-    if shown is None:
+    pair = first_pair()
+    if pair is None:
         return None
-    others = (run for run in runs if run.config.data == shown.config.data and not run.has_weights)
-    rival = next(((f"{run.method}, equal weights for all", run.epochs[-1]) for run in others), None)
+    shown, other = pair
+    rival = None
+    if other is not None:
+        rival = (f"{other.method}, equal weights for all", other.epochs[-1])
     return playing(shown.started, shown.epochs, rival)
 
 

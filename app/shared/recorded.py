@@ -77,6 +77,19 @@ def recorded_runs() -> tuple[RecordedRun, ...]:
     return tuple(found)
 
 
+def first_pair() -> tuple[RecordedRun, RecordedRun | None] | None:
+    """Return the first recorded run with weights, and the first without on the same pictures.
+
+    None if no run has weights.
+    """
+    runs = recorded_runs()
+    shown = next((run for run in runs if run.has_weights), None)
+    if shown is None:
+        return None
+    others = (run for run in runs if run.config.data == shown.config.data and not run.has_weights)
+    return shown, next(others, None)
+
+
 def _read(path: Path) -> RecordedRun:
     record = read_record(path)
     with zipfile.ZipFile(path) as archive:

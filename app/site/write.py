@@ -14,6 +14,7 @@ from app.lesson.beside import FIGURE_SCALE
 from app.lesson.cards import ENGLISH, count, languages
 from app.shared.recorded import (
     RecordedRun,
+    first_pair,
     numbers_of,
     recorded_runs,
     thumbnail,
@@ -55,12 +56,13 @@ def _files(runs: tuple[RecordedRun, ...]) -> Iterator[tuple[str, str]]:
     yield PLOTLY.name, PLOTLY.read_text(encoding="utf-8")
     for run in runs:
         yield page_of(run), _run_page([snapshot_of(run)])
-    pair = pair_of(runs)
-    if pair:
+    pair = [run for run in first_pair() or () if run is not None]
+    has_pair = len(pair) == 2
+    if has_pair:
         yield PAIR, _run_page([snapshot_of(run) for run in pair])
     for language in languages():
-        yield lesson_page(language), _lesson(language, has_pair=bool(pair))
-    yield "index.html", _home(runs, has_pair=bool(pair))
+        yield lesson_page(language), _lesson(language, has_pair=has_pair)
+    yield "index.html", _home(runs, has_pair=has_pair)
 
 
 def page_of(run: RecordedRun) -> str:
@@ -71,15 +73,6 @@ def page_of(run: RecordedRun) -> str:
 def lesson_page(language: str) -> str:
     """Return the address of the lesson in a language."""
     return "learn.html" if language == ENGLISH else f"learn-{language}.html"
-
-
-def pair_of(runs: tuple[RecordedRun, ...]) -> tuple[RecordedRun, ...]:
-    """Return the first run with weights and the first without on the same pictures; () if none."""
-    first = next((run for run in runs if run.has_weights), None)
-    if first is None:
-        return ()
-    others = (run for run in runs if not run.has_weights and run.config.data == first.config.data)
-    return next(((first, other) for other in others), ())
 
 
 def snapshot_of(run: RecordedRun) -> Snapshot:

@@ -53,6 +53,7 @@ class Running:
         grid.check()
         self.grid, self.places = grid, places
         self.ledger = StudyLedger(path_of(folder, grid.study, grid.dataset), grid)
+        self._labels = {cell.written: cell.label for cell in grid.cells}
         self.runs_of: dict[RunConfig, list[Run]] = {}
         for cell, seed, config in grid.runs():
             self.runs_of.setdefault(config, []).append((cell.written, seed))
@@ -157,8 +158,9 @@ class Running:
 
     def _stored(self, config: RunConfig, kept: KeptRun) -> Outcome:
         """Add a run to the store, named by the study and its cells; return its outcome."""
-        cells = {cell.written: cell.label for cell in self.grid.cells}
-        labels = " / ".join(dict.fromkeys(cells[written] for written, _ in self.runs_of[config]))
+        labels = " / ".join(
+            dict.fromkeys(self._labels[written] for written, _ in self.runs_of[config])
+        )
         _, seed = self.runs_of[config][0]
         name = f"{self.grid.study.name}, seed {seed}: {labels}"
         add_to_store(kept, name[:MAX_NAME_LENGTH], self.places.runs)

@@ -6,7 +6,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from bikd_core.data.own.opening import open_pictures
+from bikd_core.data.sources import DatasetUnavailable
+
+COUNTS = {"ant": 9, "bee": 6, "cow": 3}  # of the fixture `pets`
 
 
 def noise(seed, size=(20, 20), channels=3):
@@ -44,3 +50,13 @@ def encoded(image, **options):
     buffer = io.BytesIO()
     image.save(buffer, **{"format": "PNG"} | options)
     return buffer.getvalue()
+
+
+def refusal(path, data, **options):
+    """The one sentence that opening gives; nothing may be left of it."""
+    with pytest.raises(DatasetUnavailable) as caught:
+        open_pictures(path, data, **options)
+    own = data / "own"
+    assert not own.exists() or not [p for p in own.iterdir() if p.name != "opened"]
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

@@ -13,30 +13,8 @@ from bikd_core.data.own.cache import read_index, read_names
 from bikd_core.data.own.opening import open_pictures
 from bikd_core.data.possible import check_possible
 from bikd_core.data.sources import DatasetUnavailable, facts_of
-from tests.data.own.own_pictures import make_folder, noise, png_header, save
+from tests.data.own.own_pictures import COUNTS, make_folder, noise, png_header, refusal, save
 from tests.small_disk import SmallDisk, fails_with
-
-COUNTS = {"ant": 9, "bee": 6, "cow": 3}
-
-
-@pytest.fixture
-def data(tmp_path):
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def pets(tmp_path):
-    return make_folder(tmp_path / "pets", COUNTS)
-
-
-def refusal(path, data, **options):
-    """The one sentence that opening gives; nothing may be left of it."""
-    with pytest.raises(DatasetUnavailable) as caught:
-        open_pictures(path, data, **options)
-    own = data / "own"
-    assert not own.exists() or not [p for p in own.iterdir() if p.name != "opened"]
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 def test_broken_files_are_left_out_by_name_and_the_rest_goes_on(pets, data, tmp_path):

@@ -19,30 +19,7 @@ from bikd_core.data.own.opening import open_pictures, opened
 from bikd_core.data.pictures import load_pictures
 from bikd_core.data.possible import check_possible, models_for
 from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
-from tests.data.own.own_pictures import make_folder, noise, save
-
-COUNTS = {"ant": 9, "bee": 6, "cow": 3}
-
-
-@pytest.fixture
-def data(tmp_path):
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def pets(tmp_path):
-    return make_folder(tmp_path / "pets", COUNTS)
-
-
-def refusal(path, data, **options):
-    """The one sentence that opening gives; nothing may be left of it."""
-    with pytest.raises(DatasetUnavailable) as caught:
-        open_pictures(path, data, **options)
-    own = data / "own"
-    assert not own.exists() or not [p for p in own.iterdir() if p.name != "opened"]
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
+from tests.data.own.own_pictures import COUNTS, make_folder, noise, refusal, save
 
 # What is opened -----------------------------------------------------------------------------------
 
