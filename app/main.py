@@ -18,8 +18,6 @@ if __name__ == "__main__":
     from app import navigation
 
     st.set_page_config("Bilevel Distillation Lab", page_icon="⚖️", layout="wide")
-    for style in ("style.css", "components/live_plot.css", "static/glossary_terms.css"):
-        st.html(Path(__file__).parent / style)
     navigation.show()
 else:
     from starlette.middleware import Middleware

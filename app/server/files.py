@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import streamlit as st
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -20,7 +21,17 @@ _UNLISTED = ("toy", "class")  # no row of links has them
 _OF_ANY_PAGE = ("owner", "embed", "embed_options")  # parameters that ask for no other page
 # Streamlit 1.67 looks for its server below each page first: two requests that end in a 404. All of
 # its files are relative to the page, as this is.
+_APP = Path(__file__).parents[1]
+#: What all pages share. Drawn by Streamlit, they came up to half a second after the text, which was
+#: too pale meanwhile; at the end of the body, they stand behind Streamlit's own.
+_STYLES = ("style.css", "components/live_plot.css", "static/glossary_terms.css")
 _BACKEND = '<script>window.__streamlit = {BACKEND_BASE_URL: new URL(".", location).href}</script>'
+
+
+class _PageName(StringConvertor):
+    """An address that may be a page: Streamlit says of the unknown ones that they are not found."""
+
+    regex = r"[^/._][^/.]*"  # not its files, nor its own addresses, such as _stcore
 
 
 def routes() -> list[BaseRoute]:
@@ -28,7 +39,9 @@ def routes() -> list[BaseRoute]:
     base = st.get_option("server.baseUrlPath").strip("/")
     prefix = f"/{base}" if base else ""
     index = Path(str(resources.files("streamlit"))) / "static" / "index.html"
+    styles = "".join((_APP / style).read_text(encoding="utf-8") for style in _STYLES)
     html = index.read_text(encoding="utf-8").replace("<head>", f"<head>{_BACKEND}", 1)
+    html = html.replace("</body>", f"<style>{styles}</style></body>", 1)
     home = with_first_view(html, tuple(page for page in PAGES if page not in _UNLISTED))
 
     async def page(_: Request) -> Response:
@@ -42,7 +55,8 @@ def routes() -> list[BaseRoute]:
         # Relative: a proxy may have cut the beginning off the path.
         return RedirectResponse(f"./{asked_for}?{query}", headers={"Cache-Control": "no-cache"})
 
-    return [Route(f"{prefix}/{name}", page if name else first_page) for name in PAGES]
+    register_url_convertor("page_name", _PageName())
+    return [Route(f"{prefix}/", first_page), Route(f"{prefix}/{{name:page_name}}", page)]
 
 
 def page_of(parameters: Mapping[str, str]) -> str:
