@@ -24,6 +24,7 @@ class Places:
     teachers: Path  # teachers trained here; those of the project itself are in `ASSETS`
     data: Path  # holds, or receives, torchvision's data sets
     quota_bytes: int = DEFAULT_QUOTA_BYTES  # of `runs`: beyond, no upload is taken
+    pictures: Path | None = None  # below it the server's owner may open own pictures by their path
 
     @classmethod
     def at(cls, home: Path, data: Path | None = None) -> Places:
@@ -35,7 +36,7 @@ class Places:
         """Return the folders below BIKD_HOME, or below the user's data folder if it is not set.
 
         BIKD_RUNS and BIKD_DATA put the runs and the data sets elsewhere. BIKD_QUOTA_GB limits what
-        runs may take before uploads are refused.
+        runs may take before uploads are refused. BIKD_PICTURES is `pictures`.
 
         Raises:
             ValueError: BIKD_QUOTA_GB is not a number of gigabytes, or there is no home folder.
@@ -47,7 +48,12 @@ class Places:
 
         places = cls.at(named("BIKD_HOME") or _users_folder(), named("BIKD_DATA"))
         quota_bytes = _quota_bytes(environment.get("BIKD_QUOTA_GB", ""))
-        return replace(places, runs=named("BIKD_RUNS") or places.runs, quota_bytes=quota_bytes)
+        return replace(
+            places,
+            runs=named("BIKD_RUNS") or places.runs,
+            quota_bytes=quota_bytes,
+            pictures=named("BIKD_PICTURES"),
+        )
 
     def absolute(self) -> Places:
         """Return the same folders for a process that may run elsewhere."""

@@ -26,6 +26,7 @@ from bikd_core.events import (
     RunStarted,
     StepTrace,
 )
+from bikd_core.runs import Snapshot
 from bikd_core.store import RunFolder, create_run
 
 NUM_IMAGES = 5  # of a run without a config
@@ -326,3 +327,9 @@ def make_run(
             folder.append(class_biases(config))
         folder.write_status(state, reason, epoch=done, epochs=config.training.epochs)
     return folder
+
+
+def with_log(snapshot: Snapshot, **changes) -> Snapshot:
+    """A snapshot whose log says something else."""
+    changed = snapshot.log()._replace(**changes)
+    return dataclasses.replace(snapshot, log=lambda: changed)

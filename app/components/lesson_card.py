@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from app.components.report import reported
-from app.components.source import static_url, text_of
+from app.components.source import text_of
+from app.server.static_files import static_url
 from app.shared.glossary import Mark, marks
 
 #: The parts of an equation: text alone, or a symbol with its meaning and its value, if shown.

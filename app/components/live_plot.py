@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,23 +16,13 @@ from typing import Any
 import streamlit as st
 
 from app.components.report import reported
-from app.components.source import STATIC, static_url, text_of
+from app.components.source import text_of
 from app.figures import Drawing
+from app.server import figure_table
+from app.server.static_files import plotly_url, static_url
 from app.shared.glossary import marks
 
-#: Of plotly.js's own release, unmodified: the bundle with the cartesian traces, of which the
-#: figures use some. It is a third of the one that has all traces.
-PLOTLY = STATIC / "plotly" / "plotly-cartesian.min.js"
-
-
-def plotly_version() -> str:
-    """Return the version that the bundle states in its first lines."""
-    with PLOTLY.open(encoding="utf-8") as file:
-        [version] = re.findall(r"\bv(\d+\.\d+\.\d+)\b", file.read(200))
-    return str(version)
-
-
-_PLOTLY_URL = f"app/static/plotly/{PLOTLY.name}?v={plotly_version()}"
+_PLOTLY_URL = plotly_url()
 
 
 def _loader() -> str:
@@ -83,6 +72,7 @@ def live_plot(
                 "foot": foot,
                 "is_clickable": on_point is not None,
                 "plotly": _PLOTLY_URL,
+                "parquet": figure_table.ADDRESS,
                 "terms": marks(drawing.title),
             }
         ],

@@ -6,8 +6,9 @@ from typing import Any
 
 import streamlit as st
 
-from app.components.source import static_url, text_of
+from app.components.source import text_of
 from app.figures.playing import Playing
+from app.server.static_files import static_url
 from app.shared.glossary import marks
 
 _mount = st.components.v2.component(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from app.server.static_files import STATIC
+
 _HERE = Path(__file__).parent
-STATIC = _HERE.parent / "static"  # beside main.py: Streamlit serves it as app/static
 
 
 def text_of(name: str) -> str:
@@ -16,12 +17,6 @@ def text_of(name: str) -> str:
     """
     lines = (line.strip() for line in (_HERE / name).read_text(encoding="utf-8").splitlines())
     return "\n".join(line for line in lines if line and not _is_comment(line))
-
-
-def static_url(name: str) -> str:
-    """Return the address of one of our static scripts; it changes when any of them does."""
-    scripts = b"".join(path.read_bytes() for path in sorted(STATIC.glob("*_*.js")))
-    return f"app/static/{name}?v={hashlib.sha256(scripts).hexdigest()[:8]}"
 
 
 def loader_of(name: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.components.source import static_url, text_of
+from app.components.source import text_of
+from app.server.static_files import static_url
 from app.shared.glossary import marks
 
 Tag = Literal["h1", "h2", "h3", "p", "small"]

@@ -112,7 +112,8 @@ def matches(snapshot: Snapshot, search: str) -> bool:
             snapshot.config.data.dataset,
             snapshot.data_title,
             status.method_of(snapshot),
-            *status.headline(snapshot),
+            # How far it came would need its log.
+            *((snapshot.state,) if snapshot.has_ended else status.headline(snapshot)),
         ]
     ).casefold()
     return all(word in about for word in search.casefold().split())

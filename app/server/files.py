@@ -13,12 +13,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from app.server import figure_table
 from app.server.first_view import with_first_view
+from app.server.static_files import plotly_url, static_url
 
 #: As `app.navigation` has them, which takes long to import. The first one has the bare address.
 PAGES = ("", "learn", "lab", "compare", "studies", "teachers", "toy", "class")
 _UNLISTED = ("toy", "class")  # no row of links has them
 _OF_ANY_PAGE = ("owner", "embed", "embed_options")  # parameters that ask for no other page
+#: Pages that draw figures at once, and the scripts of a figure: the browser fetches them beside
+#: Streamlit's own, instead of after them.
+_WITH_FIGURES = ("learn", "lab", "compare", "studies")
+_FIGURE_SCRIPTS = ("live_plot.js", "plot_keys.js", "plot_table.js", "glossary_terms.js")
 # Streamlit 1.67 looks for its server below each page first: two requests that end in a 404. All of
 # its files are relative to the page, as this is.
 _APP = Path(__file__).parents[1]
@@ -44,8 +50,13 @@ def routes() -> list[BaseRoute]:
     html = html.replace("</body>", f"<style>{styles}</style></body>", 1)
     home = with_first_view(html, tuple(page for page in PAGES if page not in _UNLISTED))
 
-    async def page(_: Request) -> Response:
-        return HTMLResponse(html, headers={"Cache-Control": "no-cache"})
+    with_figures = html.replace("</head>", f"{_figure_hints()}</head>", 1)
+
+    async def page(request: Request) -> Response:
+        has_figures = request.path_params["name"] in _WITH_FIGURES
+        return HTMLResponse(
+            with_figures if has_figures else html, headers={"Cache-Control": "no-cache"}
+        )
 
     async def first_page(request: Request) -> Response:
         asked_for = page_of(request.query_params)
@@ -56,7 +67,18 @@ def routes() -> list[BaseRoute]:
         return RedirectResponse(f"./{asked_for}?{query}", headers={"Cache-Control": "no-cache"})
 
     register_url_convertor("page_name", _PageName())
-    return [Route(f"{prefix}/", first_page), Route(f"{prefix}/{{name:page_name}}", page)]
+    return [
+        Route(f"{prefix}/", first_page),
+        Route(f"{prefix}/{{name:page_name}}", page),
+        Route(f"{prefix}/{figure_table.ADDRESS}", figure_table.figure_table, methods=["POST"]),
+    ]
+
+
+def _figure_hints() -> str:
+    scripts = (
+        f'<link rel="modulepreload" href="./{static_url(name)}">' for name in _FIGURE_SCRIPTS
+    )
+    return f'<link rel="preload" as="script" href="./{plotly_url()}">{"".join(scripts)}'
 
 
 def page_of(parameters: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from app.server.owner import is_owner
 from app.shared import engine
 from app.shared.control_widgets import take_dataset
 from app.shared.markdown import plain
@@ -20,7 +21,7 @@ from bikd_core.data.pictures import PicturesUnavailable, load_pictures
 from bikd_core.data.possible import check_possible
 from bikd_core.data.small_classes import small_class_warning
 from bikd_core.data.sources import DatasetUnavailable, facts_of
-from bikd_core.runs.own_upload import ENDINGS, open_upload
+from bikd_core.runs.own_upload import ENDINGS, names_here, open_here, open_upload
 
 MAX_UPLOAD_MB = 500
 SHOWN = 8  # pictures of a class
@@ -68,20 +69,45 @@ def _upload() -> None:
         upload = st.file_uploader(
             "Zip or .npz", type=list(ENDINGS), key="own_upload", max_upload_size=MAX_UPLOAD_MB
         )
+        name = None if upload is not None else _name_here()
         size = st.number_input(
             "Resized to (pixels)", OWN_SIZES[0], OWN_SIZES[-1], 32, key="own_size", width=200
         )
-        asked = st.button("Look at them", key="own_look", type="primary", disabled=upload is None)
-        if not asked or upload is None:
+        is_chosen = upload is not None or bool(name)
+        if not st.button("Look at them", key="own_look", type="primary", disabled=not is_chosen):
             return
         with st.spinner("Reading them in a process of its own …"):
+            places = engine.manager().places
             try:
-                places = engine.manager().places
-                session().own_preview = open_upload(upload, upload.name, int(size), places)
+                if upload is not None:
+                    found = open_upload(upload, upload.name, int(size), places)
+                else:
+                    found = open_here(name or "", int(size), places)
             except DatasetUnavailable as error:
                 st.error(plain(str(error)))
                 return
+        session().own_preview = found
     place.empty()
+
+
+def _name_here() -> str | None:
+    """Draw the choice of what lies on the server's machine: its owner's alone."""
+    places = engine.manager().places
+    if places.pictures is None or not is_owner():
+        return None
+    try:
+        names = names_here(places)
+    except DatasetUnavailable as error:
+        st.warning(plain(str(error)))
+        return None
+    return st.selectbox(
+        f"Or from {plain(places.pictures.name)} on the server's machine",
+        names,
+        index=None,
+        placeholder="A folder, a file, or a path below",
+        accept_new_options=True,
+        key="own_here",
+    )
 
 
 def _preview(found: Mapping[str, Any]) -> None:

@@ -6,12 +6,11 @@ import html
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.components.live_plot import PLOTLY
 from app.components.playing_run import data_of
-from app.components.source import STATIC
 from app.home.first_picture import first_picture
 from app.lesson.beside import FIGURE_SCALE
 from app.lesson.cards import ENGLISH, count, languages
+from app.server.static_files import PLOTLY, STATIC
 from app.shared.recorded import (
     RecordedRun,
     first_pair,

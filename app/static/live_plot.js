@@ -4,7 +4,9 @@
 // Of the same version: the address of this script ends with it. An exported file holds them all.
 const beside = (name) =>
   import(window.bikdScripts?.[name] ?? new URL(`${name}${new URL(import.meta.url).search}`, import.meta.url));
-const [{ operable }, { marked }] = await Promise.all([beside("plot_keys.js"), beside("glossary_terms.js")]);
+const [{ operable }, { marked }, { tableButtons }] = await Promise.all(
+  ["plot_keys.js", "glossary_terms.js", "plot_table.js"].map(beside),
+);
 
 const figures = new WeakMap(); // parentElement -> what is on the page
 const ZOOM_ENDS_AFTER = 400; // ms: Plotly waits for a second click before it takes the zoom over
@@ -263,7 +265,7 @@ function configOf(Plotly, shown) {
     showSendToCloud: false, // plotly.js 4 offers to upload the chart to its maker's servers
     displayModeBar: shown.data.is_small ? false : "hover",
     modeBarButtonsToRemove: ["toImage", "select2d", "lasso2d", "autoScale2d"],
-    modeBarButtonsToAdd: [exportButton(Plotly, shown)],
+    modeBarButtonsToAdd: [exportButton(Plotly, shown), ...tableButtons(shown)],
   };
 }
 

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.components.live_plot import PLOTLY
-from app.components.source import STATIC
 from app.figures.drawing import Drawing
+from app.server.static_files import PLOTLY, STATIC
 from app.takeaway.bake import Baked, pack
 
 HERE = Path(__file__).parent
@@ -20,6 +19,7 @@ BRAND = "Bilevel Distillation Lab"
 PLOT_SCRIPTS = (
     STATIC / "live_plot.js",
     STATIC / "plot_keys.js",
+    STATIC / "plot_table.js",
     STATIC / "glossary_terms.js",
     STATIC / "dom_element.js",
     HERE / "baked_plot.js",

@@ -48,6 +48,14 @@ def open_page(
             help="Folder that holds, or receives, the data sets; else BIKD_DATA.",
         ),
     ] = None,
+    pictures_dir: Annotated[
+        Path | None,
+        Parameter(
+            converter=expanded,
+            help="Folder below which the owner may open own pictures by their path; else "
+            "BIKD_PICTURES, else none.",
+        ),
+    ] = None,
 ) -> None:
     """Open the page: train runs, watch them, compare methods. Ctrl-C ends it.
 
@@ -59,7 +67,10 @@ def open_page(
             f"--share listens on all of this machine's addresses, --address {address} on one: give "
             "only one of them."
         )
-    for variable, folder in (("BIKD_RUNS", runs_dir), ("BIKD_DATA", data_dir)):
+    if pictures_dir is not None and not pictures_dir.is_dir():
+        raise ValueError(f"--pictures-dir {pictures_dir} is not possible: there is no such folder.")
+    folders = {"BIKD_RUNS": runs_dir, "BIKD_DATA": data_dir, "BIKD_PICTURES": pictures_dir}
+    for variable, folder in folders.items():
         if folder is not None:
             os.environ[variable] = str(folder.absolute())
     places = Places.from_environment()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from bikd_core.config import RunConfig
 from bikd_core.config.own_loop import OwnLoop
@@ -35,7 +35,40 @@ from bikd_core.store import (
     run_ids,
 )
 
+Some = TypeVar("Some", bound=Event)
 _EPOCHS_TO_JUDGE_BY = 5  # the time left follows from the speed of the last ones
+
+
+class Logged(NamedTuple):
+    """What a run's log says, up to one moment."""
+
+    resolved: RunStarted | None
+    teacher_epochs: tuple[TeacherEpochDone, ...]
+    teacher_views: TeacherViewsDone | None
+    epochs: tuple[EpochDone, ...]
+    class_biases: ClassBiasesFitted | None
+    controls: tuple[ControlChanged, ...]
+    last_step: StepDone | None
+
+    @classmethod
+    def of(cls, events: Sequence[Event]) -> Logged:
+        """Return what events say, in their order."""
+
+        def last(kind: type[Some]) -> Some | None:
+            return next((e for e in reversed(events) if isinstance(e, kind)), None)
+
+        def every(kind: type[Some]) -> tuple[Some, ...]:
+            return tuple(e for e in events if isinstance(e, kind))
+
+        return cls(
+            resolved=last(RunStarted),
+            teacher_epochs=every(TeacherEpochDone),
+            teacher_views=last(TeacherViewsDone),
+            epochs=every(EpochDone),
+            class_biases=next((e for e in events if isinstance(e, ClassBiasesFitted)), None),
+            controls=every(ControlChanged),
+            last_step=last(StepDone),
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,16 +86,46 @@ class Snapshot:
     state: RunState
     reason: str  # one sentence where the state needs one: failed, interrupted
     queue_position: int | None  # 1 is next; None unless it waits in this server's queue
-    resolved: RunStarted | None  # None until the training proper begins
-    teacher_epochs: tuple[TeacherEpochDone, ...]  # of a teacher that is trained first
-    teacher_views: TeacherViewsDone | None  # how far the kept views are, if there are any
-    epochs: tuple[EpochDone, ...]
-    #: From the last epoch's student; None before the end, where all of D_val is trained on, and in
-    #: runs of earlier versions.
-    class_biases: ClassBiasesFitted | None
-    controls: tuple[ControlChanged, ...]
-    last_step: StepDone | None  # None unless somebody stepped
     seconds_left: float | None  # as of the last epoch's end; None unless running or paused
+    log: Callable[[], Logged]  # of a run that has ended, it is read when first asked for
+
+    @property
+    def resolved(self) -> RunStarted | None:
+        """None until the training proper begins."""
+        return self.log().resolved
+
+    @property
+    def teacher_epochs(self) -> tuple[TeacherEpochDone, ...]:
+        """The epochs of a teacher that is trained first."""
+        return self.log().teacher_epochs
+
+    @property
+    def teacher_views(self) -> TeacherViewsDone | None:
+        """How far the kept views are, if there are any."""
+        return self.log().teacher_views
+
+    @property
+    def epochs(self) -> tuple[EpochDone, ...]:
+        """The epochs that are done."""
+        return self.log().epochs
+
+    @property
+    def class_biases(self) -> ClassBiasesFitted | None:
+        """From the last epoch's student.
+
+        None before the end, where all of D_val is trained on, and in runs of earlier versions.
+        """
+        return self.log().class_biases
+
+    @property
+    def controls(self) -> tuple[ControlChanged, ...]:
+        """What was changed while it trained."""
+        return self.log().controls
+
+    @property
+    def last_step(self) -> StepDone | None:
+        """None unless somebody stepped."""
+        return self.log().last_step
 
     @property
     def has_ended(self) -> bool:
@@ -100,7 +163,8 @@ class Snapshot:
 class History:
     """A run's record, status and log in memory; `refresh` adds what the folder has gained.
 
-    Any thread may call any method.
+    The log of a run that has ended is read when somebody asks for it: a list of thousands of runs
+    needs few of them. Any thread may call any method.
     """
 
     def __init__(self, folder: RunFolder, *, is_ours: bool = False) -> None:
@@ -109,6 +173,8 @@ class History:
         self._lock = threading.Lock()  # guards all below
         self._log = LogReader(folder.log_path)
         self._events: list[Event] = []
+        self._is_read = False  # the log; what has been read goes on to be
+        self._logged: Logged | None = None  # of these events
         self._damage = ""  # what is wrong with the log, and in which line
         self._signatures: tuple[tuple[int, ...], ...] = ()  # of the files when last read
         self._is_orphan = False
@@ -151,7 +217,13 @@ class History:
     def _read(self) -> None:
         self._record, self._status = self.folder.record(), self.folder.status()
         self._override = None
+        if self._is_read or self._status.state not in ENDED:
+            self._read_log()
+
+    def _read_log(self) -> None:
+        self._is_read = True
         self._damage = ""
+        self._logged = None
         try:
             new = self._log.read_new()
         except CorruptRunError as error:
@@ -176,18 +248,38 @@ class History:
         self._version += 1
         self._snapshot = None
 
-    def snapshot(self) -> Snapshot:
-        """Return the run as last read; made once for each change."""
+    def snapshot(self, *, with_log: bool = True) -> Snapshot:
+        """Return the run as last read; made once for each change.
+
+        Args:
+            with_log: Read the log first; else a broken one shows only once somebody asks for it.
+        """
         with self._lock:
+            if with_log:
+                self._read_log_once()
             if self._snapshot is None:
                 self._snapshot = self._make_snapshot()
             return self._snapshot
 
+    def _read_log_once(self) -> None:
+        if not self._is_read:
+            self._read_log()
+            if self._damage:
+                self._change()
+
+    def _log_when_asked(self) -> Logged:
+        with self._lock:
+            self._read_log_once()
+            return self._log_so_far()
+
+    def _log_so_far(self) -> Logged:
+        if self._logged is None:
+            self._logged = Logged.of(self._events)
+        return self._logged
+
     def _make_snapshot(self) -> Snapshot:
         state, reason = self._state()
-        started = [event for event in self._events if isinstance(event, RunStarted)]
-        steps = [event for event in self._events if isinstance(event, StepDone)]
-        epochs = tuple(event for event in self._events if isinstance(event, EpochDone))
+        logged = self._log_so_far() if self._is_read else None
         return Snapshot(
             run_id=self.folder.run_id,
             name=self._record.name,
@@ -200,16 +292,8 @@ class History:
             state=state,
             reason=reason,
             queue_position=self._queue_position,
-            resolved=started[-1] if started else None,
-            teacher_epochs=tuple(e for e in self._events if isinstance(e, TeacherEpochDone)),
-            teacher_views=next(
-                (e for e in reversed(self._events) if isinstance(e, TeacherViewsDone)), None
-            ),
-            epochs=epochs,
-            class_biases=next((e for e in self._events if isinstance(e, ClassBiasesFitted)), None),
-            controls=tuple(e for e in self._events if isinstance(e, ControlChanged)),
-            last_step=steps[-1] if steps else None,
-            seconds_left=self._seconds_left(epochs) if state in {"running", "paused"} else None,
+            seconds_left=self._seconds_left() if state in {"running", "paused"} else None,
+            log=self._log_when_asked if logged is None else lambda: logged,
         )
 
     def _state(self) -> tuple[RunState, str]:
@@ -224,15 +308,16 @@ class History:
             return "interrupted", f"The server or the computer went down {began}."
         return self._status.state, self._status.reason
 
-    def _seconds_left(self, epochs: tuple[EpochDone, ...]) -> float | None:
-        last = [epoch.seconds for epoch in epochs[-_EPOCHS_TO_JUDGE_BY:]]
+    def _seconds_left(self) -> float | None:
+        logged = self._log_so_far()
+        last = [epoch.seconds for epoch in logged.epochs[-_EPOCHS_TO_JUDGE_BY:]]
         if not last:
             return None
         per_epoch = sum(last) / len(last)
-        speeds = [e for e in self._events if isinstance(e, ControlChanged) and e.control == "speed"]
+        speeds = [change for change in logged.controls if change.control == "speed"]
         if speeds and speeds[-1].value:
             per_epoch = max(per_epoch, 1 / speeds[-1].value)
-        return (self._record.config.training.epochs - len(epochs)) * per_epoch
+        return (self._record.config.training.epochs - len(logged.epochs)) * per_epoch
 
 
 def _signature(path: Path) -> tuple[int, ...]:
@@ -281,21 +366,21 @@ class Histories:
         with self._lock:
             self._known.pop(run_id, None)
 
-    def snapshot(self, run_id: str) -> Snapshot:
+    def snapshot(self, run_id: str, *, with_log: bool = True) -> Snapshot:
         """Return how a run stands now; errors as `RunManager.snapshot`."""
         folder = open_run(self._runs_dir, run_id)
         is_ours = self._is_ours(run_id)
         history = self.of(folder)
         if not is_ours:
             history.refresh()
-        return history.snapshot()
+        return history.snapshot(with_log=with_log)
 
     def list(self) -> tuple[tuple[Snapshot, ...], tuple[BrokenRun, ...]]:
         """Return the runs that can be read, newest first, and those that cannot, by id."""
         snapshots, broken = [], []
         for run_id in run_ids(self._runs_dir):
             try:
-                snapshots.append(self.snapshot(run_id))
+                snapshots.append(self.snapshot(run_id, with_log=False))
             except UnknownRun:
                 pass  # deleted meanwhile
             except (StoreError, OSError) as error:

@@ -266,7 +266,10 @@ class RunManager:
         return self._histories.snapshot(run_id)
 
     def list(self) -> tuple[Snapshot, ...]:
-        """Return all runs of the folder that can be read, newest first."""
+        """Return all runs of the folder that can be read, newest first.
+
+        The log of one that has ended is read when somebody asks its snapshot for it.
+        """
         return self._histories.list()[0]
 
     def broken(self) -> tuple[BrokenRun, ...]:

@@ -1,4 +1,4 @@
-"""Opens uploaded pictures in a process of its own: what decodes them may fail, and takes memory."""
+"""Opens own pictures for the page in a process of its own: decoding may fail, and takes memory."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 _LIMIT_S = 600.0
 _COMMAND = (sys.executable, "-P", "-m", "bikd_core.cli", "data", "look")
 ENDINGS = ("zip", "npz")  # of files that may be uploaded
+_TABLES = ("csv", "parquet")
 
 
 def open_upload(source: BinaryIO, file_name: str, size: int, places: Places) -> dict[str, Any]:
@@ -36,13 +37,7 @@ def open_upload(source: BinaryIO, file_name: str, size: int, places: Places) -> 
     Raises:
         DatasetUnavailable: They cannot be opened: one sentence, and nothing is kept.
     """
-    folder = own_folder(places.data)
-    folder.mkdir(parents=True, exist_ok=True)
-    if used_bytes(folder) > places.quota_bytes:
-        raise DatasetUnavailable(
-            f"Own pictures take {places.quota_bytes / 1e9:g} GB already: delete some of "
-            "the data folder's own, or set BIKD_QUOTA_GB."
-        )
+    folder = _own_folder_with_room(places)
     with tempfile.TemporaryDirectory(prefix=".incomplete-", dir=folder) as temporary:
         path = Path(temporary, _plain(file_name))
         with path.open("wb") as file:
@@ -51,6 +46,66 @@ def open_upload(source: BinaryIO, file_name: str, size: int, places: Places) -> 
         found = _looked_at(path, size, places)
     read_index(found["dataset"], places.data)  # the facts are known here from now on
     return found
+
+
+def names_here(places: Places) -> list[str]:
+    """Return what lies in `places.pictures` and may be opened: folders, zips, .npz and tables.
+
+    Raises:
+        DatasetUnavailable: The folder is not there, or cannot be read.
+    """
+    if places.pictures is None:
+        return []
+    endings = {f".{ending}" for ending in (*ENDINGS, *_TABLES)}
+    try:
+        entries = sorted(places.pictures.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise DatasetUnavailable(f"{places.pictures} cannot be read: {error.strerror}.") from error
+    return [
+        path.name
+        for path in entries
+        if not path.name.startswith(".") and (path.is_dir() or path.suffix.lower() in endings)
+    ]
+
+
+def open_here(name: str, size: int, places: Places) -> dict[str, Any]:
+    """Open pictures that lie on this machine, below `places.pictures`; as `open_upload`.
+
+    Args:
+        name: Their path, relative to that folder.
+        size: Height and width to which pictures are resized.
+        places: Where the data sets lie, and that folder.
+
+    Raises:
+        DatasetUnavailable: The path leads out of the folder, by a link too, or as `open_upload`.
+    """
+    if places.pictures is None:
+        raise DatasetUnavailable("No folder of this machine is open to the page: --pictures-dir.")
+    try:
+        root = places.pictures.resolve(strict=True)
+        path = (root / name).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError) as error:  # a null byte, a circle of links
+        raise DatasetUnavailable(f"There is no {name!r} in {places.pictures.name}.") from error
+    if not path.is_relative_to(root) or path == root:
+        raise DatasetUnavailable(
+            f"{name!r} does not lie below {places.pictures.name}: only what does is opened."
+        )
+    _own_folder_with_room(places)
+    found = _looked_at(path, size, places)
+    read_index(found["dataset"], places.data)
+    return found
+
+
+def _own_folder_with_room(places: Places) -> Path:
+    """Return the folder of own pictures; refuse if what is in it is more than may be."""
+    folder = own_folder(places.data)
+    folder.mkdir(parents=True, exist_ok=True)
+    if used_bytes(folder) > places.quota_bytes:
+        raise DatasetUnavailable(
+            f"Own pictures take {places.quota_bytes / 1e9:g} GB already: delete some of "
+            "the data folder's own, or set BIKD_QUOTA_GB."
+        )
+    return folder
 
 
 def _plain(file_name: str) -> str:

@@ -86,5 +86,14 @@ def test_no_figure_offers_to_send_its_data_elsewhere(server_url, new_page):
             .map(plot => [...plot.querySelectorAll("[data-title]")].map(b => b.dataset.title))"""
     )
     assert bars
-    known = {"Download as SVG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"}
+    known = {
+        "Download as SVG",
+        "Download data as CSV",
+        "Download data as Parquet",
+        "Zoom",
+        "Pan",
+        "Zoom in",
+        "Zoom out",
+        "Reset axes",
+    }
     assert {title for bar in bars for title in bar} == known

@@ -6,6 +6,7 @@ import pytest
 
 from bikd_core.events import to_json
 from bikd_core.runs.history import Histories
+from bikd_core.store import LogReader
 from tests import made_up
 from tests.repeated import first_quick
 
@@ -80,3 +81,56 @@ def test_an_unknown_field_of_this_version_is_named(tmp_path):
     _, [reason] = listed(tmp_path)
     assert "unheard_of" in reason
     assert "made by version" not in reason
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The logs that are read, by the folder's name."""
+    seen, read_new = [], LogReader.read_new
+
+    def counted(reader):
+        seen.append(reader._path.parent.name)
+        return read_new(reader)
+
+    monkeypatch.setattr(LogReader, "read_new", counted)
+    return seen
+
+
+def histories(runs_dir):
+    return Histories(runs_dir, is_ours=lambda run_id: False)
+
+
+def test_a_list_reads_the_logs_that_somebody_asks_for(tmp_path, reads):
+    for _ in range(3):
+        made_up.make_run(tmp_path, done=2)
+    known = histories(tmp_path)
+    first, *_ = known.list()[0]
+    assert (first.state, reads) == ("finished", [])
+    assert [epoch.epoch for epoch in first.epochs] == [1, 2]
+    assert first.resolved is not None
+    assert known.list()[0][0] is first
+    assert reads == [first.run_id]
+
+
+def test_a_broken_log_shows_when_its_run_is_opened_and_in_the_list_from_then_on(tmp_path):
+    run = made_up.make_run(tmp_path, done=2)
+    with run.log_path.open("a") as log:
+        log.write("{}\n")
+    known = histories(tmp_path)
+    [listed_run] = known.list()[0]
+    assert known.snapshot(run.run_id).state == "failed"
+    assert "events.jsonl:" in known.snapshot(run.run_id).reason
+    assert listed_run.epochs == ()
+    assert known.list()[0][0].state == "failed"
+
+
+def test_what_is_added_after_the_list_was_made_is_read_with_the_rest(tmp_path):
+    run = made_up.make_run(tmp_path, done=3)
+    *lines, last = run.log_path.read_bytes().splitlines(keepends=True)
+    run.log_path.write_bytes(b"".join(lines))
+    known = histories(tmp_path)
+    assert known.list()[0][0].state == "finished"
+    with run.log_path.open("ab") as log:
+        log.write(last)
+    assert len(known.snapshot(run.run_id).epochs) == 3
+    assert len(known.list()[0][0].epochs) == 3

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from PIL import Image
 from bikd_core.config.own_data import known_facts
 from bikd_core.data.sources import DatasetUnavailable
 from bikd_core.places import Places
-from bikd_core.runs.own_upload import open_upload
-from tests.data.own.own_pictures import encoded, noise
+from bikd_core.runs.own_upload import names_here, open_here, open_upload
+from tests.data.own.own_pictures import encoded, make_folder, noise
 
 
 def zipped(counts, channels=3):
@@ -58,3 +59,57 @@ def test_no_upload_is_taken_beyond_the_quota(tmp_path):
     np.zeros(20).tofile(full.data / "own" / "pictures.u8")
     with pytest.raises(DatasetUnavailable, match="or set BIKD_QUOTA_GB"):
         open_upload(zipped({"a": 5, "b": 4, "c": 3}), "a.zip", 8, full)
+
+
+@pytest.fixture
+def here(tmp_path):
+    """The places of a server whose owner may open what lies below one folder."""
+    (tmp_path / "photos").mkdir()
+    return replace(Places.at(tmp_path / "home"), pictures=tmp_path / "photos")
+
+
+@pytest.mark.slow
+def test_pictures_on_the_servers_machine_are_opened_by_a_path_below_its_folder(here):
+    make_folder(here.pictures / "2024" / "pets", {"a": 5, "b": 4, "c": 3})
+    found = open_here("2024/pets", 8, here)
+    assert [row["train"] for row in found["classes"]] == [5, 4, 3]
+    assert known_facts(found["dataset"]).title == "pets"
+
+
+def test_what_may_be_opened_there_is_listed_without_hidden_files_and_texts(here):
+    make_folder(here.pictures / "pets", {"a": 1})
+    for name in ("more.zip", "x.NPZ", "labels.csv", "t.parquet", "notes.txt", ".secret.zip"):
+        (here.pictures / name).touch()
+    assert names_here(here) == ["labels.csv", "more.zip", "pets", "t.parquet", "x.NPZ"]
+    assert names_here(replace(here, pictures=None)) == []
+    with pytest.raises(DatasetUnavailable, match="cannot be read: No such file"):
+        names_here(replace(here, pictures=here.pictures / "gone"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("../outside", "does not lie below photos"),
+        ("link", "does not lie below photos"),
+        (".", "does not lie below photos"),
+        ("", "does not lie below photos"),
+        ("/etc", "does not lie below photos"),
+        ("nothing", "There is no 'nothing' in photos"),
+        ("a\0b", "There is no"),
+        ("circle", "There is no 'circle' in photos"),
+        ("x" * 5000, "There is no"),
+    ],
+)
+def test_no_path_leads_out_of_the_folder(here, tmp_path, name, words):
+    outside = make_folder(tmp_path / "outside", {"a": 3, "b": 3, "c": 3})
+    (here.pictures / "link").symlink_to(outside)
+    (here.pictures / "circle").symlink_to(here.pictures / "circle")
+    with pytest.raises(DatasetUnavailable, match=words) as caught:
+        open_here(name, 8, here)
+    assert str(tmp_path) not in str(caught.value)
+    assert not (here.data / "own").exists()
+
+
+def test_without_a_folder_no_path_is_opened(here, tmp_path):
+    with pytest.raises(DatasetUnavailable, match="--pictures-dir"):
+        open_here(str(tmp_path), 8, replace(here, pictures=None))

@@ -87,6 +87,18 @@ def square_of(content: bytes, size: int) -> Square:
         raise Unreadable("is cut off or damaged") from error
 
 
+def square_of_image(image: Image.Image, size: int) -> Square:
+    """Return the pixels of a decoded picture as [S, S, 3], as `square_of` does.
+
+    Raises:
+        Unreadable: It has floating-point pixels, or cannot be decoded.
+    """
+    try:
+        return _square(_turned(image), size)
+    except (OSError, MemoryError, *_DAMAGE) as error:
+        raise Unreadable("is cut off or damaged") from error
+
+
 def square_of_array(pixels: NDArray[Any], size: int) -> Square:
     """Return one picture of an array as [S, S, 3]; [H, W] or [H, W, c] with c = 1, 3 or 4."""
     if pixels.ndim == 3 and pixels.shape[2] == 1:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,29 +87,62 @@ def open_pictures(
     key = f"{listing.fingerprint}-{size}"
     if name := opened_before(key, data_dir):
         return name
-    found = listing.find()
-    entries = found.in_order()
-    _check_entries(entries, path, found.set_aside)
+    name = written(
+        listing, str(path.absolute()), data_dir, size, on_progress, lambda: list_pictures(path)
+    )
     try:
-        _check_room(len(entries), size, data_dir)
-        with unfinished(data_dir) as temporary:
-            target = temporary / "pictures.u8"
-            written = write_pictures(entries, listing.read, size, target, on_progress)
-            set_aside = (*found.set_aside, *written.unreadable)
-            _check_entries(written.entries, path, set_aside)
-            _check_unchanged(listing, path)
-            index = Index(
-                facts=facts_of_entries(written.entries, listing.title, written.channels, size),
-                place=str(path.absolute()),
-                set_aside=set_aside[:_KEPT_ASIDE],
-                num_set_aside=len(set_aside),
-            )
-            names = [entry.name for entry in written.entries]
-            name = publish(temporary, index, names, data_dir)
         note_opening(key, name, data_dir)
     except OSError as error:
         raise DatasetUnavailable(_why_unwritten(error, data_dir)) from error
     return name
+
+
+def written(
+    listing: Listing,
+    place: str,
+    data_dir: Path,
+    size: int,
+    on_progress: Progress | None = None,
+    list_again: Callable[[], Listing] | None = None,
+) -> str:
+    """Return the name of the data set that pictures become, when all have been read.
+
+    Args:
+        listing: The pictures.
+        place: Where they lie, for people.
+        data_dir: As `open_pictures`; so are `size` and `on_progress`.
+        size: Height and width to which the pictures are resized, 8 to 64.
+        on_progress: Called with the pictures done and in all.
+        list_again: Lists them once more, when they have been read: they may have changed.
+
+    Raises:
+        DatasetUnavailable: As `open_pictures`.
+    """
+    found = listing.find()
+    entries = found.in_order()
+    _check_entries(entries, found.place, found.set_aside)
+    try:
+        _check_room(len(entries), size, data_dir)
+        with unfinished(data_dir) as temporary:
+            target = temporary / "pictures.u8"
+            pictures = write_pictures(entries, listing.read, size, target, on_progress)
+            set_aside = (*found.set_aside, *pictures.unreadable)
+            _check_entries(pictures.entries, found.place, set_aside)
+            if list_again is not None and list_again().fingerprint != listing.fingerprint:
+                raise DatasetUnavailable(
+                    f"{found.place} changed while it was read: open it again when nothing writes "
+                    "to it."
+                )
+            index = Index(
+                facts=facts_of_entries(pictures.entries, listing.title, pictures.channels, size),
+                place=place,
+                set_aside=set_aside[:_KEPT_ASIDE],
+                num_set_aside=len(set_aside),
+            )
+            names = [entry.name for entry in pictures.entries]
+            return publish(temporary, index, names, data_dir)
+    except OSError as error:
+        raise DatasetUnavailable(_why_unwritten(error, data_dir)) from error
 
 
 def list_pictures(path: Path) -> Listing:
@@ -138,28 +171,28 @@ def list_pictures(path: Path) -> Listing:
 
 
 def _check_entries(
-    entries: tuple[Entry, ...], path: Path, set_aside: Sequence[tuple[str, str]] = ()
+    entries: tuple[Entry, ...], place: str, set_aside: Sequence[tuple[str, str]] = ()
 ) -> None:
     """Refuse what cannot become a data set: no picture, too few or too many classes, gaps."""
     if not entries:
         first = f"; {set_aside[0][0][:100]} {set_aside[0][1]}" if set_aside else ""
         raise DatasetUnavailable(
-            f"{path} holds no picture that can be read{first}: it must have a folder for each "
+            f"{place} holds no picture that can be read{first}: it must have a folder for each "
             "class, with its pictures inside."
         )
     classes = class_names_of(entries)
     if not MIN_CLASSES <= len(classes) <= MAX_CLASSES:
         one = f"{len(classes)} class{'es' * (len(classes) != 1)}"
         raise DatasetUnavailable(
-            f"{path} holds {one}: it must be {MIN_CLASSES} to {MAX_CLASSES:,}, each in a folder of "
-            "its own."
+            f"{place} holds {one}: it must be {MIN_CLASSES} to {MAX_CLASSES:,}, each in a folder "
+            "of its own."
         )
     for split in SPLITS:
         there = {entry.class_name for entry in entries if entry.split == split}
         missing = [name for name in classes if name not in there]
         if missing and (there or split == "train"):
             raise DatasetUnavailable(
-                f"The class {missing[0]!r} in {path} has no picture in {split} that can be read: "
+                f"The class {missing[0]!r} in {place} has no picture in {split} that can be read: "
                 "each split that is there needs one of every class."
             )
 
@@ -173,13 +206,6 @@ def _check_room(num_pictures: int, size: int, data_dir: Path) -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(data_dir).free < num_pictures * 3 * size**2:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _check_unchanged(before: Listing, path: Path) -> None:
-    if list_pictures(path).fingerprint != before.fingerprint:
-        raise DatasetUnavailable(
-            f"{path} changed while it was read: open it again when nothing writes to it."
-        )
 
 
 def _why_unwritten(error: OSError, data_dir: Path) -> str:

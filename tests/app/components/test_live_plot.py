@@ -6,9 +6,10 @@ import re
 import zlib
 from importlib import resources
 
-from app.components.live_plot import PLOTLY, STATIC, packed, plotly_version
+from app.components.live_plot import packed
 from app.components.source import text_of
 from app.figures import Drawing
+from app.server.static_files import PLOTLY, STATIC, plotly_version
 
 FIGURES = STATIC.parent / "figures"
 #: What "type" says in figures of axes, errors and shapes.

@@ -11,7 +11,7 @@ from app.lab.views import VIEWS
 from bikd_core.config import RunConfig
 from bikd_core.config.difference import differences
 from tests.app.shown import components, drawings, words
-from tests.made_up import make_run
+from tests.made_up import make_run, with_log
 from tests.repeated import first_quick
 
 
@@ -151,9 +151,7 @@ def test_a_lead_needs_the_same_epoch_of_both(manager, runs):
 
 def test_a_lead_is_the_difference_of_the_accuracies_that_are_shown(manager, runs):
     run, kd = (
-        dataclasses.replace(
-            snapshot, epochs=(dataclasses.replace(snapshot.epochs[0], accuracy=accuracy),)
-        )
+        with_log(snapshot, epochs=(dataclasses.replace(snapshot.epochs[0], accuracy=accuracy),))
         for snapshot, accuracy in zip(map(manager.snapshot, runs), (0.60651, 0.55349), strict=True)
     )
     assert gain_over_kd(run, kd, 1) == "+5.4 vs KD, same seed"  # 60.7 % and 55.3 %

@@ -5,7 +5,7 @@ import pytest
 from app.shared import status
 from bikd_core.events import StepDone, TeacherEpochDone
 from tests.app.fake_manager import FakeManager
-from tests.made_up import make_run
+from tests.made_up import make_run, with_log
 
 
 def snapshot_of(tmp_path, **how):
@@ -33,7 +33,7 @@ def test_training_says_how_far_how_fast_and_how_long(tmp_path):
 def test_a_teacher_that_is_trained_first_is_said(tmp_path, state):
     snapshot = snapshot_of(tmp_path, done=0, state=state)
     teacher = (TeacherEpochDone(epoch=12, epochs=60, seconds=0.1, accuracy=0.5),)
-    words = status.headline(dataclasses.replace(snapshot, teacher_epochs=teacher))
+    words = status.headline(with_log(snapshot, teacher_epochs=teacher))
     assert words == ("training the teacher first", "12 of 60")
 
 
@@ -41,14 +41,14 @@ def test_a_teacher_that_is_trained_first_is_said(tmp_path, state):
 def test_a_fold_s_teacher_says_which_fold_it_leaves_out(tmp_path, epoch, state):
     snapshot = snapshot_of(tmp_path, done=0, state=state, method="kd", teacher_folds=5)
     teacher = TeacherEpochDone(epoch=epoch, epochs=60, seconds=0.1, accuracy=0.5, fold=(2, 5))
-    words = status.headline(dataclasses.replace(snapshot, teacher_epochs=(teacher,)))
+    words = status.headline(with_log(snapshot, teacher_epochs=(teacher,)))
     assert words == ("training the teacher without fold 2 of 5 first", f"{epoch} of 60")
 
 
 def test_after_the_last_fold_s_teacher_the_run_itself_trains(tmp_path):
     snapshot = snapshot_of(tmp_path, done=0, state="starting", method="kd", teacher_folds=5)
     teacher = TeacherEpochDone(epoch=60, epochs=60, seconds=0.1, accuracy=0.5, fold=(5, 5))
-    words = status.headline(dataclasses.replace(snapshot, teacher_epochs=(teacher,)))
+    words = status.headline(with_log(snapshot, teacher_epochs=(teacher,)))
     assert words[0] == "training"
 
 
@@ -56,7 +56,7 @@ def test_a_step_is_read_out_while_paused_inside_an_epoch(tmp_path):
     snapshot = snapshot_of(tmp_path, done=2, state="paused")
     assert status.headline(snapshot) == ("paused", "after epoch 2 of 2")
     step = StepDone(epoch=3, step=11, weighted_loss=1.5, outer_loss=2.25, weight_step=True)
-    words = status.headline(dataclasses.replace(snapshot, last_step=step))[1]
+    words = status.headline(with_log(snapshot, last_step=step))[1]
     assert "step 11: weighted loss 1.500, outer loss 2.250 · the weight net moved" in words
 
 
@@ -85,7 +85,7 @@ def test_the_summary_says_what_was_chosen_at_start(tmp_path):
         estimator="finite_difference",
         is_compiled=True,
     )
-    words = status.summary(dataclasses.replace(snapshot, resolved=chosen))
+    words = status.summary(with_log(snapshot, resolved=chosen))
     assert words.endswith("cpu, bfloat16, channels last, finite difference, teacher compiled")
 
 
@@ -110,7 +110,7 @@ def test_a_finished_run_says_how_long_it_and_its_teacher_took(tmp_path):
     snapshot = snapshot_of(tmp_path, done=5)
     assert status.headline(snapshot)[1] == "5 epochs in 0 s"
     teacher = TeacherEpochDone(epoch=60, epochs=60, seconds=9.0, accuracy=0.5)
-    trained_first = dataclasses.replace(snapshot, teacher_epochs=(teacher,))
+    trained_first = with_log(snapshot, teacher_epochs=(teacher,))
     assert status.headline(trained_first)[1] == "5 epochs in 0 s, its teacher in 9 s"
 
 
