@@ -8,8 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from bikd_core.config import MODEL_IMAGES, models_taking
+from bikd_core.config import MODEL_IMAGES, is_own_network, models_taking
 from bikd_core.models.initialisation import initialised
+from bikd_core.models.own import build_own
 from bikd_core.models.resnet import RESNETS, ResNet
 from bikd_core.models.resnet_a import RESNETS_A, ResNetA
 from bikd_core.models.small import SmallCNN, SmallMLP
@@ -56,15 +57,18 @@ def build(
     It maps images (B, channels, size, size) to logits (B, C).
 
     Args:
-        name: A key of `MODELS`.
+        name: A key of `MODELS`, or that of a network that is not the project's.
         num_classes: C, at least 2.
         channels: Of the images.
         size: Height and width of the images in pixels.
         generator: On the CPU; the initialisation is drawn from it alone.
 
     Raises:
-        ValueError: There is no such model, or it takes other images, or C < 2.
+        ValueError: There is no such model, or it takes other images, or C < 2, or this process
+            may not import it.
     """
+    if is_own_network(name):
+        return build_own(name, num_classes, channels, size, generator)
     if name not in MODELS:
         raise ValueError(f"There is no model {name!r}; the models are {', '.join(MODELS)}.")
     model, fitting = MODELS[name], models_taking(channels, size)

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from bikd_core.config import ConfigError
+from bikd_core.models.own import OwnNetwork
 from bikd_core.store import RunFolder, StoreError
 from bikd_core.store.files import replace_bytes, replace_text, tensor_bytes, writing
 from bikd_core.students.card import model_card
@@ -98,7 +99,8 @@ def export_student(folder: RunFolder, target: Path, data_dir: Path) -> tuple[Pat
 
 
 def _safetensors(folder: RunFolder, loaded: Loaded) -> bytes:
-    state = loaded.student.network.state_dict()
+    network = loaded.student.network
+    state = (network.net if isinstance(network, OwnNetwork) else network).state_dict()
     record, split = folder.record(), loaded.split
     metadata = {
         "run": record.id,
