@@ -23,10 +23,18 @@ MODEL_IMAGES: dict[str, tuple[int, int]] = {
     **dict.fromkeys((f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110)), (3, 32)),
     **dict.fromkeys(("resnet8x4", "resnet32x4"), (3, 32)),
     **dict.fromkeys((f"resnet{depth}_a" for depth in (20, 32, 44, 56, 110)), (3, 32)),
+    **dict.fromkeys(("wrn_16_1", "wrn_16_2", "wrn_40_1", "wrn_40_2"), (3, 32)),
+    **dict.fromkeys(("vgg8", "vgg13", "shufflenet_v2", "mobilenet_v2_half"), (3, 32)),
 }
+#: They halve the image so often that of smaller ones a single pixel would be left.
+_FROM_SIZE = {"vgg8": 16, "vgg13": 16, "shufflenet_v2": 16, "mobilenet_v2_half": 17}
 #: Other sizes that a model takes too: it ends in a mean over the image. Own pictures have them.
 _OTHER_SIZES: dict[str, range] = {
-    **{name: range(8, 65) for name, (channels, _) in MODEL_IMAGES.items() if channels == 3},
+    **{
+        name: range(_FROM_SIZE.get(name, 8), 65)
+        for name, (channels, _) in MODEL_IMAGES.items()
+        if channels == 3
+    },
     **dict.fromkeys(("digits_cnn_s", "digits_cnn_l"), range(8, 17)),
     **dict.fromkeys(("grey_cnn_s", "grey_cnn_l"), range(17, 65)),
 }
