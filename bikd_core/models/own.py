@@ -151,16 +151,19 @@ def _factory(name: str) -> Callable[[int], object]:
 
 
 def _try_out(net: OwnNetwork, name: str, num_classes: int, channels: int, size: int) -> None:
-    """Let a network see two images, in the mode of evaluation, which leaves it as it is.
+    """Let a network see two images in both modes; note whether it draws, and leave it as it was.
 
     Raises:
         ConfigError: It does not take them, or does not return a logit for each class.
     """
     shape = f"{channels}×{size}×{size}"
+    images = torch.zeros(_TRIED, channels, size, size)
     net.eval()
     try:
         with torch.no_grad():
-            found: object = net(torch.zeros(_TRIED, channels, size, size))
+            found: object = net(images)
+            net.train()
+            net.draws = draws(net, images)
     except Exception as error:  # foreign code raises anything; it stays the cause
         raise ConfigError(
             f"network = {name!r} does not take images of {shape}: {_first_line(error)}"
@@ -171,7 +174,25 @@ def _try_out(net: OwnNetwork, name: str, num_classes: int, channels: int, size: 
             f"network = {name!r} is not possible: for {_TRIED} images it returned {kind}; it must "
             f"be logits of the shape ({_TRIED}, {num_classes})."
         )
-    net.train()
+
+
+def draws(net: nn.Module, images: Tensor) -> bool:
+    """Return whether a pass draws from torch's random state of the CPU, in the network's mode.
+
+    The network's buffers, such as running statistics, stay as they were, and so does the state.
+
+    Args:
+        net: On the CPU.
+        images: (B, …) that it takes.
+    """
+    kept = [buffer.clone() for buffer in net.buffers()]
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        before = torch.get_rng_state()
+        net(images)
+        has_drawn = not torch.equal(before, torch.get_rng_state())
+        for buffer, value in zip(net.buffers(), kept, strict=True):
+            buffer.copy_(value)
+    return has_drawn
 
 
 def _first_line(error: Exception) -> str:
