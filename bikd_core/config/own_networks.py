@@ -77,8 +77,8 @@ def network_refusal(control: str, name: str) -> str:
             return ""
         return (
             f"{control} = {name!r} is not possible here: code is imported only if it is typed on "
-            "the command line, in a control or as --code, never because a link, a page or a "
-            "stored run names it."
+            "the command line, as --student, --teacher-model or --code, never because a link, a "
+            "page or a stored run names it."
         )
     library = name.partition(":")[0]
     if importlib.util.find_spec(library) is None:

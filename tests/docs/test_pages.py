@@ -64,7 +64,7 @@ def test_own_networks_are_trained_as_the_page_shows(tmp_path):
     of_library, of_code, exported, from_python, saved, from_file = printed
     assert of_library.startswith("Finished after epoch 2")
     assert "Teacher digits-my_networks_Large_" in of_code
-    assert exported.split() == ["student.pt2", "student.md"]
+    assert exported.split() == ["student.safetensors", "student.md"]
     assert from_python == "2 epochs\n"
     assert saved == ""
     assert from_file.startswith("Finished after epoch 1")
