@@ -34,7 +34,7 @@ def home(monkeypatch, tmp_path):
     """Give the test its own BIKD_HOME and a screen wide enough for any sentence."""
     monkeypatch.setenv("BIKD_HOME", str(tmp_path))
     monkeypatch.delenv("BIKD_DATA", raising=False)
-    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setenv("COLUMNS", "600")
     yield Places.at(tmp_path)
     logging.getLogger("bikd_core.worker.recording").handlers.clear()
 
