@@ -37,7 +37,7 @@ def test_own_pictures_are_opened_as_the_page_shows(tmp_path):
         elif block.language == "python" and not block.path:
             (tmp_path / "example.py").write_text(block.text, encoding="utf-8")
             printed.append(run("python example.py", tmp_path, home, engine=ROOT))
-    looked, trained, from_python = printed
+    looked, trained, from_python, from_dataset = printed
     counts = [170 // (label + 1) for label in range(10)]
     assert f"pictures: {sum(counts)} grey pictures of 10 classes, resized to 8×8" in looked
     assert trained.startswith("Finished after epoch 3")
@@ -46,6 +46,7 @@ def test_own_pictures_are_opened_as_the_page_shows(tmp_path):
         "0 has 170, 9 the fewest",
         f"{train} to train on, {test} to test",
     ]
+    assert from_dataset.startswith("bikd run --dataset own_all_digits_")
 
 
 def test_the_map_of_rooms_has_the_layers_in_their_order():
