@@ -122,13 +122,14 @@ def run(
 def resume(
     run_id: RunId,
     *,
+    log: Log = None,
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> int:
     """Train a run that was stopped, interrupted or failed to its end, from its last checkpoint."""
     places = places_at(runs_dir, data_dir)
-    ended = drive_on(stored_run(run_id, places.runs), places, as_json=as_json)
+    ended = drive_on(stored_run(run_id, places.runs), places, as_json=as_json, log=log)
     return _conclude(ended, as_json=as_json)
 
 
