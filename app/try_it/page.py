@@ -91,4 +91,5 @@ def _contents(run: Snapshot) -> None:
         show_pictures(asked.answer, started)
         show_label(asked.answer, run, started, " ".join(asked.what))
     with right:
+        st.html('<h2 class="unseen">The beliefs</h2>')  # for screen readers, above the figure's
         show_beliefs(asked.answer, run, started)
