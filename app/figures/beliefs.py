@@ -12,6 +12,7 @@ from bikd_core.events import RunStarted
 BELIEFS_QUESTION = "What do student and teacher take it for?"
 STUDENT_QUESTION = "What does the student take it for?"
 TOP = 10  # classes that are drawn where there are more than `MAX_CLASSES_SHOWN`
+_LEAST_ROWS = 5  # that there is room for: the axis has a title
 _ROW_HEIGHT = 34  # px for one class: two bars with their numbers
 _TEACHER_COLOUR = "#009E73"
 _AROUND = 96  # px: the axis and the legend
@@ -74,7 +75,7 @@ def beliefs(
         f"{name} {', '.join(_shares(values, started, rows))}" for name, values, _, _ in pairs
     )
     alt = f"Bar chart of the probability of each class, head to tail. {sentence} {listed}."
-    height = _AROUND + _ROW_HEIGHT * len(rows.labels)
+    height = _AROUND + _ROW_HEIGHT * max(len(rows.labels), _LEAST_ROWS)
     question = BELIEFS_QUESTION if teacher is not None else STUDENT_QUESTION
     return Drawing(question, sentence, alt, data, layout, height)
 

@@ -84,6 +84,9 @@ def test_an_onnx_gives_torchs_scores_for_any_batch_size(run, split, tmp_path):
     session = onnxruntime.InferenceSession(str(exported(run, tmp_path, "onnx")))
     [scores] = session.run(None, {"images": pixels(split)})
     np.testing.assert_allclose(accuracies(scores, split), last_of(run).accuracy_per_class)
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["class_names"]) == [str(digit) for digit in range(10)]
+    assert about["run"] == run.run_id
     student = torch.export.load(exported(run, tmp_path, "pt2")).module()
     for number in (1, 3, 580):
         [found] = session.run(None, {"images": pixels(split)[:number]})
@@ -233,7 +236,7 @@ def test_an_onnx_that_differs_from_torch_is_not_written(run, tmp_path, capsys, m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits_mlp", "grey_cnn_l", "resnet8x4", "resnet20_a"])
-def test_each_kind_of_network_is_written_and_checked(name):
+def test_each_kind_of_network_is_written_and_checked(name, monkeypatch):
     model = MODELS[name]
     network = build(name, 10, model.channels, model.size, torch.Generator().manual_seed(0))
     images = torch.randint(0, 256, (70, model.channels, model.size, model.size), dtype=torch.uint8)
@@ -242,5 +245,6 @@ def test_each_kind_of_network_is_written_and_checked(name):
     each = (0.5,) * model.channels
     split = SimpleNamespace(mean=each, std=each, test=SimpleNamespace(images=images))
     loaded = Loaded(Student(network, split, torch.zeros(10)), split)
+    monkeypatch.setattr(files, "_about", lambda folder, loaded: {})
     for ending in (".pt2", ".onnx"):
         assert len(files._FORMS[ending](None, loaded)) > 10_000
