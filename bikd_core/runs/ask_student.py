@@ -50,6 +50,8 @@ def why_not(run: Snapshot, places: Places) -> str:
                 "controls."
             )
         return f"This run is {run.state}: it has a student to try when it has finished."
+    if not run.epochs or run.resolved is None:  # a zip may hold anything
+        return "This run has no epoch, so it has no student that could be tried."
     dataset = run.config.data.dataset
     facts = known_facts(dataset)
     title = facts.title if facts else dataset

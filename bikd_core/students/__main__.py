@@ -22,6 +22,7 @@ from bikd_core.store.intake import limit_memory, taken_bytes
 from bikd_core.students.ask import NumberedPicture, ask
 from bikd_core.students.files import export_student
 from bikd_core.students.picture_answer import NoAnswer
+from bikd_core.teachers.card import TeacherError
 
 MAX_MEMORY_BYTES = 4 * 2**30  # for a picture, a data set and two networks, beyond torch itself
 
@@ -39,13 +40,14 @@ def serve(request: dict[str, Any], content: BinaryIO) -> str:
             picture = content.read()
         teachers = [Path(path) for path in request["teachers"]]
         return ask(folder, data_dir, teachers, picture).model_dump_json()
-    except (ConfigError, DatasetUnavailable, NoAnswer, StoreError) as error:
-        return json.dumps({"error": str(error)})
+    except (ConfigError, DatasetUnavailable, NoAnswer, StoreError, TeacherError) as error:
+        # Where the run lies on the server is nobody's business.
+        return json.dumps({"error": str(error).replace(f"{folder.path}{os.sep}", "")})
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
             raise
         limit = MAX_MEMORY_BYTES // 2**30
-        return json.dumps({"error": f"The picture needs more than {limit} GB of memory."})
+        return json.dumps({"error": f"That needs more than {limit} GB of memory."})
 
 
 def main() -> None:

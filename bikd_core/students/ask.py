@@ -23,7 +23,7 @@ from bikd_core.config import RunConfig
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.data.own.decoding import Unreadable, refusing_bombs, square_of, thumbnail_of
 from bikd_core.events import ClassBiasesFitted, EpochDone, RunStarted
-from bikd_core.store import RunFolder
+from bikd_core.store import RunFolder, StoreError
 from bikd_core.students.last_weights import last_weights
 from bikd_core.students.network import Loaded, load_student, method_of
 from bikd_core.students.picture_answer import NoAnswer, PictureAnswer
@@ -59,11 +59,14 @@ def ask(
         NoAnswer: The picture cannot be read, or there is no such test picture.
         StoreError: The run has no student, or is damaged.
         DatasetUnavailable: Its data set is not on this machine.
+        TeacherError: The student's file is damaged, or holds another network.
     """
     loaded, record = load_student(folder, data_dir), folder.record()
     config, events = record.config, folder.events()
-    started = next(event for event in events if isinstance(event, RunStarted))
-    last = [event for event in events if isinstance(event, EpochDone)][-1]
+    started = next((event for event in events if isinstance(event, RunStarted)), None)
+    epochs = [event for event in events if isinstance(event, EpochDone)]
+    if started is None or not epochs:
+        raise StoreError(f"The run {folder.run_id} has no epoch: there is no student to ask.")
     fitted = next((event for event in events if isinstance(event, ClassBiasesFitted)), None)
     pixels, shown = _pixels(picture, loaded.split)
     plain, scores = _logits(loaded, pixels)
@@ -75,7 +78,7 @@ def ask(
             "The student predicts from its logits and what its method adds to them; losses and "
             "weights go by the plain logits, as in training."
         )
-    found = last_weights(folder, last, method_of(config, loaded.split), plain, teacher)
+    found = last_weights(folder, epochs[-1], method_of(config, loaded.split), plain, teacher)
     fields = {}
     if found is not None:
         notes += found.notes

@@ -11,7 +11,7 @@ from bikd_core.data.long_tail import load_split
 from bikd_core.events import EpochDone
 from bikd_core.places import Places
 from bikd_core.store import open_run
-from tests.browser.test_axe import faults_of, wait_for_figures
+from tests.browser.test_axe import SCHEMES, faults_of, wait_for_figures
 from tests.browser.test_lab import RUN_LIMIT_MS, wait_for_the_end
 from tests.data.own.own_pictures import encoded
 from tests.data.own.real_pictures import BROKEN, COUNTS, break_some, unseen_picture, write_pictures
@@ -80,7 +80,10 @@ def test_a_zip_becomes_an_onnx_and_answers_about_a_picture(server_url, home, new
     tried = opened.value
     tried.set_default_timeout(WAIT_MS)
     try_pictures(tried)
-    assert faults_of(tried) == []
+    for scheme in SCHEMES:
+        tried.emulate_media(color_scheme=scheme)
+        tried.wait_for_timeout(1000)
+        assert faults_of(tried) == []
 
 
 def check_student(onnxruntime, path, run, home) -> None:

@@ -146,6 +146,7 @@ def test_a_finished_run_with_its_student_can_be_asked(run, places):
 def test_a_run_without_a_student_says_what_would_help(made_up, tmp_path, monkeypatch):
     places = Places.at(tmp_path)
     assert "Start in the Lab trains one" in why_not(made_up(has_student=False), places)
+    assert "has no epoch" in why_not(made_up(done=0), places)
     paused = made_up(has_student=False, state="stopped")
     assert why_not(paused, places) == (
         "This run is stopped: it has a student to try when it has finished."

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import shutil
 
 import numpy as np
@@ -16,6 +17,7 @@ from bikd_core.models import build
 from bikd_core.places import ASSETS, Places
 from bikd_core.store import list_runs
 from bikd_core.students import last_weights
+from bikd_core.students.__main__ import serve
 from bikd_core.students.ask import NumberedPicture, ask
 from bikd_core.students.network import method_of
 from bikd_core.students.picture_answer import NoAnswer
@@ -26,6 +28,7 @@ SMALL = "--epochs 3 --head-count 60 --imbalance-factor 10 --learning-rate 0.2".s
 METHODS = {
     "bikd": ["--method", "bikd"],
     "relative": "--over prior_kd --weight-scale relative --class-shifts each".split(),
+    "folds": "--method bikd --teacher-folds 2".split(),
     "meta_weight_net": ["--method", "meta_weight_net"],
     "kd": "--method kd --kd-alpha 0.3".split(),
     "ce": ["--method", "ce"],
@@ -197,6 +200,18 @@ def test_a_loss_beyond_the_surface_is_said_by_label(run_of, tmp_path):
     assert last_weights.last_weights(*args, student, teacher).is_outside.all()
 
 
+@pytest.mark.slow
+def test_out_of_fold_teachers_answer_together(answer, run_of):
+    found = answer("folds")
+    assert "The teacher is the mean of 2 out-of-fold teachers" in " ".join(found.notes)
+    assert sum(found.teacher) == pytest.approx(1)
+    np.testing.assert_allclose(found.ce_teacher, -np.log(found.teacher), rtol=1e-5)
+    for name in last_of(run_of("folds"), RunStarted).fold_teachers:
+        assert name.endswith(("fold1of2", "fold2of2"))
+    out = by_hand(run_of("folds"), np.stack([found.ce_student, found.ce_teacher], axis=1))
+    np.testing.assert_allclose(found.weights, 1 / (1 + np.exp(-out)), atol=1e-5)
+
+
 # What is not as usual ----------------------------------------------------------------------------
 
 
@@ -219,6 +234,16 @@ def test_no_path_of_an_imported_run_is_opened(answer, run_of, tmp_path, monkeypa
     monkeypatch.setattr("bikd_core.students.ask.load_teacher", lambda *given: opened.append(given))
     assert answer("bikd", run=run).teacher is None
     assert not opened
+
+
+def test_a_damaged_student_is_one_sentence(run_of, tmp_path, home):
+    run = copy_of(run_of("ce"), tmp_path)
+    for content in (b"no parameters", run_of("bikd").student_path.read_bytes()[:-8]):
+        run.student_path.write_bytes(content)
+        request = {"run": str(run.path), "data": str(home / "data"), "teachers": []}
+        said = json.loads(serve(request | {"label": 0, "number": 0}, io.BytesIO()))
+        assert said["error"].startswith("student.safetensors ")
+        assert "\n" not in said["error"]
 
 
 def seen_by(found):
