@@ -20,8 +20,8 @@ from app.server.first_view import with_first_view
 from app.server.static_files import plotly_url, static_url
 
 #: As `app.navigation` has them, which takes long to import. The first one has the bare address.
-PAGES = ("", "learn", "lab", "compare", "studies", "teachers", "toy", "class")
-_UNLISTED = ("toy", "class")  # no row of links has them
+PAGES = ("", "learn", "lab", "compare", "studies", "teachers", "toy", "try", "class")
+_UNLISTED = ("toy", "try", "class")  # no row of links has them
 _OF_ANY_PAGE = ("owner", "embed", "embed_options")  # parameters that ask for no other page
 #: Pages that draw figures at once, and the scripts of a figure, the main one first: the browser
 #: fetches them beside Streamlit's own, instead of after them.

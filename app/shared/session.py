@@ -110,6 +110,7 @@ class Session:
     knobs: dict[str, int] = field(default_factory=dict)  # sliders beside the lesson's cards
     shows_own_pictures: bool = False  # the dialog in which they are uploaded
     own_preview: dict[str, Any] | None = None  # what is in pictures that were just uploaded
+    asked: object = None  # the picture that was asked about last: `Asked` of the page Try it
     num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
 
     toys: dict[str, Any] = field(default_factory=dict)  # what a toy or a drawing holds, by its key
