@@ -1,0 +1,135 @@
+"""The runs that are kept and tested: what was chosen, and plain KD, each over the seeds."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bikd_core.answer.ledger import Run
+from bikd_core.bench.turns import in_turns
+from bikd_core.config import RunConfig
+from bikd_core.config.together import batches_of
+from bikd_core.places import Places
+from bikd_core.recommend.gains import accuracies, gains
+from bikd_core.recommend.judging import SEEDS, Judge
+from bikd_core.recommend.predictions import Asked, Tested, tested
+from bikd_core.recommend.record import Chosen, Group
+from bikd_core.store import StoreError, UnknownRun, open_run
+from bikd_core.store.archive import import_run
+from bikd_core.store.record import MAX_NAME_LENGTH
+from bikd_core.studies.executors import Executor
+from bikd_core.studies.executors import executor as executors
+from bikd_core.studies.executors.keep import KeptRun, train_and_keep
+
+
+class Final:
+    """Trains, keeps and tests.
+
+    Args:
+        places: Where runs, teachers and data sets lie.
+        executor: What trains.
+        judge: Knows the configs.
+    """
+
+    def __init__(self, places: Places, executor: Executor, judge: Judge) -> None:
+        self.places, self.executor, self.judge = places, executor, judge
+
+    def trained(self, chosen: Chosen, on_progress: Callable[[str, int, int], None]) -> Chosen:
+        """Return the choice with its runs in the store, trained unless they are there.
+
+        Raises:
+            StoreError: The store cannot be written.
+            ValueError: A run failed.
+        """
+        if len(chosen.runs) == len(SEEDS) and all(map(self._is_there, chosen.runs)):
+            return chosen
+        configs = [self.judge.config(Run(chosen.entry, seed)) for seed in SEEDS]
+        ids: dict[RunConfig, str] = {}
+        what = f"runs of {chosen.title}"
+
+        def keep(group: Sequence[RunConfig], ended: Sequence[Any]) -> None:
+            for config, one in zip(group, ended, strict=True):
+                ids[config] = self._stored(chosen, config, one)
+            on_progress(what, len(ids), len(configs))
+
+        on_progress(what, 0, len(configs))
+        executors.execute(self.executor, train_and_keep, batches_of(configs), keep)
+        return chosen.model_copy(update={"runs": tuple(ids[config] for config in configs)})
+
+    def _is_there(self, run_id: str) -> bool:
+        try:
+            return open_run(self.places.runs, run_id).status().state == "finished"
+        except UnknownRun:
+            return False
+
+    def _stored(self, chosen: Chosen, config: RunConfig, kept: Any) -> str:
+        """Add a run to the store; return its id."""
+        outcome = kept.outcome if isinstance(kept, KeptRun) else kept
+        if outcome.failure:
+            raise ValueError(f"{chosen.title} could not be trained: {outcome.failure}")
+        folder = import_run(io.BytesIO(kept.run), self.places.runs)
+        folder.rename(f"Recommended, seed {config.training.seed}: {chosen.title}"[:MAX_NAME_LENGTH])
+        return folder.run_id
+
+    def tested(self, chosen: Chosen) -> list[Tested]:
+        """Return what the runs say of the test set, by seed.
+
+        Raises:
+            StoreError: A run cannot be read.
+        """
+        asked = [Asked(run_id, chosen.calibration) for run_id in chosen.runs]
+        found: dict[Asked, Tested] = {}
+
+        def lost(one: Asked, reason: str) -> None:
+            raise StoreError(f"The run {one.run_id} could not be tested: {reason}")
+
+        self.executor.map(tested, asked, found.__setitem__, lost)
+        return [found[one] for one in asked]
+
+    def groups(self, chosen: Chosen, reference: Chosen) -> tuple[int, dict[str, Group]]:
+        """Return the number of test pictures, and what is gained on each group of classes."""
+        own, others = self.tested(chosen), self.tested(reference)
+        first, second = accuracies(own), accuracies(others)
+        return len(own[0].labels), {
+            name: Group(
+                chosen=first[name],
+                reference=second[name],
+                gain=gain.mean,
+                low=gain.low,
+                high=gain.high,
+                detectable=gain.detectable,
+            )
+            for name, gain in gains(own, others).items()
+        }
+
+    def costs_in_turns(self, chosen: Chosen, reference: Chosen, turns: int) -> list[float]:
+        """Return how many times as long a step takes as the reference's, turn by turn.
+
+        [] where they are the same run.
+        """
+        pair = [self.judge.config(Run(one.entry, SEEDS[0])) for one in (chosen, reference)]
+        found: list[float] = []
+        if pair[0] != pair[1]:
+            self.executor.map(
+                _ratios, [(pair[0], pair[1], turns)], lambda _, ratios: found.extend(ratios), _lost
+            )
+        return found
+
+
+def _lost(item: object, reason: str) -> None:
+    raise ValueError(f"What the recipe costs could not be measured: {reason}")
+
+
+def _ratios(item: tuple[RunConfig, RunConfig, int], places: Places) -> list[float]:
+    """Time steps of two runs in turns; return the ratio of each turn. A worker's job."""
+    from bikd_core.training.measure import measure
+
+    def seconds(config: RunConfig) -> float:
+        speeds = measure(config, lambda: False)
+        assert speeds is not None  # nobody cancels it
+        return speeds.run.training
+
+    own, other, turns = item
+    ways = {"own": lambda: seconds(own), "other": lambda: seconds(other)}
+    return [turn["own"] / turn["other"] for turn in in_turns(ways, turns)]
