@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bikd_core.answer.ledger import Ledger, Result, Run
+from bikd_core.answer.ledger import DIGITS, MEASURES, Ledger, Result, Run
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.config.together import batches_of
 from bikd_core.data.possible import check_possible
@@ -37,6 +37,7 @@ from bikd_core.recommend.words import sentence
 from bikd_core.speed import Speeds
 from bikd_core.studies.executors import Executor, Outcome
 from bikd_core.studies.executors.executor import Group, ShouldStop, execute, never
+from bikd_core.studies.executors.outcome import Measures
 from bikd_core.studies.executors.work import make_teachers, measure_speed, train_group
 
 #: Called with what is being done, how much of it is done, and how much there is.
@@ -298,18 +299,19 @@ class Recommendation:
 
 
 def without_test(config: RunConfig, outcome: Outcome) -> Result:
-    """Return a run's result as D_val judges it: what is chosen cannot follow from the test set."""
-    own, biased = (
-        {
-            "accuracy": None,
-            "accuracy_few": None,
-            "val_accuracy": values.get("val_accuracy"),
-            "val_loss": values.get("val_loss"),
-        }
-        if values
-        else {}
-        for values in (outcome.measures, outcome.biased)
-    )
+    """Return a run's result as D_val judges it: what is chosen cannot follow from the test set.
+
+    Numbers are those that the ledger's file holds, so that going on from it changes no choice.
+    """
+
+    def judged(values: Measures) -> dict[str, float | None]:
+        found: dict[str, float | None] = dict.fromkeys(MEASURES)
+        for name in ("val_accuracy", "val_loss"):
+            value = values.get(name)
+            found[name] = None if value is None else round(value, DIGITS)
+        return found if values else {}
+
+    own, biased = judged(outcome.measures), judged(outcome.biased)
     seconds = outcome.seconds / config.training.epochs
     return Result(own, biased, seconds, outcome.failure)
 

@@ -13,7 +13,7 @@ from bikd_core.config.together import batches_of
 from bikd_core.places import Places
 from bikd_core.recommend.gains import accuracies, gains
 from bikd_core.recommend.judging import SEEDS, Judge
-from bikd_core.recommend.predictions import Asked, Tested, tested
+from bikd_core.recommend.predictions import Asked, Correctness, correctness_of
 from bikd_core.recommend.record import Chosen, Group
 from bikd_core.store import StoreError, UnknownRun, open_run
 from bikd_core.store.archive import import_run
@@ -72,24 +72,24 @@ class Final:
         folder.rename(f"Recommended, seed {config.training.seed}: {chosen.title}"[:MAX_NAME_LENGTH])
         return folder.run_id
 
-    def tested(self, chosen: Chosen) -> list[Tested]:
+    def correctness_of(self, chosen: Chosen) -> list[Correctness]:
         """Return what the runs say of the test set, by seed.
 
         Raises:
             StoreError: A run cannot be read.
         """
         asked = [Asked(run_id, chosen.calibration) for run_id in chosen.runs]
-        found: dict[Asked, Tested] = {}
+        found: dict[Asked, Correctness] = {}
 
         def lost(one: Asked, reason: str) -> None:
             raise StoreError(f"The run {one.run_id} could not be tested: {reason}")
 
-        self.executor.map(tested, asked, found.__setitem__, lost)
+        self.executor.map(correctness_of, asked, found.__setitem__, lost)
         return [found[one] for one in asked]
 
     def groups(self, chosen: Chosen, reference: Chosen) -> tuple[int, dict[str, Group]]:
         """Return the number of test pictures, and what is gained on each group of classes."""
-        own, others = self.tested(chosen), self.tested(reference)
+        own, others = self.correctness_of(chosen), self.correctness_of(reference)
         first, second = accuracies(own), accuracies(others)
         return len(own[0].labels), {
             name: Group(

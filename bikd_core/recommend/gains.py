@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikd_core.evaluation import shot_groups
-from bikd_core.recommend.predictions import Tested
+from bikd_core.recommend.predictions import Correctness
 
 _DRAWS = 4000
 _CONFIDENCE = 0.95
@@ -36,7 +36,7 @@ class Gain(NamedTuple):
         return self.low > 0 or self.high < 0
 
 
-def gains(own: Sequence[Tested], others: Sequence[Tested]) -> dict[str, Gain]:
+def gains(own: Sequence[Correctness], others: Sequence[Correctness]) -> dict[str, Gain]:
     """Return the gain of one recipe over another by group of classes, as `GROUPS` names them.
 
     Args:
@@ -92,7 +92,7 @@ def _gain(mean: float, drawn: NDArray[np.float64]) -> Gain:
     return Gain(mean, low, high, _IN_ERRORS * float(drawn.std()))
 
 
-def accuracies(found: Sequence[Tested]) -> dict[str, float]:
+def accuracies(found: Sequence[Correctness]) -> dict[str, float]:
     """Return the mean accuracy over the seeds by group of classes; fractions."""
     zero = [one._replace(is_correct=np.zeros_like(one.is_correct)) for one in found]
     return {name: gain.mean for name, gain in gains(found, zero).items()}

@@ -12,6 +12,8 @@ from bikd_core.events import ClassBiasesFitted, RunStarted
 from bikd_core.places import Places
 from bikd_core.store import StoreError, open_run
 
+_BATCH = 256  # images, which leaves memory to large ones
+
 
 class Asked(NamedTuple):
     """A run of the store, and which of its predictions count."""
@@ -20,7 +22,7 @@ class Asked(NamedTuple):
     calibration: str  # none, or class_biases
 
 
-class Tested(NamedTuple):
+class Correctness(NamedTuple):
     """The test set, and which of it one student classifies correctly."""
 
     is_correct: NDArray[np.bool_]  # (M,)
@@ -28,7 +30,7 @@ class Tested(NamedTuple):
     class_counts: tuple[int, ...]  # (C,), of D_tr
 
 
-def tested(asked: Asked, places: Places) -> Tested:
+def correctness_of(asked: Asked, places: Places) -> Correctness:
     """Return what a run's student says of the test set; a worker's job, since it takes torch.
 
     Raises:
@@ -42,8 +44,9 @@ def tested(asked: Asked, places: Places) -> Tested:
     folder = open_run(places.runs, asked.run_id)
     loaded = load_student(folder, places.data)
     test = loaded.split.test
+    batches = (test.images[first : first + _BATCH] for first in range(0, len(test), _BATCH))
     with torch.no_grad():
-        parts = [loaded.student(images.float() / 255) for images in test.images.split(256)]
+        parts = [loaded.student(images.float() / 255) for images in batches]
     scores: NDArray[np.floating] = torch.cat(parts).numpy()
     events = folder.events()
     if asked.calibration == "class_biases":
@@ -53,4 +56,4 @@ def tested(asked: Asked, places: Places) -> Tested:
         scores = ClassBiases(np.array(fitted[-1].biases), fitted[-1].temperature).apply(scores)
     started = next(event for event in events if isinstance(event, RunStarted))
     labels = test.labels.numpy()
-    return Tested(scores.argmax(axis=1) == labels, labels, started.class_counts)
+    return Correctness(scores.argmax(axis=1) == labels, labels, started.class_counts)
