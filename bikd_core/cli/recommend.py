@@ -30,10 +30,8 @@ from bikd_core.cli.shared import FINISHED, STOPPED, AsJson, DataDir, RunsDir, pl
 from bikd_core.config import ConfigError, DataConfig, ModelConfig, RunConfig, TrainingConfig
 from bikd_core.recommend.driver import Recommendation
 from bikd_core.recommend.gains import GROUPS
-from bikd_core.recommend.record import Record
+from bikd_core.recommend.record import SET_BY_ITSELF, Record, path_for
 from bikd_core.studies.executors import LocalExecutor
-
-_DRAWN = ("learning_rate", "seed", "method")  # a recommendation sets them
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Controls:
             for part in (self.data, self.models, self.training)
             for name in part.model_fields_set
         }
-        for name in _DRAWN:
+        for name in SET_BY_ITSELF:
             if name in given:
                 raise ConfigError(
                     f"{name} = {given[name]!r} is not possible with recommend: it sets that itself."
@@ -75,10 +73,18 @@ class Options:
         Path | None,
         Parameter(
             converter=expanded,
-            help="File of the result, .json; the trials lie beside it. Else one for the data set "
+            help="File of the result, .json; the trials lie beside it. Else one for these controls "
             "in 'recommendations' in BIKD_HOME.",
         ),
     ] = None
+    plan: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Only say how many trials fit, by a few timed steps; nothing is trained.",
+        ),
+    ] = False
 
 
 def recommend(
@@ -98,7 +104,7 @@ def recommend(
     places = places_at(runs_dir, data_dir)
     controls = replace(controls, data=with_opened(controls.data, places.data))
     base = controls.base()
-    path = options.out or places.recommendations / f"{base.data.dataset}.json"
+    path = options.out or path_for(base, places.recommendations)
     if path.suffix != ".json":
         raise ConfigError(f"out = {str(path)!r} is not possible: its name must end in .json.")
     executor = LocalExecutor(places, options.jobs)
@@ -106,6 +112,9 @@ def recommend(
     try:
         with signals_interrupt(), _progress() as on_progress:
             fetch(base.data.dataset, places)
+            if options.plan:
+                print(recommendation.planned(on_progress))
+                return FINISHED
             record = recommendation.run(on_progress, _tell)
     except KeyboardInterrupt:
         _tell("Paused. What has ended is kept; the same command goes on.")

@@ -94,6 +94,18 @@ class Recommendation:
             self._test(judge, on_progress)
         return self.record
 
+    def planned(self, on_progress: Progress) -> str:
+        """Return the plan in words, kept in the file; nothing is trained.
+
+        Raises:
+            ConfigError: As `run`.
+            StoreError: As `run`.
+        """
+        if not self.record.is_done:
+            with self.ledger.held(), self._timed():
+                self._plan(on_progress)
+        return self.record.plan
+
     def judge(self) -> Judge:
         """Return the trials as planned."""
         assert self.record.num_trials is not None  # planned before

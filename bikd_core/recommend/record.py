@@ -5,12 +5,22 @@ The file is replaced whole after each step; the trials are lines of a ledger, `N
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config import (
+    ConfigError,
+    DataConfig,
+    ModelConfig,
+    RunConfig,
+    TrainingConfig,
+    as_text,
+)
 from bikd_core.config.methods import AllOptions
 from bikd_core.store.files import replace_text, writing
 
@@ -66,6 +76,39 @@ class Record(BaseModel):
     def is_done(self) -> bool:
         """Whether the test set has been looked at."""
         return bool(self.groups)
+
+
+#: What a recommendation sets, so that nobody else does.
+SET_BY_ITSELF = ("learning_rate", "seed", "method")
+_OPEN = tuple(
+    name
+    for part in (DataConfig, ModelConfig, TrainingConfig)
+    for name in part.model_fields
+    if name not in SET_BY_ITSELF
+)
+
+
+def base_of(controls: Mapping[str, Any]) -> RunConfig:
+    """Return the base of a recommendation from controls, of which others than it reads are ignored.
+
+    Raises:
+        ConfigError: They do not go together.
+    """
+    return RunConfig.from_flat({name: controls[name] for name in _OPEN if name in controls})
+
+
+def options_of(base: RunConfig) -> list[str]:
+    """Return the command-line options of a base: what differs from its data set's defaults."""
+    defaults = RunConfig.from_flat({"dataset": base.data.dataset}).flat()
+    own = base.flat()
+    changed = [name for name in _OPEN if name == "dataset" or own[name] != defaults[name]]
+    return [f"--{name.replace('_', '-')}={as_text(own[name])}" for name in changed]
+
+
+def path_for(base: RunConfig, folder: Path) -> Path:
+    """Return the usual file of a base in a folder: other controls have another file."""
+    written = json.dumps(controls_of(base), sort_keys=True)
+    return folder / f"{base.data.dataset}-{hashlib.sha256(written.encode()).hexdigest()[:8]}.json"
 
 
 def controls_of(base: RunConfig) -> dict[str, Any]:
