@@ -23,7 +23,15 @@ from app.shared.session import session
 from bikd_core.config import RunConfig
 from bikd_core.data.sources import facts_of
 from bikd_core.recommend.budget import MAX_MINUTES
-from bikd_core.recommend.record import Chosen, Record, base_of, options_of, path_for, peek
+from bikd_core.recommend.record import (
+    Chosen,
+    Record,
+    base_of,
+    options_of,
+    path_for,
+    peek,
+    runs_path,
+)
 from bikd_core.store import StoreError, UnknownRun, open_run
 
 POLL_S = 2.0
@@ -104,7 +112,7 @@ def _controls(base: RunConfig, path: Path, *, is_running: bool) -> None:
         may_start = is_owner() and not is_done and child().task is None
         for name, label, is_plan in (
             ("plan", "Plan it", True),
-            ("start", _start_label(record), False),
+            ("start", _start_label(path, is_done=is_done), False),
         ):
             st.button(
                 label,
@@ -133,8 +141,8 @@ def _controls(base: RunConfig, path: Path, *, is_running: bool) -> None:
         st.info("A recommendation for other data or controls is made now.")
 
 
-def _start_label(record: Record | None) -> str:
-    return "Go on" if record is not None and record.spent_s and not record.is_done else "Start"
+def _start_label(path: Path, *, is_done: bool) -> str:
+    return "Go on" if runs_path(path).exists() and not is_done else "Start"
 
 
 def _start(base: RunConfig, path: Path, minutes: int, *, is_plan: bool) -> None:
@@ -177,8 +185,8 @@ def _result(record: Record) -> None:
     terms_text(record.sentence, key="recommended")
     live_plot(figure(record), key="figure_recommendation", keep_zoom_of=record.chosen.entry)
     _student(record.chosen)
-    for title, why in record.left_out.items():
-        st.caption(f"Left out: {plain(title)}. {plain(why)}")
+    for why, titles in record.reasons.items():
+        st.caption(f"Left out: {plain(titles)}. {plain(why)}")
     with st.expander(f"How D_val ranks all of them, {record.num_trials} trials each"):
         rows = [
             {

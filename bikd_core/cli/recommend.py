@@ -155,8 +155,8 @@ def _print(record: Record) -> None:
     for one in record.ranking:
         ranking.add_row(one.title, f"{100 * one.val_accuracy:.1f}", f"{one.val_loss:.3f}")
     console.print(ranking)
-    for title, why in record.left_out.items():
-        console.print(f"Left out: {title}. {why}", markup=False)
+    for why, titles in record.reasons.items():
+        console.print(f"Left out: {titles}. {why}", markup=False)
     shown = Table(title="On the test set")
     for name in ("", "recommended, %", "plain KD, %", "gain, points", "95 % interval"):
         shown.add_column(name, justify="right" if name else "left")

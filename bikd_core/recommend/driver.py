@@ -43,6 +43,10 @@ from bikd_core.studies.executors.work import make_teachers, measure_speed, train
 #: Called with what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
 _TURNS = 5  # of the measured cost
+NO_BIASES = (
+    "D_val's smallest class has a single picture, so no class biases could be judged by pictures "
+    "that they were not fitted to."
+)
 
 
 class Recommendation:
@@ -68,7 +72,7 @@ class Recommendation:
         self.record = read_record(path, base, minutes)
         self.ledger = Ledger(runs_path(path), controls_of(base))
         self.recipes = self._possible()
-        self.costs: Costs | None = None
+        self.costs = None if self.record.costs is None else Costs(*self.record.costs)
 
     def run(self, on_progress: Progress, on_plan: Callable[[str], None]) -> Record:
         """Do what is left to do. It may be interrupted at any time: the same call goes on.
@@ -131,12 +135,13 @@ class Recommendation:
 
     def _plan(self, on_progress: Progress) -> None:
         """Time the recipes, and decide the number of trials unless that was done before."""
-        if self.record.num_trials is not None and self.costs is None and self.record.ranking:
-            return  # all trials have ended
-        self.costs = self.costs or self.measured_costs(on_progress)
+        if self.record.costs is None:
+            self.costs = self.measured_costs(on_progress)
+        assert self.costs is not None  # measured just now, or before
         if self.record.num_trials is None:
             number = trials_within(self.record.minutes, self.costs, self.executor.slots)
-            self.record.num_trials = number
+            costs = (self.costs.trial, self.costs.teachers, self.costs.seeds)
+            self.record.num_trials, self.record.costs = number, costs
             self.record.plan = plan_words(number, self.recipes, self.costs, self.executor.slots)
             self.save()
 
@@ -264,6 +269,8 @@ class Recommendation:
         for recipe in self.recipes:
             if recipe not in ranked_recipes:
                 self.record.left_out[recipe.title] = "; ".join(judge.failures(recipe))
+        if all(one.calibration == "none" for one in ranked):
+            self.record.left_out["Class biases"] = NO_BIASES
         self.record.ranking = tuple(as_chosen(one) for one in ranked)
         self.record.chosen, self.record.reference = as_chosen(ranked[0]), as_chosen(reference)
         self.save()
@@ -273,19 +280,26 @@ class Recommendation:
         assert self.record.chosen is not None  # chosen before
         assert self.record.reference is not None
         final = Final(self.places, self.executor, judge)
-        self.record.reference = final.trained(self.record.reference, on_progress)
-        self.save()
+        final.train(self.record.reference, self._keep_reference, on_progress)
         if self.record.chosen.entry == self.record.reference.entry:  # the same runs, biased or not
-            runs = self.record.reference.runs
-            self.record.chosen = self.record.chosen.model_copy(update={"runs": runs})
-        self.record.chosen = final.trained(self.record.chosen, on_progress)
-        self.save()
+            self._keep_chosen(self.record.reference.runs)
+        final.train(self.record.chosen, self._keep_chosen, on_progress)
         self.record.num_test, self.record.groups = final.groups(
             self.record.chosen, self.record.reference
         )
         ratios = final.costs_in_turns(self.record.chosen, self.record.reference, _TURNS)
         self.record.cost = median(ratios) if ratios else None
         self.record.sentence = sentence(self.record)
+        self.save()
+
+    def _keep_reference(self, runs: tuple[str, ...]) -> None:
+        assert self.record.reference is not None  # chosen before
+        self.record.reference = self.record.reference.model_copy(update={"runs": runs})
+        self.save()
+
+    def _keep_chosen(self, runs: tuple[str, ...]) -> None:
+        assert self.record.chosen is not None  # chosen before
+        self.record.chosen = self.record.chosen.model_copy(update={"runs": runs})
         self.save()
 
     # The file -----------------------------------------------------------------------------------

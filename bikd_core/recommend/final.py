@@ -35,31 +35,43 @@ class Final:
     def __init__(self, places: Places, executor: Executor, judge: Judge) -> None:
         self.places, self.executor, self.judge = places, executor, judge
 
-    def trained(self, chosen: Chosen, on_progress: Callable[[str, int, int], None]) -> Chosen:
-        """Return the choice with its runs in the store, trained unless they are there.
+    def train(
+        self,
+        chosen: Chosen,
+        keep_ids: Callable[[tuple[str, ...]], None],
+        on_progress: Callable[[str, int, int], None],
+    ) -> None:
+        """Train the runs of a choice that are not in the store.
+
+        Args:
+            chosen: The choice.
+            keep_ids: Called with the ids of the runs by seed, "" where there is none yet, each time
+                that some of them are in the store.
+            on_progress: Called as it goes on.
 
         Raises:
             StoreError: The store cannot be written.
             ValueError: A run failed.
         """
-        if len(chosen.runs) == len(SEEDS) and all(map(self._is_there, chosen.runs)):
-            return chosen
         configs = [self.judge.config(Run(chosen.entry, seed)) for seed in SEEDS]
-        ids: dict[RunConfig, str] = {}
+        ids = [run_id if self._is_there(run_id) else "" for run_id in chosen.runs]
+        ids += [""] * (len(SEEDS) - len(ids))
         what = f"runs of {chosen.title}"
 
         def keep(group: Sequence[RunConfig], ended: Sequence[Any]) -> None:
             for config, one in zip(group, ended, strict=True):
-                ids[config] = self._stored(chosen, config, one)
-            on_progress(what, len(ids), len(configs))
+                ids[configs.index(config)] = self._stored(chosen, config, one)
+            keep_ids(tuple(ids))
+            on_progress(what, sum(map(bool, ids)), len(ids))
 
-        on_progress(what, 0, len(configs))
-        executors.execute(self.executor, train_and_keep, batches_of(configs), keep)
-        return chosen.model_copy(update={"runs": tuple(ids[config] for config in configs)})
+        missing = [config for config, run_id in zip(configs, ids, strict=True) if not run_id]
+        on_progress(what, len(ids) - len(missing), len(ids))
+        if missing:
+            executors.execute(self.executor, train_and_keep, batches_of(missing), keep)
 
     def _is_there(self, run_id: str) -> bool:
         try:
-            return open_run(self.places.runs, run_id).status().state == "finished"
+            return bool(run_id) and open_run(self.places.runs, run_id).status().state == "finished"
         except UnknownRun:
             return False
 

@@ -62,6 +62,7 @@ class Record(BaseModel):
     minutes: float
     num_trials: int | None = None  # planned, and at last those that count; None: not planned yet
     plan: str = ""
+    costs: tuple[float, float, float] | None = None  # seconds, as `budget.Costs` names them
     spent_s: float = 0.0  # of all processes that worked on it, pauses not counted
     left_out: dict[str, str] = {}  # recipes, and why
     ranking: tuple[Chosen, ...] = ()  # by D_val, the best first; before the test set is looked at
@@ -71,6 +72,14 @@ class Record(BaseModel):
     groups: dict[str, Group] = {}
     cost: float | None = None  # of a training step, as a multiple of the reference's
     sentence: str = ""
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """What is left out, by the reason."""
+        found: dict[str, list[str]] = {}
+        for title, why in self.left_out.items():
+            found.setdefault(why, []).append(title)
+        return {why: "; ".join(titles) for why, titles in found.items()}
 
     @property
     def is_done(self) -> bool:

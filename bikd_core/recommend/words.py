@@ -36,7 +36,11 @@ def _gain(groups: Mapping[str, Group]) -> str:
     against = f"{_percent(balanced.chosen)} against {_percent(balanced.reference)} of plain KD"
     if not balanced.low <= 0 <= balanced.high:
         words = "gains" if balanced.gain > 0 else "loses"
-        said = f"On the test set it {words} {_points(balanced)} of balanced accuracy ({against})"
+        low, high = sorted(abs(100 * end) for end in (balanced.low, balanced.high))
+        said = (
+            f"On the test set it {words} {100 * abs(balanced.gain):.1f} points of balanced "
+            f"accuracy ({low:.1f} to {high:.1f}; {against})"
+        )
     else:
         said = (
             f"No difference found to plain KD in balanced accuracy ({against}; "

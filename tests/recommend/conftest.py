@@ -61,13 +61,13 @@ def kept(monkeypatch):
     """Let no run be kept and tested; return the choices for which that was asked."""
     asked = []
 
-    def trained(self, chosen, on_progress):
+    def train(self, chosen, keep_ids, on_progress):
         asked.append(chosen.entry)
-        return chosen.model_copy(update={"runs": ("a", "b", "c")})
+        keep_ids(("a", "b", "c"))
 
     one = Group(chosen=0.8, reference=0.7, gain=0.1, low=0.05, high=0.15, detectable=0.06)
     groups = {name: one for name in ("balanced", "many", "medium", "few")}
-    monkeypatch.setattr(final.Final, "trained", trained)
+    monkeypatch.setattr(final.Final, "train", train)
     monkeypatch.setattr(final.Final, "groups", lambda self, own, other: (580, groups))
     monkeypatch.setattr(final.Final, "costs_in_turns", lambda self, own, other, turns: [1.5])
     return asked

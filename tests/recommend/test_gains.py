@@ -96,7 +96,9 @@ def test_a_difference_that_is_not_shown_is_not_claimed():
 
 def test_a_shown_gain_and_a_shown_loss_are_told_apart():
     said = sentence(record_with(0.02, 0.06))
-    assert "it gains +4.0 points (+2.0 to +6.0)" in said
+    assert "it gains 4.0 points of balanced accuracy (2.0 to 6.0; " in said
     assert "one split" in said
     assert "1.2 times KD's" in said
-    assert "it loses −4.0 points" in sentence(record_with(-0.06, -0.02))
+    assert "it loses 4.0 points of balanced accuracy (2.0 to 6.0; " in sentence(
+        record_with(-0.06, -0.02)
+    )

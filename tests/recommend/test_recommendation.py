@@ -197,10 +197,18 @@ def test_a_recipe_that_diverges_is_left_out_with_its_reason(recommend):
 
 
 def test_recipes_that_a_small_d_val_forbids_are_left_out(recommend, base):
+    class WithoutBiases(MadeUp):
+        def _outcome(self, config):
+            outcome = super()._outcome(config)
+            return outcome._replace(biased=outcome.biased | {"val_accuracy": None})
+
     small = base.changed(val_per_class=1)
-    record = run(recommend(MadeUp(by_rate), base=small))
-    assert set(record.left_out) == {recipe.title for recipe in GUIDED}
-    assert all("val_per_class = 1" in why for why in record.left_out.values())
+    record = run(recommend(WithoutBiases(by_rate), base=small))
+    [halves, biases] = record.reasons
+    assert "val_per_class = 1" in halves
+    assert record.reasons[halves] == "; ".join(recipe.title for recipe in GUIDED)
+    assert record.reasons[biases] == "Class biases"
+    assert {one.calibration for one in record.ranking} == {"none"}
 
 
 def test_a_file_of_something_else_is_refused(recommend, base, tmp_path):

@@ -16,6 +16,7 @@ from bikd_core.recommend.record import (
     controls_of,
     options_of,
     path_for,
+    runs_path,
     write_record,
 )
 from tests.app.shown import drawings, words
@@ -161,6 +162,8 @@ def test_one_that_is_made_shows_plan_and_progress_and_can_be_paused(panel, child
 
 def test_after_a_pause_or_a_restart_it_goes_on_with_its_minutes(panel, child, base, path):
     write_record(path, record_of(base, num_trials=4, plan="4 trials.", spent_s=60.0))
+    assert panel().button(key="start_recommendation").label == "Start"  # it is only planned
+    runs_path(path).touch()
     page = panel()
     assert page.number_input(key=f"minutes {path.stem}").value == 12
     assert page.button(key="start_recommendation").label == "Go on"
