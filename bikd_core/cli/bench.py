@@ -353,6 +353,7 @@ def recommend(
     splits: Annotated[int, Parameter(help="Of each condition.")] = 10,
     trials: Annotated[int, Parameter(help="Of each recipe.")] = 8,
     jobs: Annotated[int, Parameter(help="Processes that train.")] = 1,
+    condition: Annotated[str | None, Parameter(help="One alone, by its name; else all.")] = None,
     as_json: Json = False,
 ) -> None:
     """Measure how near the choice of `bikd recommend` comes to the best recipe on the test set.
@@ -364,5 +365,5 @@ def recommend(
     from bikd_core.recommend import bench
 
     places = places_at(None, None)
-    rows = bench.measure(folder, splits, trials, places, jobs, print_progress)
+    rows = bench.measure(folder, splits, trials, places, jobs, print_progress, condition)
     report.show("Is the choice near the best?", rows, as_json=as_json)

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from bikd_core.answer.ledger import MEASURES, Ledger, Result, Run
 from bikd_core.bench.report import Row
-from bikd_core.config import RunConfig
+from bikd_core.config import ConfigError, RunConfig
 from bikd_core.config.together import batches_of
 from bikd_core.places import Places
 from bikd_core.recommend.judging import SEEDS, Candidate, Judge
-from bikd_core.recommend.recipes import RECIPES
+from bikd_core.recommend.recipes import BIASES, RECIPES
 from bikd_core.recommend.record import controls_of
 from bikd_core.store.files import replace_text
 from bikd_core.studies.answer import in_percent, interval
@@ -27,15 +28,17 @@ from bikd_core.studies.executors import LocalExecutor, Outcome
 from bikd_core.studies.executors.executor import Group, execute
 from bikd_core.studies.executors.work import train_group
 
-#: By name, the controls that differ from the digits' defaults.
-CONDITIONS: dict[str, dict[str, Any]] = {
-    "digits": {"dataset": "digits"},
-    "digits with 30 % wrong labels": {
-        "dataset": "digits",
-        "label_noise": 0.3,
-        "label_noise_kind": "by_count",
-    },
+#: By name: what its files are called, and the controls that differ from the digits' defaults.
+CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "digits": ("digits", {}),
+    "digits with 30 % wrong labels": (
+        "digits-wrong",
+        {"label_noise": 0.3, "label_noise_kind": "by_count"},
+    ),
+    "digits with 30 images of each class in D_val": ("digits-val30", {"val_per_class": 30}),
 }
+CHOSEN = "chosen by D_val"
+PEEKING = "chosen by the test set with one seed, tested with the others"
 FIRST_SPLIT = 2000  # no other comparison of the project has a split from here on
 NEAR = 0.01  # of the best, as a fraction
 Progress = Callable[[str, int, int], None]
@@ -48,6 +51,7 @@ def measure(
     places: Places,
     jobs: int,
     on_progress: Progress,
+    condition: str | None = None,
 ) -> list[Row]:
     """Train what is missing of all conditions, split by split; return the rows.
 
@@ -60,22 +64,41 @@ def measure(
         places: Where teachers lie.
         jobs: Processes that train.
         on_progress: Called as a split goes on.
+        condition: One of `CONDITIONS`; None: all.
+
+    Raises:
+        ConfigError: There is no such condition.
     """
+    if condition is not None and condition not in CONDITIONS:
+        raise ConfigError(
+            f"condition = {condition[:80]!r} is not possible: it must be one of "
+            f"{'; '.join(CONDITIONS)}."
+        )
     for number in range(num_splits):
-        for name, controls in CONDITIONS.items():
+        for name in CONDITIONS if condition is None else (condition,):
             split = FIRST_SPLIT + number
-            base = RunConfig.from_flat(controls | {"split_seed": split})
-            stem = f"{name.partition(' ')[0]}{'-wrong' * ('label_noise' in controls)}-{split}"
-            path = folder / f"recommend-{stem}.json"
+            stem, base = CONDITIONS[name][0], base_of(name, split)
+            path = folder / f"recommend-{stem}-{split}.json"
             if path.exists():
                 continue
             folder.mkdir(parents=True, exist_ok=True)
-            ledger = Ledger(folder / f"recommend-{stem}-runs.jsonl", controls_of(base))
+            ledger = Ledger(folder / f"recommend-{stem}-{split}-runs.jsonl", controls_of(base))
+            told = partial(_tell, on_progress, f"{stem}, split {split}")
             with ledger.held():
-                found = _split(base, num_trials, ledger, places, jobs, on_progress)
+                found = _split(base, num_trials, ledger, places, jobs, told)
             head = {"condition": name, "split": split, "trials": num_trials}
             replace_text(path, json.dumps(head | {"candidates": found}, indent=1) + "\n")
     return rows(folder)
+
+
+def base_of(condition: str, split: int) -> RunConfig:
+    """Return all controls of a split but method and seed."""
+    own = CONDITIONS[condition][1]
+    return RunConfig.from_flat(own | {"dataset": "digits", "split_seed": split})
+
+
+def _tell(on_progress: Progress, name: str, what: str, done: int, of: int) -> None:
+    on_progress(f"{name}, {what}", done, of)
 
 
 class _Blind(Ledger):
@@ -107,7 +130,6 @@ def _split(
 ) -> list[dict[str, Any]]:
     """Return the candidates of a split, the one that is chosen first, with test accuracies."""
     judge = Judge(base, RECIPES, num_trials, _Blind(ledger))
-    name = f"split {base.data.split_seed}{', wrong labels' * (base.data.label_noise > 0)}"
 
     def train(what: str, runs: Sequence[Run]) -> None:
         runs_of: dict[RunConfig, list[Run]] = {}
@@ -123,7 +145,7 @@ def _split(
                 for run in runs_of[config]
             )
             done = len(runs) - sum(run not in ledger.results for run in runs)
-            on_progress(f"{name}, {what}", done, len(runs))
+            on_progress(what, done, len(runs))
 
         if left:
             execute(LocalExecutor(places, jobs), train_group, batches_of(runs_of), keep)
@@ -158,11 +180,29 @@ def _line(candidate: Candidate, ledger: Ledger) -> dict[str, Any]:
 
 def rows(folder: Path) -> list[Row]:
     """Return a row for each condition: how near the choice comes, and what a fixed one would."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in CONDITIONS}
     for path in sorted(folder.glob("recommend-*[0-9].json")):
         content = json.loads(path.read_text(encoding="utf-8"))
-        found.setdefault(content["condition"], []).append(content)
-    return [row for name in CONDITIONS if name in found for row in _rows(name, found[name])]
+        found[content["condition"]].append(content | {"by_seed": _by_seed(path, content)})
+    return [row for name, splits in found.items() if splits for row in _rows(name, splits)]
+
+
+def _by_seed(path: Path, content: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return the test accuracies of each candidate by seed; {} where the runs' file is not there.
+
+    It is what a choice that looks at the test set would be made from.
+    """
+    runs = path.with_name(f"{path.stem}-runs.jsonl")
+    if not runs.exists():
+        return {}
+    ledger = Ledger(runs, controls_of(base_of(content["condition"], content["split"])))
+    found: dict[str, list[float]] = {}
+    for one in content["candidates"]:
+        calibration = "class_biases" if one["recipe"].endswith(BIASES) else "none"
+        results = [ledger.results[Run(one["entry"], seed)].of(calibration) for seed in SEEDS]
+        values = [result.get("accuracy") for result in results]
+        found[one["recipe"]] = [value for value in values if value is not None]
+    return {recipe: values for recipe, values in found.items() if len(values) == len(SEEDS)}
 
 
 def _rows(name: str, splits: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -171,10 +211,22 @@ def _rows(name: str, splits: Sequence[Mapping[str, Any]]) -> list[Row]:
         {one["recipe"]: one["test_accuracy"] for one in split["candidates"]} for split in splits
     ]
     chosen = [split["candidates"][0]["recipe"] for split in splits]
+    first = [_row(name, CHOSEN, by_split, chosen)]
+    if all(split["by_seed"] for split in splits):
+        others = [
+            {recipe: fmean(values[1:]) for recipe, values in split["by_seed"].items()}
+            for split in splits
+        ]
+        peeked = [max(split["by_seed"], key=partial(_with_first_seed, split)) for split in splits]
+        first.append(_row(name, PEEKING, others, peeked))
     recipes = [recipe for recipe in by_split[0] if all(one.get(recipe) for one in by_split)]
     always = [_row(name, recipe, by_split, [recipe] * len(splits)) for recipe in recipes]
     always.sort(key=lambda row: row["mean_loss_to_the_best"])
-    return [_row(name, "chosen by D_val", by_split, chosen), *always]
+    return [*first, *always]
+
+
+def _with_first_seed(split: Mapping[str, Any], recipe: str) -> float:
+    return float(split["by_seed"][recipe][0])
 
 
 def _row(

@@ -47,9 +47,9 @@ RECIPES = (
 )
 #: What is drawn: the learning rate moves every one of them by more than they differ.
 SPACE: Space = {"learning_rate": Range(0.03, 0.6), "temperature": Range(2.0, 8.0)}
-_BIASES = {"none": "", "class_biases": ", with class biases"}
+BIASES = ", with class biases"
 
 
 def title_with(recipe: Recipe, calibration: str) -> str:
     """Return a recipe in words, without or with class biases."""
-    return recipe.title + _BIASES[calibration]
+    return recipe.title + (BIASES if calibration == "class_biases" else "")
