@@ -160,6 +160,8 @@ def _live(path: Path, *, was_running: bool) -> None:
     is_running = child().task == path
     if is_running != was_running:
         st.rerun()  # the interval of the polls changes, and the buttons
+    if session().opens_lab:  # a click reruns only this part; another page opens from the top
+        st.rerun()
     record = attempt(lambda: peek(path))
     if record is not None and record.plan and not record.is_done:
         st.markdown(f"**Plan:** {plain(record.plan)}")

@@ -8,19 +8,10 @@ from cyclopts import App, Parameter
 from app.compare import recommendation
 from bikd_core.cli.recommend import Controls
 from bikd_core.config import RunConfig
-from bikd_core.recommend.record import (
-    Chosen,
-    Group,
-    Record,
-    base_of,
-    controls_of,
-    options_of,
-    path_for,
-    runs_path,
-    write_record,
-)
+from bikd_core.recommend.record import base_of, options_of, path_for, runs_path, write_record
 from tests.app.shown import drawings, words
 from tests.made_up import make_run
+from tests.recommend.made_up import done, record_of
 
 
 class FakeChild:
@@ -65,41 +56,6 @@ def panel(open_page):
         return page
 
     return open_panel
-
-
-def record_of(base, **values):
-    start = {"recommendation": "digits", "controls": controls_of(base), "minutes": 12.0}
-    return Record.model_validate(start | values)
-
-
-def done(base, run_id):
-    kd, ltkd = (
-        Chosen(
-            recipe=name,
-            title=title,
-            calibration="none",
-            entry=f"{name}:learning_rate=0.2",
-            val_accuracy=0.8,
-            val_loss=0.6,
-            runs=(run_id,) * 3,
-        )
-        for name, title in (("kd", "KD"), ("ltkd", "LTKD"))
-    )
-    one = Group(chosen=0.8, reference=0.7, gain=0.1, low=0.04, high=0.15, detectable=0.08)
-    worse = Group(chosen=0.9, reference=0.95, gain=-0.05, low=-0.08, high=-0.02, detectable=0.04)
-    unsure = Group(chosen=0.8, reference=0.79, gain=0.01, low=-0.03, high=0.05, detectable=0.06)
-    return record_of(
-        base,
-        num_trials=4,
-        plan="9 recipes, 4 trials of each.",
-        ranking=(ltkd, kd),
-        chosen=ltkd,
-        reference=kd,
-        num_test=580,
-        groups={"balanced": one, "many": worse, "medium": unsure, "few": one},
-        left_out={"BiKD over DiVE": "D_val is too small."},
-        sentence="Recommended: LTKD. It gains +10.0 points.",
-    )
 
 
 def test_the_panel_comes_on_a_click_and_goes_on_another(open_page, child):
@@ -182,7 +138,7 @@ def test_the_result_is_a_sentence_a_figure_a_ranking_and_a_student(
     write_record(path, done(base, run_id))
     page = panel()
     said = words(page)
-    assert "Recommended: LTKD. It gains +10.0 points." in said
+    assert "Recommended: LTKD. It gains 10.0 points." in said
     assert "Left out: BiKD over DiVE." in said
     assert page.button(key="start_recommendation").disabled
     figure = next(d for name, d in drawings(page).items() if "recommendation" in name)
