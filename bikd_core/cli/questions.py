@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bikd_core.cli.controls import Data, Models, Training
-from bikd_core.cli.opening import with_opened
+from bikd_core.cli.opening import allow_typed, with_opened
 from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import FAILED, FINISHED, STOPPED, AsJson, DataDir, places_at
 from bikd_core.config import DataConfig, ModelConfig, TrainingConfig
@@ -144,6 +144,7 @@ def run(
     """
     places = places_at(None, data_dir)
     given = replace(controls, data=with_opened(controls.data, places.data)).given
+    allow_typed(given)
     seeds = read_seeds(options.seeds) if options.seeds else ()
     grid = grid_of(study_named(name), seeds, given)
     running = Running(grid, options.out or places.studies, places)
