@@ -31,6 +31,8 @@ from app.studies.page import page as studies_page
 from app.teachers import link as teachers_link
 from app.teachers.page import page as teachers_page
 from app.toy.page import page as toy_page
+from app.try_it import link as try_link
+from app.try_it.page import page as try_page
 
 
 class Page(NamedTuple):
@@ -56,6 +58,10 @@ def _lesson() -> None:
 
 def _class() -> None:
     class_page(_link_to)
+
+
+def _try_it() -> None:
+    try_page(_link_to)
 
 
 PAGES = {
@@ -99,6 +105,15 @@ PAGES = {
     ),
     "toy": Page(
         "Toy", toy_page, frozenset(), lambda _: None, dict, has_side_bar=False, is_listed=False
+    ),
+    "try": Page(
+        "Try it",
+        _try_it,
+        try_link.PARAMETERS,
+        try_link.take_link,
+        try_link.written_link,
+        has_side_bar=False,
+        is_listed=False,
     ),
     "class": Page(
         "Class",

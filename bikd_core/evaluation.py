@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bikd_core.config import WeightScale
-from bikd_core.events import RELATIVE_REACH, SATURATED_ABOVE, SATURATED_BELOW, WEIGHT_BINS
+from bikd_core.events import (
+    RELATIVE_REACH,
+    SATURATED_ABOVE,
+    SATURATED_BELOW,
+    SURFACE_AXIS,
+    WEIGHT_BINS,
+)
 
 OUTER_SHARE = 0.33  # the share of classes in "many" and in "few"; the others are "medium"
 CALIBRATION_BINS = 15
@@ -190,3 +196,20 @@ def half_weight_share(weights: NDArray[Any]) -> float:
     if carried[-1] <= 0:
         return 0.5
     return float(np.searchsorted(carried, carried[-1] / 2) + 1) / len(carried)
+
+
+def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the surface at each image, bilinear in the logarithms between grid points.
+
+    [S, S] by teacher and student, [2, N] losses of student and teacher -> [N]. Beyond the ends
+    of the grid the surface stays what it is there.
+    """
+    axis = np.log(SURFACE_AXIS)
+    at = np.log(np.clip(losses, SURFACE_AXIS[0], SURFACE_AXIS[-1]))
+    places = np.clip((at - axis[0]) / (axis[1] - axis[0]), 0, len(axis) - 1)
+    below = np.minimum(places.astype(int), len(axis) - 2)
+    (x, y), (column, row) = places - below, below
+    low = (1 - x) * surface[row, column] + x * surface[row, column + 1]
+    high = (1 - x) * surface[row + 1, column] + x * surface[row + 1, column + 1]
+    result: NDArray[np.float64] = (1 - y) * low + y * high
+    return result

@@ -22,14 +22,14 @@ ORDER = (
     "bikd_core/students bikd_core/runs "
     "bikd_core/toy "
     "bikd_core/studies "
-    "bikd_core/bench bikd_core/answer bikd_core/cli "
+    "bikd_core/bench bikd_core/answer bikd_core/recommend bikd_core/cli "
     "app/server app/figures app/shared/glossary app/components app/shared app/toy "
     "app/lab/views app/takeaway app/lab/pair app/lab/headline app/classroom "
-    "app/lab app/compare app/studies app/teachers app/home app/lesson "
+    "app/lab app/compare app/studies app/teachers app/try_it app/home app/lesson "
     "app/site app/bench "
     "app/navigation app/main"
 ).split()
-PAGES = ("home", "lesson", "lab", "compare", "studies", "teachers")
+PAGES = ("home", "lesson", "lab", "compare", "studies", "teachers", "try_it")
 #: What is imported before anybody trains: a recorded run replays without torch.
 TORCH_FREE = (
     "bikd_core/__init__ bikd_core/config bikd_core/events bikd_core/control bikd_core/places "
@@ -39,7 +39,8 @@ TORCH_FREE = (
     "bikd_core/calibration bikd_core/label_doubts "
     "bikd_core/experiment_logs "
     "bikd_core/store bikd_core/recorder bikd_core/teachers/card bikd_core/teachers/imitation "
-    "bikd_core/worker bikd_core/runs bikd_core/studies bikd_core/cli app "
+    "bikd_core/worker bikd_core/students/picture_answer bikd_core/runs bikd_core/studies "
+    "bikd_core/cli app "
     "bikd_core/toy/plane bikd_core/toy/pipe bikd_core/toy/turns bikd_core/toy/server "
     "bikd_core/toy/process bikd_core/toy/tables"
 ).split()

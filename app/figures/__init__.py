@@ -4,6 +4,7 @@ Fractions come in, percent is drawn. Classes are sorted head to tail here and no
 """
 
 from app.figures.accuracy import accuracy_over_epochs, class_accuracy
+from app.figures.beliefs import beliefs
 from app.figures.class_biases import class_biases
 from app.figures.class_shifts import class_shifts, shifts_over_epochs
 from app.figures.confusion import confusion, confusion_difference
@@ -25,6 +26,7 @@ from app.figures.weights import mean_weights, weight_distribution
 __all__ = [
     "Drawing",
     "accuracy_over_epochs",
+    "beliefs",
     "class_accuracy",
     "class_biases",
     "class_counts",

@@ -78,8 +78,9 @@ def class_axis(rows: Rows, *, labels_at: float = 0.0) -> dict[str, Any]:
         labels_at: Where in a row its label is, in rows above its base line.
     """
     last = len(rows.labels) - 1
-    starts = [rows.groups.index(group) for group in ("many", "medium", "few")]
-    at = [labels_at - row for row in range(last + 1)] if rows.are_named else [-x for x in starts]
+    at = [labels_at - row for row in range(last + 1)]
+    if not rows.are_named:
+        at = [-rows.groups.index(group) for group in ("many", "medium", "few")]
     title = "class (training images)" if rows.are_named else "classes, head → tail (images)"
     return {
         "range": [-last - 0.6, 0.6],

@@ -19,6 +19,7 @@ from app.figures.weight_axis import weight_axis_of
 from app.figures.weight_health import judge, light_label, read_health
 from app.figures.wrong_labels import marked_rows, wrong_marks
 from bikd_core.config import WeightScale
+from bikd_core.evaluation import surface_at
 from bikd_core.events import SURFACE_AXIS, Frame, Panel, RunStarted
 
 Axes = Literal["log", "linear"]
@@ -117,23 +118,6 @@ def title_of_losses(frame: Frame) -> str:
     if frame.seen_by_net is None:
         return "cross-entropy of the student (nats)"
     return "student's loss as the net saw it (nats)"
-
-
-def surface_at(surface: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the surface at each image, bilinear in the logarithms between grid points.
-
-    [S, S] by teacher and student, [2, N] losses of student and teacher -> [N]. Beyond the ends
-    of the grid the surface stays what it is there.
-    """
-    axis = np.log(SURFACE_AXIS)
-    at = np.log(np.clip(losses, SURFACE_AXIS[0], SURFACE_AXIS[-1]))
-    places = np.clip((at - axis[0]) / (axis[1] - axis[0]), 0, len(axis) - 1)
-    below = np.minimum(places.astype(int), len(axis) - 2)
-    (x, y), (column, row) = places - below, below
-    low = (1 - x) * surface[row, column] + x * surface[row, column + 1]
-    high = (1 - x) * surface[row + 1, column] + x * surface[row + 1, column + 1]
-    result: NDArray[np.float64] = (1 - y) * low + y * high
-    return result
 
 
 # The surface -----------------------------------------------------------------------------------

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from app.shared import access, status
+from app.shared import access, engine, status
 from app.shared.engine import attempt
 from app.shared.markdown import plain
 from app.shared.session import session
 from app.takeaway.button import as_html_button, as_notebook_button
 from bikd_core.runs import Snapshot
+from bikd_core.runs.ask_student import can_write_onnx, student_and_card, why_not
 from bikd_core.store.archive import export_run
 
 
@@ -57,21 +59,48 @@ def this_run(snapshot: Snapshot, refusal: str) -> None:
                 if not snapshot.config.is_recorded_elsewhere:
                     as_notebook_button(snapshot)
         if folder.student_path.is_file():
-            st.download_button(
-                "Student (.safetensors)",
-                data=folder.student_path.read_bytes,
-                file_name=f"{run_id}-student.safetensors",
-                icon=":material/download:",
-                help="Its metadata names the run, the architecture and the data set.",
-            )
-            st.download_button(
-                "Student's card (.json)",
-                data=lambda: json.dumps(student_card(snapshot), indent=2),
-                file_name=f"{run_id}-student.json",
-                icon=":material/download:",
-                help="What it was trained on and how, and how good it is for whom.",
-            )
+            _student(snapshot)
         _delete_button(snapshot, refusal)
+
+
+def _student(snapshot: Snapshot) -> None:
+    """Draw the way to the page Try it, and the downloads of the student."""
+    places = engine.manager().places
+    reason = why_not(snapshot, places)
+    st.link_button(
+        "Try it on a picture",
+        access.page_link("try", run=snapshot.run_id),
+        icon=":material/image:",
+        disabled=bool(reason),
+        help=plain(reason) or "What student and teacher take it for, and what it would weigh.",
+    )
+    if reason:  # the parameters alone need neither its data set nor torch
+        st.download_button(
+            "Student (.safetensors)",
+            data=snapshot.folder.student_path.read_bytes,
+            file_name=f"{snapshot.run_id}-student.safetensors",
+            icon=":material/download:",
+            help="Its metadata names the run, the architecture and the data set.",
+        )
+    endings = [".safetensors", *([".onnx"] if can_write_onnx() else [])]
+    for ending in [] if reason else endings:
+        st.download_button(
+            f"Student and its card ({ending}, zipped)",
+            data=partial(student_and_card, snapshot, ending, places),
+            file_name=f"{snapshot.run_id}-student-{ending[1:]}.zip",
+            mime="application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            help="The card says on what it was trained, how good it is for whom, and how to use "
+            "the file. Making it takes some seconds.",
+        )
+    st.download_button(
+        "Student's card (.json)",
+        data=lambda: json.dumps(student_card(snapshot), indent=2),
+        file_name=f"{snapshot.run_id}-student.json",
+        icon=":material/download:",
+        help="What it was trained on and how, and how good it is for whom.",
+    )
 
 
 def student_card(snapshot: Snapshot) -> dict[str, Any]:

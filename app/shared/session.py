@@ -108,8 +108,10 @@ class Session:
     read_upload: str = ""  # the uploaded zip that was last read, by Streamlit's id
     lesson_answers: dict[int, int] = field(default_factory=dict)  # choices from 0, by card
     knobs: dict[str, int] = field(default_factory=dict)  # sliders beside the lesson's cards
+    shows_recommendation: bool = False  # the panel of the Compare page
     shows_own_pictures: bool = False  # the dialog in which they are uploaded
     own_preview: dict[str, Any] | None = None  # what is in pictures that were just uploaded
+    asked: object = None  # the picture that was asked about last: `Asked` of the page Try it
     num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
 
     toys: dict[str, Any] = field(default_factory=dict)  # what a toy or a drawing holds, by its key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.figures.drawing import percent
-from bikd_core.config import title_of
+from bikd_core.config import WeightScale, title_of
 from bikd_core.events import RunStarted
 from bikd_core.runs import Snapshot
 from bikd_core.teachers.card import fold_words
@@ -76,6 +76,12 @@ def accuracy(snapshot: Snapshot, epoch: int, gain: str = "") -> str:
 def method_of(snapshot: Snapshot) -> str:
     """Return what a run's method is called, as it is configured."""
     return title_of(snapshot.config.method)
+
+
+def scale_of(snapshot: Snapshot) -> WeightScale:
+    """Return the scale of a run's weights: sigmoid where its method has no choice of it."""
+    scale: WeightScale = getattr(snapshot.config.method, "weight_scale", "sigmoid")
+    return scale
 
 
 def _awaits_teachers(snapshot: Snapshot) -> bool:

@@ -85,6 +85,7 @@ app.command("bikd_core.cli.page:open_page", name="app")
 app.command("bikd_core.cli.studies:compare_methods", name="compare")
 app.command("bikd_core.cli.studies:search_options", name="search")
 app.command("bikd_core.cli.studies:duel")
+app.command("bikd_core.cli.recommend:recommend")
 app.command("bikd_core.cli.recorded:export")
 app.command("bikd_core.cli.recorded:replay")
 app.command("bikd_core.cli.recorded:site")
@@ -123,6 +124,7 @@ def run(
 def resume(
     run_id: RunId,
     *,
+    log: Log = None,
     code: Code = (),
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
@@ -131,7 +133,7 @@ def resume(
     """Train a run that was stopped, interrupted or failed to its end, from its last checkpoint."""
     allow_typed({}, code)
     places = places_at(runs_dir, data_dir)
-    ended = drive_on(stored_run(run_id, places.runs), places, as_json=as_json)
+    ended = drive_on(stored_run(run_id, places.runs), places, as_json=as_json, log=log)
     return _conclude(ended, as_json=as_json)
 
 

@@ -154,8 +154,8 @@ def run(
         running.refill(results_for(grid, options.refill))
     code = FINISHED
     try:
-        with _signals_interrupt():
-            _fetch(grid.dataset, places)
+        with signals_interrupt():
+            fetch(grid.dataset, places)
             if running.missing():
                 with _executor(options, places) as executor:
                     _tell(_announcement(running, executor))
@@ -232,7 +232,7 @@ def _executor(options: RunOptions, places: Places) -> Iterator[Executor]:
         yield executor
 
 
-def _fetch(dataset: str, places: Places) -> None:
+def fetch(dataset: str, places: Places) -> None:
     """Download the data set if it is missing, before anything is trained."""
     if facts_of(dataset).download_mb:
         source_of(dataset).load(places.data)
@@ -279,7 +279,7 @@ class _Reporter:
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
+def signals_interrupt() -> Iterator[None]:
     """Let SIGTERM and SIGHUP do what Ctrl-C does; what is ignored stays ignored."""
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}

@@ -136,6 +136,15 @@ def limit_memory(max_bytes: int = MAX_MEMORY_BYTES) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
 
 
+def taken_bytes() -> int | None:
+    """Return the bytes of address space that this process has taken; None where unknown."""
+    try:
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
+    except OSError:
+        return None
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
 def main() -> None:
     """Serve one request from standard input; what libraries print goes where errors go."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")

@@ -40,7 +40,7 @@ _USAGE = {
     ".pt2": _INPUT + " Normalisation is inside. It needs torch alone, of {torch} or newer.\n\n"
     "```python\nimport torch\n\nstudent = torch.export.load({file!r}).module()\n"
     "scores = student(images)\n```",
-    ".onnx": _INPUT + " Normalisation is inside.\n\n"
+    ".onnx": _INPUT + " Normalisation is inside; its metadata hold the class names.\n\n"
     "```python\nimport onnxruntime\n\nsession = onnxruntime.InferenceSession({file!r})\n"
     "[scores] = session.run(None, {{'images': images}})\n```",
 }
@@ -98,17 +98,23 @@ def export_student(folder: RunFolder, target: Path, data_dir: Path) -> tuple[Pat
     return target, card
 
 
-def _safetensors(folder: RunFolder, loaded: Loaded) -> bytes:
-    network = loaded.student.network
-    state = (network.net if isinstance(network, OwnNetwork) else network).state_dict()
-    record, split = folder.record(), loaded.split
-    metadata = {
+def _about(folder: RunFolder, loaded: Loaded) -> dict[str, str]:
+    """Return what a file says about its student: run, network, data set, names of the classes."""
+    record = folder.record()
+    return {
         "run": record.id,
         "model": record.config.models.student,
         "dataset": record.config.data.dataset,
-        "class_names": json.dumps(split.class_names, ensure_ascii=False),
-        "mean": json.dumps(split.mean),
-        "std": json.dumps(split.std),
+        "class_names": json.dumps(loaded.split.class_names, ensure_ascii=False),
+    }
+
+
+def _safetensors(folder: RunFolder, loaded: Loaded) -> bytes:
+    network = loaded.student.network
+    state = (network.net if isinstance(network, OwnNetwork) else network).state_dict()
+    metadata = _about(folder, loaded) | {
+        "mean": json.dumps(loaded.split.mean),
+        "std": json.dumps(loaded.split.std),
         "added": json.dumps(loaded.student.added.tolist()),
     }
     return tensor_bytes({name: value.numpy() for name, value in state.items()}, metadata)
@@ -138,7 +144,10 @@ def _onnx(folder: RunFolder, loaded: Loaded) -> bytes:
             _exported(loaded), input_names=[_IN], output_names=[_OUT], dynamo=True, verbose=False
         )
     assert program is not None  # it is where no file is named
-    content: bytes = program.model_proto.SerializeToString()
+    model = program.model_proto
+    for name, text in _about(folder, loaded).items():
+        model.metadata_props.add(key=name, value=text)
+    content: bytes = model.SerializeToString()
     _check_onnx(content, loaded)
     return content
 

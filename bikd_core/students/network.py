@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bikd_core.config import RunConfig
 from bikd_core.data.long_tail import LongTailSplit, load_split
-from bikd_core.methods import METHODS, Setting
+from bikd_core.methods import METHODS, Method, Setting
 from bikd_core.models import build
 from bikd_core.store import RunFolder, StoreError
 from bikd_core.teachers.parameter_files import load_parameters, read_parameters
@@ -72,12 +72,8 @@ def load_student(folder: RunFolder, data_dir: Path) -> Loaded:
     return Loaded(Student(network, split, _added(config, split)), split)
 
 
-def _added(config: RunConfig, split: LongTailSplit) -> Tensor:
-    """Return what the run's method adds to the logits before it predicts, (C,).
-
-    Raises:
-        StoreError: It does something else with them.
-    """
+def method_of(config: RunConfig, split: LongTailSplit) -> Method:
+    """Return a run's method as it is before training, to ask it for what does not change."""
     setting = Setting(
         options=config.method,
         student=nn.Linear(1, len(split.class_names)),
@@ -88,7 +84,16 @@ def _added(config: RunConfig, split: LongTailSplit) -> Tensor:
         num_epochs=config.training.epochs,
         weights_generator=torch.Generator(),
     )
-    predict = METHODS[config.method.method](setting).predict
+    return METHODS[config.method.method](setting)
+
+
+def _added(config: RunConfig, split: LongTailSplit) -> Tensor:
+    """Return what the run's method adds to the logits before it predicts, (C,).
+
+    Raises:
+        StoreError: It does something else with them.
+    """
+    predict = method_of(config, split).predict
     zeros = torch.zeros(1, len(split.class_names))
     some = torch.arange(zeros.shape[1], dtype=torch.float32)[None] / 7
     added = predict(zeros)

@@ -24,7 +24,7 @@ from bikd_core.evaluation import Evaluation, evaluate
 from bikd_core.events import EpochDone
 from bikd_core.models import build
 from bikd_core.store import RunFolder, StoreError
-from bikd_core.store.intake import limit_memory
+from bikd_core.store.intake import limit_memory, taken_bytes
 from bikd_core.store.versions import versions
 from bikd_core.teachers.card import TeacherCard, TeacherError, predicted_shares
 from bikd_core.teachers.files import make_card, save_teacher, teacher_name
@@ -164,21 +164,12 @@ def _store_uploaded(request: dict[str, Any], data_dir: Path, teachers: Path) -> 
         ) from error
 
 
-def _address_space() -> int | None:
-    """Return the bytes of address space that this process has taken; None where unknown."""
-    try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[0]
-    except OSError:
-        return None
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
 def main() -> None:
     """Serve one request from standard input; what libraries print goes where errors go."""
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     request = json.load(sys.stdin)
-    if "file" in request and (taken := _address_space()) is not None:
+    if "file" in request and (taken := taken_bytes()) is not None:
         limit_memory(taken + MAX_MEMORY_BYTES)
     json.dump(serve(request), answer)
     answer.close()

@@ -6,8 +6,10 @@ import re
 import pytest
 
 from bikd_core import Recorder
-from bikd_core.events import EpochDone
+from bikd_core.events import EpochDone, RunStarted
+from bikd_core.places import Places
 from bikd_core.store import list_runs
+from bikd_core.students.ask import ask
 from tests.docs.recipe import DOCS, ROOT, blocks, run
 from tests.test_layers import ORDER, layer_of
 
@@ -26,7 +28,8 @@ def test_the_engine_is_used_from_python_as_the_page_shows(tmp_path):
 
 
 @pytest.mark.slow
-def test_own_pictures_are_opened_as_the_page_shows(tmp_path):
+def test_own_pictures_are_opened_trained_on_and_used_as_the_page_shows(tmp_path):
+    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     page = blocks(DOCS / "own-pictures.md")
     [script] = [block for block in page if block.path]
     (tmp_path / script.path).write_text(script.text, encoding="utf-8")
@@ -37,15 +40,24 @@ def test_own_pictures_are_opened_as_the_page_shows(tmp_path):
         elif block.language == "python" and not block.path:
             (tmp_path / "example.py").write_text(block.text, encoding="utf-8")
             printed.append(run("python example.py", tmp_path, home, engine=ROOT))
-    looked, trained, from_python = printed
+    looked, trained, exported, used, from_python, from_dataset = printed
     counts = [170 // (label + 1) for label in range(10)]
     assert f"pictures: {sum(counts)} grey pictures of 10 classes, resized to 8×8" in looked
     assert trained.startswith("Finished after epoch 3")
+    assert exported.split() == ["student.onnx", "student.md"]
+    [run_folder] = [folder for folder in list_runs(home / "runs") if "natural" in folder.run_id]
+    picture = (tmp_path / "pictures" / "0" / "0.png").read_bytes()
+    found = ask(run_folder, home / "data", Places.at(home).teacher_folders(), picture).student
+    started = next(event for event in run_folder.events() if isinstance(event, RunStarted))
+    share = max(found)
+    assert used == f"class {started.class_names[found.index(share)]}, {share:.0%}\n"
+    assert from_dataset.startswith("bikd run --dataset own_all_digits_")
     train, test = sum(n - min(10, n // 3) - n // 3 for n in counts), sum(n // 3 for n in counts)
     assert from_python.splitlines() == [
         "0 has 170, 9 the fewest",
         f"{train} to train on, {test} to test",
     ]
+    assert from_dataset.startswith("bikd run --dataset own_all_digits_")
 
 
 @pytest.mark.slow

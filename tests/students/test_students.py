@@ -19,7 +19,9 @@ from bikd_core.models import MODELS, build
 from bikd_core.places import Places
 from bikd_core.store import list_runs
 from bikd_core.students import files
+from bikd_core.students.card import interval, mean_interval
 from bikd_core.students.network import Loaded, Student
+from tests.data.own.own_pictures import make_folder
 from tests.made_up import make_run
 from tests.torch_loops import NAMES, TEST, TRAIN, focal
 
@@ -82,6 +84,9 @@ def test_an_onnx_gives_torchs_scores_for_any_batch_size(run, split, tmp_path):
     session = onnxruntime.InferenceSession(str(exported(run, tmp_path, "onnx")))
     [scores] = session.run(None, {"images": pixels(split)})
     np.testing.assert_allclose(accuracies(scores, split), last_of(run).accuracy_per_class)
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["class_names"]) == [str(digit) for digit in range(10)]
+    assert about["run"] == run.run_id
     student = torch.export.load(exported(run, tmp_path, "pt2")).module()
     for number in (1, 3, 580):
         [found] = session.run(None, {"images": pixels(split)[:number]})
@@ -111,23 +116,67 @@ def test_the_card_says_data_protocol_accuracies_and_limits(run, split, tmp_path)
     card, last = (tmp_path / "student.md").read_text(encoding="utf-8"), last_of(run)
     titles = re.findall(r"^## (.*)$", card, flags=re.MULTILINE)
     assert titles == ["Use", "Data", "Protocol", "Accuracy on the test set", "Limits"]
-    assert f"Balanced {100 * last.accuracy:.1f} %" in card
     assert f"{sum(split.class_counts):,} training images" in card
     assert "| learning_rate | 0.2 |" in card
     assert "(exponential, imbalance factor 10, split seed 0)" in card
-    line = r"^\| (\d) \| \d \| (\w+) \| (\d+) \| (.*?) % of 58 \| (.*?) % to (.*?) % \|$"
+    [fitted] = [event for event in run.events() if isinstance(event, ClassBiasesFitted)]
+    line = r"^\| (\d) \| \d \| (\w+) \| (\d+) \| (.*?) % of 58 \| (.*?) % to (.*?) % \| (.*?) % \|$"
     rows = re.findall(line, card, flags=re.MULTILINE)
     assert [row[1] for row in rows] == 3 * ["many"] + 4 * ["medium"] + 3 * ["few"]
-    for label, _, count, percent, low, high in rows:
+    for label, _, count, percent, low, high, calibrated in rows:
+        assert float(calibrated) == pytest.approx(
+            100 * fitted.accuracy_per_class[int(label)], abs=0.051
+        )
         accuracy = last.accuracy_per_class[int(label)]
         bounds = proportion_confint(round(58 * accuracy), 58, method="wilson")
         assert int(count) == split.class_counts[int(label)]
         assert [float(v) for v in (percent, low, high)] == pytest.approx(
             [100 * v for v in (accuracy, *bounds)], abs=0.051
         )
-    [fitted] = [event for event in run.events() if isinstance(event, ClassBiasesFitted)]
-    assert f"balanced {100 * fitted.accuracy:.1f} %" in card
+    assert f"give {100 * fitted.accuracy:.1f} % balanced" in card
+    assert ", 58 of each class;" in card
+    line = r"^\| (\w+) \| (\d+) classes \| (.*?) % \| (.*?) % to (.*?) % \|$"
+    means = {row[0]: row[1:] for row in re.findall(line, card, flags=re.MULTILINE)}
+    assert {name: row[0] for name, row in means.items()} == {
+        "balanced": "10",
+        "many": "3",
+        "medium": "4",
+        "few": "3",
+    }
+    for name, accuracy in (("balanced", last.accuracy), ("few", last.accuracy_few)):
+        percent, low, high = map(float, means[name][1:])
+        assert percent == pytest.approx(100 * accuracy, abs=0.051)
+        assert low < percent < high
     assert "Fewer than 20 training images: " in card
+
+
+@pytest.mark.parametrize(
+    ("shares", "numbers"), [((0.9, 0.2, 0.6), (100, 50, 80)), ((0.98, 0.02, 0.5), (58, 58, 58))]
+)
+def test_the_interval_of_a_mean_holds_it_about_as_often_as_it_says(shares, numbers):
+    draw, truth = np.random.default_rng(0), np.mean(shares)
+    drawn = draw.binomial(numbers, shares, (2000, 3))
+    held = [low <= truth <= high for low, high in (mean_interval(d, numbers) for d in drawn)]
+    assert 0.93 <= np.mean(held) <= 0.98  # near 0 and 1 Wilson's is on the safe side
+    assert mean_interval([5], [9]) == pytest.approx(interval(5, 9))
+
+
+def test_a_card_of_own_pictures_says_how_they_are_cut_and_of_small_classes(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("BIKD_HOME", str(tmp_path / "home"))
+    folder = make_folder(
+        tmp_path / "my _pets_", {"a|b": 60, "c": 30, "d": 6}, size=(8, 8), channels=1
+    )
+    assert main(["run", "--dataset", f"folder:{folder}@8", "--method", "kd", "--epochs", "1"]) == 0
+    [run] = list_runs(Places.from_environment().runs)
+    exported(run, tmp_path, "safetensors")
+    card = (tmp_path / "student.md").read_text(encoding="utf-8")
+    assert "my \\_pets\\_ (own pictures" in card
+    assert "cut to its middle square and resized to 8×8 pixels (Lanczos)" in card
+    assert "alone, 2 to 20 of a class;" in card
+    assert "a\\|b | many | " in card
+    assert "± " in card.split("## Limits")[1]  # what a test on so few pictures means
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -187,7 +236,7 @@ def test_an_onnx_that_differs_from_torch_is_not_written(run, tmp_path, capsys, m
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits_mlp", "grey_cnn_l", "resnet8x4", "resnet20_a"])
-def test_each_kind_of_network_is_written_and_checked(name):
+def test_each_kind_of_network_is_written_and_checked(name, monkeypatch):
     model = MODELS[name]
     network = build(name, 10, model.channels, model.size, torch.Generator().manual_seed(0))
     images = torch.randint(0, 256, (70, model.channels, model.size, model.size), dtype=torch.uint8)
@@ -196,5 +245,6 @@ def test_each_kind_of_network_is_written_and_checked(name):
     each = (0.5,) * model.channels
     split = SimpleNamespace(mean=each, std=each, test=SimpleNamespace(images=images))
     loaded = Loaded(Student(network, split, torch.zeros(10)), split)
+    monkeypatch.setattr(files, "_about", lambda folder, loaded: {})
     for ending in (".pt2", ".onnx"):
         assert len(files._FORMS[ending](None, loaded)) > 10_000

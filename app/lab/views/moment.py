@@ -67,7 +67,7 @@ class Moment:
     @property
     def scale(self) -> WeightScale:
         """The scale of the method's weights."""
-        return scale_of(self.snapshot)
+        return status.scale_of(self.snapshot)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -84,12 +84,6 @@ class Moment:
     def choices(self, kind: type[LinkT]) -> LinkT:
         """Return what the viewer chose, as the view's own type; the defaults in other views."""
         return self.link if isinstance(self.link, kind) else kind()
-
-
-def scale_of(snapshot: Snapshot) -> WeightScale:
-    """Return the scale of a run's weights: sigmoid where its method has no choice of it."""
-    scale: WeightScale = getattr(snapshot.config.method, "weight_scale", "sigmoid")
-    return scale
 
 
 def why_no_weights(snapshot: Snapshot, kind: Kind = "hard") -> str:

@@ -5,7 +5,8 @@
     own/NAME/index.json     the facts, what was set aside, where it came from; written last
     own/opened/KEY.json     what a place held when it was opened: so a second opening reads nothing
 
-NAME ends in a hash of all pictures, classes and splits, so a cache is never changed.
+NAME ends in a hash of all pictures, classes and splits, so these never change; names and index are
+those of the last opening.
 """
 
 from __future__ import annotations
@@ -28,8 +29,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bikd_core.config import SourceFacts, check_own_facts, is_own, known_facts, remember_facts
 
+#: The files of a cache; the last one promises the others.
+CACHE = ("pictures.u8", "names.json", "index.json")
 _CHUNK_BYTES = 16 * 2**20
 _NAME = re.compile(r"[^a-z0-9]+")
+_DESCRIBING = ("names.json", "index.json")  # in the order in which they are replaced
 
 
 class Index(BaseModel):
@@ -39,7 +43,9 @@ class Index(BaseModel):
 
     format: Literal[1] = 1
     facts: SourceFacts
-    place: str  # where the pictures lay when they were opened; it never leaves this machine
+    place: (
+        str  # where the pictures lay when they were opened; only to a cluster it travels, with them
+    )
     #: Names of files that are not among the pictures, each with the reason; the first ones.
     set_aside: tuple[tuple[str, str], ...]
     num_set_aside: int
@@ -135,7 +141,14 @@ def publish(temporary: Path, index: Index, names: list[str], data_dir: Path) -> 
     (temporary / "names.json").write_text(json.dumps(names), encoding="utf-8")
     (temporary / "index.json").write_text(index.model_dump_json(), encoding="utf-8")
     target = own_folder(data_dir) / dataset
-    if not (target / "index.json").is_file():
+    if (target / "index.json").is_file():
+        # The same pictures, perhaps under other names or with other files left out beside them.
+        written = [name for name in _DESCRIBING if _differs(temporary / name, target / name)]
+        for name in written:
+            (temporary / name).replace(target / name)
+        if written:
+            _forget_openings(dataset, data_dir)
+    else:
         shutil.rmtree(target, ignore_errors=True)  # a damaged one
         temporary.rename(target)
         temporary.mkdir()  # what holds it removes it
@@ -173,6 +186,17 @@ def opened_before(key: str, data_dir: Path) -> str | None:
     except (OSError, ValueError):  # no such opening, or a damaged cache: it is made anew
         return None
     return dataset
+
+
+def _differs(new: Path, old: Path) -> bool:
+    return not old.is_file() or new.read_bytes() != old.read_bytes()
+
+
+def _forget_openings(dataset: str, data_dir: Path) -> None:
+    """Forget the openings of a data set whose description is now that of another opening."""
+    for path in (own_folder(data_dir) / "opened").glob("*.json"):
+        if path.read_bytes() == json.dumps(dataset).encode():
+            path.unlink(missing_ok=True)
 
 
 def note_opening(key: str, dataset: str, data_dir: Path) -> None:

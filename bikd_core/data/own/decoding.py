@@ -72,12 +72,31 @@ def square_of(content: bytes, size: int) -> Square:
     Raises:
         Unreadable: It is none of `FORMATS`, is damaged, or too large.
     """
+    with _opened(content, size) as image:
+        return _square(image, size)
+
+
+def thumbnail_of(content: bytes, longest: int) -> NDArray[np.uint8]:
+    """Return a picture in a file's format as it is, but no larger than so many pixels: [H, W, 3].
+
+    Raises:
+        Unreadable: As `square_of`.
+    """
+    with _opened(content, longest) as image:
+        rgb = _rgb(image)
+        rgb.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+        return np.array(rgb)
+
+
+@contextmanager
+def _opened(content: bytes, size: int) -> Iterator[Image.Image]:
+    """Open a picture in a file's format, turned; what fails inside the block is one sentence."""
     if not content:
         raise Unreadable("is empty")
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             image.draft("RGB", (2 * size, 2 * size))  # a JPEG decodes to no more than is needed
-            return _square(_turned(image), size)
+            yield _turned(image)
     except UnidentifiedImageError as error:
         raise Unreadable("is not a picture") from error
     except _BOMB as error:

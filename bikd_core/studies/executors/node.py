@@ -57,6 +57,7 @@ def do(order: Order, parcel: Mapping[str, list[Any]]) -> Done:
     allow_code(*order.code)
     home = _home(order.home)
     places = Places.at(home)
+    os.environ.update(places.as_environment())  # there it looks for the facts of own pictures
     for name, (reference,) in parcel.items():
         _unpack(home / name, reference)
     result = order.work(order.item, places)

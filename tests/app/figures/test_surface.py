@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from app import figures
-from app.figures.surface import LOG_FROM, MAX_IMAGES, drawn_images, surface_at
+from app.figures.surface import LOG_FROM, MAX_IMAGES, drawn_images
 from app.figures.weight_health import judge
 from bikd_core.config import RunConfig
+from bikd_core.evaluation import surface_at
 from bikd_core.events import SURFACE_AXIS
 from tests import made_up
 from tests.app.shown import unpacked

@@ -41,6 +41,22 @@ def test_broken_files_are_left_out_by_name_and_the_rest_goes_on(pets, data, tmp_
     assert "bee/f.png" in read_names(name, data)
 
 
+def test_what_is_left_out_is_that_of_the_last_opening_of_the_same_pictures(pets, data):
+    names = {open_pictures(pets, data)}
+    broken = pets / "ant" / "a.txt"
+    for _ in range(2):
+        broken.write_text("no picture")
+        names.add(open_pictures(pets, data))
+        [name] = names  # the pictures are the same
+        assert read_index(name, data).set_aside == (("ant/a.txt", "is not a picture"),)
+        broken.unlink()
+        names.add(open_pictures(pets, data))
+        assert read_index(name, data).set_aside == ()
+    (pets / "ant" / "0000.png").rename(pets / "ant" / "0000a.png")
+    assert open_pictures(pets, data) == name
+    assert "ant/0000a.png" in read_names(name, data)
+
+
 def test_an_empty_folder_is_refused(tmp_path, data):
     (tmp_path / "empty").mkdir()
     assert "holds no picture that can be read: it must have a folder" in refusal(

@@ -16,7 +16,7 @@ from app.lab.views.images.encoding import data_uris, own_uris
 from app.lab.views.images.own_pictures import own_pictures
 from app.lab.views.images.selection import Selection, in_words
 from app.lab.views.images.values import COLUMNS, ImagesAt, Values, doubts_at, images_at
-from app.lab.views.moment import Moment, scale_of, unless_own_loop
+from app.lab.views.moment import Moment, unless_own_loop
 from app.shared import engine, status
 from bikd_core.data.pictures import PicturesUnavailable
 from bikd_core.label_doubts import Doubts, epochs_that_count
@@ -236,7 +236,7 @@ def pictures_of(
         uris, complaint = [""] * len(rows), str(error)
     groups, column = images.groups(), column_of(order)
     values = images.values[rows, COLUMNS.index(column)].astype(np.float64).tolist()
-    axis = weight_axis_of("sigmoid" if order == "loss" else scale_of(images.snapshot))
+    axis = weight_axis_of("sigmoid" if order == "loss" else status.scale_of(images.snapshot))
     shown = "loss" if order == "loss" else column
     names = images.started.class_names
     taken = images.values[rows, COLUMNS.index("taken_for")].tolist()
