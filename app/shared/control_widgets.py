@@ -17,13 +17,13 @@ from app.shared.session import session
 from bikd_core.config import (
     FORM,
     METHOD_FACTS,
+    MODEL_IMAGES,
     SOURCE_FACTS,
     ConfigError,
     RunConfig,
     bounds,
     choices,
     fields,
-    is_own_network,
     is_read_by,
     with_change,
 )
@@ -61,9 +61,7 @@ def widget(name: str, values: Mapping[str, Any], methods: Methods = ()) -> None:
     """
     common = _common(name, methods)
     if name in {"student", "teacher_model"}:
-        own = (values[name],) if is_own_network(values[name]) else ()  # a link or a run names it
-        options = (*models_for(values["dataset"]), *own)
-        _choice(name, options, values, common, is_short=False)
+        _network(name, values, common)
     elif name == "dataset":
         titles = dataset_titles()
         _choice(name, list(titles), values, common, labels=titles)
@@ -108,6 +106,22 @@ def _choice(
         st.segmented_control(**common, default=values[name], required=True, width="stretch")
     else:
         st.selectbox(**common, index=_index(options, values[name]))
+
+
+def _network(name: str, values: Mapping[str, Any], common: dict[str, Any]) -> None:
+    """Draw the choice of a network that takes the data set's images, or of one by its name."""
+    options, value = [*models_for(values["dataset"])], values[name]
+    if value not in MODEL_IMAGES:  # typed, or named by a link or a run
+        options.append(value)
+    st.selectbox(
+        options=options,
+        index=_index(options, value),
+        accept_new_options=True,
+        key=key_showing(name, value),
+        on_change=_take,
+        args=(name,),
+        **common,
+    )
 
 
 def teacher_widget(
@@ -208,6 +222,8 @@ def _take(name: str) -> None:
     """
     session().forget_complaints()
     value = widget_value(name)
+    if value is None and name in {"student", "teacher_model"}:
+        return  # the box of a network can be emptied: the next run shows the network again
     if name == "dataset":
         take_dataset(value)
         return

@@ -21,6 +21,7 @@ from bikd_core.config import DataConfig, RunConfig, TrainingConfig
 from bikd_core.data.possible import models_for
 from bikd_core.runs import Snapshot
 from bikd_core.runs.shelf import Upload
+from bikd_core.teachers.card import in_a_name
 
 MAX_UPLOAD_MB = 200
 
@@ -73,7 +74,7 @@ def _proposal(config: RunConfig | None) -> str:
     if config is None:
         return "mine"
     data = config.data
-    return _free(f"{data.dataset}-{config.models.teacher_model}-{_tail(data)}")
+    return _free(f"{data.dataset}-{in_a_name(config.models.teacher_model)}-{_tail(data)}")
 
 
 def _tail(data: DataConfig) -> str:
@@ -126,8 +127,16 @@ def _upload() -> None:
         format_func=lambda name: titles[name],
         key="upload_dataset",
     )
-    model = st.selectbox("Architecture", models_for(dataset), key=f"upload_model {dataset}")
-    name = _name_input("Name", "upload", _free(f"{dataset}-{model}-uploaded"))
+    fitting = models_for(dataset)
+    model = st.selectbox(
+        "Architecture",
+        fitting,
+        key=f"upload_model {dataset}",
+        accept_new_options=True,
+        help="One of the project's, or timm:NAME or torchvision:NAME: type it.",
+    )
+    model = model or fitting[0]  # the box can be emptied
+    name = _name_input("Name", "upload", _free(f"{dataset}-{in_a_name(model)}-uploaded"))
     st.button(
         "Check and store",
         key="upload",
@@ -149,7 +158,7 @@ def _from_run() -> None:
         return
     run = st.selectbox("Run", runs, format_func=_line, key="teacher_run")
     data = run.config.data
-    stem = f"{data.dataset}-{run.config.models.student}-{_tail(data)}"
+    stem = f"{data.dataset}-{in_a_name(run.config.models.student)}-{_tail(data)}"
     name = _name_input("Name", "run", _free(stem))
     st.button(
         "Store its student as a teacher", key="store_run", on_click=_ask_to_store, args=("run",)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import logging
 import re
 import zlib
@@ -161,6 +162,17 @@ def check_name(name: str) -> None:
         raise TeacherError(
             f"{name!r} cannot name a teacher: use up to 100 letters, digits, '-' and '_'."
         )
+
+
+def in_a_name(model: str) -> str:
+    """Return a network's name as part of a teacher's; one that does not fit ends in a hash.
+
+    So do timm:a.b and timm:a_b keep files of their own.
+    """
+    fitting = re.sub(r"[^A-Za-z0-9_]", "_", model)[:30]
+    if fitting == model:
+        return model
+    return f"{fitting}_{hashlib.sha256(model.encode()).hexdigest()[:4]}"
 
 
 def read_card(path: Path) -> TeacherCard:

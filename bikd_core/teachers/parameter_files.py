@@ -182,14 +182,14 @@ def _mismatch(
     differing = [key for key in needed if key in found and found[key].shape != expected[key].shape]
     if not missing and not unknown and _are_other_classes(found, expected, differing):
         return ""
-    named, said = 0, []
+    named, said, prefix = 0, [], _common_prefix(expected)  # which no file has to have
     for words, keys in (("it has no", missing), ("that has no", unknown)):
         if first := keys[: _MAX_NAMED - named]:
-            said.append(f"{words} {listed(first)}")
+            said.append(f"{words} {listed([key.removeprefix(prefix) for key in first])}")
             named += len(first)
     for key in differing[: _MAX_NAMED - named]:
         shapes = (tuple(of[key].shape) for of in (found, expected))
-        said.append("its {} has shape {}, not {}".format(key, *shapes))
+        said.append("its {} has shape {}, not {}".format(key.removeprefix(prefix), *shapes))
         named += 1
     more = len(missing) + len(unknown) + len(differing) - named
     return ", ".join(said) + (f", and {more} more" if more else "")
