@@ -68,6 +68,7 @@ class Record(BaseModel):
     ranking: tuple[Chosen, ...] = ()  # by D_val, the best first; before the test set is looked at
     chosen: Chosen | None = None
     reference: Chosen | None = None
+    num_val: int = 0  # pictures of D_val
     num_test: int = 0
     groups: dict[str, Group] = {}
     cost: float | None = None  # of a training step, as a multiple of the reference's
