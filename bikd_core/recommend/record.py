@@ -36,7 +36,12 @@ class Chosen(BaseModel):
     entry: str
     val_accuracy: float
     val_loss: float
-    runs: tuple[str, ...] = ()  # in the store, by seed
+    runs: tuple[str, ...] = ()  # in the store, by seed; "" where there is none yet
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether it has a teacher for each fold of D_tr, besides the one of all of it."""
+        return "teacher_folds=" in self.entry
 
 
 class Group(BaseModel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from bikd_core.recommend.recipes import FOLDS
 from bikd_core.recommend.record import Chosen, Group, Record
 
 _NORMAL = 1.959964  # standard errors to each side of a 95 % interval
@@ -76,9 +77,11 @@ def _certainty(record: Record) -> str:
 
 
 def _cost(record: Record) -> list[str]:
+    assert record.chosen is not None  # its cost was measured
     if record.cost is None:
         return []
-    return [f"A training step takes {record.cost:.1f} times KD's."]
+    teachers = f" It needs {FOLDS} more teachers, trained once." * record.chosen.has_folds
+    return [f"A training step takes {record.cost:.1f} times KD's.{teachers}"]
 
 
 def _points(group: Group) -> str:

@@ -105,11 +105,18 @@ def test_what_so_few_pictures_of_d_val_can_tell_is_said():
     assert "± 1 points: 0 others of 1 lie as near" in sentence(wide)
 
 
+def test_out_of_fold_teachers_are_named_as_a_cost():
+    record = record_with(0.02, 0.06)
+    trusting = record.chosen.model_copy(update={"entry": "ltkd:teacher_folds=5,trust=1"})
+    said = sentence(record.model_copy(update={"chosen": trusting}))
+    assert said.endswith("It needs 5 more teachers, trained once.")
+
+
 def test_a_shown_gain_and_a_shown_loss_are_told_apart():
     said = sentence(record_with(0.02, 0.06))
     assert "it gains 4.0 points of balanced accuracy (2.0 to 6.0; " in said
     assert "one split" in said
-    assert "1.2 times KD's" in said
+    assert said.endswith("1.2 times KD's.")
     assert "it loses 4.0 points of balanced accuracy (2.0 to 6.0; " in sentence(
         record_with(-0.06, -0.02)
     )
