@@ -28,6 +28,8 @@ SMALL = "--epochs 3 --head-count 60 --imbalance-factor 10 --learning-rate 0.2".s
 METHODS = {
     "bikd": ["--method", "bikd"],
     "relative": "--over prior_kd --weight-scale relative --class-shifts each".split(),
+    "warm_up": "--method bikd --warm-up 3".split(),
+    "shuffled": "--method bikd --weights-used shuffled".split(),
     "folds": "--method bikd --teacher-folds 2".split(),
     "meta_weight_net": ["--method", "meta_weight_net"],
     "kd": "--method kd --kd-alpha 0.3".split(),
@@ -185,6 +187,15 @@ def test_methods_without_a_weight_net_say_theirs(answer):
     soft = 2.5 * 16 * (1 - np.exp(-behind))  # temperature 4
     np.testing.assert_allclose(np.array(found.weights)[:, 1], soft, rtol=1e-4, atol=1e-4)
     assert {one.weights_from for one in (found, answer("kd"), answer("ce"))} == {"objective"}
+
+
+def test_before_a_weight_net_learns_all_pictures_have_one_weight(answer):
+    assert answer("warm_up").weights == ((0.5, 0.5),) * 10
+    assert answer("warm_up").weights_from == "before_learning"
+
+
+def test_weights_that_the_student_did_not_use_are_said_to_be_others(answer):
+    assert any("weights_used = shuffled" in note for note in answer("shuffled").notes)
 
 
 def test_a_loss_beyond_the_surface_is_said_by_label(run_of, tmp_path):
