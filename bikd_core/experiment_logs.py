@@ -71,10 +71,12 @@ class Sink(Protocol):
 
 
 class _TensorBoard:
-    def __init__(self, folder: Path, config: RunConfig) -> None:
+    def __init__(self, folder: Path, config: RunConfig, resumed_after: int | None) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._writer = SummaryWriter(log_dir=str(folder / "tensorboard"))
+        # What was written of later epochs, which are trained again, is taken back.
+        purge_step = None if resumed_after is None else resumed_after + 1
+        self._writer = SummaryWriter(log_dir=str(folder / "tensorboard"), purge_step=purge_step)
         rows = "\n".join(f"| {name} | {value} |" for name, value in parameters_of(config).items())
         text = f"| control | value |\n| --- | --- |\n{rows}"
         self._writer.add_text("controls", text)
@@ -91,13 +93,27 @@ class _TensorBoard:
 class _MLflow:
     _STATES: ClassVar[dict[str, str]] = {"finished": "FINISHED", "failed": "FAILED"}
 
-    def __init__(self, folder: Path, config: RunConfig) -> None:
+    def __init__(self, folder: Path, config: RunConfig, resumed_after: int | None) -> None:
         import mlflow
 
         self._mlflow = mlflow
         mlflow.set_experiment(PROJECT)
-        mlflow.start_run(run_name=folder.name)
-        mlflow.log_params(parameters_of(config))
+        known = None if resumed_after is None else self._known(folder.name)
+        if known is None:
+            mlflow.start_run(run_name=folder.name)
+            mlflow.log_params(parameters_of(config))
+        else:
+            mlflow.start_run(run_id=known)
+
+    def _known(self, name: str) -> str | None:
+        """Return the id of the run of that name there; None if there is none."""
+        found = self._mlflow.search_runs(
+            experiment_names=[PROJECT],
+            filter_string=f"attributes.run_name = '{name}'",
+            output_format="list",
+            max_results=1,
+        )
+        return str(found[0].info.run_id) if found else None
 
     def write(self, numbers: Mapping[str, float], epoch: int) -> None:
         self._mlflow.log_metrics(dict(numbers), step=epoch)
@@ -107,11 +123,12 @@ class _MLflow:
 
 
 class _Trackio:
-    def __init__(self, folder: Path, config: RunConfig) -> None:
+    def __init__(self, folder: Path, config: RunConfig, resumed_after: int | None) -> None:
         import trackio
 
         self._trackio = trackio
-        trackio.init(project=PROJECT, name=folder.name, config=parameters_of(config))
+        resume = "never" if resumed_after is None else "allow"
+        trackio.init(project=PROJECT, name=folder.name, config=parameters_of(config), resume=resume)
 
     def write(self, numbers: Mapping[str, float], epoch: int) -> None:
         self._trackio.log(dict(numbers), step=epoch)
@@ -120,7 +137,7 @@ class _Trackio:
         self._trackio.finish()
 
 
-_SINKS: dict[str, Callable[[Path, RunConfig], Sink]] = {
+_SINKS: dict[str, Callable[[Path, RunConfig, int | None], Sink]] = {
     "tensorboard": _TensorBoard,
     "mlflow": _MLflow,
     "trackio": _Trackio,
@@ -153,7 +170,14 @@ class Listener:
     program's log: a run is not lost because of it.
     """
 
-    def __init__(self, kind: ExperimentLog, folder: Path, config: RunConfig) -> None:
+    def __init__(
+        self,
+        kind: ExperimentLog,
+        folder: Path,
+        config: RunConfig,
+        *,
+        resumed_after: int | None = None,
+    ) -> None:
         """Open the run there.
 
         Args:
@@ -161,6 +185,8 @@ class Listener:
             folder: The run's folder: its name is the run's there, and TensorBoard's files lie in
                 it.
             config: The run's.
+            resumed_after: The epoch after which it goes on, and so does the run there; None for a
+                new one.
 
         Raises:
             ConfigError: The tool is not installed, or cannot be opened.
@@ -170,7 +196,7 @@ class Listener:
         self._sink: Sink | None = None
         try:
             with _out_of_the_way():
-                self._sink = _SINKS[kind](folder, config)
+                self._sink = _SINKS[kind](folder, config, resumed_after)
         except Exception as error:  # a tool of others raises nearly anything; it stays the cause
             raise ConfigError(f"log = {kind!r} cannot be opened: {error}") from error
 

@@ -20,9 +20,10 @@ image's share replaces 1/B. All this needs only one directional derivative of th
 reference.
 
 B batch, C classes. BatchNorm is in training mode throughout, and its running statistics do not
-change. K seeds that train together have one more dimension in front of each shape, and of each
-parameter (`bikd_core.models.stack`): the sum of their losses gives each its own gradient, since no
-seed's loss depends on what is another's.
+change; dropout has the same masks in all passes over one batch (`Network.seed`). K seeds that train
+together have one more dimension in front of each shape, and of each parameter
+(`bikd_core.models.stack`): the sum of their losses gives each its own gradient, since no seed's
+loss depends on what is another's.
 
 Source: "Balancing Knowledge Distillation for Imbalance Learning with Bilevel Optimization",
     arXiv:2605.17839, for the bilevel problem; the linear form is that of Ren et al., "Learning
@@ -53,11 +54,15 @@ from bikd_core.losses import (
     spread,
     student_losses,
 )
-from bikd_core.models.network import computing_in, precision_of
+from bikd_core.models.network import (
+    computing_in,
+    drawing_otherwise,
+    naming_missing_derivatives,
+    precision_of,
+)
 from bikd_core.models.stack import Stack
 
-# torch 2.14: the first forward-mode derivative in a process triggers a warning about torch's own
-# code.
+# torch 2.14: the first forward-mode derivative in a process warns about torch's own code.
 for _category in (FutureWarning, DeprecationWarning):
     warnings.filterwarnings("ignore", r"`torch\.jit\.script", _category)
 
@@ -228,11 +233,13 @@ def hypergradient(
     """
     inside = inside.map(torch.detach)
     if estimator == "unrolled":
-        return _unrolled(student, inner, outer, inside, learning_rate, virtual_step)
+        with naming_missing_derivatives(estimator):
+            return _unrolled(student, inner, outer, inside, learning_rate, virtual_step)
     known = known or inner_gradient(student, inner, inside)
-    change, outer_loss, outer_logits = _change_of_logits(
-        estimator, student, inner.images, outer, virtual_step * learning_rate, known
-    )
+    with naming_missing_derivatives(estimator):
+        change, outer_loss, outer_logits = _change_of_logits(
+            estimator, student, inner.images, outer, virtual_step * learning_rate, known
+        )
     if inner.slopes is not None and inside.class_shifts is None:
         alignment = torch.einsum("...bjc,...bc->...bj", inner.slopes(known.logits), change)
         rate = spread(learning_rate, alignment)
@@ -299,7 +306,8 @@ def _change_of_logits(
 
 def outer_loss_at(student: nn.Module, params: Params, outer: OuterBatch) -> tuple[Tensor, Tensor]:
     """Return the meta loss () of a D_val batch at `params`, in nats, and its logits (B, C)."""
-    logits = logits_at(student, params, outer.images)
+    with drawing_otherwise(student):  # its dropout is not that of the training batch
+        logits = logits_at(student, params, outer.images)
     if outer.predict is not None:
         logits = outer.predict(logits)
     if outer.loss is not None:

@@ -6,7 +6,7 @@ B images of a training batch, J losses of each image that are weighed, 1 or 2.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, cast, get_args
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,7 @@ from torch import Tensor, nn
 from bikd_core.config import Estimator
 from bikd_core.hypergradients import InnerBatch, Inside, OuterBatch
 from bikd_core.hypergradients import hypergradient as estimated
-
-#: Layers that draw: two passes over one batch draw twice, so what is between them is no derivative.
-_DRAWING = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.RReLU)
+from bikd_core.models.own import OwnNetwork
 
 
 class WeightGradient(NamedTuple):
@@ -43,8 +41,9 @@ def hypergradient(
     """Return how D_val's loss after one step changes with each weight of the training batch.
 
     The step is θ' = θ - f·η ∇_θ 1/B Σ_ij w_ij l_ij(θ), of the parameters that require a gradient.
-    Neither they nor the buffers change. `weights.backward(found.gradient)` then passes the gradient
-    on to the weight net that made the weights.
+    Neither they nor the buffers change, nor torch's random state: dropout has the same masks in all
+    passes over one batch. `weights.backward(found.gradient)` then passes the gradient on to the
+    weight net that made the weights.
 
     Args:
         network: In the mode in which it is trained.
@@ -57,13 +56,14 @@ def hypergradient(
         learning_rate: η.
         virtual_step: f; at 0, D_val is asked at θ itself.
         estimator: "forward": one forward-mode derivative, exact. "finite_difference": one more
-            forward pass, near. "unrolled": double backward, exact and slow; the one for layers
-            without a forward-mode derivative, and for those that draw.
+            forward pass, near: its error is that of a difference in the network's precision, and
+            of each ReLU or maximum that changes sides. "unrolled": double backward, exact and
+            slow; the one for layers without a forward-mode derivative.
 
     Raises:
         ValueError: An argument is not possible; the sentence names it and what would be.
     """
-    _check(network, weights, learning_rate, virtual_step, estimator)
+    _check(weights, learning_rate, virtual_step, estimator)
     column = weights.detach().reshape(len(weights), -1)
 
     def in_columns(outputs: Tensor, _: Tensor | None) -> Tensor:
@@ -86,7 +86,7 @@ def hypergradient(
     nobody = torch.empty(0)  # labels, which only the product's own losses read
     found = estimated(
         estimator,
-        network,
+        _drawing_the_same(network),
         InnerBatch(inputs, in_columns),
         OuterBatch(val_inputs, nobody, None, 1.0, "hard", loss=as_number),
         Inside(column),
@@ -98,9 +98,17 @@ def hypergradient(
     return WeightGradient(gradient, influence, found.outer_loss, found.outer_logits)
 
 
-def _check(
-    network: nn.Module, weights: Tensor, learning_rate: float, virtual_step: float, estimator: str
-) -> None:
+def _drawing_the_same(network: nn.Module) -> OwnNetwork:
+    """Return the network with passes that draw the same, anew after each draw of the caller's."""
+    found = OwnNetwork(network, repeats_grey=False)
+    found.training = any(layer.training for layer in network.modules())
+    found.draws = True
+    with torch.random.fork_rng(devices=[]):
+        found.seed = int(torch.randint(2**31, ()))
+    return found
+
+
+def _check(weights: Tensor, learning_rate: float, virtual_step: float, estimator: str) -> None:
     if estimator not in get_args(Estimator):
         names = " or ".join(map(str, get_args(Estimator)))
         raise ValueError(f"estimator = {estimator!r} is not possible: it must be {names}.")
@@ -112,18 +120,3 @@ def _check(
         raise ValueError(f"learning_rate = {learning_rate!r} is not possible: it must be above 0.")
     if not virtual_step >= 0:
         raise ValueError(f"virtual_step = {virtual_step!r} is not possible: it must be 0 or more.")
-    drawing = [
-        name
-        for name, layer in network.named_modules()
-        if isinstance(layer, _DRAWING) and _draws(layer)
-    ]
-    if drawing and estimator != "unrolled":
-        raise ValueError(
-            f"estimator = {estimator!r} is not possible with the layer {drawing[0]!r} of network, "
-            "which draws anew in each pass: use estimator = 'unrolled', or put that layer in eval "
-            "mode."
-        )
-
-
-def _draws(layer: nn.Module) -> bool:
-    return layer.training and cast(float, getattr(layer, "p", 1.0)) > 0

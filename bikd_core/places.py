@@ -75,6 +75,11 @@ class Places:
         """The folder of the results of studies."""
         return self.teachers.parent / "studies"
 
+    @property
+    def recommendations(self) -> Path:
+        """The folder of recommendations for data sets."""
+        return self.teachers.parent / "recommendations"
+
     def as_environment(self) -> dict[str, str]:
         """Return the variables from which `from_environment` reads these folders."""
         return {

@@ -3,6 +3,7 @@
 import importlib.util
 import sys
 import types
+from functools import partial
 
 import pytest
 
@@ -24,6 +25,9 @@ def home(monkeypatch, tmp_path):
     monkeypatch.setenv("BIKD_HOME", str(tmp_path))
     started = made_up.started(class_names=("a", "b", "c"), class_counts=(4, 2, 1))
     monkeypatch.setattr(fake_training, "started", lambda *_, **__: started)
+    done = partial(epoch_done, accuracy_per_class=(0.25, 0.75, 0.5))
+    monkeypatch.setattr(fake_training, "epoch_done", done)
+    monkeypatch.setattr(fake_training, "frame", partial(made_up.frame, num_classes=3))
     monkeypatch.setattr(driver, "load_training", lambda: fake_training.FakeTraining)
     monkeypatch.setattr(driver, "_fetch", lambda *_: None)
     return Places.at(tmp_path)
@@ -43,19 +47,21 @@ def told(monkeypatch):
         return note
 
     class SummaryWriter:
-        def __init__(self, log_dir):
-            noting("open")(log_dir)
+        def __init__(self, log_dir, purge_step):
+            noting("open")(log_dir, purge_step)
 
         def __getattr__(self, name):
             return noting(name)
 
+    known = types.SimpleNamespace(info=types.SimpleNamespace(run_id="theirs"))
     modules = {
         "torch.utils.tensorboard": {"SummaryWriter": SummaryWriter},
         "tensorboard": {},
         "mlflow": {
             n: noting(n)
             for n in ("set_experiment", "start_run", "log_params", "log_metrics", "end_run")
-        },
+        }
+        | {"search_runs": noting("search_runs", [known])},
         "trackio": {n: noting(n) for n in ("init", "log", "finish")},
     }
     for name, members in modules.items():
@@ -83,7 +89,7 @@ def train(*arguments):
 def test_tensorboard_gets_each_epochs_numbers_in_the_runs_folder(home, told):
     assert train("--log", "tensorboard") == 0
     folder = the_run(home)
-    assert told[0] == ("open", (str(folder.path / "tensorboard"),), {})
+    assert told[0] == ("open", (str(folder.path / "tensorboard"), None), {})
     written = {arguments[::2]: arguments[1] for name, arguments, _ in told if name == "add_scalar"}
     for done in epochs_of(folder):
         assert written["test/accuracy", done.epoch] == done.accuracy
@@ -115,6 +121,34 @@ def test_trackio_gets_controls_and_numbers(home, told):
     assert (opened["project"], opened["name"]) == ("bikd", the_run(home).run_id)
     assert [named["step"] for _, _, named in logged] == [1, 2, 3]
     assert told[-1][0] == "finish"
+
+
+@pytest.fixture
+def interrupted(home, told):
+    """A run whose process ended after its last epoch; what the tools are told begins anew."""
+    assert train() == 0
+    folder = the_run(home)
+    with folder.lock():
+        folder.write_status("interrupted", "The computer went down.", epoch=3, epochs=3)
+    return folder.run_id
+
+
+def test_a_resumed_run_goes_on_in_mlflow_under_its_name(interrupted, told):
+    assert main(["resume", interrupted, "--log", "mlflow"]) == 0
+    calls = {name: named for name, _, named in told}
+    assert calls["search_runs"]["filter_string"] == f"attributes.run_name = '{interrupted}'"
+    assert calls["start_run"] == {"run_id": "theirs"}
+    assert "log_params" not in calls
+
+
+def test_a_resumed_run_goes_on_in_the_other_tools(interrupted, told):
+    assert main(["resume", interrupted, "--log", "tensorboard"]) == 0
+    assert told[0][1][1] == 4  # what was written of epochs after the checkpoint is taken back
+
+
+def test_a_resumed_run_goes_on_in_trackio(interrupted, told):
+    assert main(["resume", interrupted, "--log", "trackio"]) == 0
+    assert told[0][2]["resume"] == "allow"
 
 
 def test_a_failed_run_has_failed_there_too(home, told):
@@ -176,3 +210,20 @@ def test_tensorboard_itself_reads_the_numbers_back(home):
     values = [(event.step, event.value) for event in read.Scalars("test/accuracy")]
     expected = [(done.epoch, done.accuracy) for done in epochs_of(the_run(home))]
     assert values == [(step, pytest.approx(value)) for step, value in expected]
+
+
+def test_mlflow_itself_reads_a_run_and_its_going_on_back(home, monkeypatch, tmp_path):
+    mlflow = pytest.importorskip("mlflow", reason="mlflow is not installed")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "their store").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    assert train("--log", "mlflow") == 0
+    folder = the_run(home)
+    with folder.lock():
+        folder.write_status("interrupted", "The computer went down.", epoch=3, epochs=3)
+    assert main(["resume", folder.run_id, "--log", "mlflow"]) == 0
+    [run] = mlflow.search_runs(experiment_names=["bikd"], output_format="list")
+    assert (run.info.run_name, run.info.status) == (folder.run_id, "FINISHED")
+    assert run.data.params["epochs"] == "3"
+    history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "test/accuracy")
+    told = {metric.step: metric.value for metric in history}
+    assert told == {done.epoch: pytest.approx(done.accuracy) for done in epochs_of(folder)}

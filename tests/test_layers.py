@@ -22,7 +22,7 @@ ORDER = (
     "bikd_core/students bikd_core/runs "
     "bikd_core/toy "
     "bikd_core/studies "
-    "bikd_core/bench bikd_core/answer bikd_core/cli "
+    "bikd_core/bench bikd_core/answer bikd_core/recommend bikd_core/cli "
     "app/server app/figures app/shared/glossary app/components app/shared app/toy "
     "app/lab/views app/takeaway app/lab/pair app/lab/headline app/classroom "
     "app/lab app/compare app/studies app/teachers app/try_it app/home app/lesson "

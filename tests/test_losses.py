@@ -194,3 +194,13 @@ def test_meta_loss_refuses_an_unknown_kind_and_missing_teacher_logits(batch):
     for kind in ("soft", "mix"):
         with pytest.raises(ValueError, match=f"^meta_loss = '{kind}' needs the teacher's logits"):
             meta_loss(kind, student, labels, None, 4.0)
+
+
+def test_learned_shifts_are_added_to_those_that_are_there():
+    learned = torch.tensor([[1.0, 2.0, 3.0, 4.0], [-1.0, 0.0, 1.0, 0.5]])
+    each, both = SHIFT.moved(learned), SHIFT.moved(learned[:1])
+    for found, rows in ((each, (0, 1)), (both, (0, 0))):
+        for shift, before, row in zip(found, SHIFT, rows, strict=True):
+            torch.testing.assert_close(shift.squeeze(0), before + learned[row])
+    assert NO_SHIFT.moved(learned[:1]).soft.tolist() == learned[:1].tolist()
+    assert SHIFT.moved(None) is SHIFT

@@ -57,7 +57,7 @@ def problem(device):
 def by_torch_alone(network, x, losses, weights, val_x, val_loss, step=1.0):
     """The definition: D_val's loss after one SGD step, as a function of the weights."""
     w = weights.detach().requires_grad_()
-    theta = {n: p for n, p in network.named_parameters() if p.requires_grad and n != "unused"}
+    theta = {n: p for n, p in network.named_parameters() if p.requires_grad and "unused" not in n}
     inner = (w * losses(functional_call(network, theta, x))).sum() / len(x)
     slopes = torch.autograd.grad(inner, theta.values(), create_graph=True)
     moved = {n: p - step * RATE * g for (n, p), g in zip(theta.items(), slopes, strict=True)}
@@ -116,14 +116,43 @@ def test_it_goes_on_through_a_weight_net_and_changes_nothing_else(problem):
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
-def test_dropout_takes_the_unrolled_estimator_alone(problem):
-    network, *rest = problem
-    network.drop = nn.Dropout(0.5)
-    with pytest.raises(ValueError, match="the layer 'drop' of network, which draws anew"):
-        hypergradient(network, *rest, learning_rate=RATE)
-    assert hypergradient(network, *rest, learning_rate=RATE, estimator="unrolled")
-    network.drop.eval()
-    assert hypergradient(network, *rest, learning_rate=RATE)
+@pytest.mark.parametrize(
+    ("estimator", "limit"), [("forward", 1e-9), ("unrolled", 1e-9), ("finite_difference", 1e-3)]
+)
+def test_dropout_has_the_same_masks_in_all_passes_over_a_batch(problem, estimator, limit):
+    network, x, losses, weights, val_x, val_loss = problem
+    masks: dict[int, torch.Tensor] = {}  # by the number of images, which tells the batches apart
+    found = []
+
+    class Dropping(nn.Module):
+        """Its masks are read as it first draws them; then they are the definition's."""
+
+        def __init__(self):
+            super().__init__()
+            self.network, self.drop, self.is_fixed = network, nn.Dropout(0.4), False
+
+        def forward(self, sequences):
+            ones = torch.ones_like(sequences)
+            mask = masks[len(sequences)] if self.is_fixed else self.drop(ones)
+            found.append((len(sequences), mask.detach()))
+            return self.network(sequences * mask)
+
+    dropping, before = Dropping().to(x.device), torch.get_rng_state()
+    arguments = (dropping, x, losses, weights, val_x, val_loss)
+    given = hypergradient(*arguments, learning_rate=RATE, estimator=estimator)
+    assert torch.equal(before, torch.get_rng_state())
+    for number, mask in found:
+        assert torch.equal(mask, masks.setdefault(number, mask))
+    assert not torch.equal(masks[7][:5], masks[5])
+    assert 0.2 < (masks[7] == 0).double().mean() < 0.6
+    dropping.is_fixed = True
+    expected, _ = by_torch_alone(*arguments)
+    assert ((given.gradient - expected).norm() / expected.norm()).item() < limit
+    dropping.is_fixed = False
+    torch.rand(1)  # the caller draws, so the next step has other masks
+    found.clear()
+    hypergradient(*arguments, learning_rate=RATE, estimator=estimator)
+    assert not torch.equal(found[0][1], masks[7])
 
 
 @pytest.mark.parametrize(

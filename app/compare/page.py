@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.compare import cost, question, queue, results
+from app.compare import cost, question, queue, recommendation, results
 from app.compare.link import written_link
 from app.compare.protocol import protocol
 from app.components import page_is_hidden
@@ -35,6 +35,9 @@ def page() -> None:
     write_address(written_link())
     if comparison is None:
         return
+    recommendation.button()
+    if session().shows_recommendation:
+        recommendation.panel(comparison.base, is_hidden=is_hidden)
     is_changing = any(each.is_active for each in planned) or cost.is_timing(comparison)
     is_polled = not is_hidden and is_changing
     live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live_comparison")

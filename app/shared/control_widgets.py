@@ -23,6 +23,7 @@ from bikd_core.config import (
     bounds,
     choices,
     fields,
+    is_own_network,
     is_read_by,
     with_change,
 )
@@ -60,7 +61,9 @@ def widget(name: str, values: Mapping[str, Any], methods: Methods = ()) -> None:
     """
     common = _common(name, methods)
     if name in {"student", "teacher_model"}:
-        _choice(name, models_for(values["dataset"]), values, common, is_short=False)
+        own = (values[name],) if is_own_network(values[name]) else ()  # a link or a run names it
+        options = (*models_for(values["dataset"]), *own)
+        _choice(name, options, values, common, is_short=False)
     elif name == "dataset":
         titles = dataset_titles()
         _choice(name, list(titles), values, common, labels=titles)

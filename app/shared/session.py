@@ -108,6 +108,7 @@ class Session:
     read_upload: str = ""  # the uploaded zip that was last read, by Streamlit's id
     lesson_answers: dict[int, int] = field(default_factory=dict)  # choices from 0, by card
     knobs: dict[str, int] = field(default_factory=dict)  # sliders beside the lesson's cards
+    shows_recommendation: bool = False  # the panel of the Compare page
     shows_own_pictures: bool = False  # the dialog in which they are uploaded
     own_preview: dict[str, Any] | None = None  # what is in pictures that were just uploaded
     asked: object = None  # the picture that was asked about last: `Asked` of the page Try it

@@ -11,7 +11,7 @@ const [{ operable }, { marked }, { tableButtons }] = await Promise.all(
 const figures = new WeakMap(); // parentElement -> what is on the page
 const ZOOM_ENDS_AFTER = 400; // ms: Plotly waits for a second click before it takes the zoom over
 
-function loadPlotly(url) {
+export function loadPlotly(url) {
   if (!window.bikdPlotly) {
     window.bikdPlotly = new Promise((resolve, reject) => {
       const script = document.createElement("script");
@@ -110,6 +110,8 @@ const SMALLEST = 14; // px of the figures' own text; what is smaller is drawn so
 const LARGEST = 2.6; // times as large at most
 const SHORTEST = 0.7; // of a figure's own height
 const ROOMY = 900; // px of a window in which figures may be enlarged
+// As style.css has it: on a large projector all that is on a page is a quarter larger.
+const isLarge = () => window.innerWidth >= 1700 && window.innerHeight >= 900;
 const FOOT = 64; // px below a figure: the presenter's bar
 
 const isPresenting = () => document.querySelector(".st-key-presenting") !== null;
@@ -152,7 +154,7 @@ function fit(shown) {
 // Return how much a figure is enlarged: less where what stands below it would leave the window.
 function enlarged(shown) {
   const { data, stage } = shown;
-  if (!data.foot) return data.scale;
+  if (!data.foot) return data.scale === 1 && !data.is_small && isLarge() ? 1.25 : data.scale;
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
   const room = window.innerHeight - topOf(stage) - heightOfSentence(shown) - data.foot * rem;
   return Math.max(1, Math.min(room / data.height, data.scale));
@@ -213,7 +215,7 @@ function make(parentElement) {
     if (_fullLayout && clientWidth && clientWidth !== _fullLayout.width) window.Plotly.Plots.resize(plot);
   }).observe(plot);
   shown.fitAgain = () => {
-    if (isPresenting() || shown.scale !== 1 || shown.data?.foot) show(shown);
+    if (isPresenting() || isLarge() || shown.scale !== 1 || shown.data?.foot) show(shown);
   };
   window.addEventListener("resize", shown.fitAgain);
   return shown;

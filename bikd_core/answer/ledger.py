@@ -14,6 +14,7 @@ from bikd_core.studies import ledger
 
 #: What a result holds of a student, at the last epoch.
 MEASURES = ("accuracy", "accuracy_few", "val_accuracy", "val_loss")
+DIGITS = 6  # of each, behind the point
 
 
 class Run(NamedTuple):
@@ -60,7 +61,7 @@ class Ledger(ledger.Ledger[Run, Result]):
             line["diverged"] = value.diverged
         for name in ("own", "biased"):
             if values := getattr(value, name):
-                line[name] = [None if v is None else round(v, 6) for v in values.values()]
+                line[name] = [None if v is None else round(v, DIGITS) for v in values.values()]
         return line | {"seconds_per_epoch": round(value.seconds_per_epoch, 4)}
 
     def read_line(self, line: ledger.Line) -> tuple[Run, Result]:

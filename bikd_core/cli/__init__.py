@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from bikd_core import __version__
 from bikd_core.cli.controls import AllControls, Controls, ControlsHelp, Data, Training
 from bikd_core.cli.driver import EndedRun, drive, drive_on
-from bikd_core.cli.opening import with_opened
+from bikd_core.cli.opening import Code, allow_typed, with_opened
 from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import (
     BAD_INPUT,
@@ -85,6 +85,7 @@ app.command("bikd_core.cli.page:open_page", name="app")
 app.command("bikd_core.cli.studies:compare_methods", name="compare")
 app.command("bikd_core.cli.studies:search_options", name="search")
 app.command("bikd_core.cli.studies:duel")
+app.command("bikd_core.cli.recommend:recommend")
 app.command("bikd_core.cli.recorded:export")
 app.command("bikd_core.cli.recorded:replay")
 app.command("bikd_core.cli.recorded:site")
@@ -111,6 +112,7 @@ def run(
     """
     places = places_at(runs_dir, data_dir)
     controls = with_opened(controls, places.data)
+    allow_typed(controls.given)
     config = controls.config()
     check_read(controls.given, [config.flat()])
     lens = frozenset(lens_epochs)
@@ -122,13 +124,16 @@ def run(
 def resume(
     run_id: RunId,
     *,
+    log: Log = None,
+    code: Code = (),
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> int:
     """Train a run that was stopped, interrupted or failed to its end, from its last checkpoint."""
+    allow_typed({}, code)
     places = places_at(runs_dir, data_dir)
-    ended = drive_on(stored_run(run_id, places.runs), places, as_json=as_json)
+    ended = drive_on(stored_run(run_id, places.runs), places, as_json=as_json, log=log)
     return _conclude(ended, as_json=as_json)
 
 
@@ -153,6 +158,7 @@ def teacher(
     data = with_opened(data, places.data)
     config = RunConfig(data=data, training=training)
     model = teacher_model or config.models.teacher_model
+    allow_typed({"teacher_model": teacher_model})
     config = config.changed(student=model, teacher_model=model, method="ce")
     check_read(_given(data) | _given(training), [config.flat()])
     ended = drive(config, places, name, as_json=False)

@@ -343,3 +343,27 @@ def lab(
     from bikd_core.bench import lab, report
 
     report.show("What does the Lab cost?", lab.measure(num_moves, data_dir), as_json=as_json)
+
+
+@app.command
+def recommend(
+    folder: Annotated[Path, Parameter(converter=expanded, help="Receives the runs' files.")],
+    /,
+    *,
+    splits: Annotated[int, Parameter(help="Of each condition.")] = 10,
+    trials: Annotated[int, Parameter(help="Of each recipe.")] = 8,
+    jobs: Annotated[int, Parameter(help="Processes that train.")] = 1,
+    condition: Annotated[str | None, Parameter(help="One alone, by its name; else all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Measure how near the choice of `bikd recommend` comes to the best recipe on the test set.
+
+    What has ended is kept: the same command goes on.
+    """
+    from bikd_core.answer.driver import print_progress
+    from bikd_core.bench import report
+    from bikd_core.recommend import bench
+
+    places = places_at(None, None)
+    rows = bench.measure(folder, splits, trials, places, jobs, print_progress, condition)
+    report.show("Is the choice near the best?", rows, as_json=as_json)

@@ -21,7 +21,7 @@ from bikd_core.data.sources import DatasetUnavailable, facts_of, source_of
 from bikd_core.events import EpochDone, Event, RunStarted, StepDone
 from bikd_core.experiment_logs import ExperimentLog, Listener, check_installed
 from bikd_core.places import Places
-from bikd_core.store import RunFolder, StoreError, create_run
+from bikd_core.store import RunFolder, StoreError, checkpoint, create_run
 from bikd_core.teachers.card import TeacherError
 from bikd_core.worker.process import load_together, load_training
 from bikd_core.worker.recording import Outcome, record
@@ -80,16 +80,19 @@ def drive(
     return EndedRun(folder, outcome, reporter.last)
 
 
-def drive_on(folder: RunFolder, places: Places, *, as_json: bool) -> EndedRun:
+def drive_on(
+    folder: RunFolder, places: Places, *, as_json: bool, log: ExperimentLog | None = None
+) -> EndedRun:
     """Train a run that ended early to its end: after its checkpoint, or else from the beginning.
 
     Args:
         folder: The run.
         places: Folders of runs, teachers and data sets.
         as_json: Print one JSON object per epoch.
+        log: A tool that the epochs' numbers go to as well.
 
     Raises:
-        ValueError: Its data set cannot be used.
+        ValueError: Its data set or the log cannot be used.
         StoreError: It is finished, or somebody trains it, or it cannot be read or written.
     """
     config = folder.record().config
@@ -97,9 +100,15 @@ def drive_on(folder: RunFolder, places: Places, *, as_json: bool) -> EndedRun:
         raise StoreError(OWN_LOOP_REFUSAL)
     if folder.status().state == "finished":
         raise StoreError(f"The run {folder.run_id} is finished: nothing to resume.")
+    if log is not None:
+        check_installed(log)
     with _reporter(config, as_json=as_json) as reporter:
         _fetch(config, places, reporter)
-        outcome = _record(folder, places, reporter, frozenset(), is_resumed=True)
+        listener = None
+        if log is not None:
+            done = checkpoint.epoch(folder.path)
+            listener = Listener(log, folder.path, config, resumed_after=done)
+        outcome = _record(folder, places, reporter, frozenset(), is_resumed=True, listener=listener)
     return EndedRun(folder, outcome, reporter.last)
 
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bikd_core.cli.controls import Data, Models, Training
-from bikd_core.cli.opening import with_opened
+from bikd_core.cli.opening import allow_typed, with_opened
 from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import FAILED, FINISHED, STOPPED, AsJson, DataDir, places_at
 from bikd_core.config import DataConfig, ModelConfig, TrainingConfig
@@ -144,6 +144,7 @@ def run(
     """
     places = places_at(None, data_dir)
     given = replace(controls, data=with_opened(controls.data, places.data)).given
+    allow_typed(given)
     seeds = read_seeds(options.seeds) if options.seeds else ()
     grid = grid_of(study_named(name), seeds, given)
     running = Running(grid, options.out or places.studies, places)
@@ -153,8 +154,8 @@ def run(
         running.refill(results_for(grid, options.refill))
     code = FINISHED
     try:
-        with _signals_interrupt():
-            _fetch(grid.dataset, places)
+        with signals_interrupt():
+            fetch(grid.dataset, places)
             if running.missing():
                 with _executor(options, places) as executor:
                     _tell(_announcement(running, executor))
@@ -231,7 +232,7 @@ def _executor(options: RunOptions, places: Places) -> Iterator[Executor]:
         yield executor
 
 
-def _fetch(dataset: str, places: Places) -> None:
+def fetch(dataset: str, places: Places) -> None:
     """Download the data set if it is missing, before anything is trained."""
     if facts_of(dataset).download_mb:
         source_of(dataset).load(places.data)
@@ -278,7 +279,7 @@ class _Reporter:
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
+def signals_interrupt() -> Iterator[None]:
     """Let SIGTERM and SIGHUP do what Ctrl-C does; what is ignored stays ignored."""
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {getattr(signal, name): signal.getsignal(getattr(signal, name)) for name in names}

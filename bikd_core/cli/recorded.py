@@ -10,6 +10,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from bikd_core.cli.opening import Code, allow_typed
 from bikd_core.cli.paths import expanded
 from bikd_core.cli.shared import FINISHED, DataDir, RunId, RunsDir, places_at, stored_run
 from bikd_core.config import ConfigError
@@ -64,6 +65,7 @@ def export(
             "file's ending is its form: .safetensors, .pt2 (torch.export) or .onnx.",
         ),
     ] = None,
+    code: Code = (),
     runs_dir: RunsDir = None,
     data_dir: DataDir = None,
 ) -> int:
@@ -93,6 +95,7 @@ def export(
                 f"{name} is not possible with {chosen[0]}: it is an option of the zip."
             )
     if student is not None:
+        allow_typed({}, code)
         return _write_student(folder, student, places_at(runs_dir, data_dir).data)
     if notebook is not None and notebook.suffix != ".ipynb":
         raise ConfigError(f"notebook = {notebook} is not possible: its name must end with .ipynb.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bikd_core.cli import compare, study
 from bikd_core.cli.controls import AllControls, Controls
-from bikd_core.cli.opening import with_opened
+from bikd_core.cli.opening import allow_typed, with_opened
 from bikd_core.cli.shared import FAILED, FINISHED, AsJson, DataDir, RunsDir, places_at
 
 
@@ -23,6 +23,7 @@ def compare_methods(
     """
     places = places_at(runs_dir, data_dir)
     controls = with_opened(controls, places.data)
+    allow_typed(controls.given)
     is_complete = compare.compare(controls, places, options, as_json=as_json)
     return FINISHED if is_complete else FAILED
 
@@ -42,6 +43,7 @@ def search_options(
     """
     places = places_at(runs_dir, data_dir)
     controls = with_opened(controls, places.data)
+    allow_typed(controls.given)
     return FINISHED if study.run_search(controls, places, options, as_json=as_json) else FAILED
 
 
@@ -59,4 +61,5 @@ def duel(
     """
     places = places_at(runs_dir, data_dir)
     controls = with_opened(controls, places.data)
+    allow_typed(controls.given)
     return FINISHED if study.run_duel(controls, places, options, as_json=as_json) else FAILED

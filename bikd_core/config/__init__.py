@@ -52,6 +52,15 @@ from bikd_core.config.own_data import (
     own_data_of,
     remember_facts,
 )
+from bikd_core.config.own_networks import (
+    LIBRARIES,
+    AllowedCode,
+    allow_code,
+    allowed_code,
+    is_code,
+    is_own_network,
+    network_refusal,
+)
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.reading import facts_of_method, is_read_by
@@ -64,6 +73,7 @@ from bikd_core.config.unread import check_read, why_unread
 __all__ = [
     "FOLDER_PREFIX",
     "FORM",
+    "LIBRARIES",
     "MAX_CLASSES",
     "MAX_CLASS_NAME",
     "MAX_PICTURES",
@@ -75,6 +85,7 @@ __all__ = [
     "PARTS",
     "SOURCE_FACTS",
     "AllOptions",
+    "AllowedCode",
     "ConfigError",
     "DataConfig",
     "Dataset",
@@ -95,7 +106,9 @@ __all__ = [
     "WeightNetOptions",
     "WeightScale",
     "WeightsUsed",
+    "allow_code",
     "allowed",
+    "allowed_code",
     "as_text",
     "bounds",
     "check_own_facts",
@@ -105,11 +118,14 @@ __all__ = [
     "explain",
     "facts_of_method",
     "fields",
+    "is_code",
     "is_own",
+    "is_own_network",
     "is_read_by",
     "known_facts",
     "listed",
     "models_taking",
+    "network_refusal",
     "own_data_of",
     "part_of",
     "remember_facts",

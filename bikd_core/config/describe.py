@@ -10,8 +10,15 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from bikd_core.config.own_networks import IN_WORDS
 from bikd_core.config.part import options_of
 from bikd_core.config.parts import PARTS
+
+#: What a control takes besides a fixed set of values, as it ends a sentence.
+_OWN = {
+    "dataset": ", or folder:PATH for your own pictures",
+    **dict.fromkeys(("teacher_model", "student"), f", or {IN_WORDS} for a network of your own"),
+}
 
 
 class ConfigError(ValueError):
@@ -75,8 +82,7 @@ def explain(error: ValidationError) -> str:
 def allowed(name: str) -> str:
     """Return what a control accepts, in words: "it must be a number, at least 0"."""
     if options := choices(name):
-        others = ", or folder:PATH for your own pictures" if name == "dataset" else ""
-        return f"it must be one of {', '.join(map(str, options))}{others}"
+        return f"it must be one of {', '.join(map(str, options))}{_OWN.get(name, '')}"
     words = {
         "ge": "at least {:.10g}",
         "gt": "more than {:.10g}",

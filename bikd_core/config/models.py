@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import (
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from bikd_core.config.own_networks import IN_WORDS, MAX_LENGTH, OWN_NETWORK
 from bikd_core.config.part import OnlyWith, Part
 
 #: Channels and size (height and width in pixels) of the images that each model takes.
@@ -15,18 +23,29 @@ MODEL_IMAGES: dict[str, tuple[int, int]] = {
     **dict.fromkeys((f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110)), (3, 32)),
     **dict.fromkeys(("resnet8x4", "resnet32x4"), (3, 32)),
     **dict.fromkeys((f"resnet{depth}_a" for depth in (20, 32, 44, 56, 110)), (3, 32)),
+    **dict.fromkeys(("wrn_16_1", "wrn_16_2", "wrn_40_1", "wrn_40_2"), (3, 32)),
+    **dict.fromkeys(("vgg8", "vgg13", "shufflenet_v2", "mobilenet_v2_half"), (3, 32)),
 }
+#: They halve the image so often that of smaller ones a single pixel would be left.
+_FROM_SIZE = {"vgg8": 16, "vgg13": 16, "shufflenet_v2": 16, "mobilenet_v2_half": 17}
 #: Other sizes that a model takes too: it ends in a mean over the image. Own pictures have them.
 _OTHER_SIZES: dict[str, range] = {
-    **{name: range(8, 65) for name, (channels, _) in MODEL_IMAGES.items() if channels == 3},
+    **{
+        name: range(_FROM_SIZE.get(name, 8), 65)
+        for name, (channels, _) in MODEL_IMAGES.items()
+        if channels == 3
+    },
     **dict.fromkeys(("digits_cnn_s", "digits_cnn_l"), range(8, 17)),
     **dict.fromkeys(("grey_cnn_s", "grey_cnn_l"), range(17, 65)),
 }
-# A type checker accepts any name, pydantic only those.
+OwnNetwork: TypeAlias = Annotated[
+    str, StringConstraints(pattern=OWN_NETWORK, max_length=MAX_LENGTH)
+]
+# A type checker accepts any name, pydantic only those and networks of somebody's own.
 if TYPE_CHECKING:
     ModelName: TypeAlias = str
 else:
-    ModelName = Literal[tuple(MODEL_IMAGES)]
+    ModelName = Literal[tuple(MODEL_IMAGES)] | OwnNetwork
 
 
 def models_taking(channels: int, size: int) -> tuple[str, ...]:
@@ -50,8 +69,22 @@ class ModelConfig(Part):
         "a stored teacher's name, or the path of a file of parameters.",
     )
     teacher_model: Annotated[ModelName, OnlyWith("needs_teacher")] = Field(
-        "digits_cnn_l", title="Teacher model", description="Architecture of the teacher."
+        "digits_cnn_l",
+        title="Teacher model",
+        description=f"Architecture of the teacher; {IN_WORDS} names one of your own.",
     )
     student: ModelName = Field(
-        "digits_cnn_s", title="Student model", description="Architecture of the student."
+        "digits_cnn_s",
+        title="Student model",
+        description=f"Architecture of the student; {IN_WORDS} names one of your own.",
     )
+
+    @field_validator("teacher_model", "student", mode="wrap")
+    @classmethod
+    def _explain_as_one(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> str:
+        """Refuse in one sentence what is of neither type; pydantic would say one of each type."""
+        try:
+            found: str = handler(value)
+        except ValidationError as error:
+            raise PydanticCustomError("network", "There is no such network") from error
+        return found

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bikd_core.config.part import OnlyWith, Part
+from bikd_core.config.part import OnlyWith, Part, ReadIf
 
 
 class ProtocolConfig(Part):
@@ -23,6 +23,11 @@ class ProtocolConfig(Part):
         title="Hold half of D_val out",
         description="Use one fixed half of D_val and measure D_val's loss and accuracy on the "
         "other: to choose configurations by.",
+    )
+    measured_half: Annotated[Literal["second", "first"], ReadIf("hold_out_half", (True,))] = Field(
+        "second",
+        title="Half that measures",
+        description="Which half of D_val is held out. Two runs, one with each, measure all of it.",
     )
     teacher_batch_statistics: Annotated[bool, OnlyWith("needs_teacher")] = Field(
         False,

@@ -21,7 +21,9 @@ _FIELDS = {name: info for part in PARTS.values() for name, info in part.model_fi
 
 #: The controls that marks of other controls name, with their possible values.
 DECIDING = {
-    mark.option: options_of(_FIELDS[mark.option])
+    mark.option: (False, True)
+    if _FIELDS[mark.option].annotation is bool
+    else options_of(_FIELDS[mark.option])
     for model in (*METHOD_CONFIGS.values(), *PARTS.values())
     for info in model.model_fields.values()
     for mark in info.metadata

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bikd_core.config.method import WeightNetOptions
+from bikd_core.config.own_networks import is_own_network
 from bikd_core.config.run import RunConfig
 
 #: Controls that runs that train together may differ in.
@@ -51,6 +52,8 @@ def size_limit(config: RunConfig) -> int:
 def why_alone(config: RunConfig) -> str:
     """Return why a run does not train together with others of its kind; "" if it does."""
     training, method = config.training, config.method
+    if is_own_network(config.models.student):
+        return f"student = {config.models.student!r}: a network that is not the project's"
     if config.models.student not in MOST_TOGETHER:
         return f"student = {config.models.student!r}: it gains nothing"
     if training.precision == "bfloat16":

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from bikd_core.config import ConfigError, RunConfig, listed, models_taking
+from bikd_core.config import (
+    ConfigError,
+    RunConfig,
+    is_own_network,
+    is_read_by,
+    listed,
+    models_taking,
+    network_refusal,
+)
 from bikd_core.data.label_noise import planned_labels
 from bikd_core.data.sources import facts_of
 from bikd_core.data.val_plan import planned_val_counts
@@ -20,7 +28,10 @@ def check_possible(config: RunConfig) -> None:
     fitting = models_for(dataset)
     for name in ("teacher_model", "student"):
         model = getattr(config.models, name)
-        if model not in fitting:
+        if is_own_network(model):  # whether it takes these images shows when it is made
+            if is_read_by(name, config.flat()) and (why := network_refusal(name, model)):
+                raise ConfigError(why)
+        elif model not in fitting:
             raise ConfigError(
                 f"{name} = {model!r} is not possible with {dataset}: "
                 f"it must be one of {', '.join(fitting)}."

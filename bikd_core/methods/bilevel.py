@@ -135,8 +135,8 @@ class BilevelMethod:
             raw, factors = self._weights_to_use(inputs, coefficients, batch)
             losses = inner.losses(logits, self._shifts())
             gradient = self._student_gradient(losses, coefficients * factors, batch, keep=False)
-        for name, parameter in self.student.named_parameters():
-            parameter.grad = gradient[name]
+        for name, value in gradient.items():
+            self.student.get_parameter(name).grad = value
         self.num_steps += 1
 
         factors = factors.detach()
@@ -358,9 +358,11 @@ class BilevelMethod:
 
         The graph of the losses is kept for another call, or freed.
         """
-        named = dict(self.student.named_parameters())
+        named = {n: p for n, p in self.student.named_parameters() if p.requires_grad}
         loss = weighted_mean(losses, weights, batch.shares)
-        gradients = torch.autograd.grad(loss, list(named.values()), retain_graph=keep)
+        gradients = torch.autograd.grad(
+            loss, list(named.values()), retain_graph=keep, materialize_grads=True
+        )
         return dict(zip(named, gradients, strict=True))
 
     # Between steps ------------------------------------------------------------------------------

@@ -8,12 +8,17 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from bikd_core.config import MODEL_IMAGES, models_taking
+from bikd_core.config import MODEL_IMAGES, is_own_network, models_taking
 from bikd_core.models.initialisation import initialised
+from bikd_core.models.mobilenet import MobileNetV2
+from bikd_core.models.own import build_own
 from bikd_core.models.resnet import RESNETS, ResNet
 from bikd_core.models.resnet_a import RESNETS_A, ResNetA
+from bikd_core.models.shufflenet import ShuffleNetV2
 from bikd_core.models.small import SmallCNN, SmallMLP
+from bikd_core.models.vgg import VGG, VGGS
 from bikd_core.models.weight_net import WeightNet
+from bikd_core.models.wide_resnet import WIDE_RESNETS, WideResNet
 
 __all__ = ["MODELS", "Architecture", "WeightNet", "build"]
 
@@ -35,16 +40,29 @@ def _resnet_a(name: str) -> Callable[[int], nn.Module]:
     return lambda num_classes: ResNetA(RESNETS_A[name], num_classes)
 
 
+def _wide_resnet(name: str) -> Callable[[int], nn.Module]:
+    depth, widening = WIDE_RESNETS[name]
+    return lambda num_classes: WideResNet(depth, widening, num_classes)
+
+
+def _vgg(name: str) -> Callable[[int], nn.Module]:
+    return lambda num_classes: VGG(VGGS[name], num_classes)
+
+
 _MAKERS: dict[str, Callable[[int], nn.Module]] = {
     "digits_mlp": lambda num_classes: SmallMLP(8, 32, num_classes),
     "digits_cnn_s": lambda num_classes: SmallCNN((8, 16), (1, 2), num_classes),
     "digits_cnn_l": lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes),
     "grey_cnn_s": lambda num_classes: SmallCNN((8, 16, 32), (2, 2, 2), num_classes),
     "grey_cnn_l": lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes),
+    "shufflenet_v2": ShuffleNetV2,
+    "mobilenet_v2_half": lambda num_classes: MobileNetV2(0.5, num_classes),
 }
 _MAKERS |= {name: _resnet(name) for name in RESNETS}
 _MAKERS |= {name: _resnet_a(name) for name in RESNETS_A}
-#: Every model by name. Each maps (B, channels, size, size) to logits (B, C) and ends in `fc`.
+_MAKERS |= {name: _wide_resnet(name) for name in WIDE_RESNETS}
+_MAKERS |= {name: _vgg(name) for name in VGGS}
+#: Every model by name. Each maps (B, channels, size, size) to logits (B, C).
 MODELS = {name: Architecture(*images, _MAKERS[name]) for name, images in MODEL_IMAGES.items()}
 
 
@@ -56,15 +74,18 @@ def build(
     It maps images (B, channels, size, size) to logits (B, C).
 
     Args:
-        name: A key of `MODELS`.
+        name: A key of `MODELS`, or that of a network that is not the project's.
         num_classes: C, at least 2.
         channels: Of the images.
         size: Height and width of the images in pixels.
         generator: On the CPU; the initialisation is drawn from it alone.
 
     Raises:
-        ValueError: There is no such model, or it takes other images, or C < 2.
+        ValueError: There is no such model, or it takes other images, or C < 2, or this process
+            may not import it.
     """
+    if is_own_network(name):
+        return build_own(name, num_classes, channels, size, generator)
     if name not in MODELS:
         raise ValueError(f"There is no model {name!r}; the models are {', '.join(MODELS)}.")
     model, fitting = MODELS[name], models_taking(channels, size)

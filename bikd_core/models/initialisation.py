@@ -18,7 +18,7 @@ def initialised(make: Callable[[], Network], generator: torch.Generator) -> Netw
     PyTorch's layers draw from the global generator as they are constructed, except on the meta
     device, where they hold no values. So they are constructed there and initialised here:
     convolutions with He's normal distribution by fan-out, linear layers with PyTorch's own
-    uniform one, batch norms with ones and zeros.
+    uniform one, batch norms with ones and zeros, biases of convolutions with zeros.
 
     Source: He et al., "Delving Deep into Rectifiers", 2015, arXiv:1502.01852, section 2.2.
     """
@@ -32,6 +32,8 @@ def initialised(make: Callable[[], Network], generator: torch.Generator) -> Netw
             nn.init.kaiming_normal_(
                 module.weight, mode="fan_out", nonlinearity="relu", generator=generator
             )
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
             bound = 1 / math.sqrt(module.in_features)
             nn.init.uniform_(module.weight, -bound, bound, generator=generator)

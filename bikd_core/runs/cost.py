@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
-from bikd_core.config import RunConfig
+from bikd_core.config import RunConfig, allowed_code
 from bikd_core.runs.child import Child
 from bikd_core.runs.spare import Spare
 from bikd_core.speed import Speed
@@ -118,7 +118,9 @@ class Costs:
         """Return the seconds of an epoch of a config, or why they cannot be measured."""
         speeds = []
         for variant, _ in variants(config):
-            child.send(pipe.Measure(config=variant, num_threads=self._num_threads))
+            child.send(
+                pipe.Measure(config=variant, num_threads=self._num_threads, code=allowed_code())
+            )
             replies = (reply for reply in child.replies() if isinstance(reply, pipe.Measured))
             reply = next(replies, pipe.Measured(speeds=None, reason="The child process died."))
             if reply.speeds is None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from filelock import BaseFileLock
 
+from bikd_core.config import allowed_code
 from bikd_core.control import Control
 from bikd_core.events import RunFailed
 from bikd_core.places import Places
@@ -161,6 +162,7 @@ class Job:
                 places=places.absolute(),
                 resume=self._is_resumed,
                 num_threads=num_threads,
+                code=allowed_code(),
             )
         )
         self._attach(child.send)

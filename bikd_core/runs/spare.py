@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from bikd_core.config import RunConfig
+from bikd_core.config import RunConfig, allowed_code
 from bikd_core.runs.child import Child
 from bikd_core.runs.estimate import speed_key
 from bikd_core.speed import Speeds
@@ -93,7 +93,9 @@ class Spare:
                 if child is None or config is None:
                     self._measuring = None
                     return
-                child.send(pipe.Measure(config=config, num_threads=self._num_threads))
+                child.send(
+                    pipe.Measure(config=config, num_threads=self._num_threads, code=allowed_code())
+                )
             found = (reply for reply in child.replies() if isinstance(reply, pipe.Measured))
             reply = next(found, _NO_REPLY)
             if reply.reason:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from bikd_core.config import ConfigError
+from bikd_core.models.own import OwnNetwork
 from bikd_core.store import RunFolder, StoreError
 from bikd_core.store.files import replace_bytes, replace_text, tensor_bytes, writing
 from bikd_core.students.card import model_card
@@ -109,7 +110,8 @@ def _about(folder: RunFolder, loaded: Loaded) -> dict[str, str]:
 
 
 def _safetensors(folder: RunFolder, loaded: Loaded) -> bytes:
-    state = loaded.student.network.state_dict()
+    network = loaded.student.network
+    state = (network.net if isinstance(network, OwnNetwork) else network).state_dict()
     metadata = _about(folder, loaded) | {
         "mean": json.dumps(loaded.split.mean),
         "std": json.dumps(loaded.split.std),

@@ -116,7 +116,18 @@ def teacher_name(
     One that is trained without a fold says so: digits-digits_cnn_l-81bd0e-fold2of5.
     """
     ending = "" if without_fold is None else "-fold{}of{}".format(*without_fold)
-    return f"{split.dataset}-{model_name}-{train_fingerprint(split)[:6]}{ending}"
+    return f"{split.dataset}-{_for_a_file(model_name)}-{train_fingerprint(split)[:6]}{ending}"
+
+
+def _for_a_file(model_name: str) -> str:
+    """Return a network's name as part of a file's; one that does not fit gets 4 digits of a hash.
+
+    So do timm:a.b and timm:a_b keep files of their own.
+    """
+    fitting = re.sub(r"[^A-Za-z0-9_]", "_", model_name)[:30]
+    if fitting == model_name:
+        return model_name
+    return f"{fitting}_{hashlib.sha256(model_name.encode()).hexdigest()[:4]}"
 
 
 def train_fingerprint(split: LongTailSplit) -> str:

@@ -16,6 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from bikd_core.config import listed
 from bikd_core.models import MODELS
 from bikd_core.teachers.card import TeacherError
 
@@ -32,6 +33,9 @@ _NESTED_UNDER = (
     "ema",
 )
 _MAX_NESTING = 4
+_MAX_NAMED = 3  # of the names or shapes that differ
+#: What people call the last layer; libraries have it one level deeper, as in classifier.0.
+_HEAD_WEIGHT = r"(^|\.)(fc|linear|classifier|head)(\.\w+)?\.weight$"
 _FLOATS = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 
 
@@ -110,9 +114,11 @@ def load_parameters(
 ) -> None:
     """Put `parameters`, read from `path`, into a model of the architecture `name`.
 
+    A last layer called fc, linear, classifier or head is the model's own, whatever that is called.
+
     Raises:
-        TeacherError: They are those of another architecture (the first name or shape that differs
-            is named), of another number of classes, or cannot be a network's.
+        TeacherError: They are those of another architecture (the first three names or shapes that
+            differ are named), of another number of classes, or cannot be a network's.
     """
     expected: dict[str, Tensor] = model.state_dict()
     found = _as_named_in(expected, parameters)
@@ -123,9 +129,10 @@ def load_parameters(
         hint = f"; it fits {' and '.join(others)}" if others else ""
         raise TeacherError(f"{path} is no {name}: {reason}{hint}.")
     if any(found[key].shape != expected[key].shape for key in needed):
+        weight = f"{_head_of(expected)}.weight"
         raise TeacherError(
-            f"{path} tells {len(found['fc.bias'])} classes apart; "
-            f"the data set has {len(expected['fc.bias'])}."
+            f"{path} tells {len(found[weight])} classes apart; "
+            f"the data set has {len(expected[weight])}."
         )
     values = {key: _as_float(found[key], key, path) for key in needed}
     counts = {
@@ -142,9 +149,26 @@ def _as_named_in(
     """Return parameters under the model's own names for its parts."""
     prefix = _common_prefix(expected)
     found = {prefix + key: value for key, value in _without_common_prefix(parameters).items()}
-    if "fc.weight" in expected and "fc.weight" not in found:  # in files of option-A ResNets
-        found = {re.sub(r"^linear\.", "fc.", key): value for key, value in found.items()}
-    return found
+    own, other = _head_of(expected), _head_of(found)
+    if not own or not other or other == own or f"{own}.weight" in found:
+        return found
+    if found[f"{other}.weight"].shape[1:] != expected[f"{own}.weight"].shape[1:]:
+        return found
+    return {_renamed(key, other, own): value for key, value in found.items()}
+
+
+def _renamed(key: str, before: str, after: str) -> str:
+    return after + key.removeprefix(before) if key.startswith(f"{before}.") else key
+
+
+def _head_of(parameters: Mapping[str, Tensor]) -> str:
+    """Return the name of the last layer, such as "fc" or "net.classifier.0"; "" if none has one."""
+    found = [
+        key.removesuffix(".weight")
+        for key, value in parameters.items()
+        if re.search(_HEAD_WEIGHT, key) and value.dim() == 2
+    ]
+    return found[-1] if found else ""
 
 
 def _mismatch(
@@ -152,18 +176,33 @@ def _mismatch(
     expected: Mapping[str, Tensor],
     needed: list[str],
 ) -> str:
-    """Return the first difference in names and shapes, the number of classes aside; "" if none."""
-    if missing := [key for key in needed if key not in found]:
-        return f"it has no {missing[0]}"
-    if unknown := [key for key in found if key not in expected]:
-        return f"that has no {unknown[0]}"
-    differing = [key for key in needed if found[key].shape != expected[key].shape]
-    if differing == ["fc.weight", "fc.bias"] and _fc_inputs(found) == _fc_inputs(expected):
+    """Return the first differences in names and shapes, the number of classes aside; "" if none."""
+    missing = [key for key in needed if key not in found]
+    unknown = [key for key in found if key not in expected]
+    differing = [key for key in needed if key in found and found[key].shape != expected[key].shape]
+    if not missing and not unknown and _are_other_classes(found, expected, differing):
         return ""
-    if differing:
-        shapes = (tuple(of[differing[0]].shape) for of in (found, expected))
-        return "its {} has shape {}, not {}".format(differing[0], *shapes)
-    return ""
+    named, said = 0, []
+    for words, keys in (("it has no", missing), ("that has no", unknown)):
+        if first := keys[: _MAX_NAMED - named]:
+            said.append(f"{words} {listed(first)}")
+            named += len(first)
+    for key in differing[: _MAX_NAMED - named]:
+        shapes = (tuple(of[key].shape) for of in (found, expected))
+        said.append("its {} has shape {}, not {}".format(key, *shapes))
+        named += 1
+    more = len(missing) + len(unknown) + len(differing) - named
+    return ", ".join(said) + (f", and {more} more" if more else "")
+
+
+def _are_other_classes(
+    found: Mapping[str, Tensor], expected: Mapping[str, Tensor], differing: list[str]
+) -> bool:
+    """Return whether parameters differ in nothing but the number of rows of the last layer."""
+    head = _head_of(expected)
+    if not {*differing} <= {f"{head}.weight", f"{head}.bias"}:
+        return False
+    return all(found[key].shape[1:] == expected[key].shape[1:] for key in differing)
 
 
 def _fits(name: str, parameters: Mapping[str, Tensor]) -> bool:
@@ -172,10 +211,6 @@ def _fits(name: str, parameters: Mapping[str, Tensor]) -> bool:
         expected: dict[str, Tensor] = MODELS[name].make(2).state_dict()
     needed = [key for key in expected if not key.endswith("num_batches_tracked")]
     return not _mismatch(_as_named_in(expected, parameters), expected, needed)
-
-
-def _fc_inputs(parameters: Mapping[str, Tensor]) -> torch.Size:
-    return parameters["fc.weight"].shape[1:]
 
 
 def _as_float(value: Tensor, name: str, path: Path) -> Tensor:

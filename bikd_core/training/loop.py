@@ -24,7 +24,7 @@ from bikd_core.events import ControlChanged, EpochDone, Frame, StepDone, StepTra
 from bikd_core.methods import METHODS, Method, Setting, StepResult
 from bikd_core.methods.bilevel import BilevelMethod
 from bikd_core.models import build
-from bikd_core.models.network import Network
+from bikd_core.models.network import Network, draw_anew
 from bikd_core.optimizers import SGD
 from bikd_core.training.compute import Compute, compile_for, prepare, resolve
 from bikd_core.training.feed import Feed, generators_for, logits_on
@@ -216,6 +216,7 @@ class Loop:
         rate = self.learning_rate(epoch)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        draw_anew((self.student, self.teacher), self.config.training.seed, self.num_steps)
         batch, positions = self.feed.training_batch(positions, self.epoch)
         result = self.method.step(batch, rate, under_lens=under_lens)
         self.optimizer.step()

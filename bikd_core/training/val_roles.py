@@ -3,7 +3,7 @@
     train_on_val = no       all guide, none train
     mixed, batch            all guide, all train
     cross_fit               one half guides, the other trains; they swap each epoch
-    hold_out_half           the above applies to one half; the other only measures
+    hold_out_half           the above applies to one half; the other (measured_half) only measures
 
 M images of D_val, C classes. A half has half of every class. The split seed draws it, so it is the
 same for every method and seed.
@@ -36,6 +36,8 @@ def val_roles(config: RunConfig, split: LongTailSplit) -> ValRoles:
     used, measure = everything, everything
     if config.protocol.hold_out_half:
         used, measure = halves(everything, labels, seed)
+        if config.protocol.measured_half == "first":
+            used, measure = measure, used
     if config.cross_fits:
         first, second = halves(used, labels, seed + 1)
         return ValRoles((first, second), (second, first), measure)

@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from bikd_core.config import RunConfig
+from bikd_core.config import AllowedCode, RunConfig
 from bikd_core.control import Control, StepLevel
 from bikd_core.places import Places
 from bikd_core.speed import Speeds
@@ -35,6 +35,7 @@ class Measure(_Line):
     command: Literal["measure"] = "measure"
     config: RunConfig
     num_threads: int
+    code: AllowedCode = AllowedCode()
 
 
 class Cancel(_Line):
@@ -56,6 +57,7 @@ class Start(_Line):
     places: Places
     resume: bool
     num_threads: int
+    code: AllowedCode = AllowedCode()
 
 
 class Pause(_Line):

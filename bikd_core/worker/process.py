@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from bikd_core.config import RunConfig
+from bikd_core.config import RunConfig, allow_code
 from bikd_core.control import Control
 from bikd_core.events import EpochDone, Event
 from bikd_core.speed import Speeds
@@ -173,6 +173,7 @@ class Worker:
         def is_cancelled() -> bool:
             return not self._waiting.empty()  # whatever comes next is more urgent
 
+        allow_code(*command.code)
         try:
             speeds = measure(command.config, command.num_threads, is_cancelled)
         except Exception as error:  # what cannot be measured is no reason to lose a warm child
@@ -181,6 +182,7 @@ class Worker:
 
     def _train(self, start: pipe.Start, make_training: MakeTraining) -> Outcome:
         folder = RunFolder(start.folder)
+        allow_code(*start.code)
         try:
             _write_output_to(folder.path / "worker.log")
             if folder.record().together:

@@ -262,3 +262,28 @@ def test_the_table_of_a_comparison_fits_with_long_names(home, server_url, new_pa
     page.wait_for_timeout(SETTLED_MS)
     whole, shown = table.evaluate("({scrollWidth, clientWidth}) => [scrollWidth, clientWidth]")
     assert whole <= shown
+
+
+# A large projector -------------------------------------------------------------------------------
+
+#: The heights of a figure's tick labels, of the page's words, and what the page has too much to the
+#: right, in px.
+SIZES = """() => ({
+    ticks: document.querySelector(".js-plotly-plot .xtick text").getBoundingClientRect().height,
+    words: parseFloat(getComputedStyle(document.querySelector(".bikd-sentence")).fontSize),
+    beyond: document.documentElement.scrollWidth - innerWidth,
+})"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", ["Weights", "Surface"])
+def test_a_large_projector_shows_everything_a_quarter_larger(recorded_url, new_page, view):
+    small = open_view(new_page, recorded_url, view, viewport=PROJECTOR).evaluate(SIZES)
+    page = open_view(new_page, recorded_url, view, viewport={"width": 1920, "height": 1080})
+    large = page.evaluate(SIZES)
+    assert large["beyond"] == 0
+    for what in ("ticks", "words"):
+        assert large[what] / small[what] == pytest.approx(1.25, abs=0.06), what
+    page.set_viewport_size(PROJECTOR)
+    page.wait_for_timeout(SETTLED_MS)
+    assert page.evaluate(SIZES)["ticks"] == pytest.approx(small["ticks"], abs=1)

@@ -8,10 +8,13 @@ import pytest
 from bikd_core.config import SOURCE_FACTS, ConfigError, DataConfig, RunConfig
 from bikd_core.data.counts import (
     head_count_of,
+    imbalance_words,
     long_tail_counts,
     max_imbalance_factor,
     num_test_per_class,
     planned_counts,
+    size_of_test_set,
+    tail_words,
 )
 from bikd_core.data.sources import facts_of
 
@@ -59,12 +62,23 @@ def test_a_factor_that_would_empty_a_class_is_refused_with_the_reason():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "field"),
-    [((1, 10, 2), "num_classes"), ((10, 0, 1), "head_count"), ((10, 9, 2, "flat"), "imbalance")],
+    ("arguments", "words"),
+    [
+        ((1, 10, 2), "num_classes = 1 is not possible: it must be at least 2."),
+        ((10, 0, 1), "head_count = 0 is not possible: it must be at least 1."),
+        (
+            (10, 9, 2, "flat"),
+            "imbalance = 'flat' is not possible: it must be exponential or step.",
+        ),
+    ],
 )
-def test_other_impossible_profiles_are_refused_by_name(arguments, field):
-    with pytest.raises(ConfigError, match=f"^{field} = "):
+def test_other_impossible_profiles_are_refused_in_one_sentence(arguments, words):
+    with pytest.raises(ConfigError, match=f"^{re.escape(words)}$"):
         long_tail_counts(*arguments)
+
+
+def test_two_classes_are_the_fewest():
+    assert long_tail_counts(2, 10, 5) == (10, 2)
 
 
 def test_default_digits_protocol():
@@ -137,10 +151,27 @@ def test_what_does_not_fit_the_data_set_is_refused_in_one_sentence(values, messa
         {"test_per_class": 163},
         {"test_per_class": 172, "val_per_class": 1},
         {"dataset": "cifar10", "test_per_class": 1000, "head_count": 1},
+        {"dataset": "cifar100", "val_per_class": 499, "test_per_class": 100},
     ],
 )
 def test_the_limit_itself_is_possible(values):
-    assert planned_counts(DataConfig(imbalance_factor=1, **values)) == (1,) * 10
+    counts = planned_counts(DataConfig(imbalance_factor=1, **values))
+    assert set(counts) == {1}
+
+
+def test_a_head_of_all_that_is_left_is_possible():
+    assert head_count_of(DataConfig(head_count=106)) == 106
+
+
+def test_tail_and_test_set_are_said_in_words():
+    step = DataConfig(imbalance="step", imbalance_factor=2.5)
+    assert (imbalance_words(step), tail_words(step)) == (
+        "imbalance factor 2.5",
+        "step tail, factor 2.5",
+    )
+    natural = DataConfig(imbalance="natural")
+    assert (imbalance_words(natural), tail_words(natural)) == ("natural counts", "natural counts")
+    assert size_of_test_set(step) == "58 images of each class"
 
 
 @pytest.mark.parametrize("factor", [0.0, math.nan, 1e9])

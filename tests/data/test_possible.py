@@ -16,7 +16,8 @@ def test_what_a_data_set_sets_by_default_is_possible(dataset):
 def test_the_models_of_a_data_set_are_those_that_take_its_images():
     assert models_for("digits") == ("digits_mlp", "digits_cnn_s", "digits_cnn_l")
     assert models_for("kmnist") == models_for("fashion_mnist") == ("grey_cnn_s", "grey_cnn_l")
-    assert set(models_for("svhn")) == {name for name in MODEL_IMAGES if name.startswith("resnet")}
+    assert set(models_for("svhn")) == {name for name, of in MODEL_IMAGES.items() if of == (3, 32)}
+    assert {"resnet8x4", "wrn_40_1", "vgg8", "shufflenet_v2"} <= set(models_for("cifar100"))
 
 
 def test_every_model_takes_the_images_of_some_data_set():

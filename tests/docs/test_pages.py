@@ -57,6 +57,29 @@ def test_own_pictures_are_opened_trained_on_and_used_as_the_page_shows(tmp_path)
         "0 has 170, 9 the fewest",
         f"{train} to train on, {test} to test",
     ]
+    assert from_dataset.startswith("bikd run --dataset own_all_digits_")
+
+
+@pytest.mark.slow
+def test_own_networks_are_trained_as_the_page_shows(tmp_path):
+    """Its files, commands and scripts in their order, in one folder."""
+    pytest.importorskip("timm", reason="no timm: the page of own networks was not followed")
+    home, printed = tmp_path / "home", []
+    for number, block in enumerate(blocks(DOCS / "own-networks.md")):
+        if block.path:
+            (tmp_path / block.path).write_text(block.text, encoding="utf-8")
+        elif block.language == "bash":
+            printed.append(run(block.text, tmp_path, home, engine=ROOT))
+        else:
+            (tmp_path / f"script{number}.py").write_text(block.text, encoding="utf-8")
+            printed.append(run(f"python script{number}.py", tmp_path, home, engine=ROOT))
+    of_library, of_code, exported, from_python, saved, from_file = printed
+    assert of_library.startswith("Finished after epoch 2")
+    assert "Teacher digits-my_networks_Large_" in of_code
+    assert exported.split() == ["student.safetensors", "student.md"]
+    assert from_python == "2 epochs\n"
+    assert saved == ""
+    assert from_file.startswith("Finished after epoch 1")
 
 
 def test_the_map_of_rooms_has_the_layers_in_their_order():

@@ -153,6 +153,68 @@ def test_another_number_of_classes_is_refused_with_both(name, found, expected):
         load_parameters(built(name, expected), built(name, found).state_dict(), Path("a.pth"), name)
 
 
+HEADS = ("fc", "linear", "classifier", "head", "classifier.0", "head.fc")
+
+
+def with_head(state, name):
+    return {key.replace("fc.", f"{name}."): value for key, value in state.items()}
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_the_last_layer_is_one_thing_whatever_people_call_it(head, prefix):
+    source, target = built("resnet8", seed=1), built("resnet8", seed=2)
+    theirs = {f"{prefix}{k}": v for k, v in with_head(source.state_dict(), head).items()}
+    load_parameters(target, theirs, Path("a.pth"), "resnet8")
+    assert_equal(target.state_dict(), source.state_dict())
+
+
+def test_a_network_whose_own_last_layer_is_called_otherwise_takes_them_too():
+    def net(head):
+        return torch.nn.ModuleDict({"body": torch.nn.Linear(4, 3), head: torch.nn.Linear(3, 2)})
+
+    for head in ("linear", "classifier", "head"):
+        source, target = net("fc"), net(head)
+        load_parameters(target, source.state_dict(), Path("a.pth"), "mine")
+        assert torch.equal(target[head].weight, source["fc"].weight)
+        assert torch.equal(target["body"].weight, source["body"].weight)
+
+
+def test_the_number_of_classes_is_told_of_a_last_layer_of_any_name():
+    state = with_head(built("resnet8", 100).state_dict(), "classifier")
+    with pytest.raises(TeacherError, match=r"a.pth tells 100 classes apart; the data set has 10\."):
+        load_parameters(built("resnet8"), state, Path("a.pth"), "resnet8")
+
+
+def test_a_last_layer_of_another_width_is_another_layer():
+    state = with_head(built("digits_mlp").state_dict(), "linear")
+    state["linear.weight"] = torch.randn(10, 31)
+    message = (
+        "no digits_mlp: it has no fc.weight and fc.bias, that has no linear.weight, and 1 more"
+    )
+    with pytest.raises(TeacherError, match=message):
+        load_parameters(built("digits_mlp"), state, Path("a.pth"), "digits_mlp")
+
+
+def test_the_first_three_differences_are_named_and_the_others_counted():
+    small, large = built("resnet8").state_dict(), built("resnet14").state_dict()
+    names = [key for key in large if key not in small and "num_batches" not in key]
+    with pytest.raises(TeacherError) as caught:
+        load_parameters(built("resnet14"), small, Path("a.pth"), "resnet14")
+    assert str(caught.value) == (
+        f"a.pth is no resnet14: it has no {names[0]}, {names[1]} and {names[2]}, and "
+        f"{len(names) - 3} more; it fits resnet8."
+    )
+    wide = built("digits_mlp").state_dict() | {"hidden.weight": torch.randn(32, 9)}
+    wide["bn.weight"], wide["strange"] = torch.randn(3), torch.randn(3)
+    with pytest.raises(TeacherError) as caught:
+        load_parameters(built("digits_mlp"), wide, Path("a.pth"), "digits_mlp")
+    assert str(caught.value) == (
+        "a.pth is no digits_mlp: that has no strange, its hidden.weight has shape (32, 9), not "
+        "(32, 64), its bn.weight has shape (3,), not (32,)."
+    )
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_parameters_that_are_not_finite_are_refused(value):
     state = built("digits_mlp").state_dict()

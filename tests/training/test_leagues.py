@@ -94,6 +94,19 @@ def test_each_half_holds_half_of_each_class_and_is_the_same_for_every_seed(place
     assert not torch.equal(other.measure, roles.measure)
 
 
+def test_two_runs_that_hold_out_either_half_measure_all_of_d_val_once(places, digits):
+    halves = {}
+    for half in ("first", "second"):
+        config = digits.changed(hold_out_half=True, measured_half=half, val_per_class=5)
+        split = load_split(config.data, places.data)
+        roles = val_roles(config, split)
+        halves[half] = roles.measure.tolist()
+        assert sorted([*roles.guide[0].tolist(), *halves[half]]) == list(range(50))
+    assert sorted(halves["first"] + halves["second"]) == list(range(50))
+    default = val_roles(digits.changed(hold_out_half=True, val_per_class=5), split)
+    assert default.measure.tolist() == halves["second"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("trained", ["no", *TRAINED])
 def test_a_held_out_half_neither_guides_nor_trains(places, few_steps, trained):

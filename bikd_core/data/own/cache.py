@@ -29,6 +29,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from bikd_core.config import SourceFacts, check_own_facts, is_own, known_facts, remember_facts
 
+#: The files of a cache; the last one promises the others.
+CACHE = ("pictures.u8", "names.json", "index.json")
 _CHUNK_BYTES = 16 * 2**20
 _NAME = re.compile(r"[^a-z0-9]+")
 _DESCRIBING = ("names.json", "index.json")  # in the order in which they are replaced
@@ -41,7 +43,9 @@ class Index(BaseModel):
 
     format: Literal[1] = 1
     facts: SourceFacts
-    place: str  # where the pictures lay when they were opened; it never leaves this machine
+    place: (
+        str  # where the pictures lay when they were opened; only to a cluster it travels, with them
+    )
     #: Names of files that are not among the pictures, each with the reason; the first ones.
     set_aside: tuple[tuple[str, str], ...]
     num_set_aside: int

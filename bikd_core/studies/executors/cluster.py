@@ -15,7 +15,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any, Self
 
-from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config import ConfigError, RunConfig, allowed_code
 from bikd_core.places import Places
 from bikd_core.store.files import replace_bytes
 from bikd_core.studies.executors import node
@@ -123,7 +123,13 @@ class RayExecutor:
         whole: Any = item  # a run, or a group of them
         configs = [whole] if isinstance(whole, RunConfig) else list(whole)
         order = node.Order(
-            work, item, self._home, own_versions(), bool(gpus), work is make_teachers
+            work,
+            item,
+            self._home,
+            own_versions(),
+            bool(gpus),
+            work is make_teachers,
+            allowed_code(),
         )
         return task.remote(order, self._parcel(configs))
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from bikd_core.config import ConfigError
+from bikd_core.config import AllowedCode, ConfigError, allow_code, allowed_code
 from bikd_core.places import Places
 from bikd_core.studies.executors.executor import LOST, POLL_S, Item, ShouldStop, Work, never
 from bikd_core.studies.executors.work import use_one_thread
@@ -79,7 +79,7 @@ class LocalExecutor:
             jobs,
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_begin,
-            initargs=(self._prepare,),
+            initargs=(self._prepare, self._places, allowed_code()),
         )
         try:
             while not should_stop() and not lost:
@@ -103,10 +103,12 @@ class LocalExecutor:
         return [*lost, *under_way.values()] if lost else []
 
 
-def _begin(prepare: Callable[[], None]) -> None:
+def _begin(prepare: Callable[[], None], places: Places, code: AllowedCode) -> None:
     """Prepare a process: it leaves Ctrl-C to the one that began it, and ends with that one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.update(places.as_environment())  # there it looks for the facts of own pictures
+    allow_code(*code)
     prepare()
 
 

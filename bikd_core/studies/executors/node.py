@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock
 
+from bikd_core.config import AllowedCode, allow_code
 from bikd_core.places import Places
 from bikd_core.store.files import replace_bytes
 from bikd_core.studies.executors.executor import Work
@@ -30,6 +31,7 @@ class Order(NamedTuple):
     versions: Mapping[str, str]  # that the node must have
     has_gpu: bool
     returns_teachers: bool  # whether the result is the names of teachers, which are sent back
+    code: AllowedCode = AllowedCode()  # that the node may import; the node must have it
 
 
 class Done(NamedTuple):
@@ -52,8 +54,10 @@ def do(order: Order, parcel: Mapping[str, list[Any]]) -> Done:
     if not order.has_gpu:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     use_one_thread()
+    allow_code(*order.code)
     home = _home(order.home)
     places = Places.at(home)
+    os.environ.update(places.as_environment())  # there it looks for the facts of own pictures
     for name, (reference,) in parcel.items():
         _unpack(home / name, reference)
     result = order.work(order.item, places)

@@ -1,4 +1,7 @@
-"""The files that runs need on another machine: data sets, and teachers that do not come with us."""
+"""The files that runs need on another machine: data sets, and teachers that do not come with us.
+
+Own pictures are among them.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from bikd_core.config import DataConfig, RunConfig, is_read_by
+from bikd_core.config import DataConfig, RunConfig, is_own, is_read_by
+from bikd_core.data.own.cache import CACHE, own_folder
 from bikd_core.data.published_source import PublishedSource
 from bikd_core.data.sources import source_of
 from bikd_core.places import Places
@@ -29,6 +33,8 @@ def files_for(configs: Iterable[RunConfig], places: Places) -> dict[str, Path]:
 
 def _data_files(dataset: str, folder: Path) -> dict[str, Path]:
     """Return the files of a data set in a folder: those of the whole set, or its cut."""
+    if is_own(dataset):
+        return {f"data/own/{dataset}/{name}": own_folder(folder) / dataset / name for name in CACHE}
     source = source_of(dataset)
     if not isinstance(source, PublishedSource):
         return {}  # it comes with a package

@@ -7,12 +7,14 @@ import time
 import pytest
 
 from bikd_core.config import ConfigError
+from bikd_core.data.own.opening import open_pictures
 from bikd_core.places import Places
 from bikd_core.store import list_runs
 from bikd_core.studies.executors import LocalExecutor, cluster, node
 from bikd_core.studies.executors.keep import train_and_keep
 from bikd_core.studies.running import Running
 from bikd_core.studies.study import Cell, grid_of
+from tests.data.own.own_pictures import make_folder
 from tests.studies.executors import doing
 from tests.studies.results_of import small_study
 
@@ -67,6 +69,20 @@ def test_a_study_has_the_same_bits_on_a_cluster_as_here_and_teachers_travel(two_
         == {path.name for path in here.teachers.glob("*.json")}
         != set()
     )
+
+
+def test_own_pictures_travel_to_nodes_that_do_not_have_them(two_nodes, tmp_path):
+    here, pets = Places.at(tmp_path / "here"), tmp_path / "pets"
+    make_folder(pets, {"ant": 30, "bee": 12, "cow": 6}, size=(8, 8), channels=1)
+    dataset = open_pictures(pets, here.data, size=8)
+    grid = grid_of(small_study(CELLS[:2]), (0, 1), {"dataset": dataset})
+    alone = Running(grid, tmp_path / "local", here)
+    alone.run(LocalExecutor(here, 1))
+    running = Running(grid, tmp_path / "ray", here)
+    with cluster.RayExecutor(here, two_nodes.address) as executor:
+        running.run(executor)
+    assert running.results.is_complete
+    assert kept(running) == kept(alone)
 
 
 def runs(number):

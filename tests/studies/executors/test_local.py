@@ -3,6 +3,7 @@
 import pytest
 
 from bikd_core.config import ConfigError, RunConfig
+from bikd_core.data.own.opening import open_pictures
 from bikd_core.events import EpochDone
 from bikd_core.places import Places
 from bikd_core.store import list_runs
@@ -12,6 +13,7 @@ from bikd_core.studies.executors.keep import train_and_keep
 from bikd_core.studies.executors.work import train_group
 from bikd_core.studies.running import Running
 from bikd_core.studies.study import Cell, grid_of
+from tests.data.own.own_pictures import make_folder
 from tests.studies.executors import doing
 from tests.studies.results_of import small_study
 
@@ -119,3 +121,16 @@ def test_a_run_whose_teacher_is_missing_fails_alone(tmp_path):
     failures = [outcomes[group[0]].failure for group in groups]
     assert not failures[0]
     assert "absent" in failures[1]
+
+
+@pytest.mark.slow
+def test_own_pictures_are_known_to_the_processes_wherever_the_data_folder_is(tmp_path):
+    places = Places.at(tmp_path / "home")
+    make_folder(tmp_path / "pets", {"ant": 30, "bee": 12, "cow": 6}, size=(8, 8), channels=1)
+    dataset = open_pictures(tmp_path / "pets", places.data, size=8)
+    grid = grid_of(small_study((Cell("KD", "kd"),)), (0,), {"dataset": dataset})
+    running = Running(grid, tmp_path / "results", places)
+    running.run(LocalExecutor(places, 1))
+    [[_, kept]] = running.ledger.results.items()
+    assert kept.outcome.failure == ""
+    assert kept.outcome.measures["accuracy"] > 0

@@ -1,0 +1,1 @@
+"""What works on somebody's own pictures: recipes tried within a budget, one chosen by D_val."""

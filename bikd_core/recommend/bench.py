@@ -1,0 +1,246 @@
+"""Is the choice by D_val near the best on the test set? Measured on splits of the digits.
+
+Each split is somebody's only one: its recipes are tried and judged as `bikd recommend` does it, on
+the same trials and seeds. For the judge of the judge, every recipe's test accuracy at the settings
+that D_val chose for it is kept apart. Nothing was tuned on these splits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from bikd_core.answer.ledger import MEASURES, Ledger, Result, Run
+from bikd_core.bench.report import Row
+from bikd_core.config import ConfigError, RunConfig
+from bikd_core.config.together import batches_of
+from bikd_core.places import Places
+from bikd_core.recommend.judging import SEEDS, Candidate, Judge
+from bikd_core.recommend.recipes import BIASES, RECIPES
+from bikd_core.recommend.record import controls_of
+from bikd_core.store.files import replace_text
+from bikd_core.studies.answer import in_percent, interval
+from bikd_core.studies.executors import LocalExecutor, Outcome
+from bikd_core.studies.executors.executor import Group, execute
+from bikd_core.studies.executors.work import train_group
+
+#: By name: what its files are called, and the controls that differ from the digits' defaults.
+CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "digits": ("digits", {}),
+    "digits with 30 % wrong labels": (
+        "digits-wrong",
+        {"label_noise": 0.3, "label_noise_kind": "by_count"},
+    ),
+    "digits with 30 images of each class in D_val": ("digits-val30", {"val_per_class": 30}),
+}
+CHOSEN = "chosen by D_val"
+PEEKING = "chosen by the test set with one seed, tested with the others"
+FIRST_SPLIT = 2000  # no other comparison of the project has a split from here on
+NEAR = 0.01  # of the best, as a fraction
+Progress = Callable[[str, int, int], None]
+
+
+def measure(
+    folder: Path,
+    num_splits: int,
+    num_trials: int,
+    places: Places,
+    jobs: int,
+    on_progress: Progress,
+    condition: str | None = None,
+) -> list[Row]:
+    """Train what is missing of all conditions, split by split; return the rows.
+
+    It may be interrupted at any time: each run is a line of a file, and the same call goes on.
+
+    Args:
+        folder: Receives a file of runs, and one of the choice, for each condition and split.
+        num_splits: Of each condition.
+        num_trials: Of each recipe.
+        places: Where teachers lie.
+        jobs: Processes that train.
+        on_progress: Called as a split goes on.
+        condition: One of `CONDITIONS`; None: all.
+
+    Raises:
+        ConfigError: There is no such condition.
+    """
+    if condition is not None and condition not in CONDITIONS:
+        raise ConfigError(
+            f"condition = {condition[:80]!r} is not possible: it must be one of "
+            f"{'; '.join(CONDITIONS)}."
+        )
+    for number in range(num_splits):
+        for name in CONDITIONS if condition is None else (condition,):
+            split = FIRST_SPLIT + number
+            stem, base = CONDITIONS[name][0], base_of(name, split)
+            path = folder / f"recommend-{stem}-{split}.json"
+            if path.exists():
+                continue
+            folder.mkdir(parents=True, exist_ok=True)
+            ledger = Ledger(folder / f"recommend-{stem}-{split}-runs.jsonl", controls_of(base))
+            told = partial(_tell, on_progress, f"{stem}, split {split}")
+            with ledger.held():
+                found = _split(base, num_trials, ledger, places, jobs, told)
+            head = {"condition": name, "split": split, "trials": num_trials}
+            replace_text(path, json.dumps(head | {"candidates": found}, indent=1) + "\n")
+    return rows(folder)
+
+
+def base_of(condition: str, split: int) -> RunConfig:
+    """Return all controls of a split but method and seed."""
+    own = CONDITIONS[condition][1]
+    return RunConfig.from_flat(own | {"dataset": "digits", "split_seed": split})
+
+
+def _tell(on_progress: Progress, name: str, what: str, done: int, of: int) -> None:
+    on_progress(f"{name}, {what}", done, of)
+
+
+class _Blind(Ledger):
+    """The results of another ledger without what they say of the test set."""
+
+    def __init__(self, seeing: Ledger) -> None:
+        self._seeing = seeing
+
+    @property
+    def results(self) -> dict[Run, Result]:  # type: ignore[override]
+        """The results; accuracies on the test set are None."""
+        return {run: _blind(result) for run, result in self._seeing.results.items()}
+
+
+def _blind(result: Result) -> Result:
+    def hidden(values: Mapping[str, float | None]) -> dict[str, float | None]:
+        return {k: v if k.startswith("val_") else None for k, v in values.items()}
+
+    return result._replace(own=hidden(result.own), biased=hidden(result.biased))
+
+
+def _split(
+    base: RunConfig,
+    num_trials: int,
+    ledger: Ledger,
+    places: Places,
+    jobs: int,
+    on_progress: Progress,
+) -> list[dict[str, Any]]:
+    """Return the candidates of a split, the one that is chosen first, with test accuracies."""
+    judge = Judge(base, RECIPES, num_trials, _Blind(ledger))
+
+    def train(what: str, runs: Sequence[Run]) -> None:
+        runs_of: dict[RunConfig, list[Run]] = {}
+        for run in dict.fromkeys(runs):
+            if run not in ledger.results:
+                runs_of.setdefault(judge.config(run), []).append(run)
+        left = sum(map(len, runs_of.values()))
+
+        def keep(group: Group, outcomes: list[Outcome]) -> None:
+            ledger.add(
+                (run, _result(config, outcome))
+                for config, outcome in zip(group, outcomes, strict=True)
+                for run in runs_of[config]
+            )
+            done = len(runs) - sum(run not in ledger.results for run in runs)
+            on_progress(what, done, len(runs))
+
+        if left:
+            execute(LocalExecutor(places, jobs), train_group, batches_of(runs_of), keep)
+
+    train("trials", [run for each in judge.rounds() for run in each])
+    train("seeds of the best", judge.further())
+    ranked = judge.candidates()
+    train("test", [Run(one.entry, seed) for one in ranked for seed in SEEDS])
+    return [_line(one, ledger) for one in ranked]
+
+
+def _result(config: RunConfig, outcome: Outcome) -> Result:
+    own, biased = (
+        {name: values[name] for name in MEASURES} if values else {}
+        for values in (outcome.measures, outcome.biased)
+    )
+    return Result(own, biased, outcome.seconds / config.training.epochs, outcome.failure)
+
+
+def _line(candidate: Candidate, ledger: Ledger) -> dict[str, Any]:
+    results = [ledger.results[Run(candidate.entry, seed)] for seed in SEEDS]
+    tested = [result.of(candidate.calibration).get("accuracy") for result in results]
+    known = [value for value in tested if value is not None]
+    return {
+        "recipe": candidate.title,
+        "entry": candidate.entry,
+        "val_accuracy": candidate.val_accuracy,
+        "val_loss": candidate.val_loss,
+        "test_accuracy": fmean(known) if len(known) == len(tested) else None,
+    }
+
+
+def rows(folder: Path) -> list[Row]:
+    """Return a row for each condition: how near the choice comes, and what a fixed one would."""
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in CONDITIONS}
+    for path in sorted(folder.glob("recommend-*[0-9].json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found[content["condition"]].append(content | {"by_seed": _by_seed(path, content)})
+    return [row for name, splits in found.items() if splits for row in _rows(name, splits)]
+
+
+def _by_seed(path: Path, content: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return the test accuracies of each candidate by seed; {} where the runs' file is not there.
+
+    It is what a choice that looks at the test set would be made from.
+    """
+    runs = path.with_name(f"{path.stem}-runs.jsonl")
+    if not runs.exists():
+        return {}
+    ledger = Ledger(runs, controls_of(base_of(content["condition"], content["split"])))
+    found: dict[str, list[float]] = {}
+    for one in content["candidates"]:
+        calibration = "class_biases" if one["recipe"].endswith(BIASES) else "none"
+        results = [ledger.results[Run(one["entry"], seed)].of(calibration) for seed in SEEDS]
+        values = [result.get("accuracy") for result in results]
+        found[one["recipe"]] = [value for value in values if value is not None]
+    return {recipe: values for recipe, values in found.items() if len(values) == len(SEEDS)}
+
+
+def _rows(name: str, splits: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Return the row of the choice, then that of each recipe if it were always taken."""
+    by_split = [
+        {one["recipe"]: one["test_accuracy"] for one in split["candidates"]} for split in splits
+    ]
+    chosen = [split["candidates"][0]["recipe"] for split in splits]
+    first = [_row(name, CHOSEN, by_split, chosen)]
+    if all(split["by_seed"] for split in splits):
+        others = [
+            {recipe: fmean(values[1:]) for recipe, values in split["by_seed"].items()}
+            for split in splits
+        ]
+        peeked = [max(split["by_seed"], key=partial(_with_first_seed, split)) for split in splits]
+        first.append(_row(name, PEEKING, others, peeked))
+    recipes = [recipe for recipe in by_split[0] if all(one.get(recipe) for one in by_split)]
+    always = [_row(name, recipe, by_split, [recipe] * len(splits)) for recipe in recipes]
+    always.sort(key=lambda row: row["mean_loss_to_the_best"])
+    return [*first, *always]
+
+
+def _with_first_seed(split: Mapping[str, Any], recipe: str) -> float:
+    return float(split["by_seed"][recipe][0])
+
+
+def _row(
+    name: str, what: str, by_split: Sequence[Mapping[str, float]], taken: Sequence[str]
+) -> Row:
+    own = [tested[recipe] for tested, recipe in zip(by_split, taken, strict=True)]
+    best = [max(value for value in tested.values() if value is not None) for tested in by_split]
+    losses = [top - value for top, value in zip(best, own, strict=True)]
+    return {
+        "condition": name,
+        "recipe": what,
+        "splits": len(own),
+        "within_1_point_of_the_best": sum(loss <= NEAR for loss in losses),
+        "mean_loss_to_the_best": round(100 * fmean(losses), 2),
+        "largest_loss": round(100 * max(losses), 2),
+        "balanced": in_percent(interval(own)),
+    }
