@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from bikd_core.config import RunConfig
-from bikd_core.events import ControlChanged, RunFailed
+from bikd_core.events import ControlChanged, RunFailed, to_json
 from bikd_core.store import (
     CorruptRunError,
     LogReader,
@@ -360,3 +360,9 @@ def test_a_damaged_checkpoint_names_the_file(folder, name, content):
 def test_replaying_a_run_needs_no_torch():
     code = "import bikd_core.runs, sys; assert not {'torch', 'sklearn', 'scipy'} & {*sys.modules}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_epoch_before_the_start_of_its_run_is_named(folder):
+    folder.log_path.write_text(to_json(made_up.epoch_done(1)) + "\n", encoding="utf-8")
+    with pytest.raises(CorruptRunError, match="epoch 1 stands before the start of the run"):
+        folder.events()

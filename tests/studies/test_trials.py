@@ -18,7 +18,7 @@ from bikd_core.studies.search_run import run_search
 from bikd_core.studies.search_table import as_data, read_table
 from bikd_core.studies.trials import Trials, open_storage
 from tests import fake_training as fake
-from tests.made_up import class_biases, epoch_done, started
+from tests.made_up import class_biases, epoch_done, started, with_log
 from tests.repeated import first_quick
 
 BASE = RunConfig.from_flat({"epochs": 6})  # judged after epochs 2 and 4
@@ -296,7 +296,7 @@ def test_a_run_of_an_earlier_version_has_no_class_biases_and_is_trained_again(tm
     plain, calibrated = (search(num_trials=1, methods=(name,)) for name in ("kd", CALIBRATED))
     world = World(tmp_path / "runs")
     run(plain, world)
-    world.made = [dataclasses.replace(run, class_biases=None) for run in world.made]
+    world.made = [with_log(run, class_biases=None) for run in world.made]
     run(calibrated, world)
     assert [run.class_biases is None for run in world.made] == [True, False]
     run(plain, world)
