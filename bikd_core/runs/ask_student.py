@@ -9,8 +9,6 @@ import contextlib
 import importlib.util
 import io
 import json
-import logging
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,11 +21,9 @@ from bikd_core.config import allowed_code, is_own, known_facts
 from bikd_core.data.own.cache import own_folder
 from bikd_core.data.pictures import missing_mb
 from bikd_core.places import Places
-from bikd_core.runs.child import environment
+from bikd_core.runs.answers import answer_of
 from bikd_core.runs.history import Snapshot
 from bikd_core.students.picture_answer import NoAnswer, PictureAnswer
-
-log = logging.getLogger(__name__)
 
 LIMIT_S = 120.0
 WAIT_S = 60.0  # for others who ask: one process at a time, each takes the memory of torch
@@ -156,26 +152,11 @@ def _answer_of(
     code = {"code": names, "code_folder": None if folder is None else str(folder.absolute())}
     line = json.dumps(request | code | {name: str(path) for name, path in folders.items()})
     with _turn():
-        try:
-            done = subprocess.run(
-                _COMMAND,
-                input=line.encode() + b"\n" + content,
-                capture_output=True,
-                timeout=LIMIT_S,
-                env=environment() | {"OMP_NUM_THREADS": "1"},  # the other cores train and draw
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise NoAnswer(
-                f"The networks took more than {LIMIT_S:g} s, so they were stopped."
-            ) from error
-    if done.returncode != 0:
-        log.error("no student answered: %s", done.stderr.decode(errors="replace"))
-        raise NoAnswer(
-            f"The process that asks the networks ended by itself (exit code {done.returncode}): "
-            "the log has the rest."
+        return answer_of(
+            _COMMAND,
+            line.encode() + b"\n" + content,
+            limit_s=LIMIT_S,
+            what="asks the networks",
+            refusal=NoAnswer,
+            variables={"OMP_NUM_THREADS": "1"},  # the other cores train and draw
         )
-    answer: dict[str, Any] = json.loads(done.stdout)
-    if "error" in answer:
-        raise NoAnswer(answer["error"])
-    return answer

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import subprocess
 import sys
 import tempfile
 import threading
@@ -16,7 +15,7 @@ from typing import Any, NamedTuple
 from bikd_core.config import ModelName, RunConfig
 from bikd_core.places import Places
 from bikd_core.runs import CorruptRunError, RunManager, UnknownRun
-from bikd_core.runs.child import environment
+from bikd_core.runs.answers import answer_of
 from bikd_core.store.files import writing
 from bikd_core.teachers.card import TeacherError, check_name
 
@@ -172,27 +171,13 @@ class StoredTeachers:
         """
         absolute = self.places.absolute()
         places = {"data": str(absolute.data), "teachers": str(absolute.teachers)}
-        try:
-            done = subprocess.run(
-                _COMMAND,
-                input=json.dumps(request | places).encode(),
-                capture_output=True,
-                timeout=_LIMIT_S,
-                env=environment(),
-                check=False,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise TeacherError(
-                f"Storing the teacher took more than {_LIMIT_S:g} s, so it was stopped."
-            ) from error
-        if done.returncode != 0:
-            log.error("no teacher was made: %s", done.stderr.decode(errors="replace"))
-            raise TeacherError(
-                f"The process that reads teachers ended by itself (exit code {done.returncode})."
-            )
-        answer = json.loads(done.stdout)
-        if "error" in answer:
-            raise TeacherError(answer["error"])
+        answer_of(
+            _COMMAND,
+            json.dumps(request | places).encode(),
+            limit_s=_LIMIT_S,
+            what="reads teachers",
+            refusal=TeacherError,
+        )
 
     # Deleting -----------------------------------------------------------------------------------
 

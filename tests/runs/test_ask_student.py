@@ -115,7 +115,7 @@ def test_a_process_that_dies_is_one_sentence(run, places, monkeypatch, caplog):
 def test_a_process_that_takes_too_long_is_ended(run, places, monkeypatch):
     instead(monkeypatch, "import threading; threading.Event().wait()")
     monkeypatch.setattr(ask_student, "LIMIT_S", 0.2)
-    with pytest.raises(NoAnswer, match=r"took more than 0\.2 s, so they were stopped"):
+    with pytest.raises(NoAnswer, match=r"took more than 0\.2 s, so it was stopped"):
         ask_about_test_picture(run, 0, 0, places)
 
 
