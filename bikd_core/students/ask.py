@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from bikd_core.calibration import ClassBiases
-from bikd_core.config import RunConfig
+from bikd_core.config import ConfigError, RunConfig
 from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.data.own.decoding import Unreadable, refusing_bombs, square_of, thumbnail_of
 from bikd_core.events import ClassBiasesFitted, EpochDone, RunStarted
@@ -184,7 +184,7 @@ def _teacher_logits(
             return None, [_lacks(name)]
         try:
             model = load_teacher(name, config.models.teacher_model, split, folders).model
-        except TeacherError as error:
+        except (ConfigError, TeacherError) as error:
             return None, [f"{_lacks(name)} {error}"]
         with torch.no_grad():
             logits.append(model(_normalised(pixels, split))[0])
