@@ -104,6 +104,8 @@ def sentence(answer: PictureAnswer, run: Snapshot, name: str, label: int) -> str
         is_constant = len(set(answer.weights)) == 1
         what = "the same for each picture and label" if is_constant else "a formula of both losses"
         return f"{method} learns no weights: {both} {are} {what}."
+    if answer.weights_from == "before_learning":
+        return f"The run ended before its weight net learned: {both} were these for each picture."
     own = weight_axis_of(status.scale_of(run)).own_weight
     multiples = f", in multiples of{own}" if own else ""
     if answer.weights_from == "weight_net":

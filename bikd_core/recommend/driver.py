@@ -13,6 +13,7 @@ from bikd_core.answer.ledger import DIGITS, MEASURES, Ledger, Result, Run
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.config.together import batches_of
 from bikd_core.data.possible import check_possible
+from bikd_core.data.val_plan import planned_val_counts
 from bikd_core.places import Places
 from bikd_core.recommend.budget import (
     LEAST_TRIALS,
@@ -271,6 +272,7 @@ class Recommendation:
                 self.record.left_out[recipe.title] = "; ".join(judge.failures(recipe))
         if all(one.calibration == "none" for one in ranked):
             self.record.left_out["Class biases"] = NO_BIASES
+        self.record.num_val = sum(planned_val_counts(self.base.data))
         self.record.ranking = tuple(as_chosen(one) for one in ranked)
         self.record.chosen, self.record.reference = as_chosen(ranked[0]), as_chosen(reference)
         self.save()

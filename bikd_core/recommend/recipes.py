@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from bikd_core.studies.search_space import Range, Space
 
-#: A teacher for each fold of D_tr, and the trust in each label that follows from it.
-_TRUST = "teacher_folds=5,out_of_fold=inputs,trust=1"
+FOLDS = 5  # of D_tr, where teachers are trained out of fold
+#: A teacher for each fold, and the trust in each label that follows from it.
+_TRUST = f"teacher_folds={FOLDS},out_of_fold=inputs,trust=1"
 
 
 class Recipe(NamedTuple):

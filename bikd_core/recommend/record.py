@@ -36,7 +36,12 @@ class Chosen(BaseModel):
     entry: str
     val_accuracy: float
     val_loss: float
-    runs: tuple[str, ...] = ()  # in the store, by seed
+    runs: tuple[str, ...] = ()  # in the store, by seed; "" where there is none yet
+
+    @property
+    def has_folds(self) -> bool:
+        """Whether it has a teacher for each fold of D_tr, besides the one of all of it."""
+        return "teacher_folds=" in self.entry
 
 
 class Group(BaseModel):
@@ -68,6 +73,7 @@ class Record(BaseModel):
     ranking: tuple[Chosen, ...] = ()  # by D_val, the best first; before the test set is looked at
     chosen: Chosen | None = None
     reference: Chosen | None = None
+    num_val: int = 0  # pictures of D_val
     num_test: int = 0
     groups: dict[str, Group] = {}
     cost: float | None = None  # of a training step, as a multiple of the reference's

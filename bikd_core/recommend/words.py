@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+from bikd_core.recommend.recipes import FOLDS
 from bikd_core.recommend.record import Chosen, Group, Record
+
+_NORMAL = 1.959964  # standard errors to each side of a 95 % interval
 
 
 def sentence(record: Record) -> str:
@@ -21,6 +25,7 @@ def sentence(record: Record) -> str:
             f"Recommended: {record.chosen.title}.",
             _gain(record.groups),
             _conditions(record),
+            _certainty(record),
             *_cost(record),
         ]
     )
@@ -58,10 +63,25 @@ def _conditions(record: Record) -> str:
     )
 
 
+def _certainty(record: Record) -> str:
+    """Return how well so many pictures of D_val can tell recipes apart."""
+    assert record.chosen is not None  # the ranking begins with it
+    own = record.chosen.val_accuracy
+    half = _NORMAL * math.sqrt(own * (1 - own) / record.num_val)
+    near = sum(one.val_accuracy >= own - half for one in record.ranking) - 1
+    return (
+        f"It was chosen on {record.num_val:,} pictures of D_val, which know an accuracy to about "
+        f"± {100 * half:.0f} points: {near} other{'s' * (near != 1)} of {len(record.ranking) - 1} "
+        f"{'lie' if near != 1 else 'lies'} as near, and may be as good."
+    )
+
+
 def _cost(record: Record) -> list[str]:
+    assert record.chosen is not None  # its cost was measured
     if record.cost is None:
         return []
-    return [f"A training step takes {record.cost:.1f} times KD's."]
+    teachers = f" It needs {FOLDS} more teachers, trained once." * record.chosen.has_folds
+    return [f"A training step takes {record.cost:.1f} times KD's.{teachers}"]
 
 
 def _points(group: Group) -> str:

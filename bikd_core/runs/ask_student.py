@@ -19,7 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bikd_core.config import is_own, is_own_network, known_facts, network_refusal
+from bikd_core.config import (
+    allowed_code,
+    is_own,
+    is_own_network,
+    known_facts,
+    network_refusal,
+)
 from bikd_core.data.own.cache import own_folder
 from bikd_core.data.pictures import missing_mb
 from bikd_core.places import Places
@@ -154,7 +160,9 @@ def _answer_of(
         NoAnswer: It refused, took too long, or died.
     """
     folders = {"run": run.folder.path.absolute(), "data": places.data.absolute()}
-    line = json.dumps(request | {name: str(path) for name, path in folders.items()})
+    names, folder = allowed_code()  # of networks: what this server was told, not what a run names
+    code = {"code": names, "code_folder": None if folder is None else str(folder.absolute())}
+    line = json.dumps(request | code | {name: str(path) for name, path in folders.items()})
     with _turn():
         try:
             done = subprocess.run(

@@ -3,8 +3,8 @@
 The first line of standard input is a JSON object, and the content of a picture's file may follow.
 Nothing of the picture is written anywhere. The object has "run", "data" (folders), and either
 "teachers" (folders), with "label" and "number" of a test picture or without, or "export", the path
-of a file to write. The answer is one JSON object: a `PictureAnswer`, {"files": […]} or
-{"error": …}.
+of a file to write; and perhaps "code" and "code_folder", as `AllowedCode` has them. The answer is
+one JSON object: a `PictureAnswer`, {"files": […]} or {"error": …}.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bikd_core.config import ConfigError
+from bikd_core.config import ConfigError, allow_code
 from bikd_core.data.source import DatasetUnavailable
 from bikd_core.store import RunFolder, StoreError
 from bikd_core.store.intake import limit_memory, taken_bytes
@@ -30,6 +30,9 @@ MAX_MEMORY_BYTES = 4 * 2**30  # for a picture, a data set and two networks, beyo
 def serve(request: dict[str, Any], content: BinaryIO) -> str:
     """Return the JSON of the answer to a request."""
     folder, data_dir = RunFolder(Path(request["run"])), Path(request["data"])
+    if names := request.get("code"):
+        place = request["code_folder"]
+        allow_code(names, None if place is None else Path(place))
     try:
         if "export" in request:
             written = export_student(folder, Path(request["export"]), data_dir)

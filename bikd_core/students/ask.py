@@ -24,7 +24,7 @@ from bikd_core.data.long_tail import LongTailSplit
 from bikd_core.data.own.decoding import Unreadable, refusing_bombs, square_of, thumbnail_of
 from bikd_core.events import ClassBiasesFitted, EpochDone, RunStarted
 from bikd_core.store import RunFolder, StoreError
-from bikd_core.students.last_weights import last_weights
+from bikd_core.students.last_weights import LastWeights, last_weights
 from bikd_core.students.network import Loaded, load_student, method_of
 from bikd_core.students.picture_answer import NoAnswer, PictureAnswer
 from bikd_core.teachers.card import NAME, TeacherError
@@ -61,32 +61,17 @@ def ask(
         DatasetUnavailable: Its data set is not on this machine.
         TeacherError: The student's file is damaged, or holds another network.
     """
-    loaded, record = load_student(folder, data_dir), folder.record()
-    config, events = record.config, folder.events()
-    started = next((event for event in events if isinstance(event, RunStarted)), None)
-    epochs = [event for event in events if isinstance(event, EpochDone)]
-    if started is None or not epochs:
-        raise StoreError(f"The run {folder.run_id} has no epoch: there is no student to ask.")
-    fitted = next((event for event in events if isinstance(event, ClassBiasesFitted)), None)
+    loaded, record, log = load_student(folder, data_dir), folder.record(), _log_of(folder)
+    config = record.config
     pixels, shown = _pixels(picture, loaded.split)
     plain, scores = _logits(loaded, pixels)
     teacher, notes = _teacher_logits(
-        config, started, loaded.split, teacher_folders, pixels, is_imported=record.is_imported
+        config, log.started, loaded.split, teacher_folders, pixels, is_imported=record.is_imported
     )
+    method = method_of(config, loaded.split)
+    found = last_weights(folder, log.last, method, plain, teacher) or _NO_WEIGHTS
     if bool(loaded.student.added.any()):
-        notes.append(
-            "The student predicts from its logits and what its method adds to them; losses and "
-            "weights go by the plain logits, as in training."
-        )
-    found = last_weights(folder, epochs[-1], method_of(config, loaded.split), plain, teacher)
-    fields = {}
-    if found is not None:
-        notes += found.notes
-        fields = {
-            "weights": tuple(map(tuple, found.weights.tolist())),
-            "weights_from": found.weights_from,
-            "is_outside": tuple(found.is_outside.tolist()),
-        }
+        notes.append(_ADDED)
     if getattr(config.method, "trust", 0.0):
         notes.append("The trust in a label, which depends on a whole batch, is not in the weights.")
     return PictureAnswer(
@@ -94,13 +79,38 @@ def ask(
         seen=_as_uri(_enlarged(pixels)),
         label=picture.label if isinstance(picture, NumberedPicture) else None,
         student=_softmax(scores),
-        calibrated=None if fitted is None else _calibrated(scores, fitted),
+        calibrated=None if log.fitted is None else _calibrated(scores, log.fitted),
         teacher=None if teacher is None else _softmax(teacher),
         ce_student=_cross_entropies(plain),
         ce_teacher=None if teacher is None else _cross_entropies(teacher),
-        notes=tuple(notes),
-        **fields,
+        weights=tuple(map(tuple, found.weights.tolist())),
+        weights_from=found.weights_from,
+        is_outside=tuple(found.is_outside.tolist()),
+        notes=(*notes, *found.notes),
     )
+
+
+_ADDED = (
+    "The student predicts from its logits and what its method adds to them; losses and weights go "
+    "by the plain logits, as in training."
+)
+_NO_WEIGHTS = LastWeights(torch.empty(0, 0), "none", torch.empty(0, dtype=torch.bool))
+
+
+class _Log(NamedTuple):
+    started: RunStarted
+    last: EpochDone
+    fitted: ClassBiasesFitted | None
+
+
+def _log_of(folder: RunFolder) -> _Log:
+    events = folder.events()
+    started = next((event for event in events if isinstance(event, RunStarted)), None)
+    epochs = [event for event in events if isinstance(event, EpochDone)]
+    if started is None or not epochs:
+        raise StoreError(f"The run {folder.run_id} has no epoch: there is no student to ask.")
+    fitted = next((event for event in events if isinstance(event, ClassBiasesFitted)), None)
+    return _Log(started, epochs[-1], fitted)
 
 
 # The picture -------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ C classes: the picture is asked about once under each label. J losses of the met
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bikd_core.evaluation import surface_at
-from bikd_core.events import SURFACE_AXIS, EpochDone
+from bikd_core.events import SURFACE_AXIS, EpochDone, Frame
 from bikd_core.losses import NO_SHIFT, Shift, weight_net_inputs
 from bikd_core.methods import Batch, Method
 from bikd_core.methods.bilevel import BilevelMethod
@@ -76,50 +77,53 @@ def _of_weight_net(
     teachers: Tensor | None,
     labels: Tensor,
 ) -> LastWeights | None:
-    nowhere = torch.zeros(len(labels), dtype=torch.bool)
-    num_losses = method.objective.num_losses
-    if last.epoch <= method.first_epoch:
-        ones = torch.ones(len(labels), num_losses)
-        return LastWeights(ones, "objective", nowhere, (_NOT_BEGUN,))
     if method.scale == "sigmoid" and last.epoch <= method.options.warm_up:
-        halves = torch.full((len(labels), num_losses), 0.5)
-        return LastWeights(halves, "objective", nowhere, (_NOT_BEGUN,))
-    notes: tuple[str, ...] = ()
-    if method.options.weights_used != "learned":
-        notes = (
-            f"The student did not use these: weights_used = {method.options.weights_used} put "
-            "others in their place.",
-        )
+        whole = torch.full((len(labels), method.objective.num_losses), 0.5)
+        return LastWeights(whole, "before_learning", torch.zeros_like(labels, dtype=torch.bool))
     state = _state_of(folder, last.epoch)
     shift = _seen_shift(method, last, state)
-    if shift.hard is not None:
-        notes += (_SEEN_SHIFTED,)
-    seen = weight_net_inputs(
-        logits, teachers if method.objective.needs_teacher else None, labels, shift
-    )
+    judges = teachers if method.objective.needs_teacher else None
+    seen = weight_net_inputs(logits, judges, labels, shift)
     frame = folder.frame(last.epoch) if last.epoch in folder.frames_available else None
+    found = _exact(method, state, frame, seen) or _off_surface(method, frame, seen)
+    return None if found is None else found._replace(notes=tuple(_notes(method, shift)))
+
+
+def _exact(
+    method: BilevelMethod, state: dict[str, Tensor], frame: Frame | None, seen: Tensor
+) -> LastWeights | None:
+    """Return what the weight net of a state answers to losses (C, J); None without all it needs."""
     raw_mean = None if frame is None else frame.raw_mean
-    if state and (method.scale == "sigmoid" or raw_mean is not None):
-        method.weight_net.load_state_dict(under("weight_net.", state))
-        with torch.no_grad():
-            weights = method.weight_net(seen)
-        if raw_mean is not None:
-            weights = weights / torch.tensor(raw_mean)[: weights.shape[-1]]
-        return LastWeights(weights, "weight_net", nowhere, notes)
+    if not state or (method.scale == "relative" and raw_mean is None):
+        return None
+    method.weight_net.load_state_dict(under("weight_net.", state))
+    with torch.no_grad():
+        weights = method.weight_net(seen)
+    if raw_mean is not None:
+        weights = weights / torch.tensor(raw_mean)[: weights.shape[-1]]
+    return LastWeights(weights, "weight_net", torch.zeros(len(seen), dtype=torch.bool))
+
+
+def _off_surface(method: BilevelMethod, frame: Frame | None, seen: Tensor) -> LastWeights | None:
+    """Return what the surface of an epoch has at losses (C, J); None if it was not kept."""
     if frame is None or frame.surface is None:
         return None
     both = seen if seen.shape[-1] == 2 else seen.expand(-1, 2)  # one input: all rows are alike
     losses = both.double().numpy().T
-    columns = [surface_at(s.astype(np.float64), losses) for s in frame.surface[:num_losses]]
+    kept = frame.surface[: method.objective.num_losses].astype(np.float64)
+    weights = torch.tensor(np.array([surface_at(surface, losses) for surface in kept]).T)
     low, high = float(SURFACE_AXIS[0]), float(SURFACE_AXIS[-1])
-    outside = ((seen < low) | (seen > high)).any(dim=-1)
-    return LastWeights(torch.tensor(np.array(columns).T), "surface", outside, notes)
+    return LastWeights(weights, "surface", ((seen < low) | (seen > high)).any(dim=-1))
 
 
-_SEEN_SHIFTED = (
-    "The weight net sees the student's loss with the class prior, and with learned shifts."
-)
-_NOT_BEGUN = "The run ended before its weight net began to learn: each picture had these weights."
+def _notes(method: BilevelMethod, shift: Shift) -> Iterator[str]:
+    if method.options.weights_used != "learned":
+        yield (
+            f"The student did not use these: weights_used = {method.options.weights_used} put "
+            "others in their place."
+        )
+    if shift.hard is not None:
+        yield "The weight net sees the student's loss with the class prior and with learned shifts."
 
 
 def _state_of(folder: RunFolder, epoch: int) -> dict[str, Tensor]:

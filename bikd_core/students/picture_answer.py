@@ -14,8 +14,8 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Nats = Annotated[float, Field(ge=0)]
 Uri = Annotated[str, Field(pattern=r"^data:image/png;base64,[A-Za-z0-9+/=]+$")]
 #: Where weights come from: the weight net of the checkpoint, the last epoch's surface of it, the
-#: objective's own formula or constants; or there are none.
-WeightsFrom = Literal["weight_net", "surface", "objective", "none"]
+#: objective's own formula or constants, the epochs before a weight net learns; or there are none.
+WeightsFrom = Literal["weight_net", "surface", "objective", "before_learning", "none"]
 
 
 class NoAnswer(ValueError):

@@ -80,6 +80,7 @@ def test_a_zip_becomes_an_onnx_and_answers_about_a_picture(server_url, home, new
     tried = opened.value
     tried.set_default_timeout(WAIT_MS)
     try_pictures(tried)
+    tried.mouse.move(0, 0)  # a button under the pointer is Streamlit's own in its colours
     for scheme in SCHEMES:
         tried.emulate_media(color_scheme=scheme)
         tried.wait_for_timeout(1000)

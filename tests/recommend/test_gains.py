@@ -81,6 +81,8 @@ def record_with(low, high):
         minutes=30,
         chosen=other,
         reference=kd,
+        ranking=(other, kd.model_copy(update={"val_accuracy": 0.65})),
+        num_val=100,
         num_test=600,
         groups=dict.fromkeys(GROUPS, one),
         cost=1.25,
@@ -94,11 +96,27 @@ def test_a_difference_that_is_not_shown_is_not_claimed():
     assert "it gains" not in said
 
 
+def test_what_so_few_pictures_of_d_val_can_tell_is_said():
+    said = sentence(record_with(0.02, 0.06))
+    # 0.7 of 100: 1.96 · √(0.7 · 0.3 / 100) = 0.09; the other one has 0.65.
+    assert "on 100 pictures of D_val, which know an accuracy to about ± 9 points" in said
+    assert "1 other of 1 lies as near" in said
+    wide = record_with(0.02, 0.06).model_copy(update={"num_val": 10_000})
+    assert "± 1 points: 0 others of 1 lie as near" in sentence(wide)
+
+
+def test_out_of_fold_teachers_are_named_as_a_cost():
+    record = record_with(0.02, 0.06)
+    trusting = record.chosen.model_copy(update={"entry": "ltkd:teacher_folds=5,trust=1"})
+    said = sentence(record.model_copy(update={"chosen": trusting}))
+    assert said.endswith("It needs 5 more teachers, trained once.")
+
+
 def test_a_shown_gain_and_a_shown_loss_are_told_apart():
     said = sentence(record_with(0.02, 0.06))
     assert "it gains 4.0 points of balanced accuracy (2.0 to 6.0; " in said
     assert "one split" in said
-    assert "1.2 times KD's" in said
+    assert said.endswith("1.2 times KD's.")
     assert "it loses 4.0 points of balanced accuracy (2.0 to 6.0; " in sentence(
         record_with(-0.06, -0.02)
     )

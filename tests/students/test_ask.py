@@ -4,9 +4,12 @@ import base64
 import io
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from PIL import Image
 
@@ -15,6 +18,7 @@ from bikd_core.data.long_tail import load_split
 from bikd_core.events import ClassBiasesFitted, EpochDone, RunStarted
 from bikd_core.models import build
 from bikd_core.places import ASSETS, Places
+from bikd_core.runs.child import environment
 from bikd_core.store import list_runs
 from bikd_core.students import last_weights
 from bikd_core.students.__main__ import serve
@@ -28,6 +32,8 @@ SMALL = "--epochs 3 --head-count 60 --imbalance-factor 10 --learning-rate 0.2".s
 METHODS = {
     "bikd": ["--method", "bikd"],
     "relative": "--over prior_kd --weight-scale relative --class-shifts each".split(),
+    "warm_up": "--method bikd --warm-up 3".split(),
+    "shuffled": "--method bikd --weights-used shuffled".split(),
     "folds": "--method bikd --teacher-folds 2".split(),
     "meta_weight_net": ["--method", "meta_weight_net"],
     "kd": "--method kd --kd-alpha 0.3".split(),
@@ -187,6 +193,15 @@ def test_methods_without_a_weight_net_say_theirs(answer):
     assert {one.weights_from for one in (found, answer("kd"), answer("ce"))} == {"objective"}
 
 
+def test_before_a_weight_net_learns_all_pictures_have_one_weight(answer):
+    assert answer("warm_up").weights == ((0.5, 0.5),) * 10
+    assert answer("warm_up").weights_from == "before_learning"
+
+
+def test_weights_that_the_student_did_not_use_are_said_to_be_others(answer):
+    assert any("weights_used = shuffled" in note for note in answer("shuffled").notes)
+
+
 def test_a_loss_beyond_the_surface_is_said_by_label(run_of, tmp_path):
     run = copy_of(run_of("bikd"), tmp_path, "checkpoint")
     config = run.record().config
@@ -234,6 +249,37 @@ def test_no_path_of_an_imported_run_is_opened(answer, run_of, tmp_path, monkeypa
     monkeypatch.setattr("bikd_core.students.ask.load_teacher", lambda *given: opened.append(given))
     assert answer("bikd", run=run).teacher is None
     assert not opened
+
+
+@pytest.mark.slow
+def test_code_of_a_network_is_imported_only_if_the_server_was_told_so(run_of, tmp_path, home):
+    run = copy_of(run_of("ce"), tmp_path)
+    record = run.record()
+    config = record.config.changed(student="asked_nets:tiny")
+    changed = record.model_copy(update={"config": config})
+    (run.path / "run.json").write_text(changed.model_dump_json(), encoding="utf-8")
+    (tmp_path / "asked_nets.py").write_text(
+        "from torch import nn\n"
+        "def tiny(num_classes):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, num_classes))\n"
+    )
+    request = {"run": str(run.path), "data": str(home / "data"), "teachers": []}
+    request |= {"label": 0, "number": 0}
+    said = json.loads(serve(request, io.BytesIO()))
+    assert "code is imported only if it is typed on the command line" in said["error"]
+    run.student_path.write_bytes(
+        safetensors.torch.save({"net.1.weight": torch.ones(10, 64), "net.1.bias": torch.zeros(10)})
+    )
+    code = {"code": ["asked_nets:tiny"], "code_folder": str(tmp_path)}
+    # In a process of its own: what one may import stays allowed.
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "bikd_core.students"],
+        input=json.dumps(request | code).encode() + b"\n",
+        capture_output=True,
+        env=environment(),
+        check=True,
+    )
+    assert json.loads(done.stdout)["student"] == pytest.approx([0.1] * 10)
 
 
 def test_a_damaged_student_is_one_sentence(run_of, tmp_path, home):

@@ -184,6 +184,12 @@ def test_a_student_whose_data_are_absent_is_still_to_be_downloaded(open_lab, man
         ),
         (
             "bikd",
+            {"weights": ((0.5, 0.5),) * 10, "weights_from": "before_learning"},
+            "The run ended before its weight net learned: w_hard and w_soft were these for each "
+            "picture.",
+        ),
+        (
+            "bikd",
             {"weights": (), "weights_from": "none", "ce_teacher": None, "teacher": None},
             "There are no weights of BiKD here, because the teacher's loss is not known.",
         ),
