@@ -13,7 +13,14 @@ import pytest
 
 from app.shared.controls_link import read_controls
 from bikd_core.cli import main
-from bikd_core.config import ConfigError, RunConfig, allowed_code, own_networks
+from bikd_core.config import (
+    ConfigError,
+    RunConfig,
+    allowed_code,
+    known_facts,
+    own_data,
+    own_networks,
+)
 from bikd_core.places import Places
 from bikd_core.runs import RunManager
 from bikd_core.runs.child import Child
@@ -96,6 +103,20 @@ def test_a_server_starts_no_run_whose_network_is_code(home):
     finally:
         manager.shutdown()
     assert allowed_code().names == ()
+    assert not was_imported(home)
+
+
+def test_the_defaults_of_somebody_elses_pictures_import_nothing(home, monkeypatch, capsys):
+    """The facts of own pictures travel with a run, and may set the default of a network."""
+    name = "own_trap_0123456789ab"
+    monkeypatch.setattr(own_data, "_OWN_FACTS", {})
+    facts = known_facts("digits").model_copy(
+        update={"defaults": {"student": NAME}, "pool_counts": (170,) * 10}
+    )
+    own_data.remember_facts(name, facts, is_hearsay=True)
+    assert RunConfig.from_flat({"dataset": name}).models.student == NAME
+    assert main(["run", *SMALL, "--dataset", name]) == 2
+    assert "code is imported only if it is typed" in capsys.readouterr().err
     assert not was_imported(home)
 
 

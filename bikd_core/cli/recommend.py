@@ -23,7 +23,7 @@ from rich.progress import Progress as Line
 from rich.table import Table
 
 from bikd_core.cli.controls import Data, Models, Training
-from bikd_core.cli.opening import with_opened
+from bikd_core.cli.opening import allow_typed, with_opened
 from bikd_core.cli.paths import expanded
 from bikd_core.cli.questions import fetch, signals_interrupt
 from bikd_core.cli.shared import FINISHED, STOPPED, AsJson, DataDir, RunsDir, places_at
@@ -103,6 +103,8 @@ def recommend(
     """
     places = places_at(runs_dir, data_dir)
     controls = replace(controls, data=with_opened(controls.data, places.data))
+    models = controls.models
+    allow_typed({name: getattr(models, name) for name in models.model_fields_set})
     base = controls.base()
     path = options.out or path_for(base, places.recommendations)
     if path.suffix != ".json":

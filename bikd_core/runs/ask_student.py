@@ -17,7 +17,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bikd_core.config import allowed_code, is_own, known_facts
+from bikd_core.config import (
+    allowed_code,
+    is_own,
+    is_own_network,
+    known_facts,
+    network_refusal,
+)
 from bikd_core.data.own.cache import own_folder
 from bikd_core.data.pictures import missing_mb
 from bikd_core.places import Places
@@ -48,7 +54,9 @@ def why_not(run: Snapshot, places: Places) -> str:
         return f"This run is {run.state}: it has a student to try when it has finished."
     if not run.epochs or run.resolved is None:  # a zip may hold anything
         return "This run has no epoch, so it has no student that could be tried."
-    dataset = run.config.data.dataset
+    student, dataset = run.config.models.student, run.config.data.dataset
+    if is_own_network(student) and (refusal := network_refusal("student", student)):
+        return refusal
     facts = known_facts(dataset)
     title = facts.title if facts else dataset
     if is_own(dataset) and not (own_folder(places.data) / dataset / "index.json").is_file():

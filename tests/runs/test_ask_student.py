@@ -158,6 +158,12 @@ def test_a_run_without_a_student_says_what_would_help(made_up, tmp_path, monkeyp
     assert why_not(snapshot_of(folder), places).startswith("Somebody's own loop trained")
 
 
+def test_a_run_whose_student_is_somebodys_code_is_not_asked(made_up, tmp_path):
+    places = Places.at(tmp_path)
+    assert "code is imported only if it is typed" in why_not(made_up(student="nets:net"), places)
+    assert why_not(made_up(student="torchvision:resnet18"), places) == ""
+
+
 def test_a_run_whose_pictures_are_not_here_says_how_to_get_them(made_up, tmp_path):
     places = Places.at(tmp_path)
     cifar = made_up(dataset="cifar10", method="kd")
