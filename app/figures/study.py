@@ -40,6 +40,7 @@ class Measure(NamedTuple):
 
 _MEASURES = {
     "accuracy": Measure("balanced accuracy (%)", 100, 1),
+    "gain in accuracy": Measure("gain in balanced accuracy (points)", 100, 1),
     "accuracy_many": Measure("many-class accuracy (%)", 100, 1),
     "accuracy_medium": Measure("medium-class accuracy (%)", 100, 1),
     "accuracy_few": Measure("few-class accuracy (%)", 100, 1),
