@@ -5,7 +5,8 @@ import json
 import pytest
 
 from app.figures.study import study
-from bikd_core.studies.questions import NAMES, study_named
+from bikd_core.studies.questions import NAMES as STUDIES
+from bikd_core.studies.questions import study_named
 from bikd_core.studies.results import Point, point_of
 
 
@@ -69,7 +70,7 @@ def test_without_a_finished_seed_it_says_so():
     assert "as soon as a seed" in drawing.sentence
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STUDIES)
 def test_each_question_s_measure_can_be_drawn(name):
     asked = study_named(name)
     drawing = study(asked.x, asked.measure, [point_of("A", 1, "one", {0: 0.5, 1: 0.75})])
