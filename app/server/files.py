@@ -23,8 +23,7 @@ from app.server.static_files import plotly_url, static_url
 PAGES = ("", "learn", "lab", "compare", "studies", "teachers", "toy", "try", "class")
 _UNLISTED = ("toy", "try", "class")  # no row of links has them
 _OF_ANY_PAGE = ("owner", "embed", "embed_options")  # parameters that ask for no other page
-#: Pages that draw figures at once, and the scripts of a figure, the main one first: the browser
-#: fetches them beside Streamlit's own, instead of after them.
+#: Pages that draw figures at once, and the scripts of a figure.
 _WITH_FIGURES = ("learn", "lab", "compare", "studies")
 _FIGURE_SCRIPTS = ("live_plot.js", "plot_keys.js", "plot_table.js", "glossary_terms.js")
 # Streamlit 1.67 looks for its server below each page first: two requests that end in a 404. All of
@@ -55,7 +54,7 @@ def routes() -> list[BaseRoute]:
     added = f'<style>{styles}</style><script type="module">{script}</script>'
     html = html.replace("</body>", f"{added}</body>", 1)
     home = with_first_view(html, tuple(page for page in PAGES if page not in _UNLISTED))
-    with_figures = html.replace("</head>", f"{_figure_scripts()}</head>", 1)
+    with_figures = html.replace("</head>", f"{_figure_hints()}</head>", 1)
 
     async def page(request: Request) -> Response:
         has_figures = request.path_params["name"] in _WITH_FIGURES
@@ -79,20 +78,14 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-def _figure_scripts() -> str:
-    """Return what fetches the scripts of a figure, and runs them while the browser waits."""
-    urls = [static_url(name) for name in _FIGURE_SCRIPTS]
-    fetched = "".join(f'<link rel="modulepreload" href="./{url}">' for url in urls)
-    run = (
-        f'window.bikdLivePlot = import(new URL("{urls[0]}", document.baseURI));'
-        "const run = () => window.bikdLivePlot.then(({ loadPlotly }) => "
-        f'loadPlotly("{plotly_url()}"));'
-        "window.requestIdleCallback ? requestIdleCallback(run, { timeout: 1500 }) : run();"
-    )
-    return (
-        f'<link rel="preload" as="script" href="./{plotly_url()}">{fetched}'
-        f'<script type="module">{run}</script>'
-    )
+def _figure_hints() -> str:
+    """Return what lets the browser fetch the scripts of a figure beside Streamlit's own.
+
+    To run them at once as well gains nothing: Streamlit's start then takes as much longer.
+    """
+    urls = map(static_url, _FIGURE_SCRIPTS)
+    scripts = "".join(f'<link rel="modulepreload" href="./{url}">' for url in urls)
+    return f'<link rel="preload" as="script" href="./{plotly_url()}">{scripts}'
 
 
 def page_of(parameters: Mapping[str, str]) -> str:

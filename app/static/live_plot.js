@@ -11,7 +11,7 @@ const [{ operable }, { marked }, { tableButtons }] = await Promise.all(
 const figures = new WeakMap(); // parentElement -> what is on the page
 const ZOOM_ENDS_AFTER = 400; // ms: Plotly waits for a second click before it takes the zoom over
 
-export function loadPlotly(url) {
+function loadPlotly(url) {
   if (!window.bikdPlotly) {
     window.bikdPlotly = new Promise((resolve, reject) => {
       const script = document.createElement("script");
