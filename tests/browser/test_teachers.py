@@ -18,7 +18,7 @@ def upload(page, name: str, content: bytes, model: str = "digits_cnn_l") -> None
         {"name": name, "mimeType": "application/octet-stream", "buffer": content}
     )
     panel.get_by_text(name).wait_for()
-    panel.get_by_label("Architecture").click()
+    panel.get_by_role("combobox", name="Architecture").click()
     page.get_by_role("option", name=model, exact=True).click()
     panel.get_by_placeholder(f"digits-{model}-uploaded").wait_for()  # the choice has arrived
     panel.get_by_role("button", name="Check and store").click()
