@@ -17,6 +17,7 @@ from bikd_core.studies.significance import (
 from bikd_core.studies.study import Cell
 
 _MOST_NAMED = 5
+_RULE = "A claim"  # begins the sentence that says what may be claimed
 
 
 class Lead(NamedTuple):
@@ -93,6 +94,16 @@ def claims(found: Sequence[Lead], more: str, less: str, prefix: str = "") -> str
     return prefix + " ".join([*sentences, *_how(found)])
 
 
+def together(said: Sequence[str]) -> str:
+    """Return texts of `claims` one after the other; a rule that all of them end with comes once."""
+    parts = [text.rpartition(f" {_RULE}") for text in said]
+    rules = {rule for _, found, rule in parts if found}
+    if len(rules) != 1 or len(said) < 2:
+        return " ".join(said)
+    texts = [text if found else whole for text, found, whole in parts]
+    return " ".join([*texts, f"Each claim{rules.pop()}"])
+
+
 def no_difference(undecided: Sequence[Lead], *, of: int = 1) -> str:
     """Return that no difference was found, and the smallest that these seeds would have shown.
 
@@ -138,4 +149,4 @@ def _how(found: Sequence[Lead]) -> list[str]:
     if not any(lead.claim for lead in found):
         return []
     over = correction([lead.test for lead in found])
-    return [f"A claim is p < {SIGNIFICANCE:g} in the t-test paired by seed{over}."]
+    return [f"{_RULE} is p < {SIGNIFICANCE:g} in the t-test paired by seed{over}."]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from bikd_core.config import ConfigError
-from bikd_core.studies.evidence import claims, leads
+from bikd_core.studies.evidence import claims, leads, together
 from bikd_core.studies.executors import Outcome
 from bikd_core.studies.results import Kept, StudyLedger, path_of, read_results
 from bikd_core.studies.study import MAX_RUNS, Cell, Grid, grid_of
@@ -125,3 +125,16 @@ def test_an_impossible_cell_is_named_before_anything_starts():
     bad = small_study((*PLAIN, Cell("huge D_val", "kd", controls={"val_per_class": 900})))
     with pytest.raises(ConfigError, match=r"small, huge D_val: .*val_per_class"):
         grid_of(bad).check()
+
+
+def test_a_rule_that_several_texts_share_is_said_once_at_the_end():
+    rule = "A claim is p < 0.05 in the t-test paired by seed."
+    assert together([f"x. {rule}", f"y. {rule}"]) == (
+        "x. y. Each claim is p < 0.05 in the t-test paired by seed."
+    )
+    assert together([f"x. {rule}", "No difference found."]) == (
+        "x. No difference found. Each claim is p < 0.05 in the t-test paired by seed."
+    )
+    other = "A claim is p < 0.05 in the t-test paired by seed, of 9."
+    assert together([f"x. {rule}", f"y. {other}"]) == f"x. {rule} y. {other}"
+    assert together([f"x. {rule}"]) == f"x. {rule}"

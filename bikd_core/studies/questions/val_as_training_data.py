@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bikd_core.studies.evidence import claims, leads
+from bikd_core.studies.evidence import claims, leads, together
 from bikd_core.studies.questions.common import DIGITS, RELATIVE, with_options
 from bikd_core.studies.results import Results
 from bikd_core.studies.study import Cell, Study
@@ -47,7 +47,7 @@ def verdict(results: Results) -> str:
         if series != GUIDE:
             about = f"{GUIDE}, against {series}: "
             sentences.append(claims(leads(results, pairs), "better with", "worse with", about))
-    return " ".join(sentences)
+    return together(sentences)
 
 
 STUDY = Study(
