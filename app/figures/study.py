@@ -56,6 +56,7 @@ _MEASURES = {
 
 
 QUESTION = "What came out, seed by seed?"
+_OF_SEARCHES = "What would searches have found?"
 
 
 def study(x: str, measure: str, points: Sequence[Point]) -> Drawing:
@@ -70,15 +71,19 @@ def study(x: str, measure: str, points: Sequence[Point]) -> Drawing:
         return empty(QUESTION, "Here as soon as a seed of this study has finished.", _HEIGHT)
     shown = _MEASURES[measure]
     numbers = sorted({len(point.values) for point in points})
+    has_seeds = numbers != [0]  # else the points are of searches, drawn from trials
     each = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     sentence = (
         f"Means over {each} seed{'s' * (numbers != [1])} with 95 % intervals; rings are single "
         "seeds."
     )
+    if not has_seeds:
+        sentence = "Means over searches that are drawn from the trials; 95 % lie within the bars."
     alt = f"{sentence} " + " ".join(f"{point.label}: {shown.text(point.mean)}." for point in points)
     draw = _rows if any(isinstance(point.x, str) for point in points) else _lines
     data, layout, height = draw(x, shown, points)
-    return Drawing(QUESTION, sentence, f"{shown.title}. {alt}", data, layout, height)
+    title = QUESTION if has_seeds else _OF_SEARCHES
+    return Drawing(title, sentence, f"{shown.title}. {alt}", data, layout, height)
 
 
 def _by_series(points: Sequence[Point]) -> dict[str, list[Point]]:
@@ -94,6 +99,9 @@ def _interval(points: Sequence[Point], shown: Measure, **more: Any) -> dict[str,
 
 
 def _words(point: Point, shown: Measure) -> str:
+    if not point.values and point.low is not None and point.high is not None:
+        ends = f"{shown.text(point.low)} to {shown.text(point.high)}"
+        return f"{point.label}: {shown.text(point.mean)}, 95 % from {ends}"
     half = "" if point.high is None else f" ± {shown.text(point.high - point.mean)}"
     return f"{point.label}: {shown.text(point.mean)}{half}"
 

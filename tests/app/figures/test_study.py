@@ -76,3 +76,13 @@ def test_each_question_s_measure_can_be_drawn(name):
     drawing = study(asked.x, asked.measure, [point_of("A", 1, "one", {0: 0.5, 1: 0.75})])
     assert drawing.data
     assert "one" in drawing.alt
+
+
+def test_points_of_searches_are_told_as_such():
+    points = [Point("KD", 4, "KD, 4 trials", 0.7, 0.5, 0.75, {})]
+    drawing = study("Trials", "accuracy", points)
+    assert drawing.title == "What would searches have found?"
+    assert drawing.sentence == (
+        "Means over searches that are drawn from the trials; 95 % lie within the bars."
+    )
+    assert "KD, 4 trials: 70.0, 95 % from 50.0 to 75.0" in str(drawing.data)
