@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bikd_core.answer.ledger import MEASURES, Ledger, Result, Run
+from bikd_core.answer.ledger import Ledger, Result, Run, result_of
 from bikd_core.answer.plans import Plan
 from bikd_core.answer.report import result
 from bikd_core.answer.stages import Answer
@@ -82,11 +82,7 @@ def _result(config: RunConfig, outcome: Outcome) -> Result:
     """
     if outcome.failure and not outcome.diverged:
         raise ValueError(outcome.failure)
-    own, biased = (
-        {name: values[name] for name in MEASURES} if values else {}
-        for values in (outcome.measures, outcome.biased)
-    )
-    return Result(own, biased, outcome.seconds / config.training.epochs, outcome.failure)
+    return result_of(config, outcome)
 
 
 def _write(path: Path, answer: Answer) -> None:

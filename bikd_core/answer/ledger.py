@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bikd_core.config import RunConfig
 from bikd_core.studies import ledger
+from bikd_core.studies.executors import Outcome
 
 #: What a result holds of a student, at the last epoch.
 MEASURES = ("accuracy", "accuracy_few", "val_accuracy", "val_loss")
@@ -36,6 +38,15 @@ class Result(NamedTuple):
     def of(self, calibration: str) -> Mapping[str, float | None]:
         """Return the measures without or with class biases."""
         return self.biased if calibration == "class_biases" else self.own
+
+
+def result_of(config: RunConfig, outcome: Outcome) -> Result:
+    """Return the result of a run that ended, well or not."""
+    own, biased = (
+        {name: values[name] for name in MEASURES} if values else {}
+        for values in (outcome.measures, outcome.biased)
+    )
+    return Result(own, biased, outcome.seconds / config.training.epochs, outcome.failure)
 
 
 class Ledger(ledger.Ledger[Run, Result]):

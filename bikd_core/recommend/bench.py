@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bikd_core.answer.ledger import MEASURES, Ledger, Result, Run
+from bikd_core.answer.ledger import Ledger, Result, Run, result_of
 from bikd_core.bench.report import Row
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.config.together import batches_of
@@ -140,7 +140,7 @@ def _split(
 
         def keep(group: Group, outcomes: list[Outcome]) -> None:
             ledger.add(
-                (run, _result(config, outcome))
+                (run, result_of(config, outcome))
                 for config, outcome in zip(group, outcomes, strict=True)
                 for run in runs_of[config]
             )
@@ -155,14 +155,6 @@ def _split(
     ranked = judge.candidates()
     train("test", [Run(one.entry, seed) for one in ranked for seed in SEEDS])
     return [_line(one, ledger) for one in ranked]
-
-
-def _result(config: RunConfig, outcome: Outcome) -> Result:
-    own, biased = (
-        {name: values[name] for name in MEASURES} if values else {}
-        for values in (outcome.measures, outcome.biased)
-    )
-    return Result(own, biased, outcome.seconds / config.training.epochs, outcome.failure)
 
 
 def _line(candidate: Candidate, ledger: Ledger) -> dict[str, Any]:

@@ -43,9 +43,7 @@ def open_upload(source: BinaryIO, file_name: str, size: int, places: Places) -> 
         with path.open("wb") as file:
             while chunk := source.read(1 << 20):
                 file.write(chunk)
-        found = _looked_at(path, size, places)
-    read_index(found["dataset"], places.data)  # the facts are known here from now on
-    return found
+        return _looked_at(path, size, places)
 
 
 def names_here(places: Places) -> list[str]:
@@ -91,9 +89,7 @@ def open_here(name: str, size: int, places: Places) -> dict[str, Any]:
             f"{name!r} does not lie below {places.pictures.name}: only what does is opened."
         )
     _own_folder_with_room(places)
-    found = _looked_at(path, size, places)
-    read_index(found["dataset"], places.data)
-    return found
+    return _looked_at(path, size, places)
 
 
 def _own_folder_with_room(places: Places) -> Path:
@@ -141,4 +137,5 @@ def _looked_at(path: Path, size: int, places: Places) -> dict[str, Any]:
             f"The process that reads pictures ended by itself (exit code {done.returncode})."
         )
     found: dict[str, Any] = json.loads(done.stdout)
+    read_index(found["dataset"], places.data)  # the facts are known here from now on
     return found
