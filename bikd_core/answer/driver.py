@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from bikd_core.answer.ledger import Ledger, Result, Run, result_of
 from bikd_core.answer.plans import Plan
 from bikd_core.answer.report import result
 from bikd_core.answer.stages import Answer
+from bikd_core.answer.training import train_missing
 from bikd_core.bench.report import machine
 from bikd_core.config import RunConfig
-from bikd_core.config.together import batches_of
 from bikd_core.places import Places
 from bikd_core.store.files import replace_text
 from bikd_core.studies.executors import LocalExecutor, Outcome
-from bikd_core.studies.executors.executor import Group, execute
-from bikd_core.studies.executors.work import train_group
 
 #: Called with a stage in words, its runs that have ended, and all of its runs.
 Progress = Callable[[str, int, int], None]
@@ -47,31 +46,20 @@ def run(plan: Plan, folder: Path, places: Places, jobs: int, progress: Progress)
         for name, runs in answer.stages():
             if name == "Seeds":
                 _write(path, answer)  # what was chosen, before a seed is tested
-            _train(answer, name, runs, places, jobs, progress)
+            train_missing(
+                runs,
+                ledger,
+                answer.config,
+                _result,
+                LocalExecutor(places, jobs),
+                partial(_tell, answer, name, runs, progress),
+            )
         _write(path, answer)
     return path
 
 
-def _train(
-    answer: Answer, name: str, runs: Sequence[Run], places: Places, jobs: int, progress: Progress
-) -> None:
-    missing = answer.missing(runs)
-    progress(name, len(runs) - len(missing), len(runs))
-    # Entries may be the same run in other words: it is trained once, and counts for all of them.
-    runs_of: dict[RunConfig, list[Run]] = {}
-    for run in missing:
-        runs_of.setdefault(answer.config(run), []).append(run)
-
-    def keep(group: Group, outcomes: list[Outcome]) -> None:
-        answer.ledger.add(
-            (run, _result(config, outcome))
-            for config, outcome in zip(group, outcomes, strict=True)
-            for run in runs_of[config]
-        )
-        progress(name, len(runs) - len(answer.missing(runs)), len(runs))
-
-    if runs_of:
-        execute(LocalExecutor(places, jobs), train_group, batches_of(runs_of), keep)
+def _tell(answer: Answer, name: str, runs: Sequence[Run], progress: Progress) -> None:
+    progress(name, len(runs) - len(answer.missing(runs)), len(runs))
 
 
 def _result(config: RunConfig, outcome: Outcome) -> Result:

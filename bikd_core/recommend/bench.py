@@ -15,18 +15,16 @@ from statistics import fmean
 from typing import Any
 
 from bikd_core.answer.ledger import Ledger, Result, Run, result_of
+from bikd_core.answer.training import train_missing
 from bikd_core.bench.report import Row
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.config.together import batches_of
 from bikd_core.places import Places
 from bikd_core.recommend.judging import SEEDS, Candidate, Judge
 from bikd_core.recommend.recipes import BIASES, RECIPES
 from bikd_core.recommend.record import controls_of
 from bikd_core.store.files import replace_text
 from bikd_core.studies.answer import in_percent, interval
-from bikd_core.studies.executors import LocalExecutor, Outcome
-from bikd_core.studies.executors.executor import Group, execute
-from bikd_core.studies.executors.work import train_group
+from bikd_core.studies.executors import LocalExecutor
 
 #: By name: what its files are called, and the controls that differ from the digits' defaults.
 CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -132,23 +130,11 @@ def _split(
     judge = Judge(base, RECIPES, num_trials, _Blind(ledger))
 
     def train(what: str, runs: Sequence[Run]) -> None:
-        runs_of: dict[RunConfig, list[Run]] = {}
-        for run in dict.fromkeys(runs):
-            if run not in ledger.results:
-                runs_of.setdefault(judge.config(run), []).append(run)
-        left = sum(map(len, runs_of.values()))
-
-        def keep(group: Group, outcomes: list[Outcome]) -> None:
-            ledger.add(
-                (run, result_of(config, outcome))
-                for config, outcome in zip(group, outcomes, strict=True)
-                for run in runs_of[config]
-            )
-            done = len(runs) - sum(run not in ledger.results for run in runs)
+        def tell() -> None:
+            done = sum(run in ledger.results for run in runs)
             on_progress(what, done, len(runs))
 
-        if left:
-            execute(LocalExecutor(places, jobs), train_group, batches_of(runs_of), keep)
+        train_missing(runs, ledger, judge.config, result_of, LocalExecutor(places, jobs), tell)
 
     train("trials", [run for each in judge.rounds() for run in each])
     train("seeds of the best", judge.further())

@@ -10,8 +10,8 @@ from statistics import median
 from typing import Any
 
 from bikd_core.answer.ledger import DIGITS, MEASURES, Ledger, Result, Run
+from bikd_core.answer.training import train_missing
 from bikd_core.config import ConfigError, RunConfig
-from bikd_core.config.together import batches_of
 from bikd_core.data.possible import check_possible
 from bikd_core.data.val_plan import planned_val_counts
 from bikd_core.places import Places
@@ -37,9 +37,9 @@ from bikd_core.recommend.record import (
 from bikd_core.recommend.words import sentence
 from bikd_core.speed import Speeds
 from bikd_core.studies.executors import Executor, Outcome
-from bikd_core.studies.executors.executor import Group, ShouldStop, execute, never
+from bikd_core.studies.executors.executor import ShouldStop, never
 from bikd_core.studies.executors.outcome import Measures
-from bikd_core.studies.executors.work import make_teachers, measure_speed, train_group
+from bikd_core.studies.executors.work import make_teachers, measure_speed
 
 #: Called with what is being done, how much of it is done, and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -230,26 +230,15 @@ class Recommendation:
         on_progress: Progress,
         should_stop: ShouldStop,
     ) -> None:
-        """Train those of these runs that have no result; each is kept when its group has ended."""
-        runs_of: dict[RunConfig, list[Run]] = {}
-        for run in judge.missing(runs):
-            runs_of.setdefault(judge.config(run), []).append(run)
+        """Train those of these runs that have no result; tell of those that `of` names."""
 
-        def tell() -> None:
+        def kept() -> None:
+            self.save()
             on_progress(what, len(of) - len(judge.missing(of)), len(of))
 
-        def keep(group: Group, outcomes: list[Outcome]) -> None:
-            self.ledger.add(
-                (run, without_test(config, outcome))
-                for config, outcome in zip(group, outcomes, strict=True)
-                for run in runs_of[config]
-            )
-            self.save()
-            tell()
-
-        tell()
-        if runs_of:
-            execute(self.executor, train_group, batches_of(runs_of), keep, should_stop)
+        train_missing(
+            runs, self.ledger, judge.config, without_test, self.executor, kept, should_stop
+        )
 
     # The choice, and the test set ---------------------------------------------------------------
 
