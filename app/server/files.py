@@ -15,9 +15,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app.server import figure_table
+from app.server import figure_script, figure_table
 from app.server.first_view import with_first_view
-from app.server.static_files import plotly_url, static_url
+from app.server.static_files import PLOTLY_ADDRESS, plotly_url, static_url
 
 #: As `app.navigation` has them, which takes long to import. The first one has the bare address.
 PAGES = ("", "learn", "lab", "compare", "studies", "teachers", "toy", "try", "class")
@@ -74,6 +74,7 @@ def routes() -> list[BaseRoute]:
     return [
         Route(f"{prefix}/", first_page),
         Route(f"{prefix}/{{name:page_name}}", page),
+        Route(f"{prefix}/{PLOTLY_ADDRESS}", figure_script.figure_script),
         Route(f"{prefix}/{figure_table.ADDRESS}", figure_table.figure_table, methods=["POST"]),
     ]
 

@@ -10,6 +10,7 @@ STATIC = Path(__file__).parents[1] / "static"  # beside main.py: Streamlit serve
 #: Of plotly.js's own release, unmodified: the bundle with the cartesian traces, of which the
 #: figures use some. It is a third of the one that has all traces.
 PLOTLY = STATIC / "plotly" / "plotly-cartesian.min.js"
+PLOTLY_ADDRESS = f"app/static/plotly/{PLOTLY.name}"  # below the app's, without its version
 
 
 def static_url(name: str) -> str:
@@ -27,4 +28,4 @@ def plotly_version() -> str:
 
 def plotly_url() -> str:
     """Return the address of plotly.js."""
-    return f"app/static/plotly/{PLOTLY.name}?v={plotly_version()}"
+    return f"{PLOTLY_ADDRESS}?v={plotly_version()}"
