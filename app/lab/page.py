@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import sleep
+
 import streamlit as st
 
 from app.classroom.here import tell_place
@@ -19,24 +21,29 @@ from app.lab.views.bar import choose_view, moments_of, show_moments
 from app.shared import access, audience, engine
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
+from app.shared.controls import chosen_config
 from app.shared.session import session
 from bikd_core.runs import Snapshot, UnknownRun
 from bikd_core.teachers.card import list_teachers
 
+#: Seconds for which a browser that comes by a link draws figures before it draws the controls:
+#: as many widgets take it longer than the figures themselves.
+HEAD_START_S = 0.5
+
 
 def page() -> None:
-    """Draw the whole page, from top to bottom."""
+    """Draw the whole page: the controls of the next run last, since people wait for the figures."""
+    is_first, session().has_drawn_lab = not session().has_drawn_lab, True
     snapshot = open_run()
     if snapshot is not None:
         for complaint in views.fit_links(snapshot):
             session().complain(complaint)
     second = pair.second_run(snapshot)
+    config, _ = chosen_config()
     with st.sidebar:
-        place_for_start = st.container(key="first_start")
-        teachers = dict(list_teachers(engine.manager().places.teacher_folders()))
-        config = side_bar(teachers, snapshot)
-        with place_for_start:
+        with st.container(key="first_start"):
             first_start(config)
+        place_for_controls = st.container(key="next_run")
     access.exchange_keys()
     with st.container(key="lab"):  # its rows stand close together: see style.css
         buttons(config, snapshot, second)
@@ -46,15 +53,23 @@ def page() -> None:
         if snapshot is None:
             write_address(written_link())
             runs_list.welcome()
-            return
-        runs = (snapshot,) if second is None else (snapshot, second)
-        presenter(runs)
-        is_polled = not is_hidden and not all(run.has_ended for run in runs)
-        # A fragment, so that another view redraws neither the side bar nor the buttons.
-        st.fragment(_run, key="run")(runs, session().linked_epoch, is_polled=is_polled)
+        else:
+            _open((snapshot,) if second is None else (snapshot, second), is_hidden=is_hidden)
+    if snapshot is not None and is_first:
+        sleep(HEAD_START_S)
+    with place_for_controls:
+        side_bar(dict(list_teachers(engine.manager().places.teacher_folders())), snapshot)
 
 
 # The opened run --------------------------------------------------------------------------------
+
+
+def _open(runs: tuple[Snapshot, ...], *, is_hidden: bool) -> None:
+    """Draw the opened run, and the one beside it if there is one."""
+    presenter(runs)
+    is_polled = not is_hidden and not all(run.has_ended for run in runs)
+    # A fragment, so that another view redraws neither the side bar nor the buttons.
+    st.fragment(_run, key="run")(runs, session().linked_epoch, is_polled=is_polled)
 
 
 def _run(runs: tuple[Snapshot, ...], start: int | None, *, is_polled: bool) -> None:

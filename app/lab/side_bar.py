@@ -28,10 +28,8 @@ from bikd_core.teachers.card import TeacherCard
 MAX_NAMED = 4  # controls
 
 
-def side_bar(
-    teachers: Mapping[str, TeacherCard], opened: Snapshot | None = None
-) -> RunConfig | None:
-    """Draw all controls; return their config, or draw why there is none and return None.
+def side_bar(teachers: Mapping[str, TeacherCard], opened: Snapshot | None = None) -> None:
+    """Draw all controls, and why their config is not possible where it is not.
 
     Args:
         teachers: The stored teachers' cards by name.
@@ -59,7 +57,6 @@ def side_bar(
     seed_control()
     _speed()
     advanced_controls(all_but(MAIN), teachers, methods)
-    return config
 
 
 def _mark_differences(opened: RunConfig, config: RunConfig) -> None:

@@ -38,6 +38,18 @@ MAIN = (
 OF_ONE_RUN = ("method", "seed")
 
 
+def chosen_config() -> tuple[RunConfig | None, str]:
+    """Return the config of all controls and "", or None and why it is not possible."""
+    values = session().controls
+    _fit_factor(values)
+    try:
+        config = RunConfig.from_flat(values)
+        check_possible(config)
+    except ConfigError as error:
+        return None, str(error)
+    return config, ""
+
+
 def data_controls() -> RunConfig | None:
     """Draw the data controls; return the config of all, or draw why there is none."""
     values = session().controls
@@ -45,12 +57,9 @@ def data_controls() -> RunConfig | None:
     _say_if_missing(values["dataset"])
     widget("imbalance", values)
     st.fragment(_imbalance_factor, key="factor and counts")()
-    try:
-        config = RunConfig.from_flat(values)
-        check_possible(config)
-    except ConfigError as error:
-        st.error(plain(str(error)))
-        return None
+    config, refusal = chosen_config()
+    if refusal:
+        st.error(plain(refusal))
     return config
 
 
@@ -156,9 +165,8 @@ def _imbalance_factor() -> None:
 
 def _factor_slider(values: dict[str, Any]) -> bool:
     """Draw the slider alone; return whether it was let go at another factor."""
-    field, lowest = fields()["imbalance_factor"], bounds("imbalance_factor")["ge"]
-    largest = _largest_factor(values, lowest)
-    values["imbalance_factor"] = min(values["imbalance_factor"], largest)
+    field = fields()["imbalance_factor"]
+    lowest, largest = _fit_factor(values)
     with st.container(gap=None):
         about = help_text(field.title or "", field.description or "")
         st.markdown(f":small[{field.title}]", help=about)
@@ -180,12 +188,21 @@ def _counts(config: DataConfig) -> Drawing:
     return class_counts(names, counts, labels.counts, labels.wrong_counts)
 
 
+def _fit_factor(values: dict[str, Any]) -> tuple[float, float]:
+    """Return the ends of the slider, after bringing the factor between them."""
+    lowest = bounds("imbalance_factor")["ge"]
+    largest = _largest_factor(values, lowest)
+    if values["imbalance"] != "natural":
+        values["imbalance_factor"] = min(values["imbalance_factor"], largest)
+    return lowest, largest
+
+
 def _largest_factor(values: Mapping[str, Any], lowest: float) -> float:
     """Return the end of the slider, whatever the factor now is."""
     try:
         config = RunConfig.from_flat({**values, "imbalance_factor": lowest})
         return float(max_imbalance_factor(config.data))
-    except ConfigError:  # `data_controls` says what is wrong
+    except ConfigError:  # `chosen_config` says what is wrong
         return bounds("imbalance_factor")["le"]
 
 

@@ -89,6 +89,7 @@ class Session:
     visit: int = 0  # rises when a link is opened: widgets that hold what a link says begin anew
     visited_pages: set[str] = field(default_factory=set)  # those whose link has been read
     opens_lab: bool = False  # a click asked for the Lab in place of this page
+    has_drawn_lab: bool = False
 
     run: str = ""  # id of the run that the Lab has open
     second_run: str = ""  # id of the run beside it

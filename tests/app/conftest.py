@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest, element_tree, local_script_runner
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 from streamlit.util import calc_hash
 
+from app.lab import page as lab_page
 from app.shared import access, engine
 from tests.app.fake_manager import FakeManager
 
@@ -94,6 +95,14 @@ def texts_as_they_are_read():
 def no_usage_statistics():
     """Let Streamlit measure none of its calls, as `.streamlit/config.toml` says."""
     config.set_option("browser.gatherUsageStats", False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_head_start():
+    """Let no figure wait for a browser."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(lab_page, "HEAD_START_S", 0)
+        yield
 
 
 @pytest.fixture

@@ -36,3 +36,24 @@ def test_a_warning_that_comes_and_goes_moves_nothing(tmp_path, new_page):
         page.get_by_text("nothing moves").wait_for()
         assert page.evaluate(f"[{HEADER}.height, {HEADER}.bottom]") == without
         assert without[0] > 20
+
+
+def test_the_header_stays_where_it_was_first_seen_while_the_rest_is_fetched(server_url, new_page):
+    page = new_page(server_url)
+    page.get_by_role("button", name="BiKD lifts the tail").first.click()
+    page.wait_for_url("**run=*")
+    address = page.url
+    slow = page.context.new_cdp_session(page)
+    slow.send("Emulation.setCPUThrottlingRate", {"rate": 4})  # each step is a frame then
+    page.add_init_script(f"""
+        window.bottoms = [];
+        (function look() {{
+            if (document.querySelector(".st-key-headline")) bottoms.push({HEADER}.bottom);
+            requestAnimationFrame(look);
+        }})();
+    """)
+    page.goto(address)
+    page.locator(".st-key-figure_w_hard .nsewdrag").first.wait_for()
+    page.get_by_role("button", name="Earlier runs").wait_for()
+    bottoms = page.evaluate("bottoms")
+    assert set(bottoms) == {bottoms[0]}

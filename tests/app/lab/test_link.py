@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.lab import page
 from app.lab.link import LabLink, link_to_run
 from tests.made_up import make_run
 from tests.repeated import first_quick
@@ -63,3 +64,35 @@ def test_controls_in_a_link_go_before_those_of_its_run(open_lab, manager):
     run = make_run(manager.places.runs, seed=9)
     lab = open_lab(run=run.run_id, seed="4")
     assert lab.number_input(key="control_seed").value == 4
+
+
+@pytest.fixture
+def order(monkeypatch):
+    """What the Lab does, in order."""
+    done = []
+
+    def noted(name, word):
+        function = getattr(page, name)
+
+        def wrapped(*arguments, **options):
+            done.append(word)
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(page, name, wrapped)
+
+    for name, word in (("_open", "run"), ("sleep", "wait"), ("side_bar", "controls")):
+        noted(name, word)
+    return done
+
+
+def test_who_comes_by_a_link_gets_the_run_first_then_the_controls(open_lab, manager, order):
+    lab = open_lab(run=make_run(manager.places.runs).run_id)
+    assert order == ["run", "wait", "controls"]
+    order.clear()
+    lab.number_input(key="control_seed").set_value(5).run()
+    assert order == ["run", "controls"]
+
+
+def test_without_a_run_the_controls_come_at_once(open_lab, order):
+    open_lab()
+    assert order == ["controls"]
