@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from bikd_core.answer import again
 from bikd_core.answer.ledger import Ledger, Result, Run, result_of
 from bikd_core.answer.plans import Plan
 from bikd_core.answer.report import result
@@ -40,12 +42,12 @@ def run(plan: Plan, folder: Path, places: Places, jobs: int, progress: Progress)
         ValueError: A run cannot be trained.
     """
     ledger = Ledger(folder / f"answer-{plan.name}-runs.jsonl", plan.base)
-    path = folder / f"answer-{plan.name}.json"
+    path, command = folder / f"answer-{plan.name}.json", f"bikd bench answer {plan.name}"
     with ledger.held():
         answer = Answer(plan, ledger)
         for name, runs in answer.stages():
             if name == "Seeds":
-                _write(path, answer)  # what was chosen, before a seed is tested
+                _write(path, command, result(answer))  # what was chosen, before a seed is tested
             train_missing(
                 runs,
                 ledger,
@@ -54,7 +56,39 @@ def run(plan: Plan, folder: Path, places: Places, jobs: int, progress: Progress)
                 LocalExecutor(places, jobs),
                 partial(_tell, answer, name, runs, progress),
             )
-        _write(path, answer)
+        _write(path, command, result(answer))
+    return path
+
+
+def run_again(
+    plan: Plan, method: str, folder: Path, places: Places, jobs: int, progress: Progress
+) -> Path:
+    """Test once more what the seeds of an answer suggest; return the result file.
+
+    It may be interrupted as `run`.
+
+    Args:
+        plan: What was compared.
+        method: A `method` of the answer's rows.
+        folder: Holds the ledger, and receives the result file.
+        places: Where data sets and teachers lie.
+        jobs: Processes that train.
+        progress: Told about it.
+
+    Raises:
+        ConfigError: No row has that method, the answer is not there, or as `run`.
+        ValueError: A run cannot be trained.
+    """
+    ledger = Ledger(folder / f"answer-{plan.name}-runs.jsonl", plan.base)
+    path = folder / f"answer-{plan.name}-again.json"
+    with ledger.held():
+        answer = Answer(plan, ledger)
+        contest = again.contest_of(answer, method)
+        runs = again.runs_of(answer, contest)
+        told = partial(_tell, answer, "Fresh seeds", runs, progress)
+        train_missing(runs, ledger, answer.config, _result, LocalExecutor(places, jobs), told)
+        command = f"bikd bench answer {plan.name} --again {method}"
+        _write(path, command, again.result(answer, contest))
     return path
 
 
@@ -73,9 +107,9 @@ def _result(config: RunConfig, outcome: Outcome) -> Result:
     return result_of(config, outcome)
 
 
-def _write(path: Path, answer: Answer) -> None:
-    content = {"machine": machine(), "command": f"bikd bench answer {answer.plan.name}"}
-    replace_text(path, json.dumps(content | result(answer), indent=1) + "\n")
+def _write(path: Path, command: str, content: dict[str, Any]) -> None:
+    head = {"machine": machine(), "command": command}
+    replace_text(path, json.dumps(head | content, indent=1) + "\n")
 
 
 def print_progress(name: str, num_ended: int, num_runs: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bikd_core.answer.stages import Answer, Choice, Chosen
+from bikd_core.answer.ledger import Result
+from bikd_core.answer.stages import Answer, Choice
 from bikd_core.studies.answer import in_percent, interval
 from bikd_core.studies.entries import read_entry
 from bikd_core.studies.significance import SIGNIFICANCE, holm, p_in_words, p_value
@@ -26,7 +27,7 @@ def result(answer: Answer) -> dict[str, Any]:
     the form of BiKD that enters over each rival, paired by seed.
     """
     chosen = answer.chosen()
-    rows = [row for choice in chosen.choices if (row := _row(answer, choice))]
+    rows = [row for c in chosen.choices if (row := row_of(answer, c, answer.ended(c)))]
     return {
         "answer": answer.plan.name,
         "base": dict(answer.plan.base),
@@ -34,7 +35,7 @@ def result(answer: Answer) -> dict[str, Any]:
         "bikd": as_entry(answer, chosen.bikd),
         "finalists": [as_entry(answer, choice) for choice in chosen.rivals],
         "rows": sorted(rows, key=lambda row: -fmean(row["accuracies"])),
-        "leads": leads(answer, chosen, rows),
+        "leads": leads(as_entry(answer, chosen.bikd), rows),
     }
 
 
@@ -49,22 +50,38 @@ def as_entry(answer: Answer, choice: Choice) -> str:
     return ",".join(pieces) if ":" in first or not rest else f"{first}:{','.join(rest)}"
 
 
-def _row(answer: Answer, choice: Choice) -> Row | None:
-    ended = answer.ended(choice)
-    found = {seed: result for seed, result in ended.items() if not result.diverged}
+def accuracies_of(choice: Choice, ended: Mapping[int, Result]) -> dict[int, float]:
+    """Return the balanced accuracy on the test set by seed, of the runs that did not diverge."""
+    measured = {seed: one.of(choice.calibration)["accuracy"] for seed, one in _fine(ended).items()}
+    return {seed: accuracy for seed, accuracy in measured.items() if accuracy is not None}
+
+
+def _fine(ended: Mapping[int, Result]) -> dict[int, Result]:
+    return {seed: result for seed, result in ended.items() if not result.diverged}
+
+
+def row_of(answer: Answer, choice: Choice, ended: Mapping[int, Result]) -> Row | None:
+    """Return a choice's row; None if each of its runs diverged.
+
+    Args:
+        answer: What it is a choice of.
+        choice: The choice.
+        ended: Results by seed.
+    """
+    found = _fine(ended)
     if not found:
         return None
-    measured = [result.of(choice.calibration) for result in found.values()]
     config = answer.config(answer.seed_run(choice, next(iter(found))))
+    accuracies = accuracies_of(choice, ended)
     return {
         "method": as_entry(answer, choice),
         "label": read_entry(as_entry(answer, choice), answer.base.flat()).label_in(config.flat()),
         "of": choice.method,
         "calibration": choice.calibration,
         "is_rival": choice.method in answer.plan.rivals,
-        "seeds": list(found),
-        "accuracies": [one["accuracy"] for one in measured],
-        "accuracies_few": [one["accuracy_few"] for one in measured],
+        "seeds": list(accuracies),
+        "accuracies": list(accuracies.values()),
+        "accuracies_few": [one.of(choice.calibration)["accuracy_few"] for one in found.values()],
         "diverged": len(ended) - len(found),
         "trials": choice.num_trials,
         "val_accuracy": choice.val_accuracy,
@@ -73,13 +90,13 @@ def _row(answer: Answer, choice: Choice) -> Row | None:
     }
 
 
-def leads(answer: Answer, chosen: Chosen, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return the lead of the form of BiKD that enters over each rival, on the seeds of both.
+def leads(method: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the lead of one method over each rival, on the seeds of both, the smallest first.
 
     Each interval has the level at which Holm's correction tests that lead, so that it excludes 0
     where the corrected p-value is below 0.05, given that smaller ones are.
     """
-    own = next((row for row in rows if row["method"] == as_entry(answer, chosen.bikd)), None)
+    own = next((row for row in rows if row["method"] == method), None)
     if own is None:
         return []
     by_seed = dict(zip(own["seeds"], own["accuracies"], strict=True))

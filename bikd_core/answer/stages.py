@@ -124,10 +124,10 @@ class Answer:
         )
         yield from dict.fromkeys(runs)
 
-    def ended(self, choice: Choice) -> dict[int, Result]:
-        """Return the results of a choice's seeds so far, by seed."""
-        chosen = self.plan.seeds(is_finalist=True)
-        runs = {seed: self.seed_run(choice, seed) for seed in chosen}
+    def ended(self, choice: Choice, seeds: Sequence[int] = ()) -> dict[int, Result]:
+        """Return the results of a choice so far, by seed; of the comparison's, if none is named."""
+        wanted = seeds or self.plan.seeds(is_finalist=True)
+        runs = {seed: self.seed_run(choice, seed) for seed in wanted}
         return {s: found for s, run in runs.items() if (found := self.ledger.results.get(run))}
 
     def seed_run(self, choice: Choice, seed: int) -> Run:

@@ -162,6 +162,13 @@ def answer(
     folder: Annotated[
         Path, Parameter(converter=expanded, help="Holds or receives the runs and the result.")
     ] = Path("benchmarks"),
+    again: Annotated[
+        str | None,
+        Parameter(
+            help="A method of the result: test it on seeds that nothing has seen, against the "
+            "rivals near the best."
+        ),
+    ] = None,
     jobs: Annotated[int, Parameter(help="Processes that train.")] = 2,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -174,7 +181,10 @@ def answer(
     from bikd_core.answer import driver, plans, report
 
     plan, places = plans.plan_named(name, folder), places_at(None, data_dir)
-    path = driver.run(plan, folder, places, jobs, driver.print_progress)
+    if again is None:
+        path = driver.run(plan, folder, places, jobs, driver.print_progress)
+    else:
+        path = driver.run_again(plan, again, folder, places, jobs, driver.print_progress)
     report.show(path, as_json=as_json)
 
 

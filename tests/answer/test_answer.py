@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bikd_core.answer import driver
+from bikd_core.answer import again, driver
 from bikd_core.answer.ledger import MEASURES, Ledger, Result, Run
 from bikd_core.answer.plans import NAMES, Plan, plan_named
 from bikd_core.answer.report import as_entry, result
@@ -70,7 +70,7 @@ def test_every_plan_can_be_drawn_and_none_of_its_splits_serves_two_purposes(with
         assert plan.name == name
         answer = Answer(plan, Ledger(Path("absent.jsonl"), plan.base))
         used = [*plan.trial_seeds, *plan.further_seeds, *plan.seeds(is_finalist=True)]
-        assert len(set(used)) == len(used)
+        assert len({*used, *again.SEEDS}) == len(used) + len(again.SEEDS)
         assert min(used) >= 20  # the pilots' splits
         for entries in answer.trials.values():
             assert len(entries) == plan.num_trials
@@ -164,6 +164,52 @@ def test_where_d_val_is_trained_on_half_of_it_judges_and_has_class_biases_fitted
         assert config.protocol.hold_out_half == (choice.calibration == "class_biases")
         entry = as_entry(answer, choice)
         assert ("hold_out_half=true" in entry) == (choice.calibration == "class_biases")
+
+
+def _result_of(own, biased):
+    measures = (dict.fromkeys(MEASURES, value) for value in (own, biased))
+    return Result(*measures, 0.1)
+
+
+def test_what_the_seeds_suggest_is_tested_on_fresh_ones_against_the_rivals_near_the_best(tmp_path):
+    answer = _answer(tmp_path)
+    levels = {"none": {"bikd": 0.7, "ce": 0.69, "balanced_softmax": 0.5}}
+    levels["class_biases"] = {"bikd": 0.6, "ce": 0.67, "balanced_softmax": 0.65}
+
+    def value_of(entry, seed, calibration):
+        return levels[calibration][entry.partition(":")[0]]
+
+    _fill(answer, value_of)
+    method = result(answer)["rows"][0]["method"]
+    contest = again.contest_of(answer, method)
+    assert [(c.method, c.calibration) for c in contest.rivals] == [
+        ("ce", "none"),
+        ("ce", "class_biases"),
+    ]
+    runs = again.runs_of(answer, contest)
+    assert {run.seed for run in runs} == set(again.SEEDS)
+    assert len(runs) == len(again.SEEDS) * len({c.entry for c in contest.choices})
+    for run in runs:  # on the fresh seeds it leads by one point, a little more or less
+        jitter = 0.001 * (run.seed % 3)
+        is_bikd = run.entry.startswith("bikd")
+        answer.ledger.results[run] = _result_of(0.61 + jitter if is_bikd else 0.6, 0.55)
+    found = again.result(answer, contest)
+    assert found["bikd"] == method
+    assert {tuple(row["seeds"]) for row in found["rows"]} == {again.SEEDS}
+    [near, far] = found["leads"]
+    assert (near["lead"], far["lead"]) == pytest.approx((0.011, 0.061))
+    assert near["low"] > 0
+
+
+def test_a_second_test_needs_the_first_and_one_of_its_methods(tmp_path):
+    answer = _answer(tmp_path)
+    _fill(answer, lambda entry, seed, calibration: 0.5)
+    with pytest.raises(ConfigError, match="again = 'kd' is not possible: it must be a `method`"):
+        again.contest_of(answer, "kd")
+    last = next(reversed(answer.ledger.results))
+    del answer.ledger.results[last]
+    with pytest.raises(ConfigError, match="first run `bikd bench answer small`"):
+        again.contest_of(answer, "kd")
 
 
 @pytest.mark.slow
