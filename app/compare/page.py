@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from app.compare import cost, question, queue, recommendation, results
+from app.compare import cost, known, question, queue, recommendation, results
 from app.compare.link import written_link
 from app.compare.protocol import protocol
 from app.components import page_is_hidden
@@ -42,6 +42,7 @@ def page() -> None:
     is_polled = not is_hidden and is_changing
     live = st.fragment(_live, run_every=POLL_S if is_polled else None, key="live_comparison")
     live(comparison, _states(planned), is_timing=cost.is_timing(comparison))
+    known.panel()
 
 
 def _planned(comparison: Comparison | None) -> list[PlannedRun]:

@@ -169,6 +169,9 @@ def answer(
             "rivals near the best."
         ),
     ] = None,
+    record: Annotated[
+        bool, Parameter(help="Let the page Compare of this checkout show the result.")
+    ] = False,
     jobs: Annotated[int, Parameter(help="Processes that train.")] = 2,
     data_dir: DataDir = None,
     as_json: Json = False,
@@ -178,13 +181,15 @@ def answer(
     Hours of two cores. Each run that ends is a line of a file: after Ctrl-C the same command
     goes on, on another machine too.
     """
-    from bikd_core.answer import driver, plans, report
+    from bikd_core.answer import driver, plans, report, summary
 
     plan, places = plans.plan_named(name, folder), places_at(None, data_dir)
     if again is None:
         path = driver.run(plan, folder, places, jobs, driver.print_progress)
     else:
         path = driver.run_again(plan, again, folder, places, jobs, driver.print_progress)
+    if record:
+        summary.write_summary(folder, name)
     report.show(path, as_json=as_json)
 
 

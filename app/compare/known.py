@@ -1,0 +1,81 @@
+"""What tuning all methods alike has found: recorded answers, folded away below the page's own."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from app.components import live_plot
+from app.components.terms_text import terms_text
+from app.figures.answer import answer as figure
+from app.shared.markdown import plain
+from bikd_core.answer.summary import (
+    Summary,
+    in_percent,
+    lead_in_points,
+    recorded,
+    recorded_names,
+)
+from bikd_core.config import RunConfig
+from bikd_core.data.sources import facts_of
+
+_HOW = (
+    "Each method has the best of its trials: random settings, judged by D_val alone, on splits "
+    "that are none of those below, each of which has a teacher of its own. The last epoch counts."
+)
+
+
+def panel() -> None:
+    """Draw the recorded answers; nothing of them is made while they are folded away."""
+    names = recorded_names()
+    if not names:
+        return
+    label = "What is known: every method at its own best settings"
+    with st.expander(label, key="known", on_change="rerun") as shown:
+        if shown.open:
+            _answer(names)
+
+
+def _answer(names: tuple[str, ...]) -> None:
+    titles = {name: _title(recorded(name)) for name in names}
+    name = names[0]
+    if len(names) > 1:
+        name = st.radio(
+            "Data", names, format_func=titles.__getitem__, key="known_answer", horizontal=True
+        )
+    summary = recorded(name)
+    st.markdown(f"##### {plain(titles[name])}")
+    terms_text(_HOW, key="known_how", tag="small")
+    live_plot(figure(summary), key="figure_answer", keep_zoom_of=name)
+    st.dataframe(pd.DataFrame(_rows(summary)), hide_index=True)
+    st.caption(f"Made by `{summary.command}`, which trains it all again.")
+
+
+def _title(summary: Summary) -> str:
+    config = RunConfig.from_flat(summary.base)
+    league = 1 if config.protocol.train_on_val == "no" else 2
+    noise = ""
+    if config.data.label_noise:
+        kind = {"by_count": "as classes are frequent", "pairs": "as the next class"}
+        how = kind.get(config.data.label_noise_kind, config.data.label_noise_kind)
+        noise = f", {100 * config.data.label_noise:.0f} % of the labels drawn {how}"
+    factor = config.data.imbalance_factor
+    return f"{facts_of(config.data.dataset).title}, factor {factor:g}{noise}, league {league}"
+
+
+def _rows(summary: Summary) -> list[dict[str, object]]:
+    lead_over = {lead.over: lead for lead in summary.first.leads}
+    return [
+        {
+            "method": line.title,
+            "balanced (%)": in_percent(line),
+            "few (%)": round(100 * line.few, 1),
+            "splits": line.num_seeds,
+            f"lead of {summary.first.bikd} (points)": lead_in_points(lead)
+            if (lead := lead_over.get(line.title))
+            else "",
+            "trials": line.num_trials,
+            "settings": line.method,
+        }
+        for line in summary.first.lines
+    ]
