@@ -13,13 +13,9 @@ from app.figures import step as figures
 from app.figures.drawing import Drawing, Kind
 from app.figures.step import Extremes, Step
 from app.figures.step.influence import ANSWER_QUESTIONS, INFLUENCE_QUESTIONS, WINDOW_QUESTION
-from app.figures.step.losses import (
-    BATCH_QUESTION,
-    OUTER_LOSS_QUESTION,
-    OUTER_PULL_QUESTION,
-    PULL_QUESTION,
-)
+from app.figures.step.losses import BATCH_QUESTION, PULL_QUESTION
 from app.figures.step.new_weights import NEW_WEIGHTS_QUESTIONS
+from app.figures.step.outer_losses import OUTER_LOSS_QUESTION, OUTER_PULL_QUESTION
 from app.lab.views.images.encoding import row_of_pictures
 from bikd_core.config import MethodConfig
 

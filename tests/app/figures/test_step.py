@@ -9,8 +9,8 @@ import pytest
 from app.figures import step as figures
 from app.figures.drawing import GROUP_COLOURS
 from app.figures.step import Extremes, Step
-from app.figures.step.losses import outer_parts
 from app.figures.step.new_weights import magnification
+from app.figures.step.outer_losses import outer_parts
 from tests import made_up
 
 # Classes by rising label: c is the tail, a the head.

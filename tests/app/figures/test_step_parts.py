@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.figures import step as figures
-from app.figures.step.losses import outer_parts
+from app.figures.step.outer_losses import outer_parts
 from tests.app.figures.test_step import PLAIN, TRACE, step_of, traces
 
 PARTS = np.array([[0.1, 0.2]] * 3 + [[0.4, 0.0]] * 2 + [[0.6, 0.3]], np.float32)
