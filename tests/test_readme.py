@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from bikd_core.answer.summary import in_percent, recorded
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -20,3 +22,27 @@ def test_its_links_lead_to_files_of_the_project():
 def test_ci_finds_its_line_for_testing():
     [line] = re.findall(r"^python3 -m venv .* && \.venv/bin/pytest$", TEXT, flags=re.MULTILINE)
     assert '".[test]"' in line
+
+
+def test_its_table_is_that_of_the_recorded_answer():
+    summary = recorded("digits-league1")
+    lines = {line.title: line for line in summary.first.lines}
+    fresh = {line.title: line for line in summary.again.lines} if summary.again else {}
+    rows = re.findall(
+        r"^\| ([^|]+) \| ([\d.]+ ± [\d.]+) \| ([\d.]+) \| (\d+) \|$", TEXT, re.MULTILINE
+    )
+    assert len(rows) >= 8
+    for title, balanced, few, num_seeds in rows:
+        line = next(
+            each[title]
+            for each in (lines, fresh)
+            if title in each and each[title].num_seeds == int(num_seeds)
+        )
+        assert (balanced, few) == (in_percent(line), f"{100 * line.few:.1f}")
+    shown = {title for title, *_ in rows}
+    best = sorted(
+        (line for line in lines.values() if not line.is_weighted), key=lambda line: -line.balanced
+    )
+    assert {line.title for line in best[:4]} <= shown  # no rival is left out because it is strong
+    assert summary.first.bikd in shown
+    assert {"KD", "BiKD over its own losses"} <= shown

@@ -23,6 +23,10 @@ _HOW = (
     "Each method has the best of its trials: random settings, judged by D_val alone, on splits "
     "that are none of those below, each of which has a teacher of its own. The last epoch counts."
 )
+_PARTS = (
+    "What is class balance, and what more? Points that each part adds to an objective, paired by "
+    "split, with 95 % intervals of each alone."
+)
 
 
 def panel() -> None:
@@ -48,6 +52,8 @@ def _answer(names: tuple[str, ...]) -> None:
     terms_text(_HOW, key="known_how", tag="small")
     live_plot(figure(summary), key="figure_answer", keep_zoom_of=name)
     st.dataframe(pd.DataFrame(_rows(summary)), hide_index=True)
+    terms_text(_PARTS, key="known_parts", tag="small")
+    st.dataframe(pd.DataFrame(_gains(summary)), hide_index=True)
     st.caption(f"Made by `{summary.command}`, which trains it all again.")
 
 
@@ -61,6 +67,18 @@ def _title(summary: Summary) -> str:
         noise = f", {100 * config.data.label_noise:.0f} % of the labels drawn {how}"
     factor = config.data.imbalance_factor
     return f"{facts_of(config.data.dataset).title}, factor {factor:g}{noise}, league {league}"
+
+
+def _gains(summary: Summary) -> list[dict[str, str]]:
+    return [
+        {
+            "objective": gain.objective,
+            "class biases alone": gain.biases.in_points,
+            "learned weights alone": gain.weights.in_points,
+            "learned weights beyond class biases": gain.weights_beyond_biases.in_points,
+        }
+        for gain in summary.gains
+    ]
 
 
 def _rows(summary: Summary) -> list[dict[str, object]]:

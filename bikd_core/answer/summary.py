@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -63,6 +63,31 @@ class Lead(_Frozen):
         return self.p_value < SIGNIFICANCE
 
 
+class Difference(_Frozen):
+    """A mean difference in balanced accuracy, paired by seed, with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def in_points(self) -> str:
+        """The difference and half its interval, in points."""
+        return f"{100 * self.mean:+.1f} ± {100 * (self.high - self.mean):.1f}".replace("-", "−")
+
+
+class Gain(_Frozen):
+    """What class biases and learned weights give an objective, alone and together.
+
+    Each of the four students of an objective is tuned on its own.
+    """
+
+    objective: str
+    biases: Difference  # the objective with class biases − without
+    weights: Difference  # BiKD over it − itself, both without class biases
+    weights_beyond_biases: Difference  # the same, both with class biases
+
+
 class Part(_Frozen):
     """Methods on the same seeds, and what one form of BiKD leads each rival by."""
 
@@ -83,6 +108,7 @@ class Summary(_Frozen):
     base: dict[str, Any]  # the controls that differ from the data set's defaults
     command: str
     first: Part  # BiKD's form is the one that D_val chose
+    gains: tuple[Gain, ...]  # of the objectives that BiKD is laid over, in the order of the lines
     #: On fresh seeds, of the form that looked best on the first ones.
     again: Part | None = None
 
@@ -101,6 +127,7 @@ def summary_of(folder: Path, name: str) -> Summary:
         base=content["base"],
         command=content["command"],
         first=_part(content),
+        gains=tuple(_gains(content)),
         again=_part(_read(path)) if path.exists() else None,
     )
 
@@ -143,6 +170,33 @@ def _part(content: Mapping[str, Any]) -> Part:
         for lead in content["leads"]
     ]
     return Part(bikd=lines[content["bikd"]].title, lines=tuple(lines.values()), leads=tuple(leads))
+
+
+def _gains(content: Mapping[str, Any]) -> Iterator[Gain]:
+    found: dict[str, dict[tuple[bool, bool], dict[int, float]]] = {}
+    for row in content["rows"]:
+        line = _line(row, content["base"])
+        by_seed = dict(zip(row["seeds"], row["accuracies"], strict=True))
+        found.setdefault(line.objective, {})[line.is_weighted, line.has_biases] = by_seed
+    for objective, of in found.items():
+        if len(of) == 4:
+            yield Gain(
+                objective=objective,
+                biases=_difference(of[False, True], of[False, False]),
+                weights=_difference(of[True, False], of[False, False]),
+                weights_beyond_biases=_difference(of[True, True], of[False, True]),
+            )
+
+
+def _difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
+    found = interval([first[seed] - second[seed] for seed in first if seed in second])
+    assert found.low is not None  # an answer has several seeds
+    assert found.high is not None
+    return Difference(
+        mean=round(found.mean, _DIGITS),
+        low=round(found.low, _DIGITS),
+        high=round(found.high, _DIGITS),
+    )
 
 
 def _line(row: Mapping[str, Any], base: Mapping[str, Any]) -> Line:

@@ -51,7 +51,7 @@ OWN = _line("BKD", is_weighted=True)
 def _summary(leads, again=None):
     lines = (OWN, _line("BKD"), _line("DKD"), _line("DKD", has_biases=True))
     first = Part(bikd=OWN.title, lines=lines, leads=tuple(leads))
-    return Summary(answer="a", base={}, command="c", first=first, again=again)
+    return Summary(answer="a", base={}, command="c", first=first, gains=(), again=again)
 
 
 def test_what_is_recorded_is_what_the_result_files_say():
@@ -76,6 +76,19 @@ def test_accuracies_and_intervals_are_those_of_the_seeds():
         assert line.balanced == pytest.approx(fmean(values), abs=1e-4)
         assert (line.low, line.high) == pytest.approx(interval, abs=1e-4)
         assert line.num_seeds == len(values)
+
+
+def test_gains_are_paired_by_seed():
+    content = json.loads((BENCHMARKS / "answer-digits-league1.json").read_text())
+    rows = {(row["of"], row["calibration"]): row for row in content["rows"]}
+    weighted = next(row for row in content["rows"] if row["of"].startswith("bikd:over=dkd,"))
+    own, other = (rows[of, "class_biases"] for of in (weighted["of"], "dkd"))
+    assert own["seeds"] == other["seeds"]
+    found = stats.ttest_rel(own["accuracies"], other["accuracies"]).confidence_interval()
+    [gain] = [one for one in recorded("digits-league1").gains if one.objective == "DKD"]
+    ends = (gain.weights_beyond_biases.low, gain.weights_beyond_biases.high)
+    assert ends == pytest.approx((found.low, found.high), abs=1e-4)
+    assert len(recorded("digits-league1").gains) == 12
 
 
 def test_titles_tell_the_methods_apart():
