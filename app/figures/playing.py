@@ -9,6 +9,7 @@ import numpy as np
 
 from app.figures.classes import Rows, rows_of
 from app.figures.drawing import Kind, percent
+from app.figures.weight_axis import weight_axis_of
 from app.figures.weights import KINDS, means_of
 from bikd_core.events import EpochDone, RunStarted
 
@@ -105,6 +106,25 @@ def read_weights(hard: Sequence[float], soft: Sequence[float], rows: Rows) -> st
         f"{_compared(label, frequent)} the labels of frequent ones ({frequent:.2f})",
     )
     return f"Rare classes: their labels ({label:.2f}) come to count {' and '.join(against)}."
+
+
+def read_multiples(hard: Sequence[float], soft: Sequence[float], rows: Rows) -> str:
+    """Return the same of weights that are multiples of what an objective itself gives."""
+    word = weight_axis_of("relative").word
+    if rows.are_level:
+        ends = [f"{word(min(means))} to {word(max(means))}" for means in (hard, soft)]
+        return (
+            f"No class is rare: labels count {ends[0]} what the objective gives them, by class, "
+            f"and the teacher {ends[1]}."
+        )
+    (label, teacher), frequent = (
+        [word(float(np.mean(values[-NUM_RARE:]))) for values in (hard, soft)],
+        word(float(np.mean(hard[:NUM_RARE]))),
+    )
+    return (
+        f"Rare classes: their labels come to count {label} what the objective gives them, and "
+        f"what the teacher says {teacher}; the labels of frequent ones {frequent}."
+    )
 
 
 def _read_level(hard: Sequence[float], soft: Sequence[float]) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.figures.classes import rows_of
 from app.figures.drawing import percent
-from app.figures.playing import read_weights, weights_by_class
+from app.figures.playing import read_multiples, read_weights, weights_by_class
 from app.figures.thumbnail import weight_thumbnail
 from app.figures.weights import KINDS
 from app.shared import access, engine
@@ -55,8 +55,15 @@ class RecordedRun:
 
     @property
     def method(self) -> str:
-        """The name of its method."""
-        return METHOD_FACTS[self.config.method.method].title
+        """The name of its method, and what it is laid over."""
+        title, over = METHOD_FACTS[self.config.method.method].title, self._over
+        return f"{title} over {METHOD_FACTS[over].title}" if over else title
+
+    @property
+    def _over(self) -> str:
+        """The objective that its method weighs; "" for its own losses."""
+        own = self.config.read_by_method()
+        return str(own["over"]) if own.get("weight_scale") == "relative" else ""
 
     @property
     def constant_weight(self) -> float | None:
@@ -163,7 +170,8 @@ def what_it_shows(run: RecordedRun) -> str:
     if run.has_weights:
         rows = rows_of(run.started.class_names, run.started.class_counts)
         hard, soft = (weights_by_class(last, kind, rows) for kind in KINDS)
-        return read_weights(hard, soft, rows)
+        is_relative = run.config.read_by_method().get("weight_scale") == "relative"
+        return (read_multiples if is_relative else read_weights)(hard, soft, rows)
     if run.constant_weight is None:
         return "This method weighs no picture by itself."
     return (

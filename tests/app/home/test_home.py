@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.figures.classes import rows_of
-from app.figures.playing import NUM_RARE, playing, read_weights
+from app.figures.playing import NUM_RARE, playing, read_multiples, read_weights
 from app.figures.thumbnail import weight_thumbnail
 from app.shared.glossary import marks
 from app.shared.recorded import recorded_runs, what_it_shows
@@ -83,6 +83,23 @@ def test_where_nothing_is_rare_the_sentence_says_so_and_how_far_the_classes_lie_
         "No class is rare: labels count 0.70 (0.70 to 0.70 by class) and the teacher 0.80 "
         "(0.60 to 0.90 by class)."
     )
+
+
+def test_multiples_are_said_as_multiples():
+    said = read_multiples([1.0, 1.0, 2.5], [1.0, 1.0, 1.3], rows_of(("a", "b", "c"), (9, 3, 1)))
+    assert said == (
+        "Rare classes: their labels come to count 1.5× what the objective gives them, and what "
+        "the teacher says 1.1×; the labels of frequent ones 1.5×."
+    )
+    level = read_multiples([0.5, 1.0, 2.0], [1.0, 1.1, 1.3], rows_of(("a", "b", "c"), (5, 5, 5)))
+    assert "labels count 0.5× to 2× what the objective gives them, by class" in level
+
+
+def test_a_recorded_run_names_what_it_is_laid_over():
+    [strongest] = [run for run in recorded_runs() if "strongest" in run.name]
+    assert strongest.method == "BiKD over Balanced LTKD"
+    assert "×" in what_it_shows(strongest)
+    assert {run.method for run in recorded_runs()} == {"BiKD", "KD", strongest.method}
 
 
 def test_each_recorded_run_says_in_one_sentence_what_it_shows():
