@@ -1,11 +1,15 @@
 """The page about the answer has the numbers of the recorded one."""
 
+import json
 import re
 from pathlib import Path
 
 from bikd_core.answer.summary import in_percent, lead_in_points, recorded
+from bikd_core.studies.significance import SIGNIFICANCE, p_in_words
 
-PAGE = Path(__file__).parents[2] / "docs" / "answer.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "answer.md"
+PARTS = ROOT / "benchmarks" / "answer-digits-league1-parts.json"
 
 
 def rows_under(heading):
@@ -34,6 +38,37 @@ def test_what_is_class_balance_is_that_of_the_answer():
         ]
         for gain in recorded("digits-league1").gains
     ]
+
+
+def test_per_picture_or_per_class_is_that_of_the_comparison():
+    [content] = json.loads(PARTS.read_text(encoding="utf-8"))
+    found = []
+    for line in content["lines"]:
+        lead = line["lead"].get("accuracy")
+        found.append(
+            [
+                plus_minus(line["values"]["accuracy"]),
+                f"{100 * lead['mean']:+.1f} ± {half(lead)}".replace("-", "−") if lead else "",
+                p_in_words(line["test"]["p_value"]) if line["test"] else "",
+                plus_minus(line["by_calibration"]["class_biases"]),
+            ]
+        )
+    assert [row[1:] for row in rows_under("Per picture, or per class?")] == found
+    changed = {row[0]: row for row in rows_under("Per picture, or per class?")}
+    means = next(line for line in content["lines"] if "class_means" in line["method"])
+    assert changed["each picture has the mean weight of its class"][1] == plus_minus(
+        means["values"]["accuracy"]
+    )
+    assert means["test"]["p_value"] > SIGNIFICANCE
+    assert f"{100 * means['test']['detectable']:.1f} points" in PAGE.read_text(encoding="utf-8")
+
+
+def plus_minus(value):
+    return f"{100 * value['mean']:.1f} ± {half(value)}"
+
+
+def half(value):
+    return f"{100 * (value['high'] - value['mean']):.1f}"
 
 
 def test_its_words_about_the_first_test_are_true():
