@@ -39,7 +39,7 @@ RECIPES = (
     Recipe(f"prior_kd:{_TRUST}", "KD with the class prior and trust in labels"),
     Recipe(f"ltkd:{_TRUST}", "LTKD with trust in labels"),
     Recipe("relative:over=prior_kd", "BiKD over KD with the class prior", is_guided=True),
-    Recipe("relative:over=dive", "BiKD over DiVE", is_guided=True),
+    Recipe("relative:over=balanced_ltkd", "BiKD over Balanced LTKD", is_guided=True),
     Recipe(
         f"relative:over=prior_kd,{_TRUST}",
         "BiKD over KD with the class prior, out-of-fold inputs and trust in labels",

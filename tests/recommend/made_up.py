@@ -35,6 +35,6 @@ def done(base, run_id):
         reference=kd,
         num_test=580,
         groups={"balanced": one, "many": worse, "medium": unsure, "few": one},
-        left_out={"BiKD over DiVE": "D_val is too small."},
+        left_out={"BiKD over Balanced LTKD": "D_val is too small."},
         sentence="Recommended: LTKD. It gains 10.0 points.",
     )

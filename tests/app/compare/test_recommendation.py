@@ -139,7 +139,7 @@ def test_the_result_is_a_sentence_a_figure_a_ranking_and_a_student(
     page = panel()
     said = words(page)
     assert "Recommended: LTKD. It gains 10.0 points." in said
-    assert "Left out: BiKD over DiVE." in said
+    assert "Left out: BiKD over Balanced LTKD." in said
     assert page.button(key="start_recommendation").disabled
     figure = next(d for name, d in drawings(page).items() if "recommendation" in name)
     shown = {trace["name"]: trace for trace in figure["data"]}
