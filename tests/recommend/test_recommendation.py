@@ -193,7 +193,7 @@ def test_a_recipe_that_diverges_is_left_out_with_its_reason(recommend):
 
     record = run(recommend(Diverging(by_rate)))
     assert record.left_out["LTKD"] == "The loss is not finite."
-    assert not any("ltkd" in one.recipe for one in record.ranking)
+    assert not any(one.recipe.startswith("ltkd") for one in record.ranking)
 
 
 def test_recipes_that_a_small_d_val_forbids_are_left_out(recommend, base):
