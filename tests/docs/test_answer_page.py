@@ -3,8 +3,16 @@
 import json
 import re
 from pathlib import Path
+from statistics import fmean
 
+import numpy as np
+
+from bikd_core.answer.ledger import Ledger, Run
+from bikd_core.answer.plans import DIGITS
+from bikd_core.answer.report import accuracies_of, as_entry
+from bikd_core.answer.stages import Answer
 from bikd_core.answer.summary import in_percent, lead_in_points, recorded
+from bikd_core.recommend.recipes import Recipe
 from bikd_core.studies.significance import SIGNIFICANCE, p_in_words
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +69,40 @@ def test_per_picture_or_per_class_is_that_of_the_comparison():
     )
     assert means["test"]["p_value"] > SIGNIFICANCE
     assert f"{100 * means['test']['detectable']:.1f} points" in PAGE.read_text(encoding="utf-8")
+
+
+def test_what_judging_by_the_other_half_would_have_chosen_is_in_the_ledgers():
+    plan = DIGITS["digits-league1"]
+    ledgers = (
+        Ledger(ROOT / "benchmarks" / f"answer-digits-league1{part}-runs.jsonl", plan.base)
+        for part in ("", "-halves")
+    )
+    whole, halves = (Answer(plan, ledger) for ledger in ledgers)
+    rows = []
+    for choice in whole.chosen().choices:
+        if choice.method in plan.weighted:
+            judged = [
+                halves.ledger.results[Run(entry, seed)].of(choice.calibration)["val_accuracy"]
+                for entry in Recipe(choice.entry, "", is_guided=True).judged_entries(choice.entry)
+                for seed in plan.trial_seeds + plan.further_seeds
+            ]
+            test = fmean(accuracies_of(choice, whole.ended(choice)).values())
+            rows.append((fmean(judged), choice.val_accuracy, test, choice))
+    half, all_of_it, test = (np.array([row[place] for row in rows]) for place in range(3))
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert f"over the {len(rows)} forms the correlation" in text
+    assert f"is {np.corrcoef(half, test)[0, 1]:.2f}, and" in text
+    assert f"and {np.corrcoef(all_of_it, test)[0, 1]:.2f} with all of D_val" in text
+    best = rows[int(half.argmax())]
+    assert best[3].method.startswith("bikd:over=dive,")
+    assert f"BiKD over DiVE would have been chosen, {100 * best[2]:.1f} %" in text
+    strongest = next(
+        row
+        for row in rows
+        if as_entry(whole, row[3]) == recorded("digits-league1").again.own.method
+    )
+    assert (half > strongest[0]).sum() == 16
+    assert (all_of_it > strongest[1]).sum() == 1
 
 
 def plus_minus(value):
