@@ -106,10 +106,36 @@ def test_only_the_choice_and_plain_kd_are_kept_and_tested(recommend, kept):
     assert record.reference.calibration == "none"
 
 
+class WithoutBiases(MadeUp):
+    def _outcome(self, config):
+        outcome = super()._outcome(config)
+        return outcome._replace(biased=outcome.biased | {"val_accuracy": None})
+
+
+def kd_is_best(config, _):
+    return 0.6 if config.method.method == "kd" else 0.5
+
+
 def test_a_choice_that_is_plain_kd_says_so(recommend):
-    record = run(recommend(MadeUp(lambda config, _: 0.6 if config.method.method == "kd" else 0.5)))
-    assert record.chosen.recipe == "kd"
+    record = run(recommend(WithoutBiases(kd_is_best)))
+    assert (record.chosen.recipe, record.chosen.calibration) == ("kd", "none")
     assert "D_val ranks plain KD highest" in record.sentence
+
+
+def test_what_is_chosen_has_class_biases_where_there_are_some(recommend):
+    record = run(recommend(MadeUp(kd_is_best)))
+    assert (record.chosen.recipe, record.chosen.calibration) == ("kd", "class_biases")
+
+
+def test_both_forms_of_a_recipe_count_alike(recommend):
+    accuracies = {"ltkd": (0.8, 0.5), "prior_kd": (0.7, 0.7)}  # without and with class biases
+
+    def val(config, calibration):
+        return accuracies.get(config.method.method, (0.4, 0.4))[calibration == "class_biases"]
+
+    record = run(recommend(MadeUp(val)))
+    assert record.chosen.recipe.startswith("prior_kd")
+    assert record.chosen.calibration == "class_biases"
 
 
 @pytest.mark.parametrize("after", [1, 7, 60])
@@ -197,11 +223,6 @@ def test_a_recipe_that_diverges_is_left_out_with_its_reason(recommend):
 
 
 def test_recipes_that_a_small_d_val_forbids_are_left_out(recommend, base):
-    class WithoutBiases(MadeUp):
-        def _outcome(self, config):
-            outcome = super()._outcome(config)
-            return outcome._replace(biased=outcome.biased | {"val_accuracy": None})
-
     small = base.changed(val_per_class=1)
     record = run(recommend(WithoutBiases(by_rate), base=small))
     [halves, biases] = record.reasons
