@@ -48,7 +48,7 @@ def _answer(names: tuple[str, ...]) -> None:
             "Data", names, format_func=titles.__getitem__, key="known_answer", horizontal=True
         )
     summary = recorded(name)
-    st.markdown(f"##### {plain(titles[name])}")
+    st.markdown(f"### {plain(titles[name])}")
     terms_text(_HOW, key="known_how", tag="small")
     live_plot(figure(summary), key="figure_answer", keep_zoom_of=name)
     st.dataframe(pd.DataFrame(_rows(summary)), hide_index=True)

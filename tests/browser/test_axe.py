@@ -95,6 +95,9 @@ def test_the_other_pages_have_no_serious_fault(home, server_url, compared, new_p
     page = new_page(compared, DONE, color_scheme=scheme)
     wait_for_figures(page)
     faults = {"compare": faults_of(page)}
+    page.get_by_text("What is known").click()
+    page.locator(".st-key-figure_answer .nsewdrag").first.wait_for()
+    faults["known"] = faults_of(page)
     page.goto(f"{server_url}/compare?seeds=7-9")
     page.get_by_role("button", name=re.compile("Quick comparison")).wait_for()
     faults["an empty comparison"] = faults_of(page)
