@@ -73,7 +73,7 @@ class Difference(_Frozen):
     @property
     def in_points(self) -> str:
         """The difference and half its interval, in points."""
-        return f"{100 * self.mean:+.1f} ± {100 * (self.high - self.mean):.1f}".replace("-", "−")
+        return f"{_signed(self.mean)} ± {100 * (self.high - self.mean):.1f}"
 
 
 class Gain(_Frozen):
@@ -272,7 +272,9 @@ def _in_points(lead: Lead) -> str:
 
 def lead_in_points(lead: Lead) -> str:
     """Return a lead and its interval, in points."""
-    mean, low, high = (
-        f"{100 * value:+.1f}".replace("-", "−") for value in (lead.mean, lead.low, lead.high)
-    )
-    return f"{mean}, {low} to {high}"
+    return f"{_signed(lead.mean)}, {_signed(lead.low)} to {_signed(lead.high)}"
+
+
+def _signed(value: float) -> str:
+    points = round(100 * value, 1) + 0.0  # no −0.0
+    return f"{points:+.1f}".replace("-", "−")

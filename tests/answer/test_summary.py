@@ -9,6 +9,7 @@ from scipy import stats
 
 from bikd_core.answer import summary as summary_module
 from bikd_core.answer.summary import (
+    Difference,
     Lead,
     Line,
     Part,
@@ -119,6 +120,10 @@ def test_a_lead_without_its_statistics_is_not_claimed():
     [sentence] = verdicts(_summary([_lead("BKD", 0.03, 0.06)]))
     assert "ahead" not in sentence
     assert "no difference found from BKD" in sentence
+
+
+def test_nothing_has_no_minus():
+    assert Difference(mean=-0.0001, low=-0.01, high=0.0099).in_points == "+0.0 ± 1.0"
 
 
 def test_with_nobody_to_compare_with_it_says_so():
