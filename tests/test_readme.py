@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from bikd_core.answer.summary import in_percent, recorded
+from bikd_core.answer.summary import recorded
+from bikd_core.studies.answer import in_percent
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,7 +39,7 @@ def test_its_table_is_that_of_the_recorded_answer():
             for each in (lines, fresh)
             if title in each and each[title].num_seeds == int(num_seeds)
         )
-        assert (balanced, few) == (in_percent(line), f"{100 * line.few:.1f}")
+        assert (balanced, few) == (in_percent(line.interval), f"{100 * line.few:.1f}")
     shown = {title for title, *_ in rows}
     best = sorted(
         (line for line in lines.values() if not line.is_weighted), key=lambda line: -line.balanced

@@ -11,13 +11,15 @@ from app.figures.answer import answer as figure
 from app.shared.markdown import plain
 from bikd_core.answer.summary import (
     Summary,
-    in_percent,
     lead_in_points,
     recorded,
     recorded_names,
 )
 from bikd_core.config import RunConfig
+from bikd_core.data.counts import tail_words
+from bikd_core.data.label_noise import in_words
 from bikd_core.data.sources import facts_of
+from bikd_core.studies.answer import in_percent
 
 _HOW = (
     "Each method has the best of its trials: random settings, judged by D_val alone, on splits "
@@ -41,13 +43,14 @@ def panel() -> None:
 
 
 def _answer(names: tuple[str, ...]) -> None:
-    titles = {name: _title(recorded(name)) for name in names}
+    answers = {name: recorded(name) for name in names}
+    titles = {name: _title(summary) for name, summary in answers.items()}
     name = names[0]
     if len(names) > 1:
         name = st.radio(
             "Data", names, format_func=titles.__getitem__, key="known_answer", horizontal=True
         )
-    summary = recorded(name)
+    summary = answers[name]
     st.markdown(f"### {plain(titles[name])}")
     terms_text(_HOW, key="known_how", tag="small")
     live_plot(figure(summary), key="figure_answer", keep_zoom_of=name)
@@ -60,13 +63,10 @@ def _answer(names: tuple[str, ...]) -> None:
 def _title(summary: Summary) -> str:
     config = RunConfig.from_flat(summary.base)
     league = 1 if config.protocol.train_on_val == "no" else 2
-    noise = ""
+    words = [facts_of(config.data.dataset).title, tail_words(config.data)]
     if config.data.label_noise:
-        kind = {"by_count": "as classes are frequent", "pairs": "as the next class"}
-        how = kind.get(config.data.label_noise_kind, config.data.label_noise_kind)
-        noise = f", {100 * config.data.label_noise:.0f} % of the labels drawn {how}"
-    factor = config.data.imbalance_factor
-    return f"{facts_of(config.data.dataset).title}, factor {factor:g}{noise}, league {league}"
+        words.append(f"labels {in_words(config.data)}")
+    return ", ".join([*words, f"league {league}"])
 
 
 def _gains(summary: Summary) -> list[dict[str, str]]:
@@ -86,7 +86,7 @@ def _rows(summary: Summary) -> list[dict[str, object]]:
     return [
         {
             "method": line.title,
-            "balanced (%)": in_percent(line),
+            "balanced (%)": in_percent(line.interval),
             "few (%)": round(100 * line.few, 1),
             "splits": line.num_seeds,
             f"lead of {summary.first.bikd} (points)": lead_in_points(lead)

@@ -16,8 +16,8 @@ from app.figures.comparison.results import (
     row_names,
 )
 from app.figures.drawing import THEME_TEXT, Drawing, base_layout
-from bikd_core.answer.summary import Line, Summary, in_percent, verdicts
-from bikd_core.studies import Interval
+from bikd_core.answer.summary import Line, Summary, verdicts
+from bikd_core.studies.answer import in_percent
 
 QUESTION = "Tuned alike, does a learned weight for each picture help?"
 _AT = {False: 0.06, True: -0.26}  # in rows above the row's line: the objective, BiKD over it
@@ -43,7 +43,7 @@ def answer(summary: Summary) -> Drawing:
         shapes=row_borders(len(rows)),
         annotations=row_names(rows, [f"{100 * best[name].balanced:.1f}" for name in rows]),
     )
-    spelt = " ".join(f"{line.title}: {in_percent(line)} %." for line in lines)
+    spelt = " ".join(f"{line.title}: {in_percent(line.interval)} %." for line in lines)
     alt = f"Dot chart of balanced test accuracy. {sentence} {spelt}"
     return Drawing(QUESTION, sentence, alt, data, layout, TOP + BOTTOM + ROW * len(rows))
 
@@ -54,7 +54,6 @@ def _marks(
     is_weighted, has_biases = kind
     colour = BETTER if is_weighted else THEME_TEXT
     shape = "diamond" if is_weighted else "circle"
-    values = [Interval(line.balanced, line.low, line.high) for line in lines]
     words = "BiKD over it" if is_weighted else "the objective itself"
     name = words + (", with class biases" if has_biases else "")
     beside = _BESIDE if has_biases else -_BESIDE
@@ -65,7 +64,9 @@ def _marks(
         "mode": "markers",
         "x": [round(100 * line.balanced, 2) for line in lines],
         "y": [round(_AT[is_weighted] + beside - rows.index(line.objective), 3) for line in lines],
-        "error_x": error_bars(values, color=colour, thickness=2, width=4),
+        "error_x": error_bars(
+            [line.interval for line in lines], color=colour, thickness=2, width=4
+        ),
         "marker": {
             "symbol": shape if has_biases else f"{shape}-open",
             "size": 11,
@@ -73,7 +74,8 @@ def _marks(
             "line": {"width": 2},
         },
         "text": [
-            f"{line.title}: {in_percent(line)} %<br>few-shot classes {100 * line.few:.1f} %<br>"
+            f"{line.title}: {in_percent(line.interval)} %<br>"
+            f"few-shot classes {100 * line.few:.1f} %<br>"
             f"{line.num_seeds} splits, chosen from {line.num_trials} trials"
             for line in lines
         ],

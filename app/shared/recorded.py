@@ -26,7 +26,7 @@ from app.shared.engine import attempt
 from app.shared.glossary import meanings
 from app.shared.markdown import plain
 from app.shared.session import session
-from bikd_core.config import METHOD_FACTS, RunConfig
+from bikd_core.config import RunConfig, title_of
 from bikd_core.events import EpochDone, RunStarted, from_json
 from bikd_core.places import ASSETS
 from bikd_core.store import CorruptRunError, RunFolder, run_ids
@@ -56,14 +56,7 @@ class RecordedRun:
     @property
     def method(self) -> str:
         """The name of its method, and what it is laid over."""
-        title, over = METHOD_FACTS[self.config.method.method].title, self._over
-        return f"{title} over {METHOD_FACTS[over].title}" if over else title
-
-    @property
-    def _over(self) -> str:
-        """The objective that its method weighs; "" for its own losses."""
-        own = self.config.read_by_method()
-        return str(own["over"]) if own.get("weight_scale") == "relative" else ""
+        return title_of(self.config.method)
 
     @property
     def constant_weight(self) -> float | None:

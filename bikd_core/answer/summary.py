@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bikd_core.config import METHOD_FACTS, listed
 from bikd_core.places import ASSETS
-from bikd_core.studies.answer import interval
+from bikd_core.studies.answer import Interval, in_percent, interval
 from bikd_core.studies.entries import read_entry
 from bikd_core.studies.significance import SIGNIFICANCE
 
@@ -39,6 +39,11 @@ class Line(_Frozen):
     few: float
     num_seeds: int
     num_trials: int
+
+    @property
+    def interval(self) -> Interval:
+        """The balanced accuracy with its interval."""
+        return Interval(self.balanced, self.low, self.high)
 
     @property
     def title(self) -> str:
@@ -73,7 +78,7 @@ class Difference(_Frozen):
     @property
     def in_points(self) -> str:
         """The difference and half its interval, in points."""
-        return f"{_signed(self.mean)} ± {100 * (self.high - self.mean):.1f}"
+        return in_percent(Interval(self.mean, self.low, self.high), signed=True).replace("-", "−")
 
 
 class Gain(_Frozen):
@@ -121,13 +126,14 @@ def summary_of(folder: Path, name: str) -> Summary:
         name: Of the answer.
     """
     content = _read(folder / f"answer-{name}.json")
+    first = _part(content)
     path = folder / f"answer-{name}-again.json"
     return Summary(
         answer=content["answer"],
         base=content["base"],
         command=content["command"],
-        first=_part(content),
-        gains=tuple(_gains(content)),
+        first=first,
+        gains=tuple(_gains(first.lines, content["rows"])),
         again=_part(_read(path)) if path.exists() else None,
     )
 
@@ -172,12 +178,12 @@ def _part(content: Mapping[str, Any]) -> Part:
     return Part(bikd=lines[content["bikd"]].title, lines=tuple(lines.values()), leads=tuple(leads))
 
 
-def _gains(content: Mapping[str, Any]) -> Iterator[Gain]:
+def _gains(lines: Sequence[Line], rows: Sequence[Mapping[str, Any]]) -> Iterator[Gain]:
+    by_seed = {r["method"]: dict(zip(r["seeds"], r["accuracies"], strict=True)) for r in rows}
     found: dict[str, dict[tuple[bool, bool], dict[int, float]]] = {}
-    for row in content["rows"]:
-        line = _line(row, content["base"])
-        by_seed = dict(zip(row["seeds"], row["accuracies"], strict=True))
-        found.setdefault(line.objective, {})[line.is_weighted, line.has_biases] = by_seed
+    for line in lines:
+        of = found.setdefault(line.objective, {})
+        of[line.is_weighted, line.has_biases] = by_seed[line.method]
     for objective, of in found.items():
         if len(of) == 4:
             yield Gain(
@@ -258,12 +264,7 @@ def _outcome(part: Part) -> str:
         rest = f" and {len(ahead) - 1} more" if len(ahead) > 1 else ""
         pieces.append(f"ahead of {nearest}{rest}")
     said = "; ".join(pieces) or "no rival to compare it with"
-    return f"{own.title}, {in_percent(own)} % on {own.num_seeds} splits: {said}."
-
-
-def in_percent(line: Line) -> str:
-    """Return the balanced accuracy and half its interval, in percent."""
-    return f"{100 * line.balanced:.1f} ± {100 * (line.high - line.balanced):.1f}"
+    return f"{own.title}, {in_percent(own.interval)} % on {own.num_seeds} splits: {said}."
 
 
 def _in_points(lead: Lead) -> str:
@@ -276,5 +277,4 @@ def lead_in_points(lead: Lead) -> str:
 
 
 def _signed(value: float) -> str:
-    points = round(100 * value, 1) + 0.0  # no −0.0
-    return f"{points:+.1f}".replace("-", "−")
+    return in_percent(Interval(value, None, None), signed=True).replace("-", "−")

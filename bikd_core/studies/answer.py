@@ -147,7 +147,8 @@ def interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interva
 
 def in_percent(value: Interval, *, signed: bool = False) -> str:
     """Return a mean in percent with half its interval, such as "61.2 ± 1.4"."""
-    mean = f"{100 * value.mean:+.1f}" if signed else f"{100 * value.mean:.1f}"
+    points = round(100 * value.mean, 1) + 0.0  # no −0.0
+    mean = f"{points:+.1f}" if signed else f"{points:.1f}"
     if value.high is None:
         return mean
     return f"{mean} ± {100 * (value.high - value.mean):.1f}"

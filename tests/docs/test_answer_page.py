@@ -11,8 +11,9 @@ from bikd_core.answer.ledger import Ledger, Run
 from bikd_core.answer.plans import DIGITS
 from bikd_core.answer.report import accuracies_of, as_entry
 from bikd_core.answer.stages import Answer
-from bikd_core.answer.summary import in_percent, lead_in_points, recorded
+from bikd_core.answer.summary import lead_in_points, recorded
 from bikd_core.recommend.recipes import Recipe
+from bikd_core.studies.answer import in_percent
 from bikd_core.studies.significance import SIGNIFICANCE, p_in_words
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,12 @@ def test_what_came_out_is_the_second_test():
     part = recorded("digits-league1").again
     lead_over = {lead.over: lead_in_points(lead) for lead in part.leads}
     assert rows_under("What came out") == [
-        [line.title, in_percent(line), f"{100 * line.few:.1f}", lead_over.get(line.title, "")]
+        [
+            line.title,
+            in_percent(line.interval),
+            f"{100 * line.few:.1f}",
+            lead_over.get(line.title, ""),
+        ]
         for line in part.lines
     ]
 

@@ -97,7 +97,7 @@ def test_multiples_are_said_as_multiples():
 
 def test_a_recorded_run_names_what_it_is_laid_over():
     [strongest] = [run for run in recorded_runs() if "strongest" in run.name]
-    assert strongest.method == "BiKD over Balanced LTKD"
+    assert strongest.method == "BiKD over Balanced LTKD (relative)"
     assert "×" in what_it_shows(strongest)
     assert {run.method for run in recorded_runs()} == {"BiKD", "KD", strongest.method}
 
