@@ -254,7 +254,7 @@ export function operable(figure, plot, select) {
     plot.tabIndex = 0;
     plot.setAttribute("role", "application"); // or a screen reader keeps the arrows for itself
     plot.setAttribute("aria-roledescription", "chart");
-    plot.setAttribute("aria-label", data.title || "Chart");
+    plot.setAttribute("aria-label", data.title || data.alt.split(". ")[0]);
     plot.setAttribute("aria-describedby", hint.id);
     hint.textContent =
       "Arrow keys go through classes and points" +

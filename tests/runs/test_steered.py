@@ -21,6 +21,7 @@ from tests.runs.usage import usage, wait_until_forgotten
 
 NUM_STORMS = as_many(2, 25)
 NUM_BROWSERS, NUM_PRESSES = 4, 30
+STOPPED_AFTER = 20  # presses: a run that was stopped at once would not be steered
 CONTROLS = "method=ce&student=digits_mlp&epochs=10000&head_count=20&imbalance_factor=5"
 FORGOTTEN_S = 2  # the server forgets a page that was left
 TIMEOUT_S = 60
@@ -64,7 +65,7 @@ class Browser:
             while key not in self.widgets:
                 await asyncio.sleep(0.05)
 
-    async def press_anything(self, run_id, draw):
+    async def press_anything(self, run_id, draw, *, may_stop):
         """Do what somebody may do who steers a run."""
         presses = {
             "pause": {"trigger_value": True},  # or Resume: the same button
@@ -73,7 +74,7 @@ class Browser:
             f"tune_speed {run_id}": {"string_array_value": {"data": [draw.choice(["2/s", "5/s"])]}},
             "stop": {"trigger_value": True},
         }
-        [key] = draw.choices(list(presses), weights=[16, 8, 4, 4, 1])
+        [key] = draw.choices(list(presses), weights=[16, 8, 4, 4, int(may_stop)])
         if key in self.widgets:
             await self.send(key, **presses[key])
 
@@ -114,9 +115,10 @@ async def started_run(url, cookie, runs):
 
 async def steer(url, cookie, run, draw):
     async with opened(url, cookie, f"run={run.run_id}") as browser:
-        await browser.has("stop")
-        for _ in range(NUM_PRESSES):
-            await browser.press_anything(run.run_id, draw)
+        for key in ("stop", f"tune_rate {run.run_id}", f"tune_speed {run.run_id}"):
+            await browser.has(key)
+        for press in range(NUM_PRESSES):
+            await browser.press_anything(run.run_id, draw, may_stop=press >= STOPPED_AFTER)
             await asyncio.sleep(draw.uniform(0, 0.15))
         await asyncio.sleep(1)  # until the last one is drawn
     return browser.faults
