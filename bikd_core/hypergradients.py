@@ -40,7 +40,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jvp
+from torch.autograd import forward_ad
 from torch.nn.functional import batch_norm
 from torch.overrides import TorchFunctionMode
 
@@ -54,6 +54,7 @@ from bikd_core.losses import (
     spread,
     student_losses,
 )
+from bikd_core.models.in_place_of import standing_in, trained_parameters
 from bikd_core.models.network import (
     computing_in,
     drawing_otherwise,
@@ -138,18 +139,13 @@ class Hypergradient(NamedTuple):
 
 def parameters(student: nn.Module) -> Params:
     """Return the parameters θ that are trained by name, detached from any graph."""
-    named = student.named_parameters()
-    return {name: value.detach() for name, value in named if value.requires_grad}
+    return {name: value.detach() for name, value in trained_parameters(student).items()}
 
 
 def logits_at(student: nn.Module, params: Params, images: Tensor) -> Tensor:
     """Return the student's logits at `params`; (B, …) -> (B, C). Its buffers do not change."""
-    # The buffers are cloned here because torch.func forbids writing to a captured tensor.
-    buffers = {
-        name: buffer.to(images.dtype if buffer.is_floating_point() else buffer.dtype, copy=True)
-        for name, buffer in student.named_buffers()
-    }
-    logits: Tensor = functional_call(student, params | buffers, (images,))
+    with standing_in(student, params, images.dtype):
+        logits: Tensor = student(images)
     return logits
 
 
@@ -321,11 +317,18 @@ def _forward_mode(
 ) -> Tensor:
     """Return ż = J_θ z · v, (B, C), in the student's precision; float32 outside the layers."""
     is_coarse = precision_of(student) != "float32"
-    with _BatchNormInFloat32() if is_coarse else nullcontext():
-        change: Tensor = jvp(
-            lambda point: logits_at(student, point, images), (theta,), (direction,)
-        )[1]
-    return change
+    with (
+        torch.no_grad(),
+        forward_ad.dual_level(),
+        _BatchNormInFloat32() if is_coarse else nullcontext(),
+    ):
+        point = {
+            name: forward_ad.make_dual(value, direction[name])  # type: ignore[no-untyped-call]
+            for name, value in theta.items()
+        }
+        found = logits_at(student, point, images)
+        change = forward_ad.unpack_dual(found).tangent  # type: ignore[no-untyped-call]
+    return torch.zeros_like(logits) if change is None else change
 
 
 class _BatchNormInFloat32(TorchFunctionMode):

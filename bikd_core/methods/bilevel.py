@@ -40,6 +40,7 @@ from bikd_core.methods.pull import Pull
 from bikd_core.methods.unroll import through_steps
 from bikd_core.methods.weights_used import Substitute
 from bikd_core.methods.window import Window
+from bikd_core.models.in_place_of import trained_parameters
 from bikd_core.models.weight_net import Form, WeightNet
 from bikd_core.optimizers import Adam, AdamOfEach
 
@@ -135,8 +136,8 @@ class BilevelMethod:
             raw, factors = self._weights_to_use(inputs, coefficients, batch)
             losses = inner.losses(logits, self._shifts())
             gradient = self._student_gradient(losses, coefficients * factors, batch, keep=False)
-        for name, value in gradient.items():
-            self.student.get_parameter(name).grad = value
+        for name, parameter in trained_parameters(self.student).items():
+            parameter.grad = gradient[name]
         self.num_steps += 1
 
         factors = factors.detach()
@@ -358,7 +359,7 @@ class BilevelMethod:
 
         The graph of the losses is kept for another call, or freed.
         """
-        named = {n: p for n, p in self.student.named_parameters() if p.requires_grad}
+        named = trained_parameters(self.student)
         loss = weighted_mean(losses, weights, batch.shares)
         gradients = torch.autograd.grad(
             loss, list(named.values()), retain_graph=keep, materialize_grads=True

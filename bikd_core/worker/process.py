@@ -98,9 +98,11 @@ def load_all_of_training() -> MakeTraining:
     It is for a process that waits for its run, so that the first chart need not wait for this.
     """
     import torch
+    from torch.autograd import forward_ad
 
     make_training = load_training()
-    torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))  # the first one is slow
+    with forward_ad.dual_level():  # the first derivative is slow
+        torch.sin(forward_ad.make_dual(torch.zeros(1), torch.ones(1)))  # type: ignore[no-untyped-call]
     return make_training
 
 
