@@ -93,6 +93,7 @@ def _rows(summary: Summary) -> list[dict[str, object]]:
             if (lead := lead_over.get(line.title))
             else "",
             "trials": line.num_trials,
+            "cost (× KD)": line.cost,
             "settings": line.method,
         }
         for line in summary.first.lines

@@ -9,14 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bikd_core.answer import again
+from bikd_core.answer import again, cost
 from bikd_core.answer.ledger import Ledger, Result, Run, result_of
 from bikd_core.answer.plans import Plan
 from bikd_core.answer.report import result
 from bikd_core.answer.stages import Answer
 from bikd_core.answer.training import train_missing
 from bikd_core.bench.report import machine
-from bikd_core.config import RunConfig
+from bikd_core.config import ConfigError, RunConfig
 from bikd_core.places import Places
 from bikd_core.store.files import replace_text
 from bikd_core.studies.executors import LocalExecutor, Outcome
@@ -89,6 +89,29 @@ def run_again(
         train_missing(runs, ledger, answer.config, _result, LocalExecutor(places, jobs), told)
         command = f"bikd bench answer {plan.name} --again {method}"
         _write(path, command, again.result(answer, contest))
+    return path
+
+
+def time_methods(plan: Plan, folder: Path, clock: cost.Clock | None = None) -> Path:
+    """Time the methods that D_val chose in turns; return the file of their costs.
+
+    Args:
+        plan: What was compared.
+        folder: Holds the ledger, and receives the file.
+        clock: As `cost.result` takes it.
+
+    Raises:
+        ConfigError: The answer's trials have not ended, or as `run`.
+    """
+    ledger = Ledger(folder / f"answer-{plan.name}-runs.jsonl", plan.base)
+    path = folder / f"answer-{plan.name}-cost.json"
+    with ledger.held():
+        answer = Answer(plan, ledger)
+        if answer.has_open_trials():
+            raise ConfigError(
+                f"time is not possible yet: first run `bikd bench answer {plan.name}`."
+            )
+        _write(path, f"bikd bench answer {plan.name} --time", cost.result(answer, clock))
     return path
 
 

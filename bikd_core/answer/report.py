@@ -127,11 +127,24 @@ def leads(method: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def show(path: Path, *, as_json: bool) -> None:
-    """Print a result file, as it is or as a table of its rows and leads."""
+    """Print a result file, or one of costs, as it is or as a table."""
     content = json.loads(path.read_text(encoding="utf-8"))
     if as_json:
         print(json.dumps(content))
-        return
+    else:
+        Console().print(_results(content) if "leads" in content else _costs(content))
+
+
+def _costs(content: Mapping[str, Any]) -> Table:
+    table = Table(title=f"{content['answer']}: an epoch of each, in epochs of KD")
+    table.add_column("method")
+    table.add_column("cost (× KD)", justify="right")
+    for row in sorted(content["rows"], key=lambda row: row["ratio_to_kd"]):
+        table.add_row(row["method"], f"{row['ratio_to_kd']:.2f}")
+    return table
+
+
+def _results(content: Mapping[str, Any]) -> Table:
     lead_over = {lead["over"]: lead for lead in content["leads"]}
     table = Table(title=f"{content['answer']}: {content['bikd']} enters")
     for column in ("method", "seeds", "balanced, %", "few, %", "D_val, %", "BiKD's lead", "p"):
@@ -149,4 +162,4 @@ def show(path: Path, *, as_json: bool) -> None:
             else "",
             p_in_words(lead["p_value"]) if lead else "",
         )
-    Console().print(table)
+    return table

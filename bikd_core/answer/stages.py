@@ -12,6 +12,7 @@ Each stage follows from the results of those before alone, so the same command g
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from statistics import fmean
 from typing import NamedTuple, get_args
 
@@ -82,6 +83,10 @@ class Answer:
         kept = [entry for method in self.plan.entries for entry in self.kept(method)]
         yield "Further splits of the best trials", self._judged(kept, self.plan.further_seeds)
         yield "Seeds", list(self.seed_runs(self.chosen()))
+
+    def has_open_trials(self) -> bool:
+        """Whether a trial has no result yet, so that nothing is chosen."""
+        return any(self.missing(runs) for _, runs in islice(self.stages(), 2))
 
     def missing(self, runs: Sequence[Run]) -> list[Run]:
         """Return the runs without a result."""

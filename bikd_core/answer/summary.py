@@ -39,6 +39,7 @@ class Line(_Frozen):
     few: float
     num_seeds: int
     num_trials: int
+    cost: float | None = None  # of an epoch, in epochs of KD, timed in turns
 
     @property
     def interval(self) -> Interval:
@@ -126,7 +127,8 @@ def summary_of(folder: Path, name: str) -> Summary:
         name: Of the answer.
     """
     content = _read(folder / f"answer-{name}.json")
-    first = _part(content)
+    costs = _costs(folder / f"answer-{name}-cost.json")
+    first = _part(content, costs)
     path = folder / f"answer-{name}-again.json"
     return Summary(
         answer=content["answer"],
@@ -134,7 +136,7 @@ def summary_of(folder: Path, name: str) -> Summary:
         command=content["command"],
         first=first,
         gains=tuple(_gains(first.lines, content["rows"])),
-        again=_part(_read(path)) if path.exists() else None,
+        again=_part(_read(path), costs) if path.exists() else None,
     )
 
 
@@ -161,9 +163,18 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _part(content: Mapping[str, Any]) -> Part:
+def _costs(path: Path) -> dict[str, float]:
+    """Return the cost of each method that was timed, in epochs of KD; none if there is no file."""
+    rows = _read(path)["rows"] if path.exists() else ()
+    return {row["method"]: round(row["ratio_to_kd"], 2) for row in rows}
+
+
+def _part(content: Mapping[str, Any], costs: Mapping[str, float]) -> Part:
     # Two forms may have come to the same settings: they are one method.
-    lines = {row["method"]: _line(row, content["base"]) for row in content["rows"]}
+    lines = {
+        row["method"]: _line(row, content["base"], costs.get(row["method"]))
+        for row in content["rows"]
+    }
     leads = [
         Lead(
             over=lines[lead["over"]].title,
@@ -205,7 +216,7 @@ def _difference(first: Mapping[int, float], second: Mapping[int, float]) -> Diff
     )
 
 
-def _line(row: Mapping[str, Any], base: Mapping[str, Any]) -> Line:
+def _line(row: Mapping[str, Any], base: Mapping[str, Any], cost: float | None) -> Line:
     entry = read_entry(row["of"], base)
     options = dict(pair.split("=") for pair in row["of"].partition(":")[2].split(",") if pair)
     has_weights = METHOD_FACTS[entry.method].has_weight_net and not row["is_rival"]
@@ -231,6 +242,7 @@ def _line(row: Mapping[str, Any], base: Mapping[str, Any]) -> Line:
         few=round(fmean(row["accuracies_few"]), _DIGITS),
         num_seeds=len(row["accuracies"]),
         num_trials=row["trials"],
+        cost=cost,
     )
 
 

@@ -169,6 +169,10 @@ def answer(
             "rivals near the best."
         ),
     ] = None,
+    time: Annotated[
+        bool,
+        Parameter(help="Time the chosen methods in turns instead; the machine should be idle."),
+    ] = False,
     record: Annotated[
         bool, Parameter(help="Let the page Compare of this checkout show the result.")
     ] = False,
@@ -184,7 +188,9 @@ def answer(
     from bikd_core.answer import driver, plans, report, summary
 
     plan, places = plans.plan_named(name, folder), places_at(None, data_dir)
-    if again is None:
+    if time:
+        path = driver.time_methods(plan, folder)
+    elif again is None:
         path = driver.run(plan, folder, places, jobs, driver.print_progress)
     else:
         path = driver.run_again(plan, again, folder, places, jobs, driver.print_progress)

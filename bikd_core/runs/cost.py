@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from statistics import median
 
 from bikd_core.config import RunConfig, allowed_code
@@ -104,33 +105,46 @@ class Costs:
             for config in configs:
                 if self._is_shut_down or not self._is_idle():
                     return "A run began meanwhile, which would have disturbed it."
-                epoch = self._seconds_of_epoch(child, config)
-                if isinstance(epoch, str):
-                    return epoch
-                turn[config] = epoch
+                try:
+                    turn[config] = seconds_of_epoch(config, partial(self._measured, child))
+                except _NotMeasured as error:
+                    return str(error)
             turns += [turn] * (number > 0)
             seconds = {config: tuple(turn[config] for turn in turns) for config in configs}
             with self._lock:
                 self._timings[configs] = Timing(seconds, len(turns))
         return ""
 
-    def _seconds_of_epoch(self, child: Child, config: RunConfig) -> float | str:
-        """Return the seconds of an epoch of a config, or why they cannot be measured."""
-        speeds = []
-        for variant, _ in variants(config):
-            child.send(
-                pipe.Measure(config=variant, num_threads=self._num_threads, code=allowed_code())
-            )
-            replies = (reply for reply in child.replies() if isinstance(reply, pipe.Measured))
-            reply = next(replies, pipe.Measured(speeds=None, reason="The child process died."))
-            if reply.speeds is None:
-                return reply.reason
-            speeds.append(reply.speeds.run)
-        shares = [share for _, share in variants(config)]
-        parts = zip(speeds, shares, strict=True)
-        training = sum(speed.training * share for speed, share in parts)
-        evaluation = median(speed.evaluation for speed in speeds)
-        return Speed(training, evaluation).seconds(config.data, epochs=1)
+    def _measured(self, child: Child, config: RunConfig) -> Speed:
+        """Return the speed of a config as the child measures it.
+
+        Raises:
+            _NotMeasured: It cannot, for the reason given.
+        """
+        child.send(pipe.Measure(config=config, num_threads=self._num_threads, code=allowed_code()))
+        replies = (reply for reply in child.replies() if isinstance(reply, pipe.Measured))
+        reply = next(replies, pipe.Measured(speeds=None, reason="The child process died."))
+        if reply.speeds is None:
+            raise _NotMeasured(reply.reason)
+        return reply.speeds.run
+
+
+class _NotMeasured(Exception):
+    """Why a config cannot be timed."""
+
+
+def seconds_of_epoch(config: RunConfig, measured: Callable[[RunConfig], Speed]) -> float:
+    """Return the seconds of an epoch of a config, from the speed of each kind of its steps.
+
+    Args:
+        config: What is timed.
+        measured: Measures the speed of a config whose steps are all of one kind.
+    """
+    shares = variants(config)
+    speeds = [measured(variant) for variant, _ in shares]
+    training = sum(speed.training * share for speed, (_, share) in zip(speeds, shares, strict=True))
+    evaluation = median(speed.evaluation for speed in speeds)
+    return Speed(training, evaluation).seconds(config.data, epochs=1)
 
 
 def variants(config: RunConfig) -> list[tuple[RunConfig, float]]:

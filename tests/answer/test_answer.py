@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bikd_core.answer import again, driver
+from bikd_core.answer import again, cost, driver
 from bikd_core.answer.ledger import MEASURES, Ledger, Result, Run
 from bikd_core.answer.plans import NAMES, Plan, plan_named
 from bikd_core.answer.report import as_entry, result
@@ -303,3 +303,38 @@ def test_an_answer_with_other_controls_gives_a_study_nothing(tmp_path):
     Ledger(path, {"dataset": "digits"}).add([(Run("ce", 0), Result({}, {}, 0.1, "It diverged."))])
     with pytest.raises(ConfigError, match="were trained with"):
         results_for(grid, path)
+
+
+WITH_KD = replace(SMALL, rivals=("ce", "kd"))
+
+
+def test_costs_are_those_of_kd_in_the_same_turn(tmp_path):
+    """A machine that is twice as slow from one turn to the next changes no ratio."""
+    answer = _answer(tmp_path, WITH_KD)
+    _fill(answer, lambda *_: 0.5)
+    turns = iter(range(10_000))
+
+    def clock(config):
+        of_kd = {"ce": 0.5, "kd": 1.0, "bikd": 3.0}[config.method.method]
+        return of_kd * 2 ** (next(turns) // num_configs)
+
+    num_configs = len({choice.entry for choice in answer.chosen().choices})
+    rows = cost.result(answer, clock)["rows"]
+    assert {row["method"] for row in rows} == {row["method"] for row in result(answer)["rows"]}
+    for row in rows:
+        expected = 0.5 if row["method"].startswith("ce") else 1.0
+        assert row["ratio_to_kd"] == (3.0 if row["method"].startswith("bikd") else expected)
+
+
+def test_the_clock_measures_here(tmp_path):
+    answer = _answer(tmp_path, replace(WITH_KD, rivals=("kd",), weighted=("bikd",), num_trials=1))
+    _fill(answer, lambda *_: 0.5)
+    by_method = {row["method"].split(":")[0]: row for row in cost.result(answer)["rows"]}
+    assert by_method["kd"]["seconds_per_epoch"] > 0
+    assert by_method["bikd"]["ratio_to_kd"] > 1
+
+
+def test_costs_are_refused_before_anything_is_chosen(tmp_path):
+    with pytest.raises(ConfigError, match="first run `bikd bench answer small`"):
+        driver.time_methods(SMALL, tmp_path)
+    assert not (tmp_path / "answer-small-cost.json").exists()
