@@ -200,6 +200,33 @@ def answer(
 
 
 @app.command
+def pictures(
+    name: Annotated[str, Parameter(help="An answer, whose protocol the runs have.")],
+    own: Annotated[str, Parameter(help="A method with a weight net.")],
+    rival: Annotated[str, Parameter(help="A method with a teacher.")],
+    /,
+    *,
+    runs_dir: Annotated[
+        Path,
+        Parameter(converter=expanded, help="Holds the runs of both that `bikd compare` trained."),
+    ],
+    seeds: str = "100-139",
+    data_dir: DataDir = None,
+) -> None:
+    """Say which test pictures one method gains over another, and how its weights lie."""
+    import json
+
+    from bikd_core.answer import pictures as moved
+    from bikd_core.answer import plans
+    from bikd_core.config import RunConfig
+    from bikd_core.studies.seeds import read_seeds
+
+    base = RunConfig.from_flat(plans.plan_named(name, Path("benchmarks")).base)
+    places = places_at(None, data_dir)
+    print(json.dumps(moved.result(base, own, rival, read_seeds(seeds), runs_dir, places), indent=1))
+
+
+@app.command
 def studies(
     *,
     stubs: Annotated[int, Parameter(help="Runs that do nothing.")] = 10_000,

@@ -18,6 +18,7 @@ from bikd_core.studies.significance import SIGNIFICANCE, p_in_words
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "answer.md"
+PICTURES = ROOT / "benchmarks" / "answer-digits-league1-pictures.json"
 PARTS = ROOT / "benchmarks" / "answer-digits-league1-parts.json"
 
 
@@ -77,6 +78,26 @@ def test_per_picture_or_per_class_is_that_of_the_comparison():
     assert f"{100 * means['test']['detectable']:.1f} points" in PAGE.read_text(encoding="utf-8")
 
 
+def test_which_pictures_gain_is_what_the_runs_say():
+    plain, with_biases = json.loads(PICTURES.read_text(encoding="utf-8"))
+    assert "calibration=class_biases" in with_biases["rival"]
+    found = [
+        [f"{100 * one['pictures']:.1f}", signed(one["net"]), signed(other["net"])]
+        for kind in ("by_group", "by_margin")
+        for one, other in zip(plain[kind], with_biases[kind], strict=True)
+    ]
+    assert [row[1:] for row in rows_under("Which pictures gain?")] == found
+    for content in (plain, with_biases):
+        unsure = content["by_margin"][1:3]
+        whole = sum(row["net"]["mean"] for row in content["by_margin"])
+        assert sum(row["pictures"] for row in unsure) < 0.2
+        assert sum(row["net"]["mean"] for row in unsure) > whole / 2
+    text, weights = PAGE.read_text(encoding="utf-8"), plain["weights"]
+    for kind in ("hard", "soft"):
+        assert f"{100 * weights[f'between_classes_{kind}']['mean']:.0f}" in ("68", "69")
+        assert f"{weights[f'within_class_by_loss_{kind}']['mean']:.2f}" in text
+
+
 def test_what_judging_by_the_other_half_would_have_chosen_is_in_the_ledgers():
     plan = DIGITS["digits-league1"]
     ledgers = (
@@ -113,6 +134,10 @@ def test_what_judging_by_the_other_half_would_have_chosen_is_in_the_ledgers():
 
 def plus_minus(value):
     return f"{100 * value['mean']:.1f} ± {half(value)}"
+
+
+def signed(value):
+    return f"{100 * value['mean']:+.1f} ± {half(value)}".replace("-", "−")
 
 
 def half(value):
