@@ -164,9 +164,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _costs(path: Path) -> dict[str, float]:
-    """Return the cost of each method that was timed, in epochs of KD; none if there is no file."""
+    """Return the cost of each method that was timed, in epochs of KD; none if there is no file.
+
+    More than one decimal would say more than was measured: the same method with other rates came
+    out up to a tenth apart.
+    """
     rows = _read(path)["rows"] if path.exists() else ()
-    return {row["method"]: round(row["ratio_to_kd"], 2) for row in rows}
+    return {row["method"]: round(row["ratio_to_kd"], 1) for row in rows}
 
 
 def _part(content: Mapping[str, Any], costs: Mapping[str, float]) -> Part:
