@@ -63,6 +63,25 @@ def test_header_views_and_slider_take_at_most_150_px(
         assert pair.get_by_text(name).first.evaluate(IN_SIGHT)
 
 
+@pytest.mark.slow
+def test_words_for_screen_readers_take_no_room_before_their_code_is_there_either(
+    home, server_url, new_page
+):
+    many = make_run(home / "runs", dataset="cifar100", imbalance_factor=100.0).run_id
+    page, held = new_page(server_url, viewport=PROJECTOR), []
+    page.route("**/Html.*.js", lambda route: held.append(route))
+    page.goto(f"{server_url}/lab?run={many}&view=Weights")
+    page.get_by_role("radio", name="by groups").wait_for()
+    page.locator(".st-key-over_time_of [role=combobox]").wait_for()
+    page.locator(".bikd-timeline").wait_for()
+    assert held
+    before = bottom_of_slider(page)
+    for route in held:
+        route.continue_()
+    page.locator(".st-key-views h2").wait_for(state="attached")
+    assert before == bottom_of_slider(page) <= 150
+
+
 CLICKS = {
     ("Weights", "w_hard"): """plot => {
         const {x0, dx, y} = plot.data.find(trace => trace.uid === "ridge-1");
