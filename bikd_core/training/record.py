@@ -31,10 +31,28 @@ from bikd_core.methods import Batch, StepResult
 from bikd_core.models.weight_net import WeightNet
 
 KINDS = ("hard", "soft")  # the columns of weights and influence
+#: Steps that wait to be computed together: for small batches each call costs more than its work.
+MOST_WAITING = 32
 
 
 class NonFiniteLoss(RuntimeError):
     """A loss became infinite or not a number, so the run cannot go on."""
+
+
+class _Seen(NamedTuple):
+    """What is recorded of one step, or of several one after the other; (B, …) or (K, B, …)."""
+
+    indices: Tensor
+    steps: Tensor
+    labels: Tensor
+    logits: Tensor
+    losses: Tensor
+    teacher_logits: Tensor | None
+    judge_logits: Tensor | None
+    weights: Tensor | None
+    influence: Tensor | None
+    raw_weights: Tensor | None
+    seen_by_net: Tensor | None
 
 
 class EpochRecord:
@@ -55,6 +73,7 @@ class EpochRecord:
         self.temperature = temperature
         self.num_seeds = num_seeds
         self._columns: dict[str, Tensor] = {}
+        self._waiting: list[_Seen] = []
         self._num_images = num_images
         self._device = device
 
@@ -68,23 +87,56 @@ class EpochRecord:
             batch: (B, …) or (K, B, …).
             result: The same.
         """
-        self._put("step", indices, torch.full_like(indices, step))
-        self._put("ce_student", indices, hard_loss(result.logits, batch.labels))
-        self._put("total", indices, result.losses)
-        self._put_beliefs("student", indices, result.logits)
-        if batch.teacher_logits is not None:
-            soft = soft_loss(result.logits, batch.teacher_logits, self.temperature)
+        self._waiting.append(
+            _Seen(
+                indices,
+                torch.full_like(indices, step),
+                batch.labels,
+                result.logits,
+                result.losses,
+                batch.teacher_logits,
+                batch.judge_logits,
+                result.weights,
+                result.influence,
+                result.raw_weights,
+                result.seen_by_net,
+            )
+        )
+        if len(self._waiting) == MOST_WAITING:
+            self._columns_so_far()
+
+    def _columns_so_far(self) -> dict[str, Tensor]:
+        """Return the columns (K · N, …) by name, with the steps that waited in them."""
+        if not self._waiting:
+            return self._columns
+        along = self._waiting[0].indices.dim() - 1
+        waiting, self._waiting = self._waiting, []
+        fields: list[Any] = [
+            None if values[0] is None else torch.cat(values, dim=along)
+            for values in zip(*waiting, strict=True)
+        ]
+        self._put_all(_Seen(*fields))
+        return self._columns
+
+    def _put_all(self, seen: _Seen) -> None:
+        indices, labels, logits = seen.indices, seen.labels, seen.logits
+        self._put("step", indices, seen.steps)
+        self._put("ce_student", indices, hard_loss(logits, labels))
+        self._put("total", indices, seen.losses)
+        self._put_beliefs("student", indices, logits)
+        if seen.teacher_logits is not None:
+            soft = soft_loss(logits, seen.teacher_logits, self.temperature)
             self._put("soft", indices, soft)
-        if batch.judge_logits is not None:
-            self._put("ce_teacher", indices, hard_loss(batch.judge_logits, batch.labels))
-            self._put_beliefs("teacher", indices, batch.judge_logits)
-        if result.weights is not None and result.influence is not None:
-            self._put("weights", indices, result.weights)
-            self._put("influence", indices, result.influence)
-        if result.raw_weights is not None:
-            self._put("raw_weights", indices, result.raw_weights)
-        if result.seen_by_net is not None:
-            self._put("seen_by_net", indices, result.seen_by_net)
+        if seen.judge_logits is not None:
+            self._put("ce_teacher", indices, hard_loss(seen.judge_logits, labels))
+            self._put_beliefs("teacher", indices, seen.judge_logits)
+        if seen.weights is not None and seen.influence is not None:
+            self._put("weights", indices, seen.weights)
+            self._put("influence", indices, seen.influence)
+        if seen.raw_weights is not None:
+            self._put("raw_weights", indices, seen.raw_weights)
+        if seen.seen_by_net is not None:
+            self._put("seen_by_net", indices, seen.seen_by_net)
 
     def _put_beliefs(self, whose: str, indices: Tensor, logits: Tensor) -> None:
         """Record only the most probable classes, to keep every image of every epoch small."""
@@ -112,7 +164,7 @@ class EpochRecord:
 
     def errors(self, epoch: int) -> dict[int, NonFiniteLoss]:
         """Return what `check` raises, for each seed that has a loss that is not finite."""
-        is_bad = ~torch.isfinite(self._columns["total"]).view(self.num_seeds, -1)
+        is_bad = ~torch.isfinite(self._columns_so_far()["total"]).view(self.num_seeds, -1)
         if not is_bad.any():
             return {}
         return {
@@ -121,7 +173,9 @@ class EpochRecord:
         }
 
     def _error(self, epoch: int, seed: int, is_bad: Tensor) -> NonFiniteLoss:
-        columns = {name: self._of_seed(values, seed) for name, values in self._columns.items()}
+        columns = {
+            name: self._of_seed(values, seed) for name, values in self._columns_so_far().items()
+        }
         step = int(columns["step"][is_bad].min())
         members = columns["step"] == step
         hard = float(columns["ce_student"][members].mean())
@@ -135,7 +189,9 @@ class EpochRecord:
         self, epoch: int, step: int, indices: Tensor, result: StepResult, seed: int = 0
     ) -> StepTrace:
         """Return a seed's trace of the step just added; indices (B,). This stalls the device."""
-        columns = {name: self._of_seed(values, seed) for name, values in self._columns.items()}
+        columns = {
+            name: self._of_seed(values, seed) for name, values in self._columns_so_far().items()
+        }
 
         def column(name: str) -> NDArray[Any] | None:
             values = columns.get(name)
@@ -167,7 +223,7 @@ class EpochRecord:
         """Return a seed's columns by name, (N,) or (N, K), on the CPU, for the N images of D_tr."""
         return {
             name: self._of_seed(values, seed)[:num_rows].cpu().numpy()
-            for name, values in self._columns.items()
+            for name, values in self._columns_so_far().items()
         }
 
 
