@@ -93,7 +93,7 @@ def _rows(summary: Summary) -> list[dict[str, object]]:
             if (lead := lead_over.get(line.title))
             else "",
             "trials": line.num_trials,
-            "cost (× KD)": line.cost,
+            "cost (× KD)": "" if line.cost is None else f"{line.cost:.1f}",
             "settings": line.method,
         }
         for line in summary.first.lines
