@@ -127,14 +127,14 @@ class BilevelMethod:
         if self._is_due:
             outer = self._outer_batch(self.next_val_batch())
             known = InnerGradient(logits.detach(), gradient)
-            found = self._look_ahead(
-                batch, inner, outer, coefficients, factors, learning_rate, known
-            )
+            values = coefficients, factors, learning_rate, known
+            found = self._look_ahead(batch, inner, outer, *values)
         if is_closing:
             self._step_weight_net()
         if is_second_due:
             raw, factors = self._weights_to_use(inputs, coefficients, batch)
-            losses = inner.losses(logits, self._shifts())
+            if self.class_shifts is not None:  # they have moved
+                losses = inner.losses(logits, self._shifts())
             gradient = self._student_gradient(losses, coefficients * factors, batch, keep=False)
         for name, parameter in trained_parameters(self.student).items():
             parameter.grad = gradient[name]

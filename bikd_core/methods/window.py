@@ -24,9 +24,8 @@ class Window:
         self.weight_net = weight_net
         self._lead = int(is_stack)  # dimensions of a parameter in front of its own
         self.num_gathered = 0
-        self.last: Tensor | None = None  # the gradient of the window before, flat: (P,) or (K, P)
-        self.norms: list[Tensor] = []
-        self.cosines: list[Tensor] = []
+        self._full: list[Tensor] = []  # gradients of this epoch's full windows, (P,) or (K, P)
+        self._last: Tensor | None = None  # that of the last full window of an epoch before
 
     def gather(self, weights: Tensor, hypergradient: Tensor) -> None:
         """Add one step's ∂L_val/∂w (B, 2), through the weight net that gave the weights (B, 2)."""
@@ -42,13 +41,9 @@ class Window:
         self.num_gathered += 1
 
     def close(self) -> None:
-        """Measure the full window's gradient, which the weight net's `.grad` holds."""
+        """Keep the full window's gradient, which the weight net's `.grad` holds, to be measured."""
         gradients = [p.grad for p in self.weight_net.parameters() if p.grad is not None]
-        gradient = torch.cat([part.flatten(self._lead) for part in gradients], dim=-1)
-        self.norms.append(gradient.norm(dim=-1))
-        if self.last is not None:
-            self.cosines.append(F.cosine_similarity(gradient, self.last, dim=-1))
-        self.last = gradient
+        self._full.append(torch.cat([part.flatten(self._lead) for part in gradients], dim=-1))
         self.num_gathered = 0
 
     def drop(self) -> None:
@@ -58,15 +53,22 @@ class Window:
 
     def end_epoch(self) -> dict[str, Any]:
         """Return means over the windows that closed in this epoch; empty where none did."""
-        gathered = {"hypergradient_norm": self.norms, "hypergradient_cosine": self.cosines}
-        self.norms, self.cosines = [], []
-        return {name: numbers(torch.stack(v).mean(dim=0)) for name, v in gathered.items() if v}
+        if not self._full:
+            return {}
+        gradients = torch.stack(self._full)
+        known = gradients if self._last is None else torch.cat([self._last[None], gradients])
+        self._full, self._last = [], gradients[-1]
+        found = {"hypergradient_norm": gradients.norm(dim=-1)}
+        if len(known) > 1:
+            cosines = F.cosine_similarity(known[1:], known[:-1], dim=-1)
+            found["hypergradient_cosine"] = cosines
+        return {name: numbers(values.mean(dim=0)) for name, values in found.items()}
 
     def state(self) -> dict[str, Tensor]:
-        """Return what a resumed run needs of the window."""
+        """Return what a resumed run needs of the window, between two epochs."""
         state = {"window.num_gathered": torch.tensor(self.num_gathered)}
-        if self.last is not None:
-            state["window.last"] = self.last
+        if self._last is not None:
+            state["window.last"] = self._last
         for name, parameter in self.weight_net.named_parameters():
             if parameter.grad is not None:
                 state[f"window.grad.{name}"] = parameter.grad
@@ -74,7 +76,7 @@ class Window:
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Go on from `state()`."""
-        self.last = state.get("window.last")
+        self._last = state.get("window.last")
         self.num_gathered = int(state["window.num_gathered"])
         gathered = under("window.grad.", state)
         for name, parameter in self.weight_net.named_parameters():
