@@ -22,8 +22,16 @@ from bikd_core.data.sources import facts_of
 from bikd_core.studies.answer import in_percent
 
 _HOW = (
-    "Each method has the best of its trials: random settings, judged by D_val alone, on splits "
+    "Each method has the best of its trials: random settings, judged by {judge}, on splits "
     "that are none of those below, each of which has a teacher of its own. The last epoch counts."
+)
+_JUDGE = {
+    1: "D_val alone",
+    2: "the half of D_val that the trials do not train on",
+}
+_HALF = (
+    " Below, methods train on all of D_val; with class biases on one half, and the biases are "
+    "fitted to the other."
 )
 _PARTS = (
     "What is class balance, and what more? Points that each part adds to an objective, paired by "
@@ -52,7 +60,7 @@ def _answer(names: tuple[str, ...]) -> None:
         )
     summary = answers[name]
     st.markdown(f"### {plain(titles[name])}")
-    terms_text(_HOW, key="known_how", tag="small")
+    terms_text(_how(summary), key="known_how", tag="small")
     live_plot(figure(summary), key="figure_answer", keep_zoom_of=name)
     st.dataframe(pd.DataFrame(_rows(summary)), hide_index=True)
     terms_text(_PARTS, key="known_parts", tag="small")
@@ -60,13 +68,21 @@ def _answer(names: tuple[str, ...]) -> None:
     st.caption(f"Made by `{summary.command}`, which trains it all again.")
 
 
+def _league(summary: Summary) -> int:
+    return 1 if RunConfig.from_flat(summary.base).protocol.train_on_val == "no" else 2
+
+
+def _how(summary: Summary) -> str:
+    league = _league(summary)
+    return _HOW.format(judge=_JUDGE[league]) + _HALF * (league == 2)
+
+
 def _title(summary: Summary) -> str:
     config = RunConfig.from_flat(summary.base)
-    league = 1 if config.protocol.train_on_val == "no" else 2
     words = [facts_of(config.data.dataset).title, tail_words(config.data)]
     if config.data.label_noise:
         words.append(f"labels {in_words(config.data)}")
-    return ", ".join([*words, f"league {league}"])
+    return ", ".join([*words, f"league {_league(summary)}"])
 
 
 def _gains(summary: Summary) -> list[dict[str, str]]:

@@ -18,8 +18,8 @@ from app.figures.drawing import (
     Drawing,
     base_layout,
     percent,
-    signed,
 )
+from bikd_core.config import signed
 from bikd_core.evaluation import shot_groups
 from bikd_core.events import ClassBiasesFitted, RunStarted
 

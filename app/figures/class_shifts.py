@@ -25,8 +25,8 @@ from app.figures.drawing import (
     end_labels,
     epoch_axis,
     epoch_marker,
-    signed,
 )
+from bikd_core.config import signed
 from bikd_core.evaluation import shot_groups
 from bikd_core.events import EpochDone, RunStarted
 

@@ -20,8 +20,8 @@ from app.figures.drawing import (
     base_layout,
     packed,
     percent,
-    signed,
 )
+from bikd_core.config import signed
 from bikd_core.evaluation import shot_groups
 from bikd_core.events import RunStarted
 

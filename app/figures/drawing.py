@@ -172,8 +172,3 @@ def packed(values: NDArray[np.integer[Any]]) -> dict[str, str]:
 def percent(fraction: float) -> str:
     """Return a fraction as text in percent, with one decimal."""
     return f"{100 * fraction:.1f} %"
-
-
-def signed(points: float, digits: int = 1) -> str:
-    """Return a difference as text, with its sign."""
-    return f"{points:+.{digits}f}".replace("-", "−")

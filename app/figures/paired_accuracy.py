@@ -13,8 +13,8 @@ from app.figures.drawing import (
     Drawing,
     base_layout,
     percent,
-    signed,
 )
+from bikd_core.config import signed
 from bikd_core.events import EpochDone, RunStarted
 
 _BAR = 0.36  # of a row's height

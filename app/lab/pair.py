@@ -13,7 +13,7 @@ from app.shared.busy_start import start_or_ask_if_busy
 from app.shared.engine import attempt
 from app.shared.session import session
 from app.takeaway.button import as_html_button
-from bikd_core.config import METHOD_FACTS, RunConfig, as_text, fields
+from bikd_core.config import METHOD_FACTS, RunConfig, as_text, fields, signed
 from bikd_core.config.difference import Difference, differences
 from bikd_core.runs import Snapshot
 
@@ -65,7 +65,7 @@ def gain_over_kd(snapshot: Snapshot, kd: Snapshot | None, epoch: int) -> str:
         return ""
     own, other = (round(100 * run.epochs[epoch - 1].accuracy, 1) for run in (snapshot, kd))
     gain = own - other  # of what is shown, so that it is their difference there too
-    return f"{gain:+.1f} vs KD, same seed".replace("-", "−")
+    return f"{signed(gain)} vs KD, same seed"
 
 
 # The second run ----------------------------------------------------------------------------------

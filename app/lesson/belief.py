@@ -21,9 +21,9 @@ from app.figures.drawing import (
     Drawing,
     base_layout,
     percent,
-    signed,
 )
 from app.figures.step.step import legend_on_top
+from bikd_core.config import signed
 from bikd_core.toy.tables import Asked, Beliefs
 
 _PICTURE_END = 0.24  # of the plot's width

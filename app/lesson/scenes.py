@@ -12,7 +12,7 @@ import streamlit as st
 
 from app import figures
 from app.figures.classes import Rows, are_level, rows_of
-from app.figures.drawing import Drawing, percent, signed
+from app.figures.drawing import Drawing, percent
 from app.figures.level import without_groups
 from app.figures.step import Step, influence, outer_loss, recorded_step
 from app.lesson.belief import (
@@ -29,6 +29,7 @@ from app.lesson.numbers import class_ends, mean_losses, mean_w_hard, rare_pictur
 from app.lesson.ratio import at_alpha, over_alpha
 from app.lesson.scene import Knob, Scene
 from app.shared.recorded import RecordedRun, recorded_runs, unpacked
+from bikd_core.config import signed
 from bikd_core.data.counts import max_imbalance_factor, planned_counts
 from bikd_core.events import EpochDone
 from bikd_core.places import ASSETS

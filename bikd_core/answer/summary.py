@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bikd_core.config import METHOD_FACTS, listed
+from bikd_core.config import METHOD_FACTS, listed, signed
 from bikd_core.places import ASSETS
 from bikd_core.studies.answer import Interval, in_percent, interval
 from bikd_core.studies.entries import read_entry
@@ -289,8 +289,4 @@ def _in_points(lead: Lead) -> str:
 
 def lead_in_points(lead: Lead) -> str:
     """Return a lead and its interval, in points."""
-    return f"{_signed(lead.mean)}, {_signed(lead.low)} to {_signed(lead.high)}"
-
-
-def _signed(value: float) -> str:
-    return in_percent(Interval(value, None, None), signed=True).replace("-", "−")
+    return f"{signed(100 * lead.mean)}, {signed(100 * lead.low)} to {signed(100 * lead.high)}"

@@ -26,6 +26,7 @@ from bikd_core.config.describe import (
     fields,
     listed,
     part_of,
+    signed,
 )
 from bikd_core.config.method import (
     Estimator,
@@ -129,6 +130,7 @@ __all__ = [
     "own_data_of",
     "part_of",
     "remember_facts",
+    "signed",
     "title_of",
     "why_unread",
     "with_change",

@@ -116,6 +116,11 @@ def listed(parts: Sequence[str], last: str = "and") -> str:
     return f" {last} ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
 
 
+def signed(value: float, digits: int = 1) -> str:
+    """Return a difference with its sign, and a minus as wide as a plus; never −0."""
+    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+
+
 def as_text(value: Any) -> str:
     """Return a control's value as links and the command line write it."""
     if isinstance(value, bool):

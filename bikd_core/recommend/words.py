@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from bikd_core.config import signed
 from bikd_core.recommend.recipes import FOLDS
 from bikd_core.recommend.record import Chosen, Group, Record
 
@@ -85,8 +86,7 @@ def _cost(record: Record) -> list[str]:
 
 
 def _points(group: Group) -> str:
-    signed = (f"{100 * value:+.1f}" for value in (group.gain, group.low, group.high))
-    gain, low, high = (text.replace("-", "−") for text in signed)
+    gain, low, high = (signed(100 * value) for value in (group.gain, group.low, group.high))
     return f"{gain} points ({low} to {high})"
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from app.figures.classes import Rows, rows_of
 from app.figures.comparison.results import NAME_AT, Results, row_axis, row_names
 from app.figures.confusion import DIFFERENCE_COLOURS
-from app.figures.drawing import FONT_SIZE, Drawing, base_layout, empty, signed
+from app.figures.drawing import FONT_SIZE, Drawing, base_layout, empty
+from bikd_core.config import signed
 from bikd_core.studies import Interval, Line
 
 _CELLS_TOP = 2 * NAME_AT - 0.5  # of a row's cells, so that its name is in the middle above

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.figures.drawing import FONT_SIZE, THEME_BACKGROUND, THEME_TEXT, signed
+from app.figures.drawing import FONT_SIZE, THEME_BACKGROUND, THEME_TEXT
+from bikd_core.config import signed
 from bikd_core.events import EpochDone
 from bikd_core.studies import Calibration, Gain, Interval, Line
 from bikd_core.studies.learning_rates import RateCurve

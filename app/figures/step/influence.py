@@ -17,10 +17,9 @@ from app.figures.step.step import (
     Step,
     legend_on_top,
     plural,
-    signed,
 )
 from app.figures.weight_axis import weight_axis_of
-from bikd_core.config import WeightScale
+from bikd_core.config import WeightScale, signed
 
 NUM_EXTREMES = 5  # pictures shown at either end of the ranking
 _PICTURES_HEIGHT = 32  # px that the pictures add to a figure

@@ -16,9 +16,9 @@ from app.figures.step.step import (
     band_height,
     left_margin,
     legend_on_top,
-    signed,
 )
 from app.figures.weight_axis import weight_axis_of
+from bikd_core.config import signed
 
 _MAGNIFICATIONS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _SPREAD = 0.56  # of a band's height, over which its pictures are spread

@@ -19,8 +19,8 @@ from app.figures.step.step import (
     HEIGHT,
     Step,
     legend_on_top,
-    signed,
 )
+from bikd_core.config import signed
 
 _META_LOSSES = {"hard": "cross-entropy", "soft": "soft loss", "mix": "hard + soft loss"}
 

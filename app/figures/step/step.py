@@ -244,11 +244,6 @@ def _short(name: str) -> str:
     return name if len(name) <= 12 else f"{name[:11]}…"
 
 
-def signed(value: float, digits: int = 3) -> str:
-    """Return a number with its sign, and a minus as wide as a plus; never −0."""
-    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
-
-
 def plural(count: int, one: str) -> str:
     """Return the count with its noun: 1 picture, 3 pictures."""
     return f"{count} {one}" if count == 1 else f"{count} {one}s"
