@@ -80,11 +80,14 @@ class Ledger(ABC, Generic[Key, Value]):
     def add(self, found: Iterable[tuple[Key, Value]]) -> None:
         """Write results; they are in the file when this returns, or none of them is.
 
+        Here too they are as the file has them, rounded for instance, so that whoever goes on from
+        the file, where two results are nearly equal, chooses as this process does.
+
         Raises:
             StoreError: The file cannot be written, because the disk is full for example.
         """
-        found = list(found)
         lines = [json.dumps(self.write_line(key, value)) for key, value in found]
+        as_written = [self.read_line(json.loads(line)) for line in lines]
         size = self.path.stat().st_size if self.path.exists() else 0
         if not size:
             lines.insert(0, json.dumps(self.head))
@@ -97,7 +100,7 @@ class Ledger(ABC, Generic[Key, Value]):
                     with self.path.open("r+b") as file:
                         file.truncate(size)
                 raise
-        self.results |= dict(found)
+        self.results |= dict(as_written)
 
     def _read(self) -> dict[Key, Value]:
         found: dict[Key, Value] = {}
