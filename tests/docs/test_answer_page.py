@@ -22,11 +22,12 @@ PICTURES = ROOT / "benchmarks" / "answer-digits-league1-pictures.json"
 PARTS = ROOT / "benchmarks" / "answer-digits-league1-parts.json"
 
 
-def rows_under(heading):
-    """Return the cells of the table under a heading, without its head."""
+def rows_under(heading, table=0):
+    """Return the cells of a table under a heading, without its head; the first one by default."""
     section = PAGE.read_text(encoding="utf-8").split(f"## {heading}")[1].split("\n## ")[0]
-    found = re.findall(r"^\| (.*) \|$", section, re.MULTILINE)
-    return [[cell.strip() for cell in row.split("|")] for row in found][1:]
+    tables = re.findall(r"(?:^\|.*\|\n)+", section, re.MULTILINE)
+    rows = [row.strip("|").split("|") for row in tables[table].splitlines()]
+    return [[cell.strip() for cell in row] for row in rows][2:]
 
 
 def test_what_came_out_is_the_second_test():
@@ -96,6 +97,49 @@ def test_which_pictures_gain_is_what_the_runs_say():
     for kind in ("hard", "soft"):
         assert f"{100 * weights[f'between_classes_{kind}']['mean']:.0f}" in ("68", "69")
         assert f"{weights[f'within_class_by_loss_{kind}']['mean']:.2f}" in text
+
+
+LEAGUE_2 = "Where D_val may be trained on"
+
+
+def test_league_2_lists_all_that_are_as_good_as_kd():
+    part = recorded("digits-league2").first
+    lead_over = {lead.over: lead_in_points(lead) for lead in part.leads}
+    kd = next(line for line in part.lines if line.title == "KD")
+    assert rows_under(LEAGUE_2) == [
+        [
+            line.title,
+            in_percent(line.interval),
+            f"{100 * line.few:.1f}",
+            str(line.num_seeds),
+            lead_over.get(line.title, ""),
+        ]
+        for line in part.lines
+        if line.balanced >= kd.balanced
+    ]
+    assert part.bikd == "BiKD over BKD"
+    level = sorted(lead.over for lead in part.leads if not lead.is_claim)
+    assert level == ["DiVE", "Prior-shifted KD"]
+    assert sum(lead.is_claim and lead.mean > 0 for lead in part.leads) == 24
+    before = next(line for line in recorded("digits-league1").first.lines if line.title == "KD")
+    assert round(100 * (kd.balanced - before.balanced)) == 17
+
+
+def test_what_weights_and_biases_add_in_league_2_is_that_of_the_answer():
+    gains = recorded("digits-league2").gains
+    assert rows_under(LEAGUE_2, table=1) == [
+        [
+            gain.objective,
+            gain.biases.in_points,
+            gain.weights.in_points,
+            gain.weights_beyond_biases.in_points,
+        ]
+        for gain in gains
+    ]
+    assert sum(gain.biases.high < 0 for gain in gains) == 9
+    added = sorted((gain.weights.mean, gain.objective) for gain in gains if gain.weights.mean > 0)
+    assert {name for _, name in added[:2]} == {"DiVE", "Prior-shifted KD"}
+    assert sum(gain.weights.low > 0 for gain in gains) > 6
 
 
 def test_what_judging_by_the_other_half_would_have_chosen_is_in_the_ledgers():
