@@ -43,3 +43,13 @@ def test_its_table_is_that_of_the_recorded_answer():
     assert {line.title for line in best[:4]} <= shown  # no rival is left out because it is strong
     assert summary.first.bikd in shown
     assert {"KD", "BiKD over its own losses"} <= shown
+
+
+def test_what_it_says_of_league_2_is_the_second_test_there():
+    part = recorded("digits-league2").again
+    nearest, own = part.leads[0], part.own
+    low, mean, high = (f"{100 * v:.1f}" for v in (nearest.low, nearest.mean, nearest.high))
+    said = (
+        f"{own.title} ({in_percent(own.interval)}) leads {nearest.over} by {mean} ({low} to {high})"
+    )
+    assert said in TEXT

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 import numpy as np
+import pytest
 
 from bikd_core.answer.ledger import Ledger, Run
 from bikd_core.answer.plans import DIGITS
@@ -18,6 +19,7 @@ from bikd_core.studies.significance import SIGNIFICANCE, p_in_words
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "answer.md"
+LEAGUE_2 = "Where D_val may be trained on"
 PICTURES = ROOT / "benchmarks" / "answer-digits-league1-pictures.json"
 PARTS = ROOT / "benchmarks" / "answer-digits-league1-parts.json"
 
@@ -30,10 +32,16 @@ def rows_under(heading, table=0):
     return [[cell.strip() for cell in row] for row in rows][2:]
 
 
-def test_what_came_out_is_the_second_test():
-    part = recorded("digits-league1").again
+@pytest.mark.parametrize(
+    ("answer", "heading", "table"),
+    [("digits-league1", "What came out", 0), ("digits-league2", LEAGUE_2, 2)],
+)
+def test_what_came_out_is_the_second_test(answer, heading, table):
+    part = recorded(answer).again
     lead_over = {lead.over: lead_in_points(lead) for lead in part.leads}
-    assert rows_under("What came out") == [
+    assert part.leads[0].is_claim
+    assert f"{100 * part.leads[0].mean:.1f} points" in PAGE.read_text(encoding="utf-8")
+    assert rows_under(heading, table) == [
         [
             line.title,
             in_percent(line.interval),
@@ -97,9 +105,6 @@ def test_which_pictures_gain_is_what_the_runs_say():
     for kind in ("hard", "soft"):
         assert f"{100 * weights[f'between_classes_{kind}']['mean']:.0f}" in ("68", "69")
         assert f"{weights[f'within_class_by_loss_{kind}']['mean']:.2f}" in text
-
-
-LEAGUE_2 = "Where D_val may be trained on"
 
 
 def test_league_2_lists_all_that_are_as_good_as_kd():
