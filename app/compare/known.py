@@ -52,7 +52,8 @@ def panel() -> None:
 
 def _answer(names: tuple[str, ...]) -> None:
     answers = {name: recorded(name) for name in names}
-    titles = {name: _title(summary) for name, summary in answers.items()}
+    bases = {name: RunConfig.from_flat(summary.base) for name, summary in answers.items()}
+    titles = {name: _title(config) for name, config in bases.items()}
     name = names[0]
     if len(names) > 1:
         name = st.radio(
@@ -60,7 +61,7 @@ def _answer(names: tuple[str, ...]) -> None:
         )
     summary = answers[name]
     st.markdown(f"### {plain(titles[name])}")
-    terms_text(_how(summary), key="known_how", tag="small")
+    terms_text(_how(bases[name]), key="known_how", tag="small")
     live_plot(figure(summary), key="figure_answer", keep_zoom_of=name)
     st.dataframe(pd.DataFrame(_rows(summary)), hide_index=True)
     terms_text(_PARTS, key="known_parts", tag="small")
@@ -68,21 +69,20 @@ def _answer(names: tuple[str, ...]) -> None:
     st.caption(f"Made by `{summary.command}`, which trains it all again.")
 
 
-def _league(summary: Summary) -> int:
-    return 1 if RunConfig.from_flat(summary.base).protocol.train_on_val == "no" else 2
+def _league(config: RunConfig) -> int:
+    return 1 if config.protocol.train_on_val == "no" else 2
 
 
-def _how(summary: Summary) -> str:
-    league = _league(summary)
+def _how(config: RunConfig) -> str:
+    league = _league(config)
     return _HOW.format(judge=_JUDGE[league]) + _HALF * (league == 2)
 
 
-def _title(summary: Summary) -> str:
-    config = RunConfig.from_flat(summary.base)
+def _title(config: RunConfig) -> str:
     words = [facts_of(config.data.dataset).title, tail_words(config.data)]
     if config.data.label_noise:
         words.append(f"labels {in_words(config.data)}")
-    return ", ".join([*words, f"league {_league(summary)}"])
+    return ", ".join([*words, f"league {_league(config)}"])
 
 
 def _gains(summary: Summary) -> list[dict[str, str]]:

@@ -28,7 +28,7 @@ from bikd_core.places import Places
 from bikd_core.store import RunFolder, list_runs
 from bikd_core.students.network import Loaded, load_student
 from bikd_core.studies.answer import interval
-from bikd_core.studies.entries import read_entry
+from bikd_core.studies.entries import Entry, read_entry
 from bikd_core.studies.splits import split_controls
 from bikd_core.teachers.files import load_teacher
 
@@ -61,14 +61,14 @@ def result(
     Raises:
         ConfigError: The rival has no teacher, or a run is missing.
     """
-    if not read_entry(rival, base.flat()).config(base, seeds[0]).method.facts.needs_teacher:
+    entries = [read_entry(entry, base.flat()) for entry in (own, rival)]
+    has_biases = [entry.calibration == "class_biases" for entry in entries]
+    if not entries[1].config(base, seeds[0]).method.facts.needs_teacher:
         raise ConfigError(f"rival = {rival[:300]!r} is not possible: it must have a teacher.")
     by_config = {folder.record().config: folder for folder in list_runs(runs)}
     judged, weights = [], []
     for seed in seeds:
-        folders = [_run(by_config, base, entry, seed) for entry in (own, rival)]
-        entries = [read_entry(entry, base.flat()) for entry in (own, rival)]
-        has_biases = [entry.calibration == "class_biases" for entry in entries]
+        folders = [_run(by_config, base, entry, seed) for entry in entries]
         judged.append(_judge(folders, has_biases, places))
         weights.append(_spread_of_weights(folders[0]))
     return {
@@ -130,12 +130,12 @@ def _in_short(values: Sequence[float]) -> Row:
 
 
 def _run(
-    by_config: Mapping[RunConfig, RunFolder], base: RunConfig, entry: str, seed: int
+    by_config: Mapping[RunConfig, RunFolder], base: RunConfig, entry: Entry, seed: int
 ) -> RunFolder:
-    config = read_entry(entry, base.flat()).config(base, seed, **split_controls("follow", seed))
+    config = entry.config(base, seed, **split_controls("follow", seed))
     if config not in by_config:
         raise ConfigError(
-            f"The run of {entry} with seed {seed} is missing: `bikd compare` trains it."
+            f"The run of {entry.text} with seed {seed} is missing: `bikd compare` trains it."
         )
     return by_config[config]
 
