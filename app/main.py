@@ -22,9 +22,10 @@ if __name__ == "__main__":
 else:
     from starlette.middleware import Middleware
 
-    from app.server import files, owner
+    from app.server import files, inputs, owner
     from app.server.start import lifespan
 
+    inputs.act_on_each()
     app = st.App(
         __file__,
         lifespan=lifespan,

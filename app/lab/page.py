@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import sleep
+from time import monotonic, sleep
 
 import streamlit as st
 
@@ -56,9 +56,17 @@ def page() -> None:
         else:
             _open((snapshot,) if second is None else (snapshot, second), is_hidden=is_hidden)
     if snapshot is not None and is_first:
-        sleep(HEAD_START_S)
+        _wait_for_figures()
     with place_for_controls:
         side_bar(dict(list_teachers(engine.manager().places.teacher_folders())), snapshot)
+
+
+def _wait_for_figures() -> None:
+    """Wait as long as the figures need, but not if there is an input to act on."""
+    end = monotonic() + HEAD_START_S
+    while monotonic() < end:
+        sleep(0.02)
+        session()  # Streamlit takes an input whenever the session is read
 
 
 # The opened run --------------------------------------------------------------------------------

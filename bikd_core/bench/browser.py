@@ -49,12 +49,19 @@ def served_app(home: Path, log: Path, data_dir: Path | None = None) -> Iterator[
 
 @contextmanager
 def app_server(
-    home: Path, log: Path, data_dir: Path | None = None, port: int | None = None
+    home: Path,
+    log: Path,
+    data_dir: Path | None = None,
+    port: int | None = None,
+    script: Path = ROOT / "app" / "main.py",
 ) -> Iterator[Server]:
-    """Serve the app as `served_app` does, at a port of one's own or a free one."""
+    """Serve the app as `served_app` does, at a port of one's own or a free one.
+
+    A test may pass another script; Streamlit reads its settings from beside it.
+    """
     port = port or free_port()
     folders = {"BIKD_HOME": str(home), "BIKD_DATA": str(data_dir or home / "data")}
-    server = _start_server(port, log, folders)
+    server = _start_server(script, port, log, folders)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/_stcore/health", server, log)
@@ -75,8 +82,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start_server(port: int, log: Path, folders: dict[str, str]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
+def _start_server(
+    script: Path, port: int, log: Path, folders: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "streamlit", "run", str(script)]
     options = {
         "server.port": port,
         "server.address": "127.0.0.1",
