@@ -97,13 +97,15 @@ def same_run_by(snapshot: Snapshot, method: str) -> Snapshot | None:
     return None
 
 
-@st.cache_resource(ttl=LIST_AGE_S, show_spinner=False)
-def _listed(folder: str) -> tuple[Snapshot, ...]:
+@st.cache_resource(ttl=LIST_AGE_S, max_entries=8, show_spinner=False)
+def _listed(folder: str, changed_ns: int) -> tuple[Snapshot, ...]:
     return attempt(lambda: engine.manager().list()) or ()
 
 
 def _runs() -> tuple[Snapshot, ...]:
-    return _listed(str(engine.manager().places.runs))
+    """Return all runs as they were up to `LIST_AGE_S` ago; one that is new since is among them."""
+    folder = engine.manager().places.runs
+    return _listed(str(folder), folder.stat().st_mtime_ns if folder.exists() else 0)
 
 
 # Choosing it -------------------------------------------------------------------------------------

@@ -93,6 +93,13 @@ def test_the_lead_over_kd_is_told_where_that_run_exists_and_nowhere_else(open_la
     assert "vs KD" not in words(open_lab(run=runs[1]))
 
 
+def test_a_kd_run_that_another_browser_has_just_opened_is_compared_with(open_lab, manager):
+    run_id = make_run(manager.places.runs).run_id
+    assert "vs KD" not in words(open_lab(run=run_id))
+    make_run(manager.places.runs, method="kd")
+    assert "+0.0 vs KD, same seed" in words(open_lab(run=run_id))
+
+
 def test_the_rival_that_is_missing_is_made_with_the_same_seed_and_shown_beside(open_lab, manager):
     run_id = make_run(manager.places.runs, seed=5).run_id
     lab = open_lab(run=run_id)
