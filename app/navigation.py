@@ -134,9 +134,11 @@ def show() -> None:
     current = st.navigation(list(pages.values()), position="hidden")
     if session().opens_lab:
         # The address goes along: what a page writes while the page changes is lost (1.67).
+        parameters = PAGES["lab"].written_link()
         session().opens_lab = False
-        st.switch_page(pages["lab"], query_params=PAGES["lab"].written_link())
+        st.switch_page(pages["lab"], query_params=parameters)
     name = next(name for name, page in pages.items() if page is current)
+    session().set_page(name)
     _take_address(name)
     session().follows_class = PAGES[name].is_followers
     if PAGES[name].has_side_bar:
@@ -185,9 +187,10 @@ def _take_address(name: str) -> None:
         if owner.PARAMETER in parameters:  # the server takes the right one out of the address
             now.complain(owner.WRONG_KEY)
         now.visit += 1
-    if is_new or name not in now.visited_pages:
-        now.visited_pages.add(name)
+        now.visited_pages.discard(name)
+    if name not in now.visited_pages:
         PAGES[name].take_link(parameters)
+        now.visited_pages.add(name)  # after it: what is interrupted is taken again
 
 
 def _as_written_now(parameters: dict[str, str]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from app.classroom.state import (
     checked,
 )
 from app.components.class_question import ShownQuestion, class_question
-from app.shared import access
+from app.shared import access, clicks
 from app.shared.markdown import plain
 from app.shared.session import session
 
@@ -212,7 +212,9 @@ def _ask(shown: Hosted) -> None:
             key=f"class_right_{number}",
             help="Marked when you show the answers to the class.",
         )
-        if st.form_submit_button("Put it to the class"):
+        key = f"class_put_{number}"
+        if clicks.button("Put it to the class", key=key, draw=st.form_submit_button):
+            clicks.acted_on(key)
             session().forget_complaints()
             place = None if right == _NONE else int(right.split()[1]) - 1
             try:

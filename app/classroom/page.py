@@ -20,7 +20,7 @@ from app.components.timeline import HostAt
 from app.lab.headline import headline, pair_headlines
 from app.lab.views import View, open_view
 from app.lab.views.bar import choose_view, moments_of, show_moments
-from app.shared import access, audience, engine
+from app.shared import access, audience, clicks, engine
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
 from app.shared.markdown import plain
@@ -74,9 +74,12 @@ def _ask_for_code() -> None:
     st.markdown("### Join a class")
     with st.form("join", border=False, width=360):
         typed = st.text_input(f"Code on the host's screen ({CODE_LENGTH} letters and digits)")
-        if st.form_submit_button("Join", type="primary", icon=":material/login:"):
+        icon = ":material/login:"
+        draw = st.form_submit_button
+        if clicks.button("Join", key="join_class", draw=draw, type="primary", icon=icon):
             session().forget_complaints()
             session().set_link(ClassLink(join=typed[: 4 * CODE_LENGTH]))
+            clicks.acted_on("join_class")
             st.rerun()
 
 

@@ -39,12 +39,13 @@ def button(comparison: Comparison, *, is_training: bool) -> None:
             key="time_methods",
             icon=":material/timer:",
             disabled=is_training or is_timing(comparison),
+            on_click=_begin,
+            args=(comparison,),
             help=f"A few steps of each method in turns, {NUM_TURNS + 1} times, in one process. It "
             "takes some seconds for each method, while nothing trains.",
         )
         st.caption(_in_words(timing), width="content")
     if is_clicked:
-        _begin(comparison)
         st.rerun()  # the whole page: the interval of its polls changes
 
 

@@ -73,8 +73,7 @@ def buttons(config: RunConfig | None, snapshot: Snapshot | None, second: Snapsho
             on_click=_steer,
             args=("stop",),
         )
-        if st.button("Earlier runs", key="runs", icon=":material/history:"):
-            runs_list.dialog()
+        runs_list.earlier_runs()
         if snapshot:
             this_run(snapshot, may_change)
             tuning(snapshot, refusal)

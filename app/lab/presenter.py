@@ -36,14 +36,13 @@ def presenter(runs: Sequence[Snapshot]) -> None:
 
 def present_button() -> None:
     """Draw the button that turns presenter mode on."""
-    if st.button(
+    st.button(
         "Present",
         key="present",
         icon=":material/slideshow:",
+        on_click=_toggle,
         help="Presenter mode (key P): one question a screen, large, without the side bar.",
-    ):
-        _toggle()
-        st.rerun()
+    )
 
 
 def one_question(view: View, runs: Sequence[Snapshot]) -> View:

@@ -27,8 +27,8 @@ def recorded(place: str) -> None:
     used, quota = _used_gb(str(places.runs)), places.quota_bytes / 1e9
     st.caption(f"All runs use {used:.1f} of {quota:g} GB.")
     if upload is not None and upload.file_id != session().read_upload:
-        session().read_upload = upload.file_id
         _open_upload(upload)
+        session().read_upload = upload.file_id
         st.rerun()
 
 

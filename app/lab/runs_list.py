@@ -8,7 +8,7 @@ import streamlit as st
 
 from app.figures.drawing import percent
 from app.lab.recorded import recorded
-from app.shared import access, engine, status
+from app.shared import access, clicks, engine, status
 from app.shared.engine import attempt
 from app.shared.markdown import plain
 from app.shared.session import session
@@ -16,6 +16,7 @@ from bikd_core.runs import BrokenRun, Snapshot
 
 SHOWN = 12  # runs at first
 FEW = 4  # runs that need no search
+_KEY = "runs"  # of the button
 
 
 def welcome() -> None:
@@ -35,8 +36,18 @@ def welcome() -> None:
     _broken_rows(broken, "welcome")
 
 
-@st.dialog("Earlier runs", width="large")
-def dialog() -> None:
+def earlier_runs() -> None:
+    """Draw the button that opens the list in a dialog, until that is closed."""
+    if clicks.button("Earlier runs", key=_KEY, icon=":material/history:"):
+        _dialog()
+
+
+def _close() -> None:
+    clicks.acted_on(_KEY)
+
+
+@st.dialog("Earlier runs", width="large", on_dismiss=_close)
+def _dialog() -> None:
     """Draw all runs of this server, newest first."""
     runs = attempt(lambda: engine.manager().list()) or ()
     if not runs:
@@ -61,9 +72,13 @@ def _rows(runs: tuple[Snapshot, ...], place: str) -> None:
     for snapshot in runs[:shown]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             if st.button(
-                "Open", key=f"{place} open {snapshot.run_id}", icon=":material/folder_open:"
+                "Open",
+                key=f"{place} open {snapshot.run_id}",
+                icon=":material/folder_open:",
+                on_click=_open,
+                args=(snapshot,),
             ):
-                _open(snapshot)
+                st.rerun()  # the whole page, without the dialog
             st.markdown(_line(snapshot), width="stretch")
     if not runs:
         st.caption("No run matches.")
@@ -120,9 +135,9 @@ def matches(snapshot: Snapshot, search: str) -> bool:
 
 
 def _open(snapshot: Snapshot) -> None:
+    _close()
     session().show_run(snapshot.run_id)
     session().set_controls(snapshot.config)
-    st.rerun()
 
 
 def _line(snapshot: Snapshot) -> str:

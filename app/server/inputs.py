@@ -10,8 +10,14 @@ script, with those that wait for it.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from streamlit.runtime import app_session
 from streamlit.runtime.scriptrunner import ScriptRunner, get_script_run_ctx
+
+_this_script = threading.local()
 
 
 class WholeInputs(ScriptRunner):
@@ -19,10 +25,21 @@ class WholeInputs(ScriptRunner):
 
     def _maybe_handle_execution_control_request(self) -> None:
         context = get_script_run_ctx(suppress_warning=True)
-        if context is None or context.has_script_started:
+        is_whole = getattr(_this_script, "is_uninterrupted", False)
+        if not is_whole and (context is None or context.has_script_started):
             super()._maybe_handle_execution_control_request()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let the next input wait until the script has left this block, which must not be nested."""
+    _this_script.is_uninterrupted = True
+    try:
+        yield
+    finally:
+        _this_script.is_uninterrupted = False
 
 
 def act_on_each() -> None:
     """Let all pages of this server take their inputs like this."""
-    app_session.ScriptRunner = WholeInputs  # type: ignore[misc]
+    app_session.ScriptRunner = WholeInputs  # type: ignore[attr-defined]

@@ -132,9 +132,9 @@ def exchange_keys() -> None:
     The browser sends a new session the keys that it keeps, and stores those that are new.
     """
     keys = session().keys
-    linked, keys.linked = keys.linked, None
-    if linked is not None:
-        _take_linked_key(*linked)
+    if keys.linked is not None:
+        _take_linked_key(*keys.linked)
+        keys.linked = None
     control_keys(
         asks=not keys.are_received,
         gained=keys.gained,

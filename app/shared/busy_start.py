@@ -41,12 +41,16 @@ def start_or_ask_if_busy(
 
 def confirm_busy_start() -> None:
     """Draw the question what to do with a run that cannot train at once, if there is one."""
-    waiting, session().waiting_start = session().waiting_start, None
-    if waiting is not None:
+    waiting = session().waiting_start
+    if waiting is not None:  # until it is answered, however often the page is drawn again
         _question(waiting)
 
 
-@st.dialog("Something trains already")
+def _forget() -> None:
+    session().waiting_start = None
+
+
+@st.dialog("Something trains already", on_dismiss=_forget)
 def _question(waiting: WaitingStart) -> None:
     unfinished = attempt(_unfinished) or ()
     twin = next((run for run in unfinished if run.config == waiting.config), None)
@@ -86,11 +90,16 @@ def _buttons(actions: dict[str, partial[None]]) -> None:
     """Draw a button for each answer, and one that starts nothing."""
     with st.container(horizontal=True):
         answers = [
-            st.button(words, key=f"busy {number}", on_click=action)
+            st.button(words, key=f"busy {number}", on_click=_answer, args=(action,))
             for number, (words, action) in enumerate(actions.items())
         ]
-        if st.button("Cancel", key="busy_cancel") or any(answers):
+        if st.button("Cancel", key="busy_cancel", on_click=_forget) or any(answers):
             st.rerun()
+
+
+def _answer(action: partial[None]) -> None:
+    _forget()
+    action()
 
 
 def _in_words(run: Snapshot) -> str:

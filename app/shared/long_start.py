@@ -33,9 +33,10 @@ def confirm_long_start(title: str, *more: str) -> None:
         title: The question in short.
         more: Further sentences, shown after the estimated time.
     """
-    pending, session().pending_start = session().pending_start, None
+    pending = session().pending_start
     if pending is not None:
-        st.dialog(title)(_confirm)(pending, more)
+        # Until it is answered: what polls on the page may draw all of it again.
+        st.dialog(title, on_dismiss=_forget)(_confirm)(pending, more)
 
 
 def _confirm(pending: PendingStart, more: tuple[str, ...]) -> None:
@@ -44,7 +45,16 @@ def _confirm(pending: PendingStart, more: tuple[str, ...]) -> None:
         st.write(plain(sentence))
     with st.container(horizontal=True):
         is_started = st.button(
-            "Start it", key="confirm_start", type="primary", on_click=pending.start
+            "Start it", key="confirm_start", type="primary", on_click=_start, args=(pending,)
         )
-        if is_started or st.button("Not now", key="confirm_not"):
+        if st.button("Not now", key="confirm_not", on_click=_forget) or is_started:
             st.rerun()
+
+
+def _start(pending: PendingStart) -> None:
+    _forget()
+    pending.start()
+
+
+def _forget() -> None:
+    session().pending_start = None

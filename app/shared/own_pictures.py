@@ -12,7 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from app.server.owner import is_owner
-from app.shared import engine
+from app.shared import clicks, engine
 from app.shared.control_widgets import take_dataset
 from app.shared.markdown import plain
 from app.shared.session import session
@@ -27,30 +27,27 @@ MAX_UPLOAD_MB = 500
 SHOWN = 8  # pictures of a class
 MAX_MONTAGES = 40  # classes whose pictures are shown: the largest and the smallest
 MAX_ROWS = 50  # of the lists of files
+_KEY = "own_pictures"  # of the button
 
 
 def own_pictures() -> None:
     """Draw the button that opens pictures of one's own, in a dialog."""
-    st.button(
-        "Your own pictures",
-        key="own_pictures",
-        icon=":material/add_photo_alternate:",
-        width="stretch",
-        on_click=_show,
-        args=(True,),
-    )
-    # Held in the session: what polls on the page may run all of it again, and would close a dialog
-    # that only a click had opened.
-    if session().shows_own_pictures:
+    icon = ":material/add_photo_alternate:"
+    if clicks.button("Your own pictures", key=_KEY, icon=icon, width="stretch"):
         _dialog()
 
 
-def _show(is_shown: bool) -> None:
-    session().shows_own_pictures = is_shown
+def _close() -> None:
+    clicks.acted_on(_KEY)
     session().own_preview = None
 
 
-@st.dialog("Your own pictures", width="large", on_dismiss=lambda: _show(False))
+def _use(dataset: str) -> None:
+    take_dataset(dataset)
+    _close()
+
+
+@st.dialog("Your own pictures", width="large", on_dismiss=_close)
 def _dialog() -> None:
     """Draw the upload, then what is in it. A fragment: a click draws only this again."""
     if session().own_preview is None:
@@ -74,7 +71,10 @@ def _upload() -> None:
             "Resized to (pixels)", OWN_SIZES[0], OWN_SIZES[-1], 32, key="own_size", width=200
         )
         is_chosen = upload is not None or bool(name)
-        if not st.button("Look at them", key="own_look", type="primary", disabled=not is_chosen):
+        is_asked = clicks.button(
+            "Look at them", key="own_look", type="primary", disabled=not is_chosen
+        )
+        if not (is_asked and is_chosen):
             return
         with st.spinner("Reading them in a process of its own …"):
             places = engine.manager().places
@@ -84,8 +84,10 @@ def _upload() -> None:
                 else:
                     found = open_here(name or "", int(size), places)
             except DatasetUnavailable as error:
+                clicks.acted_on("own_look")
                 st.error(plain(str(error)))
                 return
+        clicks.acted_on("own_look")
         session().own_preview = found
     place.empty()
 
@@ -128,9 +130,9 @@ def _preview(found: Mapping[str, Any]) -> None:
         return
     if words := small_class_warning(config.data):
         st.caption(f":material/info: {plain(words)}")
-    if st.button("Use them", key="own_use", type="primary"):
-        take_dataset(found["dataset"])
-        _show(False)
+    if st.button(
+        "Use them", key="own_use", type="primary", on_click=_use, args=(found["dataset"],)
+    ):
         st.rerun()
 
 

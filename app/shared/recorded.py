@@ -21,6 +21,7 @@ from app.figures.drawing import percent
 from app.figures.playing import read_multiples, read_weights, weights_by_class
 from app.figures.thumbnail import weight_thumbnail
 from app.figures.weights import KINDS
+from app.server import inputs
 from app.shared import access, engine
 from app.shared.engine import attempt
 from app.shared.glossary import meanings
@@ -187,12 +188,13 @@ def open_run(
     source: Path | BinaryIO, on_progress: Progress = nobody_watches, *, opens_lab: bool = False
 ) -> None:
     """Open the run of a zip in the Lab."""
-    session().forget_complaints()
-    known = run_ids(engine.manager().places.runs)
-    run_id = attempt(lambda: engine.manager().open_recorded(source, on_progress))
-    if run_id is not None:
-        session().show_run(run_id)
-        session().opens_lab = opens_lab
-        if run_id not in known:  # else it already belongs to somebody
-            attempt(lambda: access.claim(run_id))
-        session().set_controls(engine.manager().snapshot(run_id).config)
+    with inputs.uninterrupted():
+        session().forget_complaints()
+        known = run_ids(engine.manager().places.runs)
+        run_id = attempt(lambda: engine.manager().open_recorded(source, on_progress))
+        if run_id is not None:
+            session().show_run(run_id)
+            session().opens_lab = opens_lab
+            if run_id not in known:  # else it already belongs to somebody
+                attempt(lambda: access.claim(run_id))
+            session().set_controls(engine.manager().snapshot(run_id).config)

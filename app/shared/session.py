@@ -87,7 +87,9 @@ class Session:
     speed: float | None = None  # of the next run: epochs per second at most; None: full speed
     complaints: list[str] = field(default_factory=list)  # sentences, until the user acts
     visit: int = 0  # rises when a link is opened: widgets that hold what a link says begin anew
+    page: str = ""  # the path of the one that was drawn last
     visited_pages: set[str] = field(default_factory=set)  # those whose link has been read
+    clicked: set[str] = field(default_factory=set)  # keys of buttons: see `app.shared.clicks`
     opens_lab: bool = False  # a click asked for the Lab in place of this page
     has_drawn_lab: bool = False
 
@@ -105,12 +107,10 @@ class Session:
     selected: object = None  # what was clicked on in a figure: `Selected` of the Lab's views
     has_asked_for_step: bool = False  # the One step view, for the rest of the page
     by: Literal["groups", "classes"] = "groups"  # how the Lab draws many classes
-    teacher_to_store: Literal["", "upload", "run"] = ""  # where a click asked to take it from
     read_upload: str = ""  # the uploaded zip that was last read, by Streamlit's id
     lesson_answers: dict[int, int] = field(default_factory=dict)  # choices from 0, by card
     knobs: dict[str, int] = field(default_factory=dict)  # sliders beside the lesson's cards
     shows_recommendation: bool = False  # the panel of the Compare page
-    shows_own_pictures: bool = False  # the dialog in which they are uploaded
     own_preview: dict[str, Any] | None = None  # what is in pictures that were just uploaded
     asked: object = None  # the picture that was asked about last: `Asked` of the page Try it
     num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
@@ -126,8 +126,8 @@ class Session:
     run_estimate: Estimate = field(default_factory=Estimate)
     comparison_estimate: Estimate = field(default_factory=Estimate)
     study_estimate: Estimate = field(default_factory=Estimate)
-    pending_start: PendingStart | None = None
-    waiting_start: WaitingStart | None = None
+    pending_start: PendingStart | None = None  # until the question is answered
+    waiting_start: WaitingStart | None = None  # the same
 
     def link(self, kind: type[L]) -> L:
         """Return what is chosen on the page that has links of this kind."""
@@ -152,6 +152,12 @@ class Session:
         preset = PRESETS[self.preset]
         is_preset = preset.config.changed(seed=config.training.seed) == config
         self.speed = preset.speed if is_preset else None
+
+    def set_page(self, path: str) -> None:
+        """Draw a page; another one than the last knows nothing of that one's questions."""
+        if path != self.page:
+            self.page, self.pending_start, self.waiting_start = path, None, None
+            self.clicked.clear()
 
     def show_run(self, run_id: str) -> None:
         """Open a run alone, at its newest epoch; "" closes the open one."""

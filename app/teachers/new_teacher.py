@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
 
 import streamlit as st
 
-from app.shared import access, engine, status
+from app.server import inputs
+from app.shared import access, clicks, engine, status
 from app.shared.busy_start import confirm_busy_start, start_or_ask_if_busy
 from app.shared.control_widgets import dataset_titles
 from app.shared.controls import MAIN, advanced_controls, data_controls, named_controls, seed_control
@@ -137,17 +137,10 @@ def _upload() -> None:
     )
     model = model or fitting[0]  # the box can be emptied
     name = _name_input("Name", "upload", _free(f"{dataset}-{in_a_name(model)}-uploaded"))
-    st.button(
-        "Check and store",
-        key="upload",
-        disabled=file is None,
-        on_click=_ask_to_store,
-        args=("upload",),
-    )
-    if session().teacher_to_store == "upload" and file is not None:
+    if clicks.button("Check and store", key="upload", disabled=file is None) and file is not None:
         upload = Upload(file.getvalue(), file.name, model, dataset)
         with st.spinner("Reading it in a process of its own …"):
-            _store(name, lambda: engine.shelf().store_upload(upload, name))
+            _store("upload", name, lambda: engine.shelf().store_upload(upload, name))
 
 
 def _from_run() -> None:
@@ -160,12 +153,9 @@ def _from_run() -> None:
     data = run.config.data
     stem = f"{data.dataset}-{in_a_name(run.config.models.student)}-{_tail(data)}"
     name = _name_input("Name", "run", _free(stem))
-    st.button(
-        "Store its student as a teacher", key="store_run", on_click=_ask_to_store, args=("run",)
-    )
-    if session().teacher_to_store == "run":
+    if clicks.button("Store its student as a teacher", key="store_run"):
         with st.spinner("Storing it …"):
-            _store(name, lambda: engine.shelf().store_run(run.run_id, name))
+            _store("store_run", name, lambda: engine.shelf().store_run(run.run_id, name))
 
 
 def _can_teach(run: Snapshot) -> bool:
@@ -177,22 +167,19 @@ def _line(run: Snapshot) -> str:
     return f"{run.name} · {100 * run.epochs[-1].accuracy:.1f} %"
 
 
-def _ask_to_store(source: Literal["upload", "run"]) -> None:
-    """Note the click, so that it is not lost if something else ends its script run early."""
-    session().forget_complaints()
-    session().teacher_to_store = source
-
-
-def _store(name: str, store: Callable[[], None]) -> None:
-    """Store a teacher, give it to this browser, and show it."""
+def _store(key: str, name: str, store: Callable[[], None]) -> None:
+    """Store a teacher, as the button of that key asks, give it to this browser, and show it."""
 
     def store_and_claim() -> bool:
-        session().teacher_to_store = ""
         store()
         access.claim_teacher(name)
         return True
 
-    if attempt(store_and_claim):
+    with inputs.uninterrupted():
+        session().forget_complaints()
+        is_stored = attempt(store_and_claim)
+        clicks.acted_on(key)
+    if is_stored:
         show_teacher(name)
     st.rerun()
 

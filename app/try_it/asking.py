@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app.figures.classes import rows_of
-from app.shared import engine
+from app.shared import clicks, engine
 from app.shared.session import session
 from bikd_core.events import RunStarted
 from bikd_core.runs import Snapshot
@@ -100,11 +100,12 @@ def _test_picture(run: Snapshot, started: RunStarted) -> None:
             key=f"try_number {label}",
             width=130,
         )
-        is_pressed = st.button("Ask about it", key="try_ask", type="primary")
-    if is_pressed:
+        is_asked = clicks.button("Ask about it", key="try_ask", type="primary")
+    if is_asked:
         what = ("test", str(label), str(number))
         places = engine.manager().places
         _ask(run, what, lambda: ask_about_test_picture(run, label, number - 1, places))
+        clicks.acted_on("try_ask")
 
 
 def _ask(run: Snapshot, what: tuple[str, ...], answer: Callable[[], PictureAnswer]) -> None:

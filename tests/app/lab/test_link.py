@@ -80,7 +80,7 @@ def order(monkeypatch):
 
         monkeypatch.setattr(page, name, wrapped)
 
-    for name, word in (("_open", "run"), ("sleep", "wait"), ("side_bar", "controls")):
+    for name, word in (("_open", "run"), ("_wait_for_figures", "wait"), ("side_bar", "controls")):
         noted(name, word)
     return done
 

@@ -172,7 +172,7 @@ def test_a_click_whose_script_run_was_ended_early_stores_the_teacher_all_the_sam
 
     monkeypatch.setattr(StoredTeachers, "store_run", store)
     page = open_page("teachers")
-    page.session_state["session"].teacher_to_store = "run"  # what the click's callback leaves
+    page.session_state["session"].clicked.add("store_run")  # what the click's callback leaves
     page.run()
     assert stored == [run.run_id]
     page.run()
