@@ -35,11 +35,12 @@ def own_pictures() -> None:
     icon = ":material/add_photo_alternate:"
     if clicks.button("Your own pictures", key=_KEY, icon=icon, width="stretch"):
         _dialog()
+    else:
+        session().own_preview = None
 
 
 def _close() -> None:
     clicks.acted_on(_KEY)
-    session().own_preview = None
 
 
 def _use(dataset: str) -> None:
@@ -133,7 +134,7 @@ def _preview(found: Mapping[str, Any]) -> None:
     if st.button(
         "Use them", key="own_use", type="primary", on_click=_use, args=(found["dataset"],)
     ):
-        st.rerun()
+        st.rerun()  # the whole page, without the dialog
 
 
 def _duplicates(pairs: Sequence[Mapping[str, Any]], *, has_test: bool) -> None:
