@@ -42,7 +42,9 @@ def join(new_page, link: str, **options):
 
 def wait_for_place(page, view: str, epoch: int) -> None:
     page.locator(CHOSEN_VIEW, has_text=view).wait_for()
-    page.locator(".bikd-timeline output").get_by_text(f"epoch {epoch} of {LAST}").wait_for()
+    # While the page is drawn anew the slider of before may still be above the new one.
+    epochs = page.locator(".bikd-timeline output")
+    epochs.get_by_text(f"epoch {epoch} of {LAST}").last.wait_for()
 
 
 def go(host, view: str, epoch_from_last: int) -> None:
