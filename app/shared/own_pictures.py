@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from app.server.owner import is_owner
 from app.shared import clicks, engine
 from app.shared.control_widgets import take_dataset
+from app.shared.long_work import result_of
 from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import OWN_SIZES, ConfigError, RunConfig
@@ -41,6 +43,7 @@ def own_pictures() -> None:
 
 def _close() -> None:
     clicks.acted_on(_KEY)
+    clicks.acted_on("own_look")
 
 
 def _use(dataset: str) -> None:
@@ -78,12 +81,8 @@ def _upload() -> None:
         if not (is_asked and is_chosen):
             return
         with st.spinner("Reading them in a process of its own …"):
-            places = engine.manager().places
             try:
-                if upload is not None:
-                    found = open_upload(upload, upload.name, int(size), places)
-                else:
-                    found = open_here(name or "", int(size), places)
+                found = _looked_at(upload, name or "", int(size))
             except DatasetUnavailable as error:
                 clicks.acted_on("own_look")
                 st.error(plain(str(error)))
@@ -91,6 +90,15 @@ def _upload() -> None:
         clicks.acted_on("own_look")
         session().own_preview = found
     place.empty()
+
+
+def _looked_at(upload: UploadedFile | None, name: str, size: int) -> dict[str, Any]:
+    """Return what is in an upload, or in what lies on the server's machine."""
+    places = engine.manager().places
+    if upload is None:
+        return result_of((name, size), lambda: open_here(name, size, places))
+    file_name, file_id = upload.name, upload.file_id
+    return result_of((file_id, size), lambda: open_upload(upload, file_name, size, places))
 
 
 def _name_here() -> str | None:

@@ -7,6 +7,7 @@ that draws the widget.
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -112,6 +113,7 @@ class Session:
     knobs: dict[str, int] = field(default_factory=dict)  # sliders beside the lesson's cards
     shows_recommendation: bool = False  # the panel of the Compare page
     own_preview: dict[str, Any] | None = None  # what is in pictures that were just uploaded
+    work: tuple[tuple[object, ...], Future[Any]] | None = None  # what the page waits for
     asked: object = None  # the picture that was asked about last: `Asked` of the page Try it
     num_listed: dict[str, int] = field(default_factory=dict)  # rows of each list of earlier runs
 

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.figures.classes import rows_of
 from app.shared import clicks, engine
+from app.shared.long_work import result_of
 from app.shared.session import session
 from bikd_core.events import RunStarted
 from bikd_core.runs import Snapshot
@@ -71,8 +72,8 @@ def _own_picture(run: Snapshot) -> None:
     what = ("file", upload.file_id)
     if isinstance(held, Asked) and (held.run_id, held.what) == (run.run_id, what):
         return
-    content = upload.getvalue()
-    _ask(run, what, lambda: ask_about_file(run, content, engine.manager().places))
+    content, places = upload.getvalue(), engine.manager().places
+    _ask(run, what, lambda: ask_about_file(run, content, places))
 
 
 def _test_picture(run: Snapshot, started: RunStarted) -> None:
@@ -111,6 +112,7 @@ def _test_picture(run: Snapshot, started: RunStarted) -> None:
 def _ask(run: Snapshot, what: tuple[str, ...], answer: Callable[[], PictureAnswer]) -> None:
     with st.spinner("A process of its own asks student and teacher: some seconds …"):
         try:
-            session().asked = Asked(run.run_id, what, answer())
+            given = result_of((run.run_id, *what), answer)
+            session().asked = Asked(run.run_id, what, given)
         except NoAnswer as error:
             session().asked = Asked(run.run_id, what, complaint=str(error))

@@ -12,6 +12,8 @@ from bikd_core.places import ROOT
 PAGE = """
 import time
 import streamlit as st
+from app.shared import clicks
+from app.shared.long_work import result_of
 
 def note(name, seconds):
     st.session_state.setdefault("begun", []).append(name)
@@ -33,6 +35,10 @@ if __name__ == "__main__":
     st.button("fast", on_click=note, args=("fast", 0))
     st.button("idle")
     part()
+    if clicks.button("work", key="work"):
+        result_of(("work",), lambda: time.sleep(1.5))
+        clicks.acted_on("work")
+        note("work", 0)
     draw("line", 30)
     for name in ("begun", "done"):
         st.text(" ".join([f"{name}:", *st.session_state.get(name, [])]))
@@ -63,6 +69,7 @@ HASTES = [
     ("part slow fast", [0, 40, 5]),
     ("part idle fast", [0, 5, 0]),
     ("fast part idle", [0, 80, 15]),
+    ("work fast idle", [0, 600, 20]),
 ]
 
 
@@ -75,6 +82,14 @@ def url(tmp_path_factory):
     shutil.copytree(ROOT / "app" / ".streamlit", folder / ".streamlit")
     with app_server(folder, folder / "server.log", script=script) as server:
         yield server.url
+
+
+@pytest.mark.slow
+def test_a_click_is_acted_on_while_the_page_waits_for_long_work(url, new_page):
+    page = new_page(url, "idle")
+    page.get_by_text("done:", exact=True).wait_for()
+    page.evaluate(CLICK, [("work", 0), ("fast", 600)])
+    page.get_by_text("done: fast work").wait_for()
 
 
 @pytest.mark.slow
