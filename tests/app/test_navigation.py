@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl
 import pytest
 from streamlit.util import calc_hash
 
+from app import navigation
 from app.navigation import PAGES
 from app.server import files
 from bikd_core.config import fields
@@ -40,6 +41,31 @@ def test_a_link_carries_what_its_page_is_going_to_write(open_lab, manager):
         "Studies": {"study": "falsification"},
         "Teachers": controls,
     }
+
+
+class Interrupted(Exception):
+    """Stands for the next input, which ends a script wherever it is."""
+
+
+def test_a_link_that_was_being_taken_when_the_next_input_came_is_taken_again(
+    open_lab, manager, monkeypatch
+):
+    run = make_run(manager.places.runs, seed=3)
+    takes = iter([Interrupted()])
+
+    def take_link(parameters):
+        if error := next(takes, None):
+            raise error
+        PAGES["lab"].take_link(parameters)
+
+    pages = PAGES | {"lab": PAGES["lab"]._replace(take_link=take_link)}
+    monkeypatch.setattr(navigation, "PAGES", pages)
+    lab = open_lab(run=run.run_id, view="Accuracy")
+    assert lab.exception
+    lab.run()
+    assert not lab.exception
+    assert run.run_id in words(lab)
+    assert lab.query_params["view"] == "Accuracy"
 
 
 @pytest.mark.slow
