@@ -79,7 +79,7 @@ class Difference(_Frozen):
     @property
     def in_points(self) -> str:
         """The difference and half its interval, in points."""
-        return in_percent(Interval(self.mean, self.low, self.high), signed=True).replace("-", "−")
+        return in_percent(Interval(self.mean, self.low, self.high), signed=True)
 
 
 class Gain(_Frozen):

@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 from types import MappingProxyType
 from typing import NamedTuple
 
+from bikd_core.config import signed as with_sign
 from bikd_core.events import EpochDone
 from bikd_core.studies.significance import PairedTest, paired_tests
 
@@ -146,9 +147,10 @@ def interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interva
 
 
 def in_percent(value: Interval, *, signed: bool = False) -> str:
-    """Return a mean in percent with half its interval, such as "61.2 ± 1.4"."""
-    points = round(100 * value.mean, 1) + 0.0  # no −0.0
-    mean = f"{points:+.1f}" if signed else f"{points:.1f}"
+    """Return a mean in percent with half its interval, such as "61.2 ± 1.4" or "−0.3 ± 1.4"."""
+    mean = with_sign(100 * value.mean)
+    if not signed:
+        mean = mean.removeprefix("+")
     if value.high is None:
         return mean
     return f"{mean} ± {100 * (value.high - value.mean):.1f}"

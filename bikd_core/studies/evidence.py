@@ -40,7 +40,7 @@ class Lead(NamedTuple):
         """The difference in points, such as "+2.1 ± 0.8"."""
         if self.difference is None:
             return "unknown"
-        return in_percent(self.difference, signed=True).replace("-", "−")
+        return in_percent(self.difference, signed=True)
 
 
 def leads(

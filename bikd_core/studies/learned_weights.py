@@ -181,7 +181,7 @@ def _claims(found: Sequence[Gain], metric: str, words: str) -> str:
 
 
 def _points(value: Interval) -> str:
-    return in_percent(value, signed=True).replace("-", "−")
+    return in_percent(value, signed=True)
 
 
 def as_data(found: Sequence[Gain]) -> dict[str, Any]:
