@@ -23,7 +23,7 @@ def take_link(parameters: Mapping[str, str]) -> None:
     """Go to the class that an address names."""
     link, complaints = ClassLink.read(parameters)
     session().set_link(link)
-    session().complaints += complaints
+    session().complain(*complaints)
 
 
 def written_link() -> dict[str, str]:

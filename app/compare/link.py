@@ -84,7 +84,7 @@ def take_link(parameters: Mapping[str, str]) -> None:
     """Choose the comparison that an address names; complain about impossible values."""
     link, complaints = CompareLink.read(parameters)
     session().set_link(link)
-    session().complaints += complaints
+    session().complain(*complaints)
 
 
 def written_link() -> dict[str, str]:

@@ -69,7 +69,7 @@ def take_link(parameters: Mapping[str, str]) -> None:
     snapshot = open_run()
     model = LabLink if snapshot is None else link_to_run(snapshot.config.training.epochs)
     link, complaints = model.read(parameters)
-    now.complaints += complaints + views.take_links(parameters)
+    now.complain(*complaints, *views.take_links(parameters))
     now.picture, now.linked_epoch = link.picture, link.epoch
     now.view, now.by = link.view, link.by
     now.presents, now.question = link.present and snapshot is not None, link.question

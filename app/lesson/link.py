@@ -40,7 +40,7 @@ def take_link(parameters: Mapping[str, str]) -> None:
     """Show the card that an address names; complain about impossible values."""
     link, complaints = LessonLink.read(parameters)
     session().set_link(link)
-    session().complaints += complaints
+    session().complain(*complaints)
 
 
 def written_link() -> dict[str, str]:

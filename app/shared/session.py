@@ -168,10 +168,9 @@ class Session:
         self.linked_epoch = None
         self.complaints = []
 
-    def complain(self, sentence: str) -> None:
-        """Show a sentence on the page until the user acts."""
-        if sentence not in self.complaints:
-            self.complaints.append(sentence)
+    def complain(self, *sentences: str) -> None:
+        """Show sentences on the page, each once, until the user acts."""
+        self.complaints = list(dict.fromkeys([*self.complaints, *sentences]))
 
     def forget_complaints(self) -> None:
         """Take the sentences off the page: the user has acted."""

@@ -39,7 +39,7 @@ def take_link(parameters: Mapping[str, str]) -> None:
     """Show the study that an address names; complain about impossible values."""
     link, complaints = StudiesLink.read(parameters)
     session().set_link(link)
-    session().complaints += complaints
+    session().complain(*complaints)
 
 
 def written_link() -> dict[str, str]:

@@ -25,7 +25,7 @@ def take_link(parameters: Mapping[str, str]) -> None:
     """Show the teacher that an address names; complain about impossible values."""
     link, complaints = TeachersLink.read(parameters)
     session().set_link(link)
-    session().complaints += complaints
+    session().complain(*complaints)
 
 
 def written_link() -> dict[str, str]:
