@@ -52,6 +52,7 @@ SENTENCES_END_ABOVE_THE_BAR = """() => {
 def test_key_p_presents_and_escape_leaves_and_a_reload_presents_too(recorded_url, new_page):
     page = new_page(recorded_url)
     wait_for_epoch(page, LAST)
+    page.locator(".bikd-presenter").wait_for(state="attached")  # it hears the key
     page.keyboard.press("p")
     wait_for_place(page, "Overview · 1 of 5")
     page.wait_for_url("**present=true*")
