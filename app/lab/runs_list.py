@@ -16,7 +16,6 @@ from bikd_core.runs import BrokenRun, Snapshot
 
 SHOWN = 12  # runs at first
 FEW = 4  # runs that need no search
-_KEY = "runs"  # of the button
 
 
 def welcome() -> None:
@@ -38,15 +37,11 @@ def welcome() -> None:
 
 def earlier_runs() -> None:
     """Draw the button that opens the list in a dialog, until that is closed."""
-    if clicks.button("Earlier runs", key=_KEY, icon=":material/history:"):
+    if clicks.dialog_button("Earlier runs", key="runs", icon=":material/history:"):
         _dialog()
 
 
-def _close() -> None:
-    clicks.acted_on(_KEY)
-
-
-@st.dialog("Earlier runs", width="large", on_dismiss=_close)
+@st.dialog("Earlier runs", width="large", on_dismiss=clicks.close_dialog)
 def _dialog() -> None:
     """Draw all runs of this server, newest first."""
     runs = attempt(lambda: engine.manager().list()) or ()
@@ -135,7 +130,7 @@ def matches(snapshot: Snapshot, search: str) -> bool:
 
 
 def _open(snapshot: Snapshot) -> None:
-    _close()
+    clicks.close_dialog()
     session().show_run(snapshot.run_id)
     session().set_controls(snapshot.config)
 

@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from app.shared import access, engine, status
+from app.shared.clicks import close_dialog
 from app.shared.engine import attempt
 from app.shared.estimate import seconds_of
 from app.shared.long_start import start_or_ask
@@ -15,6 +16,8 @@ from app.shared.markdown import plain
 from app.shared.session import WaitingStart, session
 from bikd_core.config import RunConfig
 from bikd_core.runs import Snapshot
+
+_DIALOG = "busy_start"
 
 
 def start_or_ask_if_busy(
@@ -34,7 +37,7 @@ def start_or_ask_if_busy(
     session().forget_complaints()
     waiting = WaitingStart(config, start, open_run, speed)
     if attempt(_unfinished):
-        session().waiting_start = waiting
+        session().waiting_start, session().dialog = waiting, _DIALOG
     else:
         _start_alone(waiting)
 
@@ -42,15 +45,11 @@ def start_or_ask_if_busy(
 def confirm_busy_start() -> None:
     """Draw the question what to do with a run that cannot train at once, if there is one."""
     waiting = session().waiting_start
-    if waiting is not None:  # until it is answered, however often the page is drawn again
+    if waiting is not None and session().dialog == _DIALOG:
         _question(waiting)
 
 
-def _forget() -> None:
-    session().waiting_start = None
-
-
-@st.dialog("Something trains already", on_dismiss=_forget)
+@st.dialog("Something trains already", on_dismiss=close_dialog)
 def _question(waiting: WaitingStart) -> None:
     unfinished = attempt(_unfinished) or ()
     twin = next((run for run in unfinished if run.config == waiting.config), None)
@@ -93,12 +92,12 @@ def _buttons(actions: dict[str, partial[None]]) -> None:
             st.button(words, key=f"busy {number}", on_click=_answer, args=(action,))
             for number, (words, action) in enumerate(actions.items())
         ]
-        if st.button("Cancel", key="busy_cancel", on_click=_forget) or any(answers):
+        if st.button("Cancel", key="busy_cancel", on_click=close_dialog) or any(answers):
             st.rerun()
 
 
 def _answer(action: partial[None]) -> None:
-    _forget()
+    close_dialog()
     action()
 
 

@@ -23,3 +23,18 @@ def button(label: str, *, key: str, draw: Callable[..., bool] = st.button, **opt
 def acted_on(key: str) -> None:
     """Let the button of that key be as it was before the click."""
     session().clicked.discard(key)
+
+
+def dialog_button(label: str, *, key: str, **options: Any) -> bool:
+    """Draw a button that opens a dialog; return true while that is open, until `close_dialog`."""
+    st.button(label, key=key, on_click=_open, args=(key,), **options)
+    return session().dialog == key
+
+
+def close_dialog() -> None:
+    """Close the dialog that is open."""
+    session().dialog = ""
+
+
+def _open(dialog: str) -> None:
+    session().dialog = dialog

@@ -7,10 +7,12 @@ from collections.abc import Callable
 import streamlit as st
 
 from app.shared import status
+from app.shared.clicks import close_dialog
 from app.shared.markdown import plain
 from app.shared.session import PendingStart, session
 
 ASK_ABOVE_S = 30 * 60  # estimated seconds of training
+_DIALOG = "long_start"
 
 
 def start_or_ask(seconds: float | None, start: Callable[[], None]) -> None:
@@ -22,6 +24,7 @@ def start_or_ask(seconds: float | None, start: Callable[[], None]) -> None:
     """
     if seconds is not None and seconds > ASK_ABOVE_S:
         session().pending_start = PendingStart(seconds, start)
+        session().dialog = _DIALOG
     else:
         start()
 
@@ -34,9 +37,8 @@ def confirm_long_start(title: str, *more: str) -> None:
         more: Further sentences, shown after the estimated time.
     """
     pending = session().pending_start
-    if pending is not None:
-        # Until it is answered: what polls on the page may draw all of it again.
-        st.dialog(title, on_dismiss=_forget)(_confirm)(pending, more)
+    if pending is not None and session().dialog == _DIALOG:
+        st.dialog(title, on_dismiss=close_dialog)(_confirm)(pending, more)
 
 
 def _confirm(pending: PendingStart, more: tuple[str, ...]) -> None:
@@ -47,14 +49,10 @@ def _confirm(pending: PendingStart, more: tuple[str, ...]) -> None:
         is_started = st.button(
             "Start it", key="confirm_start", type="primary", on_click=_start, args=(pending,)
         )
-        if st.button("Not now", key="confirm_not", on_click=_forget) or is_started:
+        if st.button("Not now", key="confirm_not", on_click=close_dialog) or is_started:
             st.rerun()
 
 
 def _start(pending: PendingStart) -> None:
-    _forget()
+    close_dialog()
     pending.start()
-
-
-def _forget() -> None:
-    session().pending_start = None

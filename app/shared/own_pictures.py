@@ -29,20 +29,19 @@ MAX_UPLOAD_MB = 500
 SHOWN = 8  # pictures of a class
 MAX_MONTAGES = 40  # classes whose pictures are shown: the largest and the smallest
 MAX_ROWS = 50  # of the lists of files
-_KEY = "own_pictures"  # of the button
 
 
 def own_pictures() -> None:
     """Draw the button that opens pictures of one's own, in a dialog."""
     icon = ":material/add_photo_alternate:"
-    if clicks.button("Your own pictures", key=_KEY, icon=icon, width="stretch"):
+    if clicks.dialog_button("Your own pictures", key="own_pictures", icon=icon, width="stretch"):
         _dialog()
     else:
         session().own_preview = None
 
 
 def _close() -> None:
-    clicks.acted_on(_KEY)
+    clicks.close_dialog()
     clicks.acted_on("own_look")
 
 

@@ -91,6 +91,7 @@ class Session:
     page: str = ""  # the path of the one that was drawn last
     visited_pages: set[str] = field(default_factory=set)  # those whose link has been read
     clicked: set[str] = field(default_factory=set)  # keys of buttons: see `app.shared.clicks`
+    dialog: str = ""  # the one that is open, by a name: Streamlit draws one at most
     opens_lab: bool = False  # a click asked for the Lab in place of this page
     has_drawn_lab: bool = False
 
@@ -128,7 +129,7 @@ class Session:
     run_estimate: Estimate = field(default_factory=Estimate)
     comparison_estimate: Estimate = field(default_factory=Estimate)
     study_estimate: Estimate = field(default_factory=Estimate)
-    pending_start: PendingStart | None = None  # until the question is answered
+    pending_start: PendingStart | None = None  # what the dialog asks about
     waiting_start: WaitingStart | None = None  # the same
 
     def link(self, kind: type[L]) -> L:
@@ -156,9 +157,9 @@ class Session:
         self.speed = preset.speed if is_preset else None
 
     def set_page(self, path: str) -> None:
-        """Draw a page; another one than the last knows nothing of that one's questions."""
+        """Draw a page; another one than the last knows nothing of what was asked there."""
         if path != self.page:
-            self.page, self.pending_start, self.waiting_start = path, None, None
+            self.page, self.dialog = path, ""
             self.clicked.clear()
 
     def show_run(self, run_id: str) -> None:

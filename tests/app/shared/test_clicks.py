@@ -38,6 +38,15 @@ def test_the_question_of_a_busy_server_stays_until_it_is_answered(training, lab,
     assert not asks(lab.run())
 
 
+def test_of_two_dialogs_that_are_asked_for_at_once_one_opens(training, lab):
+    lab.button(key="runs").click()
+    lab.button(key="start").click().run()
+    assert not lab.exception
+    assert not lab.run().exception
+    dialogs = asks(lab), any("dialog open" in str(button.key) for button in lab.button)
+    assert sum(dialogs) == 1
+
+
 def test_a_question_that_is_cancelled_starts_nothing(training, lab, manager):
     lab.button(key="start").click().run()
     labelled(lab, "Cancel").click().run()

@@ -50,7 +50,7 @@ def test_what_was_uploaded_is_shown_before_it_is_used(open_lab, manager, tmp_pat
     (folder / "train" / "bee" / "broken.png").write_text("no picture")
     dataset = open_pictures(folder, manager.places.data)
     lab = open_lab()
-    lab.session_state["session"].clicked.add("own_pictures")
+    lab.session_state["session"].dialog = "own_pictures"
     lab.session_state["session"].own_preview = preview(dataset, manager.places.data).as_data()
     lab.run()
     assert not lab.exception
