@@ -86,8 +86,8 @@ def _upload() -> None:
                 clicks.acted_on("own_look")
                 st.error(plain(str(error)))
                 return
-        clicks.acted_on("own_look")
         session().own_preview = found
+        clicks.acted_on("own_look")
     place.empty()
 
 

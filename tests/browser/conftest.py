@@ -9,6 +9,9 @@ import pytest
 from bikd_core.bench.browser import served_app
 
 
+HAS_FAILED = pytest.StashKey[bool]()
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(__file__).parent in Path(item.path).parents:
@@ -71,8 +74,22 @@ def link_to(browser, server_url: str, name: str) -> str:
     return f"{server_url}/lab?run={run}"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.failed:
+        item.stash[HAS_FAILED] = True
+    return report
+
+
+def tell(page) -> None:
+    """Print what a page shows, for whoever reads why a test failed."""
+    words = page.locator("body").inner_text(timeout=10_000).split("\n")
+    print(f"\n{page.url}\n{' | '.join(filter(None, words))[:10_000]}")
+
+
 @pytest.fixture
-def new_page(browser):
+def new_page(browser, request):
     """Open a page in its own browser profile; a script error on it fails the test.
 
     It is there when the button of the given name is; the Lab's by default, for which the server's
@@ -93,5 +110,8 @@ def new_page(browser):
 
     yield open_page
     for context in contexts:
+        if request.node.stash.get(HAS_FAILED, False):
+            for page in context.pages:
+                tell(page)
         context.close()
     assert not errors
