@@ -8,7 +8,6 @@ import pytest
 
 from bikd_core.bench.browser import served_app
 
-
 HAS_FAILED = pytest.StashKey[bool]()
 
 
