@@ -8,6 +8,7 @@ import pytest
 
 from bikd_core.bench.browser import served_app
 
+PATIENCE_MS = 120_000  # a busy machine that reads torch from its disk anew takes a minute
 HAS_FAILED = pytest.StashKey[bool]()
 
 
@@ -33,7 +34,7 @@ def server_url(home):
 def compared(server_url, browser):
     """Run a comparison to its end, time its methods and return its link."""
     page = browser.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{server_url}/compare?methods=ce,kd&seeds=0,1&epochs=3")
     page.get_by_role("button", name="Start 4 runs").click()
     page.get_by_text("4 of 4 runs").wait_for()
@@ -66,7 +67,7 @@ def pair_url(recorded_url, kd_url):
 def link_to(browser, server_url: str, name: str) -> str:
     page = browser.new_page()
     page.goto(f"{server_url}/lab")
-    page.get_by_role("button", name=name).first.click(timeout=60_000)
+    page.get_by_role("button", name=name).first.click(timeout=PATIENCE_MS)
     page.wait_for_url("**run=*")
     run = re.search("run=([^&]+)", page.url)[1]
     page.close()
@@ -100,7 +101,7 @@ def new_page(browser, request):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}} | options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         is_bare = button == "Start" and not urlsplit(url).path and not urlsplit(url).query
         page.goto(f"{url}/lab" if is_bare else url)
