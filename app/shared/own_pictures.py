@@ -53,42 +53,38 @@ def _use(dataset: str) -> None:
 @st.dialog("Your own pictures", width="large", on_dismiss=_close)
 def _dialog() -> None:
     """Draw the upload, then what is in it. A fragment: a click draws only this again."""
-    if session().own_preview is None:
+    found = session().own_preview
+    if found is None:
         _upload()
-    if (found := session().own_preview) is not None:
+    else:
         _preview(found)
 
 
 def _upload() -> None:
-    place = st.empty()
-    with place.container():
-        st.caption(
-            "A zip with a folder for each class, or with train, val and test above them; or an "
-            ".npz with images and labels. They stay on this server, and all who open it see them."
-        )
-        upload = st.file_uploader(
-            "Zip or .npz", type=list(ENDINGS), key="own_upload", max_upload_size=MAX_UPLOAD_MB
-        )
-        name = None if upload is not None else _name_here()
-        size = st.number_input(
-            "Resized to (pixels)", OWN_SIZES[0], OWN_SIZES[-1], 32, key="own_size", width=200
-        )
-        is_chosen = upload is not None or bool(name)
-        is_asked = clicks.button(
-            "Look at them", key="own_look", type="primary", disabled=not is_chosen
-        )
-        if not (is_asked and is_chosen):
+    st.caption(
+        "A zip with a folder for each class, or with train, val and test above them; or an "
+        ".npz with images and labels. They stay on this server, and all who open it see them."
+    )
+    upload = st.file_uploader(
+        "Zip or .npz", type=list(ENDINGS), key="own_upload", max_upload_size=MAX_UPLOAD_MB
+    )
+    name = None if upload is not None else _name_here()
+    size = st.number_input(
+        "Resized to (pixels)", OWN_SIZES[0], OWN_SIZES[-1], 32, key="own_size", width=200
+    )
+    is_chosen = upload is not None or bool(name)
+    is_asked = clicks.button("Look at them", key="own_look", type="primary", disabled=not is_chosen)
+    if not (is_asked and is_chosen):
+        return
+    with st.spinner("Reading them in a process of its own …"):
+        try:
+            session().own_preview = _looked_at(upload, name or "", int(size))
+        except DatasetUnavailable as error:
+            clicks.acted_on("own_look")
+            st.error(plain(str(error)))
             return
-        with st.spinner("Reading them in a process of its own …"):
-            try:
-                found = _looked_at(upload, name or "", int(size))
-            except DatasetUnavailable as error:
-                clicks.acted_on("own_look")
-                st.error(plain(str(error)))
-                return
-        session().own_preview = found
-        clicks.acted_on("own_look")
-    place.empty()
+    clicks.acted_on("own_look")
+    st.rerun()  # the dialog with what was found
 
 
 def _looked_at(upload: UploadedFile | None, name: str, size: int) -> dict[str, Any]:
