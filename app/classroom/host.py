@@ -23,6 +23,7 @@ from app.classroom.state import (
     checked,
 )
 from app.components.class_question import ShownQuestion, class_question
+from app.server import inputs
 from app.shared import access, clicks
 from app.shared.markdown import plain
 from app.shared.session import session
@@ -214,11 +215,12 @@ def _ask(shown: Hosted) -> None:
         )
         key = f"class_put_{number}"
         if clicks.button("Put it to the class", key=key, draw=st.form_submit_button):
-            clicks.acted_on(key)
-            session().forget_complaints()
             place = None if right == _NONE else int(right.split()[1]) - 1
             try:
-                here.ask(checked(text, choices, place))
+                with inputs.uninterrupted():  # or the question is lost, or put twice
+                    clicks.acted_on(key)
+                    session().forget_complaints()
+                    here.ask(checked(text, choices, place))
             except ClassroomError as error:
                 st.warning(plain(str(error)))
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import monotonic, sleep
+from time import monotonic
 
 import streamlit as st
 
@@ -22,6 +22,7 @@ from app.shared import access, audience, engine
 from app.shared.address import write_address
 from app.shared.complaints import show_complaints
 from app.shared.controls import chosen_config
+from app.shared.long_work import wait_until
 from app.shared.session import session
 from bikd_core.runs import Snapshot, UnknownRun
 from bikd_core.teachers.card import list_teachers
@@ -62,11 +63,8 @@ def page() -> None:
 
 
 def _wait_for_figures() -> None:
-    """Wait as long as the figures need, but not if there is an input to act on."""
     end = monotonic() + HEAD_START_S
-    while monotonic() < end:
-        sleep(0.02)
-        session()  # Streamlit takes an input whenever the session is read
+    wait_until(lambda: monotonic() >= end)
 
 
 # The opened run --------------------------------------------------------------------------------

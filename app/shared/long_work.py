@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from app.shared.session import session
 
-_LOOK_S = 0.05
+_LOOK_S = 0.02
 T = TypeVar("T")
 
 
@@ -27,12 +27,17 @@ def result_of(subject: tuple[object, ...], work: Callable[[], T]) -> T:
     if now.work is None or now.work[0] != subject:
         now.work = (subject, _begun(work))
     _, future = now.work
-    while not future.done():
-        sleep(_LOOK_S)
-        session()  # Streamlit takes an input whenever the session is read
+    wait_until(future.done)
     now.work = None
     result: T = future.result()
     return result
+
+
+def wait_until(is_over: Callable[[], bool]) -> None:
+    """Wait, unless there is an input to act on: that ends the script."""
+    while not is_over():
+        sleep(_LOOK_S)
+        session()  # Streamlit takes an input whenever the session is read
 
 
 def _begun(work: Callable[[], T]) -> Future[Any]:

@@ -76,9 +76,10 @@ def _upload() -> None:
     is_asked = clicks.button("Look at them", key="own_look", type="primary", disabled=not is_chosen)
     if not (is_asked and is_chosen):
         return
+    now = session()  # read before the work: a read may end the script
     with st.spinner("Reading them in a process of its own …"):
         try:
-            session().own_preview = _looked_at(upload, name or "", int(size))
+            now.own_preview = _looked_at(upload, name or "", int(size))
         except DatasetUnavailable as error:
             clicks.acted_on("own_look")
             st.error(plain(str(error)))

@@ -184,17 +184,17 @@ def numbers_of(run: RecordedRun) -> str:
     return words.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
+@inputs.uninterrupted()
 def open_run(
     source: Path | BinaryIO, on_progress: Progress = nobody_watches, *, opens_lab: bool = False
 ) -> None:
     """Open the run of a zip in the Lab."""
-    with inputs.uninterrupted():
-        session().forget_complaints()
-        known = run_ids(engine.manager().places.runs)
-        run_id = attempt(lambda: engine.manager().open_recorded(source, on_progress))
-        if run_id is not None:
-            session().show_run(run_id)
-            session().opens_lab = opens_lab
-            if run_id not in known:  # else it already belongs to somebody
-                attempt(lambda: access.claim(run_id))
-            session().set_controls(engine.manager().snapshot(run_id).config)
+    session().forget_complaints()
+    known = run_ids(engine.manager().places.runs)
+    run_id = attempt(lambda: engine.manager().open_recorded(source, on_progress))
+    if run_id is not None:
+        session().show_run(run_id)
+        session().opens_lab = opens_lab
+        if run_id not in known:  # else it already belongs to somebody
+            attempt(lambda: access.claim(run_id))
+        session().set_controls(engine.manager().snapshot(run_id).config)

@@ -110,9 +110,9 @@ def _test_picture(run: Snapshot, started: RunStarted) -> None:
 
 
 def _ask(run: Snapshot, what: tuple[str, ...], answer: Callable[[], PictureAnswer]) -> None:
+    now = session()  # read before the work: a read may end the script
     with st.spinner("A process of its own asks student and teacher: some seconds …"):
         try:
-            given = result_of((run.run_id, *what), answer)
-            session().asked = Asked(run.run_id, what, given)
+            now.asked = Asked(run.run_id, what, result_of((run.run_id, *what), answer))
         except NoAnswer as error:
-            session().asked = Asked(run.run_id, what, complaint=str(error))
+            now.asked = Asked(run.run_id, what, complaint=str(error))
