@@ -6,10 +6,8 @@ N images of the panel, C classes; the other letters as in `bikd_core.events`.
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import threading
-import tokenize
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -19,6 +17,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from bikd_core import npy
 from bikd_core.events import (
     SURFACE_AXIS,
     TOP_BELIEFS,
@@ -187,32 +186,28 @@ def _read(
 ) -> NDArray[Any]:
     """Return a stored array after its header is checked; raises as `_header`."""
     with archive.open(stored) as member:
-        shape, dtype = _header(member, name, layout, sizes, dimensions.num_images)
-        right = member.tell() + math.prod(shape) * dtype.itemsize
+        header = _header(member, name, layout, sizes, dimensions.num_images)
+        right = member.tell() + header.num_bytes
         if stored.file_size != right:  # before memory is taken for it
             raise ValueError(f"{name} has {stored.file_size:,} bytes; it must have {right:,}")
-        member.seek(0)
-        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        return array
+        return npy.values_of(header, member)
 
 
 def _header(
     member: IO[bytes], name: str, layout: Layout, sizes: dict[str, int], most: int
-) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return shape and type of a stored array, checked before it is read: it may claim anything.
+) -> npy.Header:
+    """Return the header of a stored array, checked before it is read: it may claim anything.
 
     A letter that has no size yet, N of a panel or M of a trace, takes the array's, at most `most`.
 
     Raises:
         ValueError: It has another type or shape, or is damaged.
     """
-    version = np.lib.format.read_magic(member)
-    if version != (1, 0):
-        raise ValueError(f"{name} has the format {version}; it must be (1, 0)")
     try:
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-    except (SyntaxError, TypeError, LookupError, RecursionError, tokenize.TokenError) as error:
-        raise ValueError(f"{name} has a damaged header: {error}") from error
+        header = npy.read_header(member)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+    shape, dtype = header.shape, header.dtype
     if not np.issubdtype(dtype, layout.dtype):
         raise ValueError(f"{name} is of type {dtype}; it must be {layout.dtype.__name__}")
     if len(shape) == len(layout.shape):
@@ -222,7 +217,7 @@ def _header(
     right = tuple(sizes.get(part, most) if part.isalpha() else int(part) for part in layout.shape)
     if shape != right:
         raise ValueError(f"{name} has the shape {shape}; it must be {right}")
-    return shape, dtype
+    return header
 
 
 def _check_range(kind: Kind, name: str, array: NDArray[Any] | None, dimensions: Dimensions) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bikd_core import npy
 from bikd_core.store.files import CorruptRunError, replacing, writing
 from bikd_core.store.folder import RunFolder
 
@@ -35,7 +36,6 @@ def read_pictures(
     if not path.exists():
         return None
     try:
-        kept = np.load(path, mmap_mode="r", allow_pickle=False)
-        return np.array(kept[np.asarray(rows, dtype=np.int64)])
+        return np.array(npy.mapped(path)[np.asarray(rows, dtype=np.int64)])
     except (OSError, ValueError, LookupError) as error:
         raise CorruptRunError(f"{path}: {error}") from error

@@ -289,7 +289,7 @@ FITTING = {"ce_student": CE, "confusion": CONFUSION, "weights": WEIGHTS}
     [
         ({"ce_student": CE[:39]}, r"ce_student has the shape \(39,\); it must be \(40,\)"),
         ({"ce_student": CE.astype(np.float64)}, "ce_student is of type float64"),
-        ({"ce_student": CE.astype(object)}, "ce_student is of type object"),
+        ({"ce_student": CE.astype(object)}, "ce_student: it holds Python objects"),
         ({"confusion": np.eye(4, dtype=np.int32)}, r"confusion has the shape \(4, 4\)"),
         ({"confusion": -CONFUSION}, "confusion holds -1 to 0"),
         ({"weights": WEIGHTS[:, 0]}, r"weights has the shape \(40,\)"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bikd_core import npy
 from bikd_core.data.own.decoding import Square, square_of_array, square_of_file
 from bikd_core.data.own.listing import (
     Found,
@@ -146,8 +147,7 @@ def _arrays(path: Path) -> dict[str, NDArray[Any]]:
             unpacked = sum(member.file_size for member in archive.infolist())
         if unpacked > MAX_ARRAYS_BYTES:
             raise DatasetUnavailable(f"{path} unpacks to more than {MAX_ARRAYS_BYTES >> 30} GB.")
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        return npy.read_arrays(path)
     except DatasetUnavailable:
         raise
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
