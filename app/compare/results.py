@@ -232,8 +232,8 @@ def _table(results: Results) -> None:
     shown = power_sentence([line.test for line in results.lines if line.test is not None])
     terms_text(
         f"Accuracies and ECE are in %. Lead: {lead[0].lower()}{lead[1:]}. "
-        f"± is half the 95 % interval (Student's t over the seeds). p: {_TEST[0].lower()}"
-        f"{_TEST[1:]}. {shown} A click on a column's head sorts.",
+        f"± is half the 95 % interval (t distribution over the seeds). p: {_TEST[0].lower()}"
+        f"{_TEST[1:]}. {shown} A click on the name of a column sorts.",
         key="compared_methods_words",
         tag="small",
     )

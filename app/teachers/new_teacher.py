@@ -115,7 +115,7 @@ def _train_now(config: RunConfig, name: str) -> None:
 def _upload() -> None:
     """Draw the upload of a file, which a process of its own verifies before it is stored."""
     file = st.file_uploader(
-        "Parameters (safetensors, or a published checkpoint)",
+        "Parameters (a checkpoint's file)",
         key="upload_teacher",
         max_upload_size=MAX_UPLOAD_MB,
         help="Weights only: nothing in the file is run.",
