@@ -11,7 +11,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 #: Folders and modules, each below those that it may import.
 ORDER = (
-    "bikd_core/config bikd_core/events bikd_core/control bikd_core/places bikd_core/data "
+    "bikd_core/config bikd_core/events bikd_core/control bikd_core/places bikd_core/npy "
+    "bikd_core/data "
     "bikd_core/speed bikd_core/models bikd_core/losses bikd_core/optimizers "
     "bikd_core/hypergradients bikd_core/own_hypergradient bikd_core/evaluation "
     "bikd_core/label_doubts bikd_core/calibration "
@@ -33,6 +34,7 @@ PAGES = ("home", "lesson", "lab", "compare", "studies", "teachers", "try_it")
 #: What is imported before anybody trains: a recorded run replays without torch.
 TORCH_FREE = (
     "bikd_core/__init__ bikd_core/config bikd_core/events bikd_core/control bikd_core/places "
+    "bikd_core/npy "
     "bikd_core/data/sources bikd_core/data/counts bikd_core/data/possible bikd_core/data/pictures "
     "bikd_core/data/val_plan "
     "bikd_core/data/source bikd_core/data/published_source bikd_core/speed bikd_core/evaluation "

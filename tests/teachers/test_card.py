@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from bikd_core.config import DataConfig, TrainingConfig
+from bikd_core.teachers import card as teacher_cards
 from bikd_core.teachers.card import (
     MAX_INDEX,
     TeacherCard,
@@ -162,6 +163,23 @@ def test_a_broken_card_does_not_hide_the_others_and_is_logged(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert [name for name, _ in list_teachers([tmp_path])] == ["good"]
     assert "bad.json is broken" in caplog.text
+
+
+def test_a_card_is_read_once_and_again_when_it_has_changed(tmp_path, monkeypatch):
+    reads = []
+    monkeypatch.setattr(
+        teacher_cards, "read_card", lambda path: reads.append(path.stem) or read_card(path)
+    )
+    stored(tmp_path, "a")
+    stored(tmp_path, "b")
+    for _ in range(3):
+        assert list_teachers([tmp_path]) == [("a", card()), ("b", card())]
+    assert reads == ["a", "b"]
+    stored(tmp_path, "b", card(made_by="another").model_dump_json())
+    assert dict(list_teachers([tmp_path]))["b"].made_by == "another"
+    (tmp_path / "a.json").unlink()
+    assert [name for name, _ in list_teachers([tmp_path])] == ["b"]
+    assert reads == ["a", "b", "b"]
 
 
 @pytest.mark.slow
