@@ -11,7 +11,8 @@ import time
 import numpy as np
 
 from bikd_core.config import RunConfig
-from bikd_core.events import StepDone, TeacherEpochDone
+from bikd_core.control import Control
+from bikd_core.events import ControlChanged, StepDone, TeacherEpochDone
 from bikd_core.speed import Speed, Speeds
 from bikd_core.store import Checkpoint
 from bikd_core.worker import process, recording
@@ -91,6 +92,24 @@ class FakeTraining:
         yield from control.between_steps(epoch=epoch, step=step, ends=ends)
 
 
+class ControlOfOne:
+    """A control that only the first of some runs waits at, as seeds in one batch do."""
+
+    def __init__(self, control: Control) -> None:
+        self.control, self.is_first = control, False
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.control.is_stopped
+
+    @property
+    def is_stepping(self) -> bool:
+        return self.control.is_stepping
+
+    def between_steps(self, **about):
+        return self.control.between_steps(**about) if self.is_first else iter(())
+
+
 class FakeTogether:
     """Trains fake runs in turns, an item of each; one that raises ends alone."""
 
@@ -98,9 +117,12 @@ class FakeTogether:
 
     def __init__(self, setup: TogetherSetup) -> None:
         checkpoints = setup.checkpoints or [None] * len(setup.configs)
+        self.controls = [ControlOfOne(setup.control) for _ in setup.configs]
         self.parts = [
-            self.part(Setup(config, setup.control, setup.places, checkpoint, setup.num_threads))
-            for config, checkpoint in zip(setup.configs, checkpoints, strict=True)
+            self.part(Setup(config, control, setup.places, checkpoint, setup.num_threads))
+            for config, control, checkpoint in zip(
+                setup.configs, self.controls, checkpoints, strict=True
+            )
         ]
         self.ended = set()
 
@@ -114,6 +136,7 @@ class FakeTogether:
         going = {number: iter(part) for number, part in enumerate(self.parts)}
         while going and not self.ended >= going.keys():
             for number, items in list(going.items()):
+                self.controls[min(going)].is_first = True
                 try:
                     item = next(items)
                 except StopIteration:
@@ -122,8 +145,8 @@ class FakeTogether:
                     del going[number]
                     yield number, error
                 else:
-                    if number not in self.ended:
-                        yield number, item
+                    told = list(going) if isinstance(item, ControlChanged) else [number]
+                    yield from ((one, item) for one in told if one not in self.ended)
 
 
 def go_wrong(seed: int) -> None:
