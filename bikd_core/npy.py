@@ -82,7 +82,7 @@ def _parsed(header: str) -> Header:
 
 
 def read_array(file: IO[bytes]) -> NDArray[Any]:
-    """Return the array of an array file, as `numpy.load` would. It cannot be written to.
+    """Return the array of an array file, [N, …], as `numpy.load` would; it cannot be written to.
 
     Raises:
         ValueError: As `read_header`, or values are missing.
@@ -92,13 +92,13 @@ def read_array(file: IO[bytes]) -> NDArray[Any]:
 
 
 def values_of(header: Header, file: IO[bytes]) -> NDArray[Any]:
-    """Return the values of a file whose header has been read; raises ValueError if some miss."""
+    """Return the array [N, …] of a file whose header was read; raises ValueError if it ends early."""
     values = _exactly(file, header.num_bytes)
     return np.ndarray(header.shape, header.dtype, values, order=header.order)
 
 
 def mapped(path: Path) -> NDArray[Any]:
-    """Return the array of a .npy file, read from the disk where it is looked at.
+    """Return the array [N, …] of a .npy file, read from the disk where it is looked at.
 
     Raises:
         OSError: There is no such file.
