@@ -92,7 +92,7 @@ def read_array(file: IO[bytes]) -> NDArray[Any]:
 
 
 def values_of(header: Header, file: IO[bytes]) -> NDArray[Any]:
-    """Return the array [N, …] of a file whose header was read; raises ValueError if it ends early."""
+    """Return the array [N, …] behind a header; raises ValueError if the file ends early."""
     values = _exactly(file, header.num_bytes)
     return np.ndarray(header.shape, header.dtype, values, order=header.order)
 
