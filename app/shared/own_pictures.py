@@ -199,7 +199,12 @@ def _classes(found: Mapping[str, Any]) -> None:
     ]
     columns = {"pictures": st.column_config.ImageColumn("first pictures", width="large")}
     st.dataframe(
-        table, column_config=columns, hide_index=True, row_height=44, height=264, key="own_classes"
+        table,
+        column_config=columns,
+        hide_index=True,
+        row_height=44,
+        height=min(264, 38 + 44 * len(rows)),
+        key="own_classes",
     )
 
 

@@ -32,7 +32,10 @@ def small_class_warning(config: DataConfig) -> str:
     smallest = min(range(len(tests)), key=lambda label: (tests[label], label))
     num_test = tests[smallest]
     has = planned_counts(config)[smallest], planned_val_counts(config)[smallest], num_test
-    others = f" So it is, less so, with {num_small - 1} more." if num_small > 1 else ""
+    others = ""
+    if num_small > 1:
+        more = "class has" if num_small == 2 else "classes have"
+        others = f" {num_small - 1} more {more} fewer than {ENOUGH_TO_TEST} to test."
     need = ENOUGH_TO_TEST if facts.has_test else 3 * ENOUGH_TO_TEST
     where = "in the test set" if facts.has_test else "in all"
     return (

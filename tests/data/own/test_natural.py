@@ -123,7 +123,10 @@ def test_the_warning_names_the_class_and_the_number_that_would_do(config):
         "The class 'c2' has 1 to train on, 1 in D_val and 1 to test: its accuracy is known only to "
         "± 50 points. 75 pictures of it in all would make that ± 10."
     )
-    assert "So it is, less so, with 1 more" in small_class_warning(config((300, 30, 3)))
+    few = small_class_warning(config((300, 30, 3)))
+    assert few.endswith(" 1 more class has fewer than 25 to test.")
+    few = small_class_warning(config((300, 30, 20, 3)))
+    assert few.endswith(" 2 more classes have fewer than 25 to test.")
     assert "25 pictures of it in the test set" in small_class_warning(
         config((9, 9, 9), (50, 50, 4))
     )
