@@ -105,7 +105,7 @@ def _rows(summary: Summary) -> list[dict[str, object]]:
             "balanced (%)": in_percent(line.interval),
             "few (%)": round(100 * line.few, 1),
             "splits": line.num_seeds,
-            f"lead of {summary.first.bikd} (points)": lead_in_points(lead)
+            "D_val's choice leads by (points)": lead_in_points(lead)
             if (lead := lead_over.get(line.title))
             else "",
             "trials": line.num_trials,

@@ -17,7 +17,7 @@ def test_opened_it_shows_every_method_with_its_settings_and_the_verdict(open_pag
     summary = recorded("digits-league1")
     [table] = [one.value for one in page.dataframe if "settings" in one.value]
     assert list(table["settings"]) == [line.method for line in summary.first.lines]
-    leads = table[f"lead of {summary.first.bikd} (points)"]
+    leads = table["D_val's choice leads by (points)"]
     assert (leads != "").sum() == len(summary.first.leads)
     assert list(table["cost (× KD)"]) == [f"{line.cost:.1f}" for line in summary.first.lines]
     assert float(table.set_index("method")["cost (× KD)"]["KD"]) == 1
