@@ -53,3 +53,14 @@ def test_what_it_says_of_league_2_is_the_second_test_there():
         f"{own.title} ({in_percent(own.interval)}) leads {nearest.over} by {mean} ({low} to {high})"
     )
     assert said in TEXT
+
+
+def test_what_it_says_of_wrong_labels_is_the_first_test_there():
+    part = recorded("digits_pairs-league1").first
+    nearest = part.leads[0]
+    assert all(lead.is_claim and lead.mean > 0 for lead in part.leads)
+    assert part.own == part.lines[0]
+    choice = part.bikd.removesuffix(", with class biases")
+    low, mean, high = (f"{100 * v:.1f}" for v in (nearest.low, nearest.mean, nearest.high))
+    leads = f"leads all {len(part.leads)} rivals, by {mean} ({low} to {high}) or more"
+    assert f"{choice} and class biases, {leads}" in " ".join(TEXT.split())

@@ -20,6 +20,7 @@ from bikd_core.studies.significance import SIGNIFICANCE, p_in_words
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "answer.md"
 LEAGUE_2 = "Where D_val may be trained on"
+WRONG = "Where labels are wrong"
 PICTURES = ROOT / "benchmarks" / "answer-digits-league1-pictures.json"
 PARTS = ROOT / "benchmarks" / "answer-digits-league1-parts.json"
 
@@ -52,15 +53,23 @@ def test_what_came_out_is_the_second_test(answer, heading, table):
     ]
 
 
-def test_what_is_class_balance_is_that_of_the_answer():
-    assert rows_under("Class balance, or more?") == [
+@pytest.mark.parametrize(
+    ("answer", "heading", "table"),
+    [
+        ("digits-league1", "Class balance, or more?", 0),
+        ("digits-league2", LEAGUE_2, 1),
+        ("digits_pairs-league1", WRONG, 1),
+    ],
+)
+def test_what_weights_and_biases_add_is_that_of_the_answer(answer, heading, table):
+    assert rows_under(heading, table) == [
         [
             gain.objective,
             gain.biases.in_points,
             gain.weights.in_points,
             gain.weights_beyond_biases.in_points,
         ]
-        for gain in recorded("digits-league1").gains
+        for gain in recorded(answer).gains
     ]
 
 
@@ -108,11 +117,10 @@ def test_which_pictures_gain_is_what_the_runs_say():
         assert f"{weights[f'within_class_by_loss_{kind}']['mean']:.2f}" in text
 
 
-def test_league_2_lists_all_that_are_as_good_as_kd():
-    part = recorded("digits-league2").first
+def rows_of(part, is_shown):
+    """The cells of the lines of a part that are shown, with what its form leads them by."""
     lead_over = {lead.over: lead_in_points(lead) for lead in part.leads}
-    kd = next(line for line in part.lines if line.title == "KD")
-    assert rows_under(LEAGUE_2) == [
+    return [
         [
             line.title,
             in_percent(line.interval),
@@ -121,8 +129,14 @@ def test_league_2_lists_all_that_are_as_good_as_kd():
             lead_over.get(line.title, ""),
         ]
         for line in part.lines
-        if line.balanced >= kd.balanced
+        if is_shown(line)
     ]
+
+
+def test_league_2_lists_all_that_are_as_good_as_kd():
+    part = recorded("digits-league2").first
+    kd = next(line for line in part.lines if line.title == "KD")
+    assert rows_under(LEAGUE_2) == rows_of(part, lambda line: line.balanced >= kd.balanced)
     assert part.bikd == "BiKD over BKD"
     level = sorted(lead.over for lead in part.leads if not lead.is_claim)
     assert level == ["DiVE", "Prior-shifted KD"]
@@ -131,21 +145,51 @@ def test_league_2_lists_all_that_are_as_good_as_kd():
     assert round(100 * (kd.balanced - before.balanced)) == 17
 
 
-def test_what_weights_and_biases_add_in_league_2_is_that_of_the_answer():
+def test_its_words_about_gains_in_league_2_are_true():
     gains = recorded("digits-league2").gains
-    assert rows_under(LEAGUE_2, table=1) == [
-        [
-            gain.objective,
-            gain.biases.in_points,
-            gain.weights.in_points,
-            gain.weights_beyond_biases.in_points,
-        ]
-        for gain in gains
-    ]
     assert sum(gain.biases.high < 0 for gain in gains) == 9
     added = sorted((gain.weights.mean, gain.objective) for gain in gains if gain.weights.mean > 0)
     assert {name for _, name in added[:2]} == {"DiVE", "Prior-shifted KD"}
     assert sum(gain.weights.low > 0 for gain in gains) > 6
+
+
+def test_wrong_labels_list_all_that_are_as_good_as_the_best_rival_without_trust():
+    part = recorded("digits_pairs-league1").first
+    rivals = [line for line in part.lines if not line.is_weighted]
+    best = next(line for line in rivals if "trust" not in line.title)
+    shown = rows_of(part, lambda line: line.balanced >= best.balanced or line.title == "KD")
+    assert rows_under(WRONG) == shown
+    assert part.own == part.lines[0]
+    assert all(lead.is_claim and lead.mean > 0 for lead in part.leads)
+    assert (len(part.leads), len(part.lines) - len(rivals)) == (44, 46)
+    smallest = {
+        has_trust: min(lead.mean for lead in part.leads if ("trust" in lead.over) == has_trust)
+        for has_trust in (True, False)
+    }
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    assert (
+        f"those with trust in labels by {100 * smallest[True]:.1f} points or more, those without "
+        f"by {100 * smallest[False]:.1f} or more" in text
+    )
+    assert "virtual_step=3" in part.own.method
+    assert "class_shifts=each" in part.own.method
+
+
+def test_its_words_about_gains_under_wrong_labels_are_true():
+    gains = {gain.objective: gain for gain in recorded("digits_pairs-league1").gains}
+    assert len(gains) == 21
+    assert all(gain.biases.low > 0 for gain in gains.values())
+    beyond = {name: gain.weights_beyond_biases for name, gain in gains.items()}
+    assert sum(one.low > 0 for one in beyond.values()) == 11
+    assert [name for name, one in beyond.items() if one.high < 0] == ["Balanced Softmax"]
+    assert beyond["BKD with trust in labels"].low < 0
+    text = PAGE.read_text(encoding="utf-8")
+    with_trust, without = (
+        f"{100 * beyond[name].mean:.1f}" for name in ("DiVE with trust in labels", "DiVE")
+    )
+    assert f"gains {with_trust} points by the weights with trust and {without} without" in text
+    clean = [gain.weights_beyond_biases.low > 0 for gain in recorded("digits-league1").gains]
+    assert (sum(clean), len(clean)) == (4, 12)
 
 
 def test_what_judging_by_the_other_half_would_have_chosen_is_in_the_ledgers():
