@@ -35,7 +35,11 @@ def rows_under(heading, table=0):
 
 @pytest.mark.parametrize(
     ("answer", "heading", "table"),
-    [("digits-league1", "What came out", 0), ("digits-league2", LEAGUE_2, 2)],
+    [
+        ("digits-league1", "What came out", 0),
+        ("digits-league2", LEAGUE_2, 2),
+        ("digits_pairs-league1", WRONG, 1),
+    ],
 )
 def test_what_came_out_is_the_second_test(answer, heading, table):
     part = recorded(answer).again
@@ -58,7 +62,7 @@ def test_what_came_out_is_the_second_test(answer, heading, table):
     [
         ("digits-league1", "Class balance, or more?", 0),
         ("digits-league2", LEAGUE_2, 1),
-        ("digits_pairs-league1", WRONG, 1),
+        ("digits_pairs-league1", WRONG, 2),
     ],
 )
 def test_what_weights_and_biases_add_is_that_of_the_answer(answer, heading, table):
