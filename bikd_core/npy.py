@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import zipfile
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
@@ -78,6 +79,8 @@ def _parsed(header: str) -> Header:
         raise ValueError("it holds Python objects; it must hold numbers, truth values or texts")
     sizes = (part.strip().rstrip("L") for part in found["sizes"].split(","))
     shape = tuple(int(part) for part in sizes if part)
+    if math.prod(shape) * max(1, dtype.itemsize) > sys.maxsize:
+        raise ValueError(f"its shape is {shape}, more than memory can hold")
     return Header(shape, "F" if found["is_fortran"] == "True" else "C", dtype)
 
 
@@ -87,8 +90,7 @@ def read_array(file: IO[bytes]) -> NDArray[Any]:
     Raises:
         ValueError: As `read_header`, or values are missing.
     """
-    header = read_header(file)
-    return values_of(header, file)
+    return values_of(read_header(file), file)
 
 
 def values_of(header: Header, file: IO[bytes]) -> NDArray[Any]:
@@ -110,7 +112,7 @@ def mapped(path: Path) -> NDArray[Any]:
     return np.memmap(path, header.dtype, "r", start, header.shape, header.order)
 
 
-def read_arrays(path: Path | IO[bytes]) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays of an .npz by name.
 
     Raises:

@@ -74,6 +74,12 @@ def saved(array, allow_pickle=False):
 WHOLE = saved(np.arange(3.0))
 
 
+def with_shape(shape: str) -> bytes:
+    """An array of bytes that claims a shape."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
@@ -86,6 +92,10 @@ WHOLE = saved(np.arange(3.0))
         (WHOLE[:-1], "1 bytes too early"),
         (WHOLE.replace(b"(3,)", b"(4,)"), "8 bytes too early"),
         (WHOLE.replace(b"(3,)", b"(-3)"), "damaged"),
+        (with_shape(f"({'9' * 18}, {'9' * 18})"), "more than memory can hold"),
+        (with_shape(f"({'9' * 18},)"), "bytes too early"),
+        (with_shape(f"(0, {'9' * 18}, {'9' * 18})"), "too big"),
+        (with_shape(f"(0, {'1, ' * 99})"), "dimension"),
         (WHOLE.replace(b"(3,)", b"(3 )").replace(b"'shape'", b"'shapes'"), "damaged"),
         (WHOLE.replace(b"'fortran_order': False, ", b"".ljust(24)), "damaged"),
         (WHOLE.replace(b"False", b"maybe"), "damaged"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import io
 import logging
 import shutil
 import tempfile
@@ -27,7 +28,7 @@ from app.shared.markdown import plain
 from app.shared.session import session
 from bikd_core.config import RunConfig, title_of
 from bikd_core.events import EpochDone, RunStarted, from_json
-from bikd_core.npy import read_arrays
+from bikd_core.npy import read_array
 from bikd_core.places import ASSETS
 from bikd_core.store import CorruptRunError, RunFolder, run_ids
 from bikd_core.store.archive import import_run, read_record
@@ -151,11 +152,10 @@ def thumbnail(path: Path) -> str:
     rows = rows_of(run.started.class_names, run.started.class_counts)
     counts: NDArray[Any] | None = None
     if run.has_weights:
-        with (
-            zipfile.ZipFile(path) as archive,
-            archive.open(f"frames/{run.epochs[-1].epoch:04d}.npz") as frame,
-        ):
-            counts = read_arrays(frame)["histograms"][0]
+        with zipfile.ZipFile(path) as archive:
+            frame = io.BytesIO(archive.read(f"frames/{run.epochs[-1].epoch:04d}.npz"))
+        with zipfile.ZipFile(frame) as arrays, arrays.open("histograms.npy") as file:
+            counts = read_array(file)[0]
     return weight_thumbnail(counts, rows, run.constant_weight)
 
 
