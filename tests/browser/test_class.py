@@ -10,6 +10,15 @@ from tests.browser.test_timeline import LAST
 
 PHONE = {"viewport": {"width": 390, "height": 844}}
 CHOSEN_VIEW = ".st-key-views [role=radio][aria-checked=true]"
+#: Counts, at each change of a page, the bars of views and the sliders that can be seen.
+COUNT_BARS = """() => {
+  window.most_bars = {};
+  const look = () => ['[class*=st-key-view_in_class]', '.bikd-timeline'].forEach(bar => {
+    const seen = [...document.querySelectorAll(bar)].filter(it => it.checkVisibility()).length;
+    window.most_bars[bar] = Math.max(window.most_bars[bar] ?? 0, seen);
+  });
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true});
+}"""
 
 
 @pytest.fixture
@@ -60,6 +69,23 @@ def go(host, view: str, epoch_from_last: int) -> None:
 
 def live(page):
     return page.locator(".bikd-live")
+
+
+@pytest.mark.slow
+def test_who_has_just_clicked_never_sees_a_bar_twice_when_the_host_calls(open_class, new_page):
+    host, link = open_class()
+    ben = join(new_page, link, **PHONE)
+    wait_for_place(ben, "Overview", LAST)
+    ben.evaluate(COUNT_BARS)
+    for view in ("Surface", "Accuracy"):
+        ben.get_by_role("radio", name=view).click()
+        ben.locator(CHOSEN_VIEW, has_text=view).wait_for()
+        ben.get_by_role("slider", name="Epoch").press("ArrowLeft")
+        wait_for_place(ben, view, LAST - 1)
+        ben.get_by_role("radio", name=view).focus()
+        host.get_by_role("button", name="Look here").click()
+        wait_for_place(ben, "Overview", LAST)
+    assert set(ben.evaluate("window.most_bars").values()) == {1}
 
 
 @pytest.mark.slow
