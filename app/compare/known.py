@@ -37,6 +37,11 @@ _PARTS = (
     "What is class balance, and what more? Points that each part adds to an objective, paired by "
     "split, with 95 % intervals of each alone."
 )
+#: Of the names: "BiKD over Balanced LTKD with trust in labels, with class biases" is not cut.
+_WIDTHS = {
+    name: st.column_config.Column(width=pixels)
+    for name, pixels in (("method", 400), ("objective", 240))
+}
 
 
 def panel() -> None:
@@ -63,9 +68,9 @@ def _answer(names: tuple[str, ...]) -> None:
     st.markdown(f"### {plain(titles[name])}")
     terms_text(_how(bases[name]), key="known_how", tag="small")
     live_plot(figure(summary), key="figure_answer", keep_zoom_of=name)
-    st.dataframe(pd.DataFrame(_rows(summary)), hide_index=True)
+    st.dataframe(pd.DataFrame(_rows(summary)), hide_index=True, column_config=_WIDTHS)
     terms_text(_PARTS, key="known_parts", tag="small")
-    st.dataframe(pd.DataFrame(_gains(summary)), hide_index=True)
+    st.dataframe(pd.DataFrame(_gains(summary)), hide_index=True, column_config=_WIDTHS)
     st.caption(f"Made by `{summary.command}`, which trains it all again.")
 
 
@@ -104,12 +109,12 @@ def _rows(summary: Summary) -> list[dict[str, object]]:
             "method": line.title,
             "balanced (%)": in_percent(line.interval),
             "few (%)": round(100 * line.few, 1),
-            "splits": line.num_seeds,
             "D_val's choice leads by (points)": lead_in_points(lead)
             if (lead := lead_over.get(line.title))
             else "",
-            "trials": line.num_trials,
             "cost (× KD)": "" if line.cost is None else f"{line.cost:.1f}",
+            "splits": line.num_seeds,
+            "trials": line.num_trials,
             "settings": line.method,
         }
         for line in summary.first.lines
