@@ -2,6 +2,8 @@
 
 Test pictures are put in bins by the teacher's margin: how much more it believes in the true class
 than in any other. It is the same teacher for both methods, and neither is judged by its own noise.
+Where training labels are wrong, it also says what both answer instead of the true class, and
+whether the weights know the wrong labels.
 
 N test pictures, C classes, S seeds.
 """
@@ -20,10 +22,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from torch import Tensor
 
+from bikd_core.answer import wrong_labels
 from bikd_core.calibration import ClassBiases
 from bikd_core.config import ConfigError, RunConfig
 from bikd_core.evaluation import ShotGroups, shot_groups
-from bikd_core.events import ClassBiasesFitted, RunStarted
+from bikd_core.events import ClassBiasesFitted, Frame, Panel, RunStarted
 from bikd_core.places import Places
 from bikd_core.store import RunFolder, list_runs
 from bikd_core.students.network import Loaded, load_student
@@ -41,6 +44,8 @@ class Judged(NamedTuple):
 
     own: NDArray[np.bool_]  # (N,), whether it is right
     rival: NDArray[np.bool_]  # (N,)
+    own_next: NDArray[np.bool_]  # (N,), whether it answers with the class after the true one
+    rival_next: NDArray[np.bool_]  # (N,)
     margins: NDArray[np.float64]  # (N,), the teacher's, in -1 … 1
     groups: NDArray[np.int64]  # (N,), places in `ShotGroups`
 
@@ -70,13 +75,16 @@ def result(
     for seed in seeds:
         folders = [_run(by_config, base, entry, seed) for entry in entries]
         judged.append(_judge(folders, has_biases, places))
-        weights.append(_spread_of_weights(folders[0]))
+        panel, frame = folders[0].panel(), folders[0].frame(folders[0].frames_available[-1])
+        weights.append(_spread_of_weights(panel, frame) | wrong_labels.ranks(panel, frame))
+    is_next = base.data.label_noise > 0 and base.data.label_noise_kind == "pairs"
     return {
         "own": own,
         "rival": rival,
         "seeds": list(seeds),
         "by_margin": by_margin(judged),
         "by_group": by_group(judged),
+        **({"by_answer": by_answer(judged)} if is_next else {}),
         "weights": {
             name: _in_short([row[name] for row in weights if name in row]) for name in weights[0]
         },
@@ -101,6 +109,27 @@ def by_group(judged: Sequence[Judged]) -> list[Row]:
         {"group": group} | _moved(judged, [one.groups == number for one in judged])
         for number, group in enumerate(ShotGroups._fields)
     ]
+
+
+def by_answer(judged: Sequence[Judged]) -> list[Row]:
+    """Return how many of all test pictures get the right answer, the next class, and another one.
+
+    Label noise of the kind `pairs` teaches the next class. `difference` is own - rival with its
+    95 % interval over the splits.
+    """
+
+    def row(answer: str, pairs: Sequence[tuple[float, float]]) -> Row:
+        own, rival = (fmean(side) for side in zip(*pairs, strict=True))
+        difference = _in_short([one - other for one, other in pairs])
+        return {"answer": answer, "own": own, "rival": rival, "difference": difference}
+
+    right = [(one.own.mean(), one.rival.mean()) for one in judged]
+    following = [(one.own_next.mean(), one.rival_next.mean()) for one in judged]
+    other = [
+        (1 - own - own_next, 1 - rival - rival_next)
+        for (own, rival), (own_next, rival_next) in zip(right, following, strict=True)
+    ]
+    return [row("right", right), row("next class", following), row("another", other)]
 
 
 def _moved(judged: Sequence[Judged], chosen: Sequence[NDArray[np.bool_]]) -> Row:
@@ -145,17 +174,27 @@ def _judge(folders: Sequence[RunFolder], has_biases: Sequence[bool], places: Pla
     test = loaded.split.test
     images, labels = test.images.float() / 255, test.labels
     students = [loaded, load_student(folders[1], places.data)]
-    right = [
-        _scores(folder, one, images, biases).argmax(axis=1) == labels.numpy()
+    own, rival = (
+        _scores(folder, one, images, biases).argmax(axis=1)
         for folder, one, biases in zip(folders, students, has_biases, strict=True)
-    ]
+    )
     believed = _teacher_logits(folders[1], loaded, images, places).double().softmax(dim=-1)
-    own = believed.gather(1, labels[:, None])[:, 0]
-    others = believed.scatter(1, labels[:, None], -1.0).amax(dim=1)
-    group_of = np.empty(len(loaded.split.class_names), dtype=np.int64)
+    in_true = believed.gather(1, labels[:, None])[:, 0]
+    in_others = believed.scatter(1, labels[:, None], -1.0).amax(dim=1)
+    num_classes = len(loaded.split.class_names)
+    group_of = np.empty(num_classes, dtype=np.int64)
     for number, of_group in enumerate(shot_groups(loaded.split.class_counts)):
         group_of[list(of_group)] = number
-    return Judged(right[0], right[1], (own - others).numpy(), group_of[labels.numpy()])
+    true = labels.numpy()
+    following = (true + 1) % num_classes
+    return Judged(
+        own == true,
+        rival == true,
+        own == following,
+        rival == following,
+        (in_true - in_others).numpy(),
+        group_of[true],
+    )
 
 
 def _scores(
@@ -181,14 +220,13 @@ def _teacher_logits(folder: RunFolder, loaded: Loaded, images: Tensor, places: P
     return logits
 
 
-def _spread_of_weights(folder: RunFolder) -> dict[str, float]:
+def _spread_of_weights(panel: Panel, frame: Frame) -> dict[str, float]:
     """Return how the weights of the last epoch lie between and within classes, for each loss.
 
     `between_classes` is the share of the variance of their logarithm that lies between the classes'
     means; `within_class_by_loss` is Spearman's correlation of weight and the student's
     cross-entropy within a class, the mean over classes of ten pictures or more.
     """
-    panel, frame = folder.panel(), folder.frame(folder.frames_available[-1])
     if frame.weights is None:
         return {}
     labels = np.asarray(panel.labels)

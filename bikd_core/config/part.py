@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -19,10 +19,7 @@ class Part(BaseModel):
     @classmethod
     def _read_choice(cls, value: Any, info: ValidationInfo) -> Any:
         # pydantic reads a string as a number where the field is a number, but not in a Literal.
-        if not isinstance(value, str):
-            return value
-        options = options_of(cls.model_fields[str(info.field_name)])
-        return next((option for option in options if str(option) == value), value)
+        return meant_by(value, options_of(cls.model_fields[str(info.field_name)]))
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,24 @@ class ReadIfAbove:
     bound: float = 0.0
 
     def is_met_by(self, controls: Mapping[str, Any]) -> bool:
-        """Return whether the number is above the bound; one that is not there is not."""
-        value = controls.get(self.option)
-        return isinstance(value, int | float) and value > self.bound
+        """Return whether the number, be it as text, is above the bound; one that is none is not."""
+        try:
+            return float(controls.get(self.option, self.bound)) > self.bound
+        except (TypeError, ValueError):
+            return False
+
+
+def meant_by(value: Any, options: Sequence[Any]) -> Any:
+    """Return the option that a text names, as a link or the command line gives it; else the value.
+
+    A bool's options are named in small letters.
+    """
+    if not isinstance(value, str):
+        return value
+    names = (str(option).lower() if isinstance(option, bool) else str(option) for option in options)
+    return next(
+        (option for option, name in zip(options, names, strict=True) if name == value), value
+    )
 
 
 def options_of(info: FieldInfo) -> tuple[Any, ...]:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from bikd_core.config.method_facts import MethodFacts, facts_with
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
 from bikd_core.config.own_loop import OWN_LOOP, READ
-from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove, options_of
+from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove, meant_by, options_of
 from bikd_core.config.parts import PARTS
 
 Choices = tuple[tuple[str, Any], ...]  # the options that decide whether others are read
@@ -49,18 +49,16 @@ def read_by(method: Mapping[str, Any] | str) -> frozenset[str]:
     """Return the names of the controls that change anything in a run of this method.
 
     Args:
-        method: The method's name, or controls with "method" among them. Options of the method that
-            are not there, or have an impossible value, have their default.
+        method: The method's name, or controls with "method" among them, each as its own type or as
+            text. Options of the method that are not there, or have an impossible value, have their
+            default.
     """
     if isinstance(method, str):
         return READ if method == OWN_LOOP else _read_by(method, ())
     if method["method"] == OWN_LOOP:
         return READ
-    chosen = [
-        (option, method[option])
-        for option, values in DECIDING.items()
-        if method.get(option) in values
-    ]
+    meant = {name: meant_by(method.get(name), values) for name, values in DECIDING.items()}
+    chosen = [(name, meant[name]) for name, values in DECIDING.items() if meant[name] in values]
     chosen += [(mark.option, mark.bound) for mark in THRESHOLDS if mark.is_met_by(method)]
     return _read_by(method["method"], tuple(chosen))
 

@@ -27,7 +27,6 @@ from bikd_core.config import (
     why_unread,
 )
 from bikd_core.config.presets import METHOD_PRESETS
-from bikd_core.config.reading import DECIDING
 from bikd_core.studies.calibration import LABELS, Calibration, read_calibration
 
 #: Controls that decide which images are trained and tested on; they are the same for all entries.
@@ -115,19 +114,11 @@ def read_entry(text: str, base: Mapping[str, Any] = _NO_CONTROLS) -> Entry:
     calibration = None if own is None else read_calibration(own)
     form = {key: as_text(value) for key, value in METHOD_PRESETS.get(name, {}).items()}
     method = form.pop("method", name)
-    configured = {**base, "method": method, **_typed({**form, **given})}
+    configured = {**base, "method": method, **form, **given}
     if unread := [key for key in given if not is_read_by(key, configured)]:
         raise ConfigError(f"{_refusal(text)}{why_unread(unread[0], configured)}.")
     read = tuple(pair for pair in form.items() if is_read_by(pair[0], configured))
     return Entry(text, method, tuple(given.items()), read, calibration)
-
-
-def _typed(options: Mapping[str, str]) -> dict[str, Any]:
-    """Return options with the values, not the texts, of those that decide what else is read."""
-    return {
-        name: next((v for v in DECIDING.get(name, ()) if as_text(v) == text), text)
-        for name, text in options.items()
-    }
 
 
 def label_of(text: str) -> str:

@@ -19,6 +19,7 @@ from bikd_core.config import (
     TeacherAndWeightNetOptions,
     TeacherOptions,
     WeightNetOptions,
+    as_text,
     explain,
     fields,
     is_read_by,
@@ -26,6 +27,7 @@ from bikd_core.config import (
 from bikd_core.config.difference import differences
 from bikd_core.config.part import OnlyWith, ReadIf
 from bikd_core.store.folder import RunRecord
+from bikd_core.studies.entries import read_entry
 from tests.other_values import NEEDED, other_value
 
 PACKAGE = Path(bikd_core.__file__).parent
@@ -43,6 +45,26 @@ FORMS = [
     {"method": "kd", "teacher_folds": 2, "trust": 1.0},
 ]
 OTHERS = {name: other_value(name) for name in AllOptions.model_fields if name != "method"}
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_controls_mean_the_same_as_text_as_links_and_entries_have_them(form):
+    """`teacher_folds=5` as text once hid `trust` and `out_of_fold`, which then had no effect."""
+    base = RunConfig.from_flat({"train_on_val": "mixed"})  # cross-fitting needs it
+    others = OTHERS | {"weight_form": "scale"}  # which both scales of the weights have
+    for name in sorted(set(others) & is_read_in(form)):
+        controls = form | NEEDED.get(name, {}) | {name: others[name]}
+        text = {control: as_text(value) for control, value in controls.items()}
+        assert is_read_in(text) == is_read_in(controls), name
+        config = base.changed(**controls)
+        assert base.changed(**text) == config, name
+        method = text.pop("method")
+        written = ",".join(f"{control}={value}" for control, value in text.items())
+        assert read_entry(f"{method}:{written}").config(base, 0) == config, name
+
+
+def is_read_in(form):
+    return {name for name in AllOptions.model_fields if is_read_by(name, form)}
 
 
 # What a method reads ----------------------------------------------------------------------------
