@@ -63,8 +63,10 @@ _RELATIVE = {
 }
 _OBJECTIVES = tuple(name for name, facts in METHOD_FACTS.items() if not facts.has_weight_net)
 _WITH_TEACHER = tuple(name for name in _OBJECTIVES if METHOD_FACTS[name].needs_teacher)
-#: A teacher for each fold of D_tr, and the trust in each label that follows from it.
-_TRUST = "teacher_folds=5,out_of_fold=inputs,trust=1"
+#: A teacher for each fold of D_tr; the one that has not seen an image gives its soft loss too.
+_FOLDS = "teacher_folds=5"
+#: They give the weight net's inputs and the trust in each label; the soft loss is the teacher's.
+_TRUST = f"{_FOLDS},out_of_fold=inputs,trust=1"
 
 
 def _over(objectives: tuple[str, ...], options: str = "") -> tuple[str, ...]:
@@ -94,11 +96,12 @@ def _digits(name: str, league: int, **changes: Any) -> Plan:
 
 
 def _noisy(kind: str) -> Plan:
-    """Return the plan for wrong labels, with and without trust in each label."""
+    """Return the plan for wrong labels: plain, with out-of-fold teachers, and with trust too."""
     plan = _digits(f"digits_{kind}", 1, label_noise=0.3, label_noise_kind=kind)
-    trusting = tuple(f"{name}:{_TRUST}" for name in _WITH_TEACHER)
-    rivals = plan.rivals + trusting
-    weighted = (*plan.weighted, *_over(_WITH_TEACHER, _TRUST))
+    rivals, weighted = plan.rivals, plan.weighted
+    for options in (_FOLDS, _TRUST):
+        rivals += tuple(f"{name}:{options}" for name in _WITH_TEACHER)
+        weighted += _over(_WITH_TEACHER, options)
     return replace(plan, rivals=rivals, weighted=weighted)
 
 

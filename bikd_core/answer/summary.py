@@ -232,6 +232,8 @@ def _line(row: Mapping[str, Any], base: Mapping[str, Any], cost: float | None) -
         objective = _OWN_LOSSES + ", class prior" * (options.get("prior") == "both")
     if float(options.get("trust", 0)):
         objective += " with trust in labels"
+    elif options.get("teacher_folds", "1") != "1":
+        objective += " with out-of-fold teachers"
     value = interval(row["accuracies"])
     assert value.low is not None  # an answer has several seeds
     assert value.high is not None
