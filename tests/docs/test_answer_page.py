@@ -157,22 +157,22 @@ def test_its_words_about_gains_in_league_2_are_true():
     assert sum(gain.weights.low > 0 for gain in gains) > 6
 
 
-def test_wrong_labels_list_all_that_are_as_good_as_the_best_rival_without_trust():
+def test_wrong_labels_list_all_that_are_as_good_as_the_best_rival_without_fold_teachers():
     part = recorded("digits_pairs-league1").first
     rivals = [line for line in part.lines if not line.is_weighted]
-    best = next(line for line in rivals if "trust" not in line.title)
+    best = next(line for line in rivals if "fold" not in line.title)
     shown = rows_of(part, lambda line: line.balanced >= best.balanced or line.title == "KD")
     assert rows_under(WRONG) == shown
     assert part.own == part.lines[0]
     assert all(lead.is_claim and lead.mean > 0 for lead in part.leads)
     assert (len(part.leads), len(part.lines) - len(rivals)) == (44, 46)
     smallest = {
-        has_trust: min(lead.mean for lead in part.leads if ("trust" in lead.over) == has_trust)
-        for has_trust in (True, False)
+        has_folds: min(lead.mean for lead in part.leads if ("fold" in lead.over) == has_folds)
+        for has_folds in (True, False)
     }
     text = " ".join(PAGE.read_text(encoding="utf-8").split())
     assert (
-        f"those with trust in labels by {100 * smallest[True]:.1f} points or more, those without "
+        f"those with out-of-fold teachers by {100 * smallest[True]:.1f} points or more, those without "
         f"by {100 * smallest[False]:.1f} or more" in text
     )
     assert "virtual_step=3" in part.own.method
@@ -186,12 +186,12 @@ def test_its_words_about_gains_under_wrong_labels_are_true():
     beyond = {name: gain.weights_beyond_biases for name, gain in gains.items()}
     assert sum(one.low > 0 for one in beyond.values()) == 11
     assert [name for name, one in beyond.items() if one.high < 0] == ["Balanced Softmax"]
-    assert beyond["BKD with trust in labels"].low < 0
-    text = PAGE.read_text(encoding="utf-8")
-    with_trust, without = (
-        f"{100 * beyond[name].mean:.1f}" for name in ("DiVE with trust in labels", "DiVE")
+    assert beyond["BKD with out-of-fold teachers"].low < 0
+    text = " ".join(PAGE.read_text(encoding="utf-8").split())
+    with_folds, without = (
+        f"{100 * beyond[name].mean:.1f}" for name in ("DiVE with out-of-fold teachers", "DiVE")
     )
-    assert f"gains {with_trust} points by the weights with trust and {without} without" in text
+    assert f"gains {with_folds} points by the weights with them and {without} without" in text
     clean = [gain.weights_beyond_biases.low > 0 for gain in recorded("digits-league1").gains]
     assert (sum(clean), len(clean)) == (4, 12)
 
