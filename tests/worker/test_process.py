@@ -87,12 +87,12 @@ def test_a_run_from_ready_to_ended(worker, places):
     assert len(folder.events()) == 4
 
 
-def last(folder, kind):
-    """Wait until the last event of a run's log is of a kind, and return it."""
+def last_control(folder, control):
+    """Wait until the last event of a run's log says that something was done, and return it."""
 
     def look():
         events = folder.events()
-        return events and events[-1].kind == kind and events[-1]
+        return events and getattr(events[-1], "control", "") == control and events[-1]
 
     return until(look)
 
@@ -102,14 +102,12 @@ def test_commands_reach_the_training(worker, places):
     folder, pipes = new_run(places, epochs=10_000), worker()
     pipes.start(folder, places)
     pipes.send(pipe.Pause())
-    paused = last(folder, "control")
-    assert paused.control == "paused"
+    paused = last_control(folder, "paused")
     until(lambda: folder.status().state == "paused")
     pipes.send(pipe.SetLearningRate(value=0.25))
-    until(lambda: folder.events()[-1].control == "learning_rate")
-    assert folder.events()[-1].value == 0.25
+    assert last_control(folder, "learning_rate").value == 0.25
     pipes.send(pipe.Step(level="inner"))
-    until(lambda: folder.events()[-1].control == "paused")
+    last_control(folder, "paused")  # after an epoch's event, where the step was the epoch's last
     [step] = [event for event in folder.events() if event.kind == "step"]
     assert step.step == paused.step + 1
     pipes.send(pipe.Resume())
