@@ -8,7 +8,7 @@ from typing import Any
 from bikd_core.config.describe import ConfigError, as_text, fields, listed
 from bikd_core.config.method import GROUPS
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
-from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove
+from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove, meant_by
 from bikd_core.config.reading import controls_of, is_read_by
 from bikd_core.config.titles import title_of
 
@@ -64,7 +64,8 @@ def _condition(option: str, method: Mapping[str, Any]) -> ReadIf | None:
         if isinstance(mark, ReadIf) and mark.option in controls:
             default = controls[mark.option].default
             is_chosen = is_read_by(mark.option, method)
-            if (method.get(mark.option, default) if is_chosen else default) not in mark.values:
+            value = method.get(mark.option, default) if is_chosen else default
+            if meant_by(value, mark.values) not in mark.values:
                 return mark
     return None
 
