@@ -172,8 +172,8 @@ def test_wrong_labels_list_all_that_are_as_good_as_the_best_rival_without_fold_t
     }
     text = " ".join(PAGE.read_text(encoding="utf-8").split())
     assert (
-        f"those with out-of-fold teachers by {100 * smallest[True]:.1f} points or more, those without "
-        f"by {100 * smallest[False]:.1f} or more" in text
+        f"those with out-of-fold teachers by {100 * smallest[True]:.1f} points or more, those "
+        f"without by {100 * smallest[False]:.1f} or more" in text
     )
     assert "virtual_step=3" in part.own.method
     assert "class_shifts=each" in part.own.method
