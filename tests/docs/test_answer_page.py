@@ -38,7 +38,6 @@ def rows_under(heading, table=0):
     [
         ("digits-league1", "What came out", 0),
         ("digits-league2", LEAGUE_2, 2),
-        ("digits_pairs-league1", WRONG, 1),
     ],
 )
 def test_what_came_out_is_the_second_test(answer, heading, table):
@@ -62,7 +61,7 @@ def test_what_came_out_is_the_second_test(answer, heading, table):
     [
         ("digits-league1", "Class balance, or more?", 0),
         ("digits-league2", LEAGUE_2, 1),
-        ("digits_pairs-league1", WRONG, 2),
+        ("digits_pairs-league1", WRONG, 1),
     ],
 )
 def test_what_weights_and_biases_add_is_that_of_the_answer(answer, heading, table):
@@ -157,41 +156,49 @@ def test_its_words_about_gains_in_league_2_are_true():
     assert sum(gain.weights.low > 0 for gain in gains) > 6
 
 
-def test_wrong_labels_list_all_that_are_as_good_as_the_best_rival_without_fold_teachers():
+def kind_of(title):
+    """How a method under wrong labels has its teachers."""
+    return "trust" if "trust" in title else "folds" if "fold" in title else "plain"
+
+
+def test_wrong_labels_list_all_that_are_as_good_as_the_best_rival_with_fold_teachers_alone():
     part = recorded("digits_pairs-league1").first
     rivals = [line for line in part.lines if not line.is_weighted]
-    best = next(line for line in rivals if "fold" not in line.title)
+    best = next(line for line in rivals if kind_of(line.title) == "folds")
     shown = rows_of(part, lambda line: line.balanced >= best.balanced or line.title == "KD")
     assert rows_under(WRONG) == shown
-    assert part.own == part.lines[0]
-    assert all(lead.is_claim and lead.mean > 0 for lead in part.leads)
-    assert (len(part.leads), len(part.lines) - len(rivals)) == (44, 46)
-    smallest = {
-        has_folds: min(lead.mean for lead in part.leads if ("fold" in lead.over) == has_folds)
-        for has_folds in (True, False)
-    }
+    assert (len(rivals), len(part.lines) - len(rivals)) == (62, 64)
+    ahead = [lead for lead in part.leads if lead.is_claim and lead.mean > 0]
+    level = [lead for lead in part.leads if not lead.is_claim]
+    assert (len(ahead), len(level), len(part.leads)) == (56, 6, 62)
+    assert all(lead.over.endswith("with trust in labels, with class biases") for lead in level)
+    assert sum(lead.mean < 0 for lead in level) == 3
+    smallest = min(lead.mean for lead in part.leads if kind_of(lead.over) != "trust")
     text = " ".join(PAGE.read_text(encoding="utf-8").split())
-    assert (
-        f"those with out-of-fold teachers by {100 * smallest[True]:.1f} points or more, those "
-        f"without by {100 * smallest[False]:.1f} or more" in text
-    )
-    assert "virtual_step=3" in part.own.method
-    assert "class_shifts=each" in part.own.method
+    assert f"all without trust, by {100 * smallest:.1f} points or more" in text
+    assert part.lines[0].title == "BiKD over BKD with trust in labels"
+    assert part.bikd == "BiKD over DiVE with out-of-fold teachers, with class biases"
 
 
 def test_its_words_about_gains_under_wrong_labels_are_true():
     gains = {gain.objective: gain for gain in recorded("digits_pairs-league1").gains}
-    assert len(gains) == 21
     assert all(gain.biases.low > 0 for gain in gains.values())
     beyond = {name: gain.weights_beyond_biases for name, gain in gains.items()}
-    assert sum(one.low > 0 for one in beyond.values()) == 11
-    assert [name for name, one in beyond.items() if one.high < 0] == ["Balanced Softmax"]
-    assert beyond["BKD with out-of-fold teachers"].low < 0
+    added = {"plain": [], "folds": [], "trust": []}
+    for name, difference in beyond.items():
+        added[kind_of(name)].append(difference.low > 0)
+    counts = {kind: (sum(are), len(are)) for kind, are in added.items()}
+    assert counts == {"plain": (7, 12), "folds": (4, 9), "trust": (2, 9)}
+    assert {name for name, one in beyond.items() if one.high < 0} == {
+        "Balanced Softmax",
+        "BKD with trust in labels",
+        "Prior-shifted KD with trust in labels",
+    }
+    ways = ("DiVE", "DiVE with out-of-fold teachers", "DiVE with trust in labels")
+    assert all(beyond[way].low > 0 for way in ways)
+    plain, folds, trust = (f"{100 * beyond[way].mean:.1f}" for way in ways)
     text = " ".join(PAGE.read_text(encoding="utf-8").split())
-    with_folds, without = (
-        f"{100 * beyond[name].mean:.1f}" for name in ("DiVE with out-of-fold teachers", "DiVE")
-    )
-    assert f"gains {with_folds} points by the weights with them and {without} without" in text
+    assert f"{plain} points plain, {folds} with out-of-fold teachers and {trust} with trust" in text
     clean = [gain.weights_beyond_biases.low > 0 for gain in recorded("digits-league1").gains]
     assert (sum(clean), len(clean)) == (4, 12)
 
