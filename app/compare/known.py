@@ -37,10 +37,10 @@ _PARTS = (
     "What is class balance, and what more? Points that each part adds to an objective, paired by "
     "split, with 95 % intervals of each alone."
 )
-#: Of the names: "BiKD over Balanced LTKD with trust in labels, with class biases" is not cut.
+#: So that no name is cut.
 _WIDTHS = {
-    name: st.column_config.Column(width=pixels)
-    for name, pixels in (("method", 400), ("objective", 240))
+    "method": st.column_config.Column(width=440),
+    "objective": st.column_config.Column(width=270),
 }
 
 
