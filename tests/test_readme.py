@@ -57,8 +57,7 @@ def test_what_it_says_of_league_2_is_the_second_test_there():
 
 def test_what_it_says_of_wrong_labels_is_the_first_test_there():
     part = recorded("digits_pairs-league1").first
-    ahead = [lead for lead in part.leads if lead.is_claim and lead.mean > 0]
-    level = [lead for lead in part.leads if not lead.is_claim]
+    ahead, level = part.ahead_of, part.level_with
     assert len(ahead) + len(level) == len(part.leads)
     assert len(level) == 6
     assert all("with trust in labels" in lead.over for lead in level)

@@ -232,7 +232,7 @@ def _spread_of_weights(panel: Panel, frame: Frame) -> dict[str, float]:
     labels = np.asarray(panel.labels)
     found = {}
     for kind, column in zip(("hard", "soft"), frame.weights.T.astype(np.float64), strict=True):
-        logs = np.log(np.maximum(column, 1e-4))  # float16 has no smaller ones worth telling
+        logs = wrong_labels.logs_of(column)
         means = {label: logs[labels == label].mean() for label in np.unique(labels)}
         between = np.array([means[label] for label in labels])
         if logs.std() > 0:

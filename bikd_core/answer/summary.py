@@ -106,6 +106,16 @@ class Part(_Frozen):
         """The line of that form."""
         return next(line for line in self.lines if line.title == self.bikd)
 
+    @property
+    def ahead_of(self) -> list[Lead]:
+        """The leads that are shown."""
+        return [lead for lead in self.leads if lead.is_claim and lead.mean > 0]
+
+    @property
+    def level_with(self) -> list[Lead]:
+        """The leads, of either sign, that are not shown."""
+        return [lead for lead in self.leads if not lead.is_claim]
+
 
 class Summary(_Frozen):
     """An answer in short."""
@@ -222,7 +232,7 @@ def _difference(first: Mapping[int, float], second: Mapping[int, float]) -> Diff
 
 def _line(row: Mapping[str, Any], base: Mapping[str, Any], cost: float | None) -> Line:
     entry = read_entry(row["of"], base)
-    options = dict(pair.split("=") for pair in row["of"].partition(":")[2].split(",") if pair)
+    options = entry.own_controls
     has_weights = METHOD_FACTS[entry.method].has_weight_net and not row["is_rival"]
     if not has_weights:
         objective = METHOD_FACTS[entry.method].title
@@ -269,8 +279,7 @@ def verdicts(summary: Summary) -> list[str]:
 
 def _outcome(part: Part) -> str:
     own = part.own
-    ahead = [lead for lead in part.leads if lead.is_claim and lead.mean > 0]
-    level = [lead for lead in part.leads if not lead.is_claim]
+    ahead, level = part.ahead_of, part.level_with
     behind = [lead for lead in part.leads if lead.is_claim and lead.mean <= 0]
     pieces = []
     if behind:

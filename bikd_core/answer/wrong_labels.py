@@ -66,11 +66,15 @@ def right_above_wrong(
     return won / num_pairs if num_pairs else float("nan")
 
 
+def logs_of(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of weights, (N,); float16 has none below 1e-4 worth telling."""
+    return np.asarray(np.log(np.maximum(weights, 1e-4)))
+
+
 def _wrong_to_right(
     weights: NDArray[np.float64], labels: NDArray[np.integer], is_wrong: NDArray[np.bool_]
 ) -> float:
-    logs = np.log(np.maximum(weights, 1e-4))  # float16 has no smaller ones worth telling
-    sides = list(_right_and_wrong(logs, labels, is_wrong))
+    sides = list(_right_and_wrong(logs_of(weights), labels, is_wrong))
     if not sides:
         return float("nan")
     differences = [wrong.mean() - right.mean() for right, wrong in sides]

@@ -19,7 +19,6 @@ from bikd_core.config.data import MAX_SEED, DataConfig, Dataset
 from bikd_core.config.describe import (
     ConfigError,
     allowed,
-    as_text,
     bounds,
     choices,
     explain,
@@ -62,6 +61,7 @@ from bikd_core.config.own_networks import (
     is_own_network,
     network_refusal,
 )
+from bikd_core.config.part import as_text
 from bikd_core.config.parts import PARTS
 from bikd_core.config.protocol import ProtocolConfig
 from bikd_core.config.reading import facts_of_method, is_read_by

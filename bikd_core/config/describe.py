@@ -119,13 +119,3 @@ def listed(parts: Sequence[str], last: str = "and") -> str:
 def signed(value: float, digits: int = 1) -> str:
     """Return a difference with its sign, and a minus as wide as a plus; never −0."""
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
-
-
-def as_text(value: Any) -> str:
-    """Return a control's value as links and the command line write it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        short = f"{value:.10g}"
-        return short if float(short) == value else repr(value)
-    return str(value)

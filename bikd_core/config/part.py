@@ -55,17 +55,21 @@ class ReadIfAbove:
             return False
 
 
-def meant_by(value: Any, options: Sequence[Any]) -> Any:
-    """Return the option that a text names, as a link or the command line gives it; else the value.
+def as_text(value: Any) -> str:
+    """Return a control's value as links and the command line write it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        short = f"{value:.10g}"
+        return short if float(short) == value else repr(value)
+    return str(value)
 
-    A bool's options are named in small letters.
-    """
-    if not isinstance(value, str):
+
+def meant_by(value: Any, options: Sequence[Any]) -> Any:
+    """Return the option that a text names, as `as_text` writes it; else the value."""
+    if not isinstance(value, str) or value in options:
         return value
-    names = (str(option).lower() if isinstance(option, bool) else str(option) for option in options)
-    return next(
-        (option for option, name in zip(options, names, strict=True) if name == value), value
-    )
+    return next((option for option in options if as_text(option) == value), value)
 
 
 def options_of(info: FieldInfo) -> tuple[Any, ...]:

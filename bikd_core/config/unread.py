@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bikd_core.config.describe import ConfigError, as_text, fields, listed
+from bikd_core.config.describe import ConfigError, fields, listed
 from bikd_core.config.method import GROUPS
 from bikd_core.config.methods import METHOD_CONFIGS, AllOptions
-from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove, meant_by
+from bikd_core.config.part import OnlyWith, ReadIf, ReadIfAbove, as_text, meant_by
 from bikd_core.config.reading import controls_of, is_read_by
 from bikd_core.config.titles import title_of
 

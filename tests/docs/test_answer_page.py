@@ -168,8 +168,7 @@ def test_wrong_labels_list_all_that_are_as_good_as_the_best_rival_with_fold_teac
     shown = rows_of(part, lambda line: line.balanced >= best.balanced or line.title == "KD")
     assert rows_under(WRONG) == shown
     assert (len(rivals), len(part.lines) - len(rivals)) == (62, 64)
-    ahead = [lead for lead in part.leads if lead.is_claim and lead.mean > 0]
-    level = [lead for lead in part.leads if not lead.is_claim]
+    ahead, level = part.ahead_of, part.level_with
     assert (len(ahead), len(level), len(part.leads)) == (56, 6, 62)
     assert all(lead.over.endswith("with trust in labels, with class biases") for lead in level)
     assert sum(lead.mean < 0 for lead in level) == 3
