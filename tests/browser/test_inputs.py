@@ -1,4 +1,4 @@
-"""No input is lost when another one follows it at once."""
+"""No input is lost when another one follows it at once, nor a file that is uploaded."""
 
 import shutil
 from collections import Counter
@@ -39,7 +39,9 @@ if __name__ == "__main__":
         result_of(("work",), lambda: time.sleep(1.5))
         clicks.acted_on("work")
         note("work", 0)
+    files = st.file_uploader("Files", accept_multiple_files=True)
     draw("line", 30)
+    st.text(f"{len(files)} files")
     for name in ("begun", "done"):
         st.text(" ".join([f"{name}:", *st.session_state.get(name, [])]))
 else:
@@ -55,6 +57,16 @@ CLICK = """async (clicks) => {
         [...document.querySelectorAll("button")].find((each) => each.innerText === name).click();
     }
 }"""
+#: Chooses a file, and clicks "idle" at once.
+UPLOAD = """async (name) => {
+    const input = document.querySelector("input[type=file]");
+    const chosen = new DataTransfer();
+    chosen.items.add(new File([name], name));
+    input.files = chosen.files;
+    input.dispatchEvent(new Event("change", {bubbles: true}));
+    [...document.querySelectorAll("button")].find((each) => each.innerText === "idle").click();
+}"""
+NUM_FILES = 20  # of which two or three were lost
 #: Whether a list holds as many names.
 ACTS = """([list, count]) => [...document.querySelectorAll("[data-testid=stText]")].some(
     ({innerText}) => innerText.startsWith(`${list}:`) && innerText.split(" ").length > count
@@ -104,3 +116,12 @@ def test_every_click_is_acted_on_to_the_end(url, new_page, names, pauses):
         page.wait_for_function(ACTS, arg=[list_, wanted.total()])
         words = page.get_by_text(f"{list_}:").inner_text()
         assert Counter(words.split()[1:]) == wanted
+
+
+@pytest.mark.slow
+def test_every_file_arrives(url, new_page):
+    page = new_page(url, "idle")
+    page.get_by_text("done:", exact=True).wait_for()
+    for number in range(NUM_FILES):
+        page.evaluate(UPLOAD, f"picture {number}.zip")
+        page.get_by_text(f"{number + 1} files").wait_for()
