@@ -63,10 +63,11 @@ _RELATIVE = {
 }
 _OBJECTIVES = tuple(name for name, facts in METHOD_FACTS.items() if not facts.has_weight_net)
 _WITH_TEACHER = tuple(name for name in _OBJECTIVES if METHOD_FACTS[name].needs_teacher)
-#: A teacher for each fold of D_tr; the one that has not seen an image gives its soft loss too.
-_FOLDS = "teacher_folds=5"
+NUM_FOLDS = 5  # of D_tr, where teachers are trained out of fold
+#: A teacher for each fold; the one that has not seen an image gives its soft loss too.
+_FOLDS = f"teacher_folds={NUM_FOLDS}"
 #: They give the weight net's inputs and the trust in each label; the soft loss is the teacher's.
-_TRUST = f"{_FOLDS},out_of_fold=inputs,trust=1"
+TRUST = f"{_FOLDS},out_of_fold=inputs,trust=1"
 
 
 def _over(objectives: tuple[str, ...], options: str = "") -> tuple[str, ...]:
@@ -99,7 +100,7 @@ def _noisy(kind: str) -> Plan:
     """Return the plan for wrong labels: plain, with out-of-fold teachers, and with trust too."""
     plan = _digits(f"digits_{kind}", 1, label_noise=0.3, label_noise_kind=kind)
     rivals, weighted = plan.rivals, plan.weighted
-    for options in (_FOLDS, _TRUST):
+    for options in (_FOLDS, TRUST):
         rivals += tuple(f"{name}:{options}" for name in _WITH_TEACHER)
         weighted += _over(_WITH_TEACHER, options)
     return replace(plan, rivals=rivals, weighted=weighted)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bikd_core.answer.plans import TRUST
 from bikd_core.studies.search_space import Range, Space
-
-FOLDS = 5  # of D_tr, where teachers are trained out of fold
-#: A teacher for each fold, and the trust in each label that follows from it.
-_TRUST = f"teacher_folds={FOLDS},out_of_fold=inputs,trust=1"
 
 
 class Recipe(NamedTuple):
@@ -35,13 +32,13 @@ RECIPES = (
     Recipe("kd", "KD"),
     Recipe("prior_kd", "KD with the class prior"),
     Recipe("ltkd", "LTKD"),
-    Recipe(f"kd:{_TRUST}", "KD with trust in labels"),
-    Recipe(f"prior_kd:{_TRUST}", "KD with the class prior and trust in labels"),
-    Recipe(f"ltkd:{_TRUST}", "LTKD with trust in labels"),
+    Recipe(f"kd:{TRUST}", "KD with trust in labels"),
+    Recipe(f"prior_kd:{TRUST}", "KD with the class prior and trust in labels"),
+    Recipe(f"ltkd:{TRUST}", "LTKD with trust in labels"),
     Recipe("relative:over=prior_kd", "BiKD over KD with the class prior", is_guided=True),
     Recipe("relative:over=balanced_ltkd", "BiKD over Balanced LTKD", is_guided=True),
     Recipe(
-        f"relative:over=prior_kd,{_TRUST}",
+        f"relative:over=prior_kd,{TRUST}",
         "BiKD over KD with the class prior, out-of-fold inputs and trust in labels",
         is_guided=True,
     ),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from bikd_core.answer.plans import NUM_FOLDS
 from bikd_core.config import signed
-from bikd_core.recommend.recipes import FOLDS
 from bikd_core.recommend.record import Chosen, Group, Record
 
 _NORMAL = 1.959964  # standard errors to each side of a 95 % interval
@@ -81,7 +81,7 @@ def _cost(record: Record) -> list[str]:
     assert record.chosen is not None  # its cost was measured
     if record.cost is None:
         return []
-    teachers = f" It needs {FOLDS} more teachers, trained once." * record.chosen.has_folds
+    teachers = f" It needs {NUM_FOLDS} more teachers, trained once." * record.chosen.has_folds
     return [f"A training step takes {record.cost:.1f} times KD's.{teachers}"]
 
 
