@@ -1,4 +1,4 @@
-"""Is the choice by D_val near the best on the test set? Measured on splits of the digits.
+"""Is the choice by D_val near the best on the test set? Measured on splits, each with its own data.
 
 Each split is somebody's only one: its recipes are tried and judged as `bikd recommend` does it, on
 the same trials and seeds. For the judge of the judge, every recipe's test accuracy at the settings
@@ -14,25 +14,29 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bikd_core.answer.ledger import Ledger, Result, Run, result_of
+from bikd_core.answer.ledger import DIGITS, Ledger, Result, Run, result_of
 from bikd_core.answer.training import train_missing
 from bikd_core.bench.report import Row
 from bikd_core.config import ConfigError, RunConfig
+from bikd_core.data.own.opening import open_pictures
 from bikd_core.places import Places
 from bikd_core.recommend.judging import SEEDS, Candidate, Judge
-from bikd_core.recommend.recipes import BIASES, RECIPES
+from bikd_core.recommend.real_pictures import SIZE, write_pictures
+from bikd_core.recommend.recipes import RECIPES
 from bikd_core.recommend.record import controls_of
 from bikd_core.store.files import replace_text
 from bikd_core.studies.answer import in_percent, interval
 from bikd_core.studies.executors import LocalExecutor
 
-#: By name: what its files are called, and the controls that differ from the digits' defaults.
+PNGS = "a folder of CIFAR-10 PNGs"
+#: By name: what its files are called, and the controls that differ from the data's defaults.
 CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "digits": ("digits", {}),
     "digits with 30 % wrong labels": (
         "digits-wrong",
         {"label_noise": 0.3, "label_noise_kind": "by_count"},
     ),
+    PNGS: ("pngs", {}),
     "digits with 30 images of each class in D_val": ("digits-val30", {"val_per_class": 30}),
 }
 CHOSEN = "chosen by D_val"
@@ -40,6 +44,7 @@ PEEKING = "chosen by the test set with one seed, tested with the others"
 FIRST_SPLIT = 2000  # no other comparison of the project has a split from here on
 NEAR = 0.01  # of the best, as a fraction
 Progress = Callable[[str, int, int], None]
+Tested = Mapping[str, Sequence[float]]  # test accuracies of each recipe by seed, as fractions
 
 
 def measure(
@@ -75,11 +80,12 @@ def measure(
     for number in range(num_splits):
         for name in CONDITIONS if condition is None else (condition,):
             split = FIRST_SPLIT + number
-            stem, base = CONDITIONS[name][0], base_of(name, split)
+            stem = CONDITIONS[name][0]
             path = folder / f"recommend-{stem}-{split}.json"
             if path.exists():
                 continue
             folder.mkdir(parents=True, exist_ok=True)
+            base = base_of(name, split, folder, places.data)
             ledger = Ledger(folder / f"recommend-{stem}-{split}-runs.jsonl", controls_of(base))
             told = partial(_tell, on_progress, f"{stem}, split {split}")
             with ledger.held():
@@ -89,10 +95,18 @@ def measure(
     return rows(folder)
 
 
-def base_of(condition: str, split: int) -> RunConfig:
-    """Return all controls of a split but method and seed."""
+def base_of(condition: str, split: int, folder: Path, data_dir: Path) -> RunConfig:
+    """Return all controls of a split but method and seed; its folder of PNGs is made and opened.
+
+    Raises:
+        DatasetUnavailable: The pictures are not there and cannot be downloaded.
+    """
+    dataset = "digits"
+    if condition == PNGS:
+        pictures = write_pictures(folder / f"pictures-{split}", split, data_dir)
+        dataset = open_pictures(pictures, data_dir, size=SIZE)
     own = CONDITIONS[condition][1]
-    return RunConfig.from_flat(own | {"dataset": "digits", "split_seed": split})
+    return RunConfig.from_flat(own | {"dataset": dataset, "split_seed": split})
 
 
 def _tell(on_progress: Progress, name: str, what: str, done: int, of: int) -> None:
@@ -146,72 +160,50 @@ def _split(
 def _line(candidate: Candidate, ledger: Ledger) -> dict[str, Any]:
     results = [ledger.results[Run(candidate.entry, seed)] for seed in SEEDS]
     tested = [result.of(candidate.calibration).get("accuracy") for result in results]
-    known = [value for value in tested if value is not None]
+    known = [round(value, DIGITS) for value in tested if value is not None]
     return {
         "recipe": candidate.title,
         "entry": candidate.entry,
         "val_accuracy": candidate.val_accuracy,
         "val_loss": candidate.val_loss,
-        "test_accuracy": fmean(known) if len(known) == len(tested) else None,
+        "test_accuracies": known if len(known) == len(tested) else [],
     }
 
 
 def rows(folder: Path) -> list[Row]:
     """Return a row for each condition: how near the choice comes, and what a fixed one would."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in CONDITIONS}
+    found: dict[str, list[Tested]] = {name: [] for name in CONDITIONS}
     for path in sorted(folder.glob("recommend-*[0-9].json")):
         content = json.loads(path.read_text(encoding="utf-8"))
-        found[content["condition"]].append(content | {"by_seed": _by_seed(path, content)})
+        tested = {one["recipe"]: one["test_accuracies"] for one in content["candidates"]}
+        found[content["condition"]].append({name: by for name, by in tested.items() if by})
     return [row for name, splits in found.items() if splits for row in _rows(name, splits)]
 
 
-def _by_seed(path: Path, content: Mapping[str, Any]) -> dict[str, list[float]]:
-    """Return the test accuracies of each candidate by seed; {} where the runs' file is not there.
+def _rows(name: str, splits: Sequence[Tested]) -> list[Row]:
+    """Return the row of the choice, of one that peeks, and of each recipe if it were always taken.
 
-    It is what a choice that looks at the test set would be made from.
+    Args:
+        name: The condition.
+        splits: The recipes of each split, the chosen one first.
     """
-    runs = path.with_name(f"{path.stem}-runs.jsonl")
-    if not runs.exists():
-        return {}
-    ledger = Ledger(runs, controls_of(base_of(content["condition"], content["split"])))
-    found: dict[str, list[float]] = {}
-    for one in content["candidates"]:
-        calibration = "class_biases" if one["recipe"].endswith(BIASES) else "none"
-        results = [ledger.results[Run(one["entry"], seed)].of(calibration) for seed in SEEDS]
-        values = [result.get("accuracy") for result in results]
-        found[one["recipe"]] = [value for value in values if value is not None]
-    return {recipe: values for recipe, values in found.items() if len(values) == len(SEEDS)}
-
-
-def _rows(name: str, splits: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """Return the row of the choice, then that of each recipe if it were always taken."""
-    by_split = [
-        {one["recipe"]: one["test_accuracy"] for one in split["candidates"]} for split in splits
-    ]
-    chosen = [split["candidates"][0]["recipe"] for split in splits]
-    first = [_row(name, CHOSEN, by_split, chosen)]
-    if all(split["by_seed"] for split in splits):
-        others = [
-            {recipe: fmean(values[1:]) for recipe, values in split["by_seed"].items()}
-            for split in splits
-        ]
-        peeked = [max(split["by_seed"], key=partial(_with_first_seed, split)) for split in splits]
-        first.append(_row(name, PEEKING, others, peeked))
-    recipes = [recipe for recipe in by_split[0] if all(one.get(recipe) for one in by_split)]
-    always = [_row(name, recipe, by_split, [recipe] * len(splits)) for recipe in recipes]
+    means = [{recipe: fmean(by_seed) for recipe, by_seed in tested.items()} for tested in splits]
+    others = [{recipe: fmean(by[1:]) for recipe, by in tested.items()} for tested in splits]
+    chosen = [next(iter(tested)) for tested in splits]
+    firsts = [{recipe: by[0] for recipe, by in tested.items()} for tested in splits]
+    peeked = [max(first, key=first.__getitem__) for first in firsts]
+    found = [_row(name, CHOSEN, means, chosen), _row(name, PEEKING, others, peeked)]
+    recipes = [recipe for recipe in means[0] if all(recipe in tested for tested in means)]
+    always = [_row(name, recipe, means, [recipe] * len(splits)) for recipe in recipes]
     always.sort(key=lambda row: row["mean_loss_to_the_best"])
-    return [*first, *always]
-
-
-def _with_first_seed(split: Mapping[str, Any], recipe: str) -> float:
-    return float(split["by_seed"][recipe][0])
+    return [*found, *always]
 
 
 def _row(
     name: str, what: str, by_split: Sequence[Mapping[str, float]], taken: Sequence[str]
 ) -> Row:
     own = [tested[recipe] for tested, recipe in zip(by_split, taken, strict=True)]
-    best = [max(value for value in tested.values() if value is not None) for tested in by_split]
+    best = [max(tested.values()) for tested in by_split]
     losses = [top - value for top, value in zip(best, own, strict=True)]
     return {
         "condition": name,

@@ -4,25 +4,23 @@ import json
 
 import pytest
 
-from bikd_core.answer.ledger import MEASURES, Ledger, Result, Run
 from bikd_core.config import ConfigError
-from bikd_core.recommend.bench import CHOSEN, CONDITIONS, PEEKING, base_of, measure, rows
-from bikd_core.recommend.record import controls_of
+from bikd_core.data.counts import long_tail_counts
+from bikd_core.data.long_tail import load_split
+from bikd_core.recommend.bench import CHOSEN, CONDITIONS, PEEKING, PNGS, base_of, measure, rows
+from tests.data.own.real_pictures import cifar_folder
 
 
 def write(folder, split, *candidates, condition="digits"):
-    listed = [
-        {"recipe": recipe, "entry": recipe, "val_accuracy": 0, "val_loss": 0, "test_accuracy": test}
-        for recipe, test in candidates
-    ]
+    listed = [{"recipe": recipe, "test_accuracies": by_seed} for recipe, *by_seed in candidates]
     content = {"condition": condition, "split": split, "trials": 8, "candidates": listed}
     (folder / f"recommend-{condition[:6]}-{split}.json").write_text(json.dumps(content))
 
 
 def test_the_choice_is_the_first_and_beside_it_stands_what_a_fixed_one_would_give(tmp_path):
-    write(tmp_path, 2000, ("kd", 0.80), ("ltkd", 0.805))
-    write(tmp_path, 2001, ("ltkd", 0.70), ("kd", 0.74))
-    choice, *fixed = rows(tmp_path)
+    write(tmp_path, 2000, ("kd", 0.80, 0.80), ("ltkd", 0.805, 0.805))
+    write(tmp_path, 2001, ("ltkd", 0.70, 0.70), ("kd", 0.74, 0.74))
+    choice, _, *fixed = rows(tmp_path)
     assert choice["recipe"] == "chosen by D_val"
     assert choice["within_1_point_of_the_best"] == 1
     assert choice["mean_loss_to_the_best"] == pytest.approx(2.25)
@@ -35,23 +33,15 @@ def test_the_choice_is_the_first_and_beside_it_stands_what_a_fixed_one_would_giv
 
 def test_conditions_are_told_apart_and_absent_ones_left_out(tmp_path):
     wrong = [*CONDITIONS][1]
-    write(tmp_path, 2000, ("kd", 0.8), condition="digits")
-    (first, _) = rows(tmp_path)
-    assert first["condition"] == "digits"
-    write(tmp_path, 2003, ("kd", 0.5), ("ltkd", None), condition=wrong)
-    assert [row["condition"] for row in rows(tmp_path)] == ["digits"] * 2 + [wrong] * 2
+    write(tmp_path, 2000, ("kd", 0.8, 0.8), condition="digits")
+    assert [row["condition"] for row in rows(tmp_path)] == ["digits"] * 3
+    write(tmp_path, 2003, ("kd", 0.5, 0.5), ("ltkd",), condition=wrong)
+    assert [row["condition"] for row in rows(tmp_path)] == ["digits"] * 3 + [wrong] * 3
 
 
 def test_a_choice_that_peeks_is_judged_by_other_seeds(tmp_path):
-    write(tmp_path, 2000, ("kd", 0.8), ("ltkd", 0.7))
-    ledger = Ledger(
-        tmp_path / "recommend-digits-2000-runs.jsonl", controls_of(base_of("digits", 2000))
-    )
     # With the first seed LTKD looks best; with the two others it is five points behind.
-    for recipe, values in {"kd": (0.70, 0.80, 0.80), "ltkd": (0.71, 0.75, 0.75)}.items():
-        for seed, value in enumerate(values):
-            own = dict.fromkeys(MEASURES, value)
-            ledger.add([(Run(recipe, seed), Result(own, own, 0.1))])
+    write(tmp_path, 2000, ("kd", 0.70, 0.80, 0.80), ("ltkd", 0.71, 0.75, 0.75))
     rows_of = {row["recipe"]: row for row in rows(tmp_path)}
     assert rows_of[PEEKING]["mean_loss_to_the_best"] == pytest.approx(5.0)
     assert rows_of[CHOSEN]["mean_loss_to_the_best"] == 0
@@ -60,3 +50,18 @@ def test_a_choice_that_peeks_is_judged_by_other_seeds(tmp_path):
 def test_an_unknown_condition_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="condition = 'pets' is not possible"):
         measure(tmp_path, 1, 2, None, 1, print, "pets")
+
+
+@pytest.mark.slow
+def test_the_folder_of_pngs_is_long_tailed_and_each_split_has_its_own(tmp_path):
+    data = cifar_folder()
+    own = tmp_path / "data"  # the cache of opened pictures stays out of the shared folder
+    own.mkdir()
+    (own / "cifar-10-batches-py").symlink_to(data / "cifar-10-batches-py")
+    one, other = (base_of(PNGS, split, tmp_path, own).data for split in (2000, 2001))
+    assert one.dataset != other.dataset
+    split = load_split(one, own)
+    assert sorted(split.label_counts) == sorted(long_tail_counts(10, 200, 20))
+    assert split.val.labels.bincount().tolist() == [10] * 10
+    assert split.test.labels.bincount().tolist() == [100] * 10
+    assert base_of(PNGS, 2000, tmp_path, own).data == one  # written and opened once
