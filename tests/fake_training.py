@@ -19,6 +19,7 @@ from bikd_core.worker import process, recording
 from bikd_core.worker.recording import Setup
 from bikd_core.worker.together import TogetherSetup
 from tests.made_up import epoch_done, frame, panel, started, trace
+from tests.patience import PATIENCE_S
 
 WORKER = (sys.executable, __file__)
 STEPS_PER_EPOCH = 4
@@ -164,11 +165,11 @@ def go_wrong(seed: int) -> None:
         os._exit(7)
 
 
-def until(predicate, timeout_s: float = 20.0):
+def until(predicate):
     """Wait for a condition, and return what it returned when it held."""
-    end = time.monotonic() + timeout_s
+    end = time.monotonic() + PATIENCE_S
     while not (value := predicate()):
-        assert time.monotonic() < end, f"nothing after {timeout_s} s"
+        assert time.monotonic() < end, f"nothing after {PATIENCE_S} s"
         time.sleep(0.005)
     return value
 

@@ -22,9 +22,9 @@ from bikd_core.store import list_runs
 from bikd_core.teachers.files import load_teacher
 from tests import fake_training, made_up
 from tests.other_values import other_value
+from tests.patience import PATIENCE_S
 from tests.repeated import first_quick
 
-TIMEOUT_S = 120
 SMALL = "--imbalance-factor 5 --head-count 20 --batch-size 16".split()
 BIKD = [sys.executable, "-c", "import sys; from bikd_core.cli import main; sys.exit(main())"]
 
@@ -92,7 +92,7 @@ def test_help_imports_no_torch():
         "sys.exit(bool({'torch', 'sklearn', 'streamlit'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", check], stdout=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False
+        [sys.executable, "-c", check], stdout=subprocess.DEVNULL, timeout=PATIENCE_S, check=False
     )
     assert done.returncode == 0
 

@@ -8,8 +8,8 @@ import pytest
 
 from bikd_core.control import Control
 from bikd_core.events import ControlChanged
+from tests.patience import PATIENCE_S
 
-TIMEOUT_S = 10
 EVERY_STEP = frozenset(("inner",))
 WEIGHT_STEP = frozenset(("inner", "outer"))
 EPOCH_END = frozenset(("inner", "outer", "epoch"))
@@ -31,11 +31,11 @@ class Trainer:
 
     def __exit__(self, *_: object) -> None:
         self.control.stop()
-        self.thread.join(TIMEOUT_S)
+        self.thread.join(PATIENCE_S)
         assert not self.thread.is_alive()
 
     def next_change(self) -> tuple[str, int]:
-        change = self.changes.get(timeout=TIMEOUT_S)
+        change = self.changes.get(timeout=PATIENCE_S)
         return change.control, change.step
 
     def _work(self) -> None:
@@ -104,7 +104,7 @@ def test_a_step_that_is_not_due_waits_but_a_change_cuts_the_wait_short():
     with pytest.raises(queue.Empty):
         came.get(timeout=0.1)
     control.set_speed(None)
-    assert [change.control for change in came.get(timeout=TIMEOUT_S)] == ["speed"]
+    assert [change.control for change in came.get(timeout=PATIENCE_S)] == ["speed"]
 
 
 @pytest.mark.parametrize("value", [0, -1, 10.5, float("nan"), float("inf")])
@@ -150,7 +150,7 @@ def test_pause_holds_the_training_until_resume():
         assert trainer.step == 1
         control.resume()
         assert trainer.next_change() == ("resumed", 1)
-        trainer.thread.join(TIMEOUT_S)
+        trainer.thread.join(PATIENCE_S)
         assert trainer.step == 3
         assert trainer.changes.empty()
 
@@ -176,7 +176,7 @@ def test_stop_ends_a_paused_training_as_if_resumed():
         assert trainer.next_change() == ("paused", 1)
         control.stop()
         assert trainer.next_change() == ("resumed", 1)
-        trainer.thread.join(TIMEOUT_S)
+        trainer.thread.join(PATIENCE_S)
         assert not trainer.thread.is_alive()
         assert trainer.step == 1
 
@@ -206,11 +206,10 @@ def test_many_threads_may_ask_at_once_and_pauses_still_alternate_with_resumes():
         for clicker in clickers:
             clicker.start()
         for clicker in clickers:
-            clicker.join(TIMEOUT_S)
+            clicker.join(PATIENCE_S)
             assert not clicker.is_alive()
-        first = trainer.changes.get(
-            timeout=TIMEOUT_S
-        )  # on a busy machine it comes after all clicks
+        # On a busy machine it comes after all clicks.
+        first = trainer.changes.get(timeout=PATIENCE_S)
     told = [first.control, *(change.control for change in trainer.changes.queue)]
     turns = [control for control in told if control != "learning_rate"]
     assert turns == ["paused", "resumed"] * (len(turns) // 2)

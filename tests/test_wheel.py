@@ -18,9 +18,9 @@ import pytest
 from bikd_core.bench.browser import HEADLINE
 from bikd_core.events import EpochDone
 from bikd_core.store import list_runs
+from tests.patience import PATIENCE_MS, PATIENCE_S
 
 CHECKOUT = Path(__file__).parents[1]
-TIMEOUT_S = 120
 
 pytestmark = pytest.mark.slow
 
@@ -41,13 +41,13 @@ def installed(tmp_path_factory):
     """An environment with the wheel alone; what it depends on is that of this environment."""
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
-    subprocess.run(build, cwd=CHECKOUT, check=True, timeout=TIMEOUT_S)
+    subprocess.run(build, cwd=CHECKOUT, check=True, timeout=PATIENCE_S)
     (wheel,) = folder.glob("*.whl")
     home = folder / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
     python = next(path for path in home.glob("*/python*") if path.stem == "python")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index"]
-    subprocess.run([*pip, wheel], check=True, timeout=TIMEOUT_S)
+    subprocess.run([*pip, wheel], check=True, timeout=PATIENCE_S)
     (site,) = home.rglob("site-packages")
     # A path in a .pth file is only added: the .pth files there, a checkout's among them, are not.
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
@@ -77,7 +77,7 @@ def opened(command, cwd, home):
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + TIMEOUT_S
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and server.poll() is None:
             try:
                 fetch(f"{url}/_stcore/health")
@@ -88,7 +88,7 @@ def opened(command, cwd, home):
         yield url
     finally:
         server.terminate()
-        server.wait(timeout=TIMEOUT_S)
+        server.wait(timeout=PATIENCE_S)
 
 
 def fetch(url):
@@ -152,7 +152,7 @@ def test_a_wheel_of_another_user_shows_its_pages(
         opened([*as_another_user, scripts / "bikd", "app"], elsewhere, tmp_path) as url,
         closing(browser.new_page()) as page,
     ):
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{url}/teachers")
         page.locator(".st-key-figure_teacher_accuracy .nsewdrag").first.wait_for()
 
@@ -164,7 +164,7 @@ def test_a_recorded_run_opens_and_a_new_one_trains(installed, elsewhere, tmp_pat
         opened([scripts / "bikd", "app"], elsewhere, tmp_path) as url,
         closing(browser.new_page(color_scheme="dark")) as page,
     ):
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(PATIENCE_MS)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{url}/lab")
@@ -191,7 +191,7 @@ def test_a_run_trains_from_the_command_line(installed, elsewhere, tmp_path):
         env=environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Finished after epoch 1")

@@ -11,6 +11,7 @@ import streamlit as st
 from app.shared import access, engine
 from app.shared.busy_start import start_or_ask_if_busy
 from app.shared.engine import attempt
+from app.shared.expiry import period
 from app.shared.session import session
 from app.takeaway.button import as_html_button
 from bikd_core.config import METHOD_FACTS, RunConfig, as_text, fields, signed
@@ -97,15 +98,16 @@ def same_run_by(snapshot: Snapshot, method: str) -> Snapshot | None:
     return None
 
 
-@st.cache_resource(ttl=LIST_AGE_S, max_entries=8, show_spinner=False)
-def _listed(folder: str, changed_ns: int) -> tuple[Snapshot, ...]:
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _listed(folder: str, changed_ns: int, when: int) -> tuple[Snapshot, ...]:
     return attempt(lambda: engine.manager().list()) or ()
 
 
 def _runs() -> tuple[Snapshot, ...]:
     """Return all runs as they were up to `LIST_AGE_S` ago; one that is new since is among them."""
     folder = engine.manager().places.runs
-    return _listed(str(folder), folder.stat().st_mtime_ns if folder.exists() else 0)
+    changed_ns = folder.stat().st_mtime_ns if folder.exists() else 0
+    return _listed(str(folder), changed_ns, period(LIST_AGE_S))
 
 
 # Choosing it -------------------------------------------------------------------------------------

@@ -8,9 +8,12 @@ from typing import BinaryIO
 import streamlit as st
 
 from app.shared import engine
+from app.shared.expiry import period
 from app.shared.recorded import open_run, recorded_cards
 from app.shared.session import session
 from bikd_core.runs.importing import used_bytes
+
+USED_AGE_S = 60.0  # after that the runs' size on the disk is taken again
 
 
 def recorded(place: str) -> None:
@@ -24,7 +27,7 @@ def recorded(place: str) -> None:
         "Open a run that was exported", type="zip", key=f"{place} upload", max_upload_size=500
     )
     places = engine.manager().places
-    used, quota = _used_gb(str(places.runs)), places.quota_bytes / 1e9
+    used, quota = _used_gb(str(places.runs), period(USED_AGE_S)), places.quota_bytes / 1e9
     st.caption(f"All runs use {used:.1f} of {quota:g} GB.")
     if upload is not None and upload.file_id != session().read_upload:
         _open_upload(upload)
@@ -32,8 +35,8 @@ def recorded(place: str) -> None:
         st.rerun()
 
 
-@st.cache_data(show_spinner=False, ttl=60)
-def _used_gb(runs_dir: str) -> float:
+@st.cache_data(max_entries=2, show_spinner=False)
+def _used_gb(runs_dir: str, when: int) -> float:
     return used_bytes(Path(runs_dir)) / 1e9
 
 

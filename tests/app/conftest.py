@@ -17,6 +17,7 @@ from streamlit.util import calc_hash
 from app.lab import page as lab_page
 from app.shared import access, engine
 from tests.app.fake_manager import FakeManager
+from tests.patience import PATIENCE_S
 
 MAIN = Path(__file__).parents[2] / "app" / "main.py"
 
@@ -124,7 +125,7 @@ def open_lab(manager):
     """Opens the Lab by its query parameters."""
 
     def opened(**parameters: str) -> AppTest:
-        lab = AppTest.from_file(str(MAIN), default_timeout=60)
+        lab = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S)
         lab._page_hash = calc_hash("lab")
         for name, value in parameters.items():
             lab.query_params[name] = value
@@ -138,7 +139,7 @@ def open_page(manager):
     """Opens another page than the Lab by its path and query parameters."""
 
     def opened(path: str, **parameters: str) -> AppTest:
-        page = AppTest.from_file(str(MAIN), default_timeout=60)
+        page = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S)
         page._page_hash = calc_hash(path)  # 1.67: `switch_page` knows no pages made of functions
         for name, value in parameters.items():
             page.query_params[name] = value

@@ -10,7 +10,7 @@ OPEN = """
 import sys
 sys.path[:] = ["", *(path for path in sys.path if path not in ("", ROOT)), ROOT]
 from streamlit.testing.v1 import AppTest
-page = AppTest.from_file(MAIN, default_timeout=120).run()
+page = AppTest.from_file(MAIN, default_timeout=300).run()
 assert not page.exception, page.exception
 print([title.value for title in page.markdown][:3])
 """

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from bikd_core.bench.browser import served_app
+from tests.patience import PATIENCE_MS
 
-PATIENCE_MS = 120_000  # a busy machine that reads torch from its disk anew takes a minute
 HAS_FAILED = pytest.StashKey[bool]()
 
 
@@ -66,8 +66,9 @@ def pair_url(recorded_url, kd_url):
 
 def link_to(browser, server_url: str, name: str) -> str:
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{server_url}/lab")
-    page.get_by_role("button", name=name).first.click(timeout=PATIENCE_MS)
+    page.get_by_role("button", name=name).first.click()
     page.wait_for_url("**run=*")
     run = re.search("run=([^&]+)", page.url)[1]
     page.close()
@@ -100,8 +101,8 @@ def new_page(browser, request):
     def open_page(url: str, button="Start", **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}} | options)
         contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)  # of its other pages too
         page = context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
         page.on("pageerror", lambda error: errors.append(str(error)))
         is_bare = button == "Start" and not urlsplit(url).path and not urlsplit(url).query
         page.goto(f"{url}/lab" if is_bare else url)

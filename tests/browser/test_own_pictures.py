@@ -25,4 +25,4 @@ def test_a_zip_is_uploaded_looked_at_and_trained_on(server_url, new_page):
     page.wait_for_url("**dataset=own_my_pets_*")
     page.get_by_text("16 training images").wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
-    page.wait_for_url("**run=own_my_pets_*", timeout=120_000)
+    page.wait_for_url("**run=own_my_pets_*")

@@ -7,7 +7,6 @@ import pytest
 from bikd_core.bench.browser import HEADLINE
 from tests.browser.test_lab import click, start
 
-RUN_LIMIT_MS = 240_000
 RIDGES = ".st-key-figure_w_hard .js-plotly-plot"
 FIGURES_OF_A_PICTURE = {
     "weights": "How much weight does this picture get?",
@@ -65,7 +64,6 @@ def wait_for_later_epoch(page, than: int) -> int:
     page.wait_for_function(
         "epoch => Number(document.querySelector('.bikd-timeline input')?.value) > epoch",
         arg=than,
-        timeout=RUN_LIMIT_MS,
     )
     return int(page.locator(".bikd-timeline input").input_value())
 
@@ -124,7 +122,7 @@ def test_pictures_are_chosen_filtered_and_kept_while_the_run_trains(server_url, 
 def test_a_click_on_a_ridge_shows_its_pictures_which_open_the_view(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=3")
     start(page)
-    page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for()
     page.get_by_text("At epoch 3 few-shot classes get").first.wait_for()
     page.wait_for_timeout(1500)  # the page is drawn once more when the run ends
     click_on_the_ridge_of(page, 9)
@@ -141,7 +139,7 @@ def test_a_click_on_a_ridge_shows_its_pictures_which_open_the_view(server_url, n
 def test_a_click_on_the_weights_over_time_shows_the_pictures_of_that_epoch(server_url, new_page):
     page = new_page(f"{server_url}/?epochs=3&view=Weights")
     start(page)
-    page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    page.locator(HEADLINE).get_by_text("finished", exact=True).wait_for()
     plot = page.locator(".st-key-figure_over_time .js-plotly-plot")
     plot.locator(".nsewdrag").first.wait_for()
     plot.scroll_into_view_if_needed()

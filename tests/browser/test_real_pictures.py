@@ -12,12 +12,11 @@ from bikd_core.events import EpochDone
 from bikd_core.places import Places
 from bikd_core.store import open_run
 from tests.browser.test_axe import SCHEMES, faults_of, wait_for_figures
-from tests.browser.test_lab import RUN_LIMIT_MS, wait_for_the_end
+from tests.browser.test_lab import wait_for_the_end
 from tests.data.own.own_pictures import encoded
 from tests.data.own.real_pictures import BROKEN, COUNTS, break_some, unseen_picture, write_pictures
 
 NETWORKS = "epochs=2&teacher_model=resnet8&student=resnet8"
-WAIT_MS = 180_000  # for a process that imports torch beside other load
 
 
 def zipped(folder) -> bytes:
@@ -41,7 +40,7 @@ def uploaded(page, content: bytes) -> str:
     size.press("Enter")
     dialog.get_by_role("button", name="Look at them").click()
     total = f"{sum(COUNTS.values()):,} colour pictures of 4 classes, resized to 16×16"
-    dialog.get_by_text(total).wait_for(timeout=WAIT_MS)
+    dialog.get_by_text(total).wait_for()
     dialog.get_by_text(f"{len(BROKEN)} files are left out").wait_for()
     dialog.get_by_role("button", name="Use them").click()
     page.wait_for_url("**dataset=own_real_*")
@@ -60,25 +59,22 @@ def test_a_zip_becomes_an_onnx_and_answers_about_a_picture(server_url, home, new
     page.goto(f"{server_url}/teachers?dataset={dataset}&{NETWORKS}")
     page.get_by_role("button", name=train).click()
     page.get_by_text(f"Teacher {dataset}-resnet8-natural:").wait_for()
-    page.get_by_text(f"Teacher {dataset}-resnet8-natural:").wait_for(
-        state="detached", timeout=RUN_LIMIT_MS
-    )
+    page.get_by_text(f"Teacher {dataset}-resnet8-natural:").wait_for(state="detached")
 
     page.goto(f"{server_url}/lab?dataset={dataset}&{NETWORKS}&method=bikd")
     page.get_by_role("button", name="Start", exact=True).click()
-    page.wait_for_url(f"**run={dataset}*", timeout=WAIT_MS)
+    page.wait_for_url(f"**run={dataset}*")
     wait_for_the_end(page)
     run = open_run(Places.at(home).runs, re.search("run=([^&]+)", page.url)[1])
     page.get_by_role("button", name="This run").click()
     panel = page.locator("[data-testid=stPopoverBody]")
-    with page.expect_download(timeout=WAIT_MS) as started:
+    with page.expect_download() as started:
         panel.get_by_role("button", name="Student and its card (.onnx, zipped)").click()
     check_student(onnxruntime, started.value.path(), run, home)
 
     with page.expect_popup() as opened:
         panel.get_by_role("link", name="Try it on a picture").click()
     tried = opened.value
-    tried.set_default_timeout(WAIT_MS)
     try_pictures(tried)
     tried.mouse.move(0, 0)  # a button under the pointer is Streamlit's own in its colours
     for scheme in SCHEMES:

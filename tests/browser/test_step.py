@@ -3,7 +3,7 @@
 import pytest
 
 from bikd_core.bench.browser import HEADLINE
-from tests.browser.test_lab import RUN_LIMIT_MS, click, start, wait_for_epoch
+from tests.browser.test_lab import click, start, wait_for_epoch
 
 FIGURES = [
     ("batch",),
@@ -47,7 +47,7 @@ def test_a_run_is_paused_stepped_and_explored_phase_by_phase(server_url, new_pag
     start(page)
     wait_for_epoch(page, 2)
     click(page, "Pause")
-    page.locator(HEADLINE).get_by_text("paused", exact=True).wait_for(timeout=RUN_LIMIT_MS)
+    page.locator(HEADLINE).get_by_text("paused", exact=True).wait_for()
     page.get_by_role("radio", name="One step").click()
     page.get_by_text("the only recorded step").wait_for()  # that each run keeps of its first epoch
     kept = shown_step(page)

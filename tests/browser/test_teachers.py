@@ -8,7 +8,6 @@ from bikd_core.places import ASSETS
 
 WEIGHTS = ASSETS / "teachers" / "digits-digits_cnn_l-803da1.safetensors"
 TRAIN = re.compile("^Train ")
-STORED_MS = 180_000  # another process imports torch and measures it: 60 s beside other load
 
 
 def upload(page, name: str, content: bytes, model: str = "digits_cnn_l") -> None:
@@ -35,14 +34,14 @@ def upload(page, name: str, content: bytes, model: str = "digits_cnn_l") -> None
 def test_an_unusable_file_is_refused_with_one_sentence(server_url, new_page, content, model, said):
     page = new_page(f"{server_url}/teachers", TRAIN)
     upload(page, "mine.safetensors", content, model)
-    page.locator(".st-key-complaints").get_by_text(said).wait_for(timeout=STORED_MS)
+    page.locator(".st-key-complaints").get_by_text(said).wait_for()
 
 
 @pytest.mark.slow
 def test_an_upload_is_shown_used_in_the_lab_and_deleted(server_url, new_page):
     page = new_page(f"{server_url}/teachers", TRAIN)
     upload(page, "mine.safetensors", WEIGHTS.read_bytes())
-    page.wait_for_url("**shown=digits-digits_cnn_l-uploaded*", timeout=STORED_MS)
+    page.wait_for_url("**shown=digits-digits_cnn_l-uploaded*")
     page.get_by_text("84.7 % balanced. How biased it is cannot be told").wait_for()
     page.get_by_text("unknown images").wait_for()
     link = page.url

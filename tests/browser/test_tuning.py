@@ -7,8 +7,6 @@ import pytest
 from bikd_core.bench.browser import HEADLINE
 from tests.browser.test_lab import start
 
-LIMIT_MS = 240_000
-
 
 @pytest.mark.slow
 def test_rate_and_speed_change_while_it_trains_and_are_marked_in_the_curves(server_url, new_page):
@@ -16,7 +14,6 @@ def test_rate_and_speed_change_while_it_trains_and_are_marked_in_the_curves(serv
     start(page)
     page.wait_for_function(
         "() => Number(document.querySelector('.bikd-timeline input')?.value) >= 3",
-        timeout=LIMIT_MS,
     )
     page.get_by_role("button", name="Tune").click()
     rate = page.get_by_role("spinbutton", name=re.compile("Learning rate, before its decay"))
@@ -30,8 +27,8 @@ def test_rate_and_speed_change_while_it_trains_and_are_marked_in_the_curves(serv
     page.keyboard.press("Escape")
     page.get_by_text("Accuracy", exact=True).first.click()
     labels = page.locator(".st-key-figure_accuracy .annotation-text")
-    labels.filter(has_text="learning rate 0.02").first.wait_for(timeout=LIMIT_MS)
-    labels.filter(has_text="at most 2 epochs/s").first.wait_for(timeout=LIMIT_MS)
+    labels.filter(has_text="learning rate 0.02").first.wait_for()
+    labels.filter(has_text="at most 2 epochs/s").first.wait_for()
     page.get_by_role("button", name="Stop", exact=True).click()
-    page.locator(HEADLINE).get_by_text("stopped", exact=True).wait_for(timeout=LIMIT_MS)
+    page.locator(HEADLINE).get_by_text("stopped", exact=True).wait_for()
     assert page.get_by_role("button", name="Tune").is_disabled()

@@ -19,8 +19,8 @@ from bikd_core.store import create_run, list_runs
 from bikd_core.worker.recording import record
 from tests import fake_training, made_up
 from tests.fake_training import FakeTraining
+from tests.patience import PATIENCE_S
 
-TIMEOUT_S = 120
 SMALL = "--imbalance-factor 5 --head-count 20 --batch-size 16".split()
 BIKD = [sys.executable, "-c", "import sys; from bikd_core.cli import main; sys.exit(main())"]
 
@@ -40,14 +40,15 @@ def epochs_of(folder):
     return [event for event in folder.events() if isinstance(event, EpochDone)]
 
 
-def hear_hangups():
-    """Undo what `nohup` does, should the tests run under it."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def hear_signals():
+    """Undo what `nohup` and a shell's `&` do, should the tests run under them."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
-def hear_hangups_alone():
+def hear_signals_alone():
     """Do so in a session of its own."""
-    hear_hangups()
+    hear_signals()
     os.setsid()
 
 
@@ -67,9 +68,9 @@ def begin(**options):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_a_signal_leaves_a_stopped_run_that_can_be_resumed(home, name):
-    process = begin(preexec_fn=hear_hangups)
+    process = begin(preexec_fn=hear_signals)
     process.send_signal(getattr(signal, name))
-    out, err = process.communicate(timeout=TIMEOUT_S)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert f"bikd resume {the_run(home).run_id}" in err
     assert "Traceback" not in err
@@ -86,7 +87,7 @@ def test_a_hangup_that_is_ignored_stops_nothing(home):
         assert "epoch" in process.stdout.readline()
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=TIMEOUT_S)
+    process.communicate(timeout=PATIENCE_S)
     assert the_run(home).status().state == "stopped"
 
 
@@ -99,11 +100,11 @@ def test_a_terminal_that_is_closed_leaves_a_stopped_run(home):
         stdin=inside,
         stdout=inside,
         stderr=inside,
-        preexec_fn=hear_hangups_alone,
+        preexec_fn=hear_signals_alone,
     )
     os.close(inside)
     os.set_blocking(terminal, False)
-    end = time.monotonic() + TIMEOUT_S
+    end = time.monotonic() + PATIENCE_S
     while not (list_runs(home.runs) and the_run(home).checkpoint_epoch()):
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -111,7 +112,7 @@ def test_a_terminal_that_is_closed_leaves_a_stopped_run(home):
             os.read(terminal, 2**16)  # a terminal that nobody reads holds up who writes
     os.close(terminal)
     process.send_signal(signal.SIGHUP)
-    assert process.wait(TIMEOUT_S) in {130, 120}  # 120: Python could not flush the closed terminal
+    assert process.wait(PATIENCE_S) in {130, 120}  # 120: Python could not flush the closed terminal
     assert the_run(home).status().state == "stopped"
 
 
@@ -148,7 +149,7 @@ def test_closing_the_output_pipe_stops_the_run(home):
     process = begin()
     process.stdout.close()
     err = process.stderr.read()
-    assert process.wait(TIMEOUT_S) == 130
+    assert process.wait(PATIENCE_S) == 130
     process.stderr.close()
     assert "Traceback" not in err
     assert "BrokenPipe" not in err

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import bikd_core
+from tests.patience import PATIENCE_S
 from tests.repeated import first_quick
 
 PACKAGE = Path(bikd_core.__file__).parent
-TIMEOUT_S = 120
 
 SHARP = """
 from typing import ClassVar
@@ -59,7 +59,7 @@ def run_in(package, code):
         cwd=package.parent,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     return done.stdout + done.stderr

@@ -16,9 +16,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.patience import PATIENCE_S
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-TIMEOUT_S = 300
 _BLOCK = re.compile(r"^```([^\n]+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CAPTION = re.compile(r":caption: (\S+)\n+")
 
@@ -99,7 +100,7 @@ def run(command: str, tree: Path, home: Path, engine: Path | None = None) -> str
         env=environment | folders,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -16,6 +16,7 @@ from bikd_core.events import EpochDone
 from bikd_core.places import Places
 from bikd_core.store import ENDED, list_runs
 from tests import own_loop
+from tests.patience import PATIENCE_S
 from tests.repeated import as_many
 from tests.runs.usage import usage, wait_until_forgotten
 
@@ -24,7 +25,6 @@ NUM_BROWSERS, NUM_PRESSES = 4, 30
 STOPPED_AFTER = 20  # presses: a run that was stopped at once would not be steered
 CONTROLS = "method=ce&student=digits_mlp&epochs=10000&head_count=20&imbalance_factor=5"
 FORGOTTEN_S = 2  # the server forgets a page that was left
-TIMEOUT_S = 60
 MORE_MEMORY = 1.05
 
 pytestmark = pytest.mark.slow
@@ -61,7 +61,7 @@ class Browser:
         await self.socket.send(message.SerializeToString())
 
     async def has(self, key):
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(PATIENCE_S):
             while key not in self.widgets:
                 await asyncio.sleep(0.05)
 
@@ -104,7 +104,7 @@ async def opened(url, cookie, query):
 async def started_run(url, cookie, runs):
     """Press Start, and return the new run when it trains."""
     before = {run.run_id for run in list_runs(runs)}
-    async with opened(url, cookie, CONTROLS) as browser, asyncio.timeout(TIMEOUT_S):
+    async with opened(url, cookie, CONTROLS) as browser, asyncio.timeout(PATIENCE_S):
         await browser.send("start", trigger_value=True)
         while True:
             for run in list_runs(runs):
@@ -125,7 +125,7 @@ async def steer(url, cookie, run, draw):
 
 
 async def stop(url, cookie, run):
-    async with opened(url, cookie, f"run={run.run_id}") as browser, asyncio.timeout(TIMEOUT_S):
+    async with opened(url, cookie, f"run={run.run_id}") as browser, asyncio.timeout(PATIENCE_S):
         await browser.has("stop")
         while run.status().state not in ENDED:
             await browser.send("stop", trigger_value=True)

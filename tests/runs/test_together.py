@@ -145,10 +145,7 @@ def without_clock(snapshot):
 @pytest.mark.slow
 def test_real_runs_that_are_killed_and_resumed_equal_undisturbed_ones(new_manager):
     manager: RunManager = new_manager(worker=WORKER)
-    whole = [
-        reached(manager, run_id, "finished", timeout_s=120)
-        for run_id in manager.start_together(together())
-    ]
+    whole = [reached(manager, run_id, "finished") for run_id in manager.start_together(together())]
     ids = manager.start_together(together())
     manager.step(ids[0], "epoch")  # the pause after it leaves checkpoints
     until(lambda: all(manager.snapshot(i).folder.checkpoint_epoch() == 1 for i in ids), 60)
@@ -157,11 +154,11 @@ def test_real_runs_that_are_killed_and_resumed_equal_undisturbed_ones(new_manage
     until(lambda: all(len(manager.snapshot(i).epochs) == 2 for i in ids), 60)
     os.kill(manager._job_of(ids[0])._child.pid, signal.SIGKILL)
     for run_id in ids:
-        reached(manager, run_id, "failed", timeout_s=60)
+        reached(manager, run_id, "failed")
     until(lambda: not manager._job_ids())
     assert set(manager.resume_from_checkpoint(ids[1])) == set(ids)
     for run_id, expected in zip(ids, whole, strict=True):
-        found = reached(manager, run_id, "finished", timeout_s=120)
+        found = reached(manager, run_id, "finished")
         assert without_clock(found) == without_clock(expected)
         for epoch in range(1, 6):
             one, other = (run.folder.frame(epoch) for run in (found, expected))

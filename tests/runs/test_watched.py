@@ -20,6 +20,7 @@ from bikd_core.config import RunConfig
 from bikd_core.store import create_run
 from tests import own_loop
 from tests.made_up import epoch_done, frame_of, started
+from tests.patience import PATIENCE_S
 from tests.repeated import as_many
 from tests.runs.usage import usage, wait_until_forgotten
 
@@ -27,7 +28,6 @@ NUM_VIEWERS = as_many(4, 30)
 SECONDS = as_many(12, 600)  # of coming and going
 SECONDS_PER_EPOCH = as_many(1, 2) / 2  # a line of more than 1000 epochs would be thinned
 STAY_S = (1.0, as_many(4, 40))  # a viewer stays so long, then reloads or leaves
-PATIENCE_S = 120  # with a page that does not come: the machine may be busy
 FORGOTTEN_S = 2  # the server forgets a page that was left
 CONFIG = RunConfig.from_flat({"epochs": 1000, "head_count": 20, "imbalance_factor": 5})
 ROOM_MB = 20  # what a server may take more than a tenth, for the allocator

@@ -5,7 +5,7 @@ from tests.fake_training import until
 LONG = 10_000  # epochs: a run that ends only when told to
 
 
-def reached(manager, run_id, *states, timeout_s=20):
+def reached(manager, run_id, *states):
     """Wait until a run has one of these states; its snapshot then."""
 
     def look():
@@ -13,7 +13,7 @@ def reached(manager, run_id, *states, timeout_s=20):
         assert snapshot.state in states or not snapshot.has_ended, snapshot.reason
         return snapshot if snapshot.state in states else None
 
-    return until(look, timeout_s)
+    return until(look)
 
 
 def trained(manager, run_id, epochs=1):

@@ -14,10 +14,10 @@ from safetensors.numpy import load_file
 from bikd_core.events import EpochDone
 from bikd_core.store import list_runs
 from tests.fake_training import until
+from tests.patience import PATIENCE_S
 
 METHODS, SEEDS, EPOCHS = ("ce", "kd", "bikd"), (0, 1), 12
 BIKD = [sys.executable, "-c", "import sys; from bikd_core.cli import main; sys.exit(main())"]
-TIMEOUT_S = 300  # for six short runs of the digits on a busy machine
 
 
 def begin(home):
@@ -34,7 +34,7 @@ def begin(home):
 
 def wait_for_exit(process) -> int:
     """Return the exit code; print standard error for a failing test to show."""
-    _, errors = process.communicate(timeout=TIMEOUT_S)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     print(errors)
     return process.returncode
 
@@ -64,7 +64,7 @@ def wait_until_it_trains(home, process, method, seed):
         run = next((r for r in list_runs(home / "runs") if key_of(r) == (method, seed)), None)
         return run is not None and len(epochs_of(run)) >= 3
 
-    until(look, TIMEOUT_S)
+    until(look)
     assert len(epochs_of(runs_of(home)[method, seed])) < EPOCHS
 
 

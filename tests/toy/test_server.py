@@ -10,8 +10,7 @@ import pytest
 from bikd_core.toy.pipe import Frame, Question
 from bikd_core.toy.plane import Plane
 from bikd_core.toy.server import COMMAND, MAX_DEATHS, ToyServer
-
-WAIT_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -29,13 +28,13 @@ def make_server():
 
 def look_until(server, toy_id, task, is_reached):
     """Look as a page does, until an answer is as wanted."""
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         answer = server.look(toy_id, task, 0.2)
         if is_reached(answer):
             return answer
         time.sleep(0.05)
-    raise AssertionError(f"not reached in {WAIT_S} s: {answer}")
+    raise AssertionError(f"not reached in {PATIENCE_S} s: {answer}")
 
 
 def has_trained(answer):
@@ -51,7 +50,7 @@ def test_two_visitors_train_a_killed_child_begins_again_and_closing_ends_it(make
         look_until(server, name, task, has_trained)
     assert server.problem() == ""
     question = Question(toy="one", number=3, picture=12)
-    answer = server.ask(question, WAIT_S)
+    answer = server.ask(question, PATIENCE_S)
     assert (answer.number, len(answer.student)) == (3, 10)
     assert server.ask(question, 0.0) == answer  # it is kept
     first = server.pid
@@ -75,13 +74,13 @@ def test_a_child_ends_when_its_server_is_gone(make_server):
     look_until(server, "one", Plane().task, lambda answer: answer.phase != "starting")
     child = server._child
     child.close_input()
-    child._process.wait(WAIT_S)
+    child._process.wait(PATIENCE_S)
     assert child._process.returncode == 0
 
 
 def test_a_child_that_cannot_start_is_said_and_not_started_for_ever(make_server):
     server = make_server((sys.executable, "-c", "raise SystemExit('no torch here')"))
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while "cannot be trained on this server" not in server.problem():
         assert time.monotonic() < deadline
         assert server.look("one", Plane().task).phase == "starting"
@@ -95,7 +94,7 @@ def test_a_child_that_writes_nonsense_is_ended(make_server):
     server = make_server(
         (sys.executable, "-c", "import sys; print('hello', flush=True); sys.stdin.read()")
     )
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + PATIENCE_S
     while not server.problem():
         assert time.monotonic() < deadline
         server.look("one", Plane().task)

@@ -13,6 +13,7 @@ from bikd_core.worker import recording
 from bikd_core.worker.recording import Outcome, reason_for, record
 from tests import fake_training as fake
 from tests.fake_training import FakeTraining, config
+from tests.patience import PATIENCE_S
 
 
 class Stopper:
@@ -209,7 +210,9 @@ def test_a_full_disk_fails_the_run_with_that_reason(places, tmp_path):
     folder = new_run(places)
     command = [sys.executable, "-c", NO_SPACE, str(folder.path), str(tmp_path)]
     root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    )
     state, reason = done.stdout.strip().split("|")
     assert state == folder.status().state == "failed"
     assert "cannot be written (File too large)" in reason

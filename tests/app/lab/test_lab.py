@@ -356,7 +356,7 @@ from tests.made_up import make_run
 from pathlib import Path
 fake = FakeManager(Path({str(tmp_path)!r}))
 engine.manager = lambda: fake
-lab = AppTest.from_file({str(MAIN)!r}, default_timeout=60)
+lab = AppTest.from_file({str(MAIN)!r}, default_timeout=300)
 home = lab.run()
 assert not home.exception
 lab._page_hash = calc_hash("lab")

@@ -17,6 +17,7 @@ from bikd_core.store import RunFolder
 from bikd_core.store.archive import read_record
 from tests.app.conftest import MAIN
 from tests.made_up import make_run
+from tests.patience import PATIENCE_S
 from tests.repeated import first_quick
 
 RECORDED = sorted((ASSETS / "runs").glob("*.zip"))
@@ -26,7 +27,7 @@ RECORDED = sorted((ASSETS / "runs").glob("*.zip"))
 def app(tmp_path, monkeypatch):
     manager = RunManager(Places.at(tmp_path), in_process=True)
     monkeypatch.setattr(engine, "manager", lambda: manager)
-    lab = AppTest.from_file(str(MAIN), default_timeout=60)
+    lab = AppTest.from_file(str(MAIN), default_timeout=PATIENCE_S)
     lab._page_hash = calc_hash("lab")
     yield lab
     manager.shutdown()
