@@ -7,8 +7,11 @@ import pytest
 from bikd_core.config import ConfigError
 from bikd_core.data.counts import long_tail_counts
 from bikd_core.data.long_tail import load_split
+from bikd_core.places import ROOT
 from bikd_core.recommend.bench import CHOSEN, CONDITIONS, PEEKING, PNGS, base_of, measure, rows
 from tests.data.own.real_pictures import cifar_folder
+
+PUBLISHED = ROOT / "benchmarks"
 
 
 def write(folder, split, *candidates, condition="digits"):
@@ -45,6 +48,22 @@ def test_a_choice_that_peeks_is_judged_by_other_seeds(tmp_path):
     rows_of = {row["recipe"]: row for row in rows(tmp_path)}
     assert rows_of[PEEKING]["mean_loss_to_the_best"] == pytest.approx(5.0)
     assert rows_of[CHOSEN]["mean_loss_to_the_best"] == 0
+
+
+def test_the_published_table_is_that_of_the_files():
+    found = {(row["condition"], row["recipe"]): row for row in rows(PUBLISHED / "recommend")}
+    text = (PUBLISHED / "README.md").read_text("utf-8")
+    section = text.split("## Is the recommended recipe the best?")[1].split("\n## ")[0]
+    cells = [line.strip("| ").split(" | ") for line in section.splitlines() if line[:1] == "|"][2:]
+    assert {condition for condition, *_ in cells} == {condition for condition, _ in found}
+    for condition, recipe, *numbers in cells:
+        row = found[condition, recipe.removeprefix("always ")]
+        assert numbers == [
+            f"{row['within_1_point_of_the_best']} of {row['splits']}",
+            f"{row['mean_loss_to_the_best']:.1f}",
+            f"{row['largest_loss']:.1f}",
+            row["balanced"],
+        ]
 
 
 def test_an_unknown_condition_is_refused(tmp_path):
