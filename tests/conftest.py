@@ -7,6 +7,7 @@ import os
 import pytest
 
 from bikd_core.bench.browser import chromium, chromium_path
+from tests.patience import PATIENCE_MS
 
 # The tests' networks are small: threads that wait for each other would cost more than they save.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,4 +47,5 @@ def browser():
     if chromium_path() is None:
         pytest.skip("no chromium on this machine: no page was tested in a browser")
     with chromium() as launched:
+        launched.on("context", lambda context: context.set_default_timeout(PATIENCE_MS))
         yield launched

@@ -18,7 +18,7 @@ import pytest
 from bikd_core.bench.browser import HEADLINE
 from bikd_core.events import EpochDone
 from bikd_core.store import list_runs
-from tests.patience import PATIENCE_MS, PATIENCE_S
+from tests.patience import PATIENCE_S
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -152,7 +152,6 @@ def test_a_wheel_of_another_user_shows_its_pages(
         opened([*as_another_user, scripts / "bikd", "app"], elsewhere, tmp_path) as url,
         closing(browser.new_page()) as page,
     ):
-        page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{url}/teachers")
         page.locator(".st-key-figure_teacher_accuracy .nsewdrag").first.wait_for()
 
@@ -164,7 +163,6 @@ def test_a_recorded_run_opens_and_a_new_one_trains(installed, elsewhere, tmp_pat
         opened([scripts / "bikd", "app"], elsewhere, tmp_path) as url,
         closing(browser.new_page(color_scheme="dark")) as page,
     ):
-        page.set_default_timeout(PATIENCE_MS)
         errors = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{url}/lab")

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from bikd_core.bench.browser import served_app
-from tests.patience import PATIENCE_MS
 
 HAS_FAILED = pytest.StashKey[bool]()
 
@@ -34,7 +33,6 @@ def server_url(home):
 def compared(server_url, browser):
     """Run a comparison to its end, time its methods and return its link."""
     page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{server_url}/compare?methods=ce,kd&seeds=0,1&epochs=3")
     page.get_by_role("button", name="Start 4 runs").click()
     page.get_by_text("4 of 4 runs").wait_for()
@@ -66,7 +64,6 @@ def pair_url(recorded_url, kd_url):
 
 def link_to(browser, server_url: str, name: str) -> str:
     page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{server_url}/lab")
     page.get_by_role("button", name=name).first.click()
     page.wait_for_url("**run=*")
@@ -101,7 +98,6 @@ def new_page(browser, request):
     def open_page(url: str, button="Start", **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}} | options)
         contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)  # of its other pages too
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         is_bare = button == "Start" and not urlsplit(url).path and not urlsplit(url).query

@@ -80,13 +80,13 @@ def test_a_run_is_paused_stepped_and_explored_phase_by_phase(server_url, new_pag
     page.locator(".bikd-phase").first.press("ArrowLeft")
     wait_for_figure(page, "answer_hard")
 
-    page.locator(HEADLINE).get_by_text(
-        "paused", exact=True
-    ).wait_for()  # going back has trained nothing
+    # Going back has trained nothing.
+    page.locator(HEADLINE).get_by_text("paused", exact=True).wait_for()
     assert page.locator(".bikd-stepper option").count() == 3
     click(page, "Stop")
     page.locator(HEADLINE).get_by_text("stopped", exact=True).wait_for()
-    assert page.get_by_role("button", name="One inner step more").is_disabled()
+    # The view is drawn after the headline.
+    page.get_by_role("button", name="One inner step more", disabled=True).wait_for()
     wait_for_figure(page, "answer_hard")
 
 

@@ -17,6 +17,7 @@ from bikd_core.runs import RunError, UnknownRun
 from bikd_core.store import StoreError
 from bikd_core.store import folder as store_folder
 from tests.fake_training import config, until
+from tests.patience import PATIENCE_S
 from tests.repeated import as_many, first_quick
 from tests.runs.waiting import LONG, reached, trained
 
@@ -57,7 +58,7 @@ def bring_to_an_end(manager, run_id):
             manager.set_speed(run_id, None)
         return snapshot if snapshot.state == "finished" else None
 
-    return until(look, 60)
+    return until(look)
 
 
 @pytest.mark.parametrize("number", first_quick(range(NUM_STORMS)))
@@ -69,7 +70,7 @@ def test_four_who_steer_at_once_lose_no_epoch(manager, number):
             pool.submit(storm, manager, run_id, random.Random(4 * number + one)) for one in range(4)
         ]
         for each in storms:
-            each.result(60)
+            each.result(PATIENCE_S)
     finished = bring_to_an_end(manager, run_id)
     events = finished.folder.events()
     done = [event.epoch for event in events if isinstance(event, EpochDone)]
@@ -171,12 +172,12 @@ def test_two_servers_and_a_command_line_on_one_home_all_train_to_the_end(new_man
     home = os.environ | {"BIKD_HOME": str(places.runs.parent)}
     with subprocess.Popen([*BIKD, *SMALL.split()], env=home, stdout=subprocess.DEVNULL) as line:
         started = [server.start(config(epochs=EPOCHS)) for server in servers]
-        of_line = until(lambda: {run.run_id for run in first.list()} - set(started), 60).pop()
-        until(lambda: second.snapshot(of_line).epochs, 60)
+        of_line = until(lambda: {run.run_id for run in first.list()} - set(started)).pop()
+        until(lambda: second.snapshot(of_line).epochs)
         for refused in (first.stop, second.delete, first.resume_from_checkpoint):
             with pytest.raises(RunError):
                 refused(of_line)
-        assert line.wait(60) == 0
+        assert line.wait(PATIENCE_S) == 0
     for run_id, epochs in [(of_line, 100), *((run_id, EPOCHS) for run_id in started)]:
         for server in servers:
             done = reached(server, run_id, "finished").folder.events()

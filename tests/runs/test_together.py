@@ -148,10 +148,10 @@ def test_real_runs_that_are_killed_and_resumed_equal_undisturbed_ones(new_manage
     whole = [reached(manager, run_id, "finished") for run_id in manager.start_together(together())]
     ids = manager.start_together(together())
     manager.step(ids[0], "epoch")  # the pause after it leaves checkpoints
-    until(lambda: all(manager.snapshot(i).folder.checkpoint_epoch() == 1 for i in ids), 60)
+    until(lambda: all(manager.snapshot(i).folder.checkpoint_epoch() == 1 for i in ids))
     reached(manager, ids[0], "paused")  # the checkpoint is there before
     manager.step(ids[0], "epoch")
-    until(lambda: all(len(manager.snapshot(i).epochs) == 2 for i in ids), 60)
+    until(lambda: all(len(manager.snapshot(i).epochs) == 2 for i in ids))
     os.kill(manager._job_of(ids[0])._child.pid, signal.SIGKILL)
     for run_id in ids:
         reached(manager, run_id, "failed")
