@@ -15,8 +15,9 @@ anything ψ inside the losses, such as class shifts, with ż held fixed,
 
 which for w is the line above. If the images do not all count the same in the inner loss, each
 image's share replaces 1/B. All this needs only one directional derivative of the logits z.
-`forward` gets it by forward-mode differentiation, `finite_difference` by one more forward pass;
-`unrolled` differentiates the definition, as the published code does, and stays as the slow
+`forward` gets it from what the student's own pass has read (`bikd_core.models.linearised`), or by
+forward-mode differentiation where that does not serve; `finite_difference` by one more forward
+pass; `unrolled` differentiates the definition, as the published code does, and stays as the slow
 reference.
 
 B batch, C classes. BatchNorm is in training mode throughout, and its running statistics do not
@@ -33,16 +34,11 @@ Source: "Balancing Knowledge Distillation for Imbalance Learning with Bilevel Op
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
-from torch.nn.functional import batch_norm
-from torch.overrides import TorchFunctionMode
 
 from bikd_core.config import Estimator
 from bikd_core.losses import (
@@ -54,7 +50,9 @@ from bikd_core.losses import (
     spread,
     student_losses,
 )
-from bikd_core.models.in_place_of import standing_in, trained_parameters
+from bikd_core.models.forward_mode import change_by_forward_mode
+from bikd_core.models.in_place_of import logits_at, standing_in, trained_parameters
+from bikd_core.models.linearised import Derivative, linearised
 from bikd_core.models.network import (
     computing_in,
     drawing_otherwise,
@@ -62,10 +60,6 @@ from bikd_core.models.network import (
     precision_of,
 )
 from bikd_core.models.stack import Stack
-
-# torch 2.14: the first forward-mode derivative in a process warns about torch's own code.
-for _category in (FutureWarning, DeprecationWarning):
-    warnings.filterwarnings("ignore", r"`torch\.jit\.script", _category)
 
 Params = dict[str, Tensor]
 #: Length of the finite-difference step in θ-space, relative to ‖θ‖. A shorter step drowns in
@@ -127,6 +121,8 @@ class InnerGradient(NamedTuple):
 
     logits: Tensor
     gradient: Params
+    #: Of the logits, from the pass that gave them; None: forward mode takes a pass of its own.
+    derivative: Derivative | None = None
 
 
 class Hypergradient(NamedTuple):
@@ -140,13 +136,6 @@ class Hypergradient(NamedTuple):
 def parameters(student: nn.Module) -> Params:
     """Return the parameters θ that are trained by name, detached from any graph."""
     return {name: value.detach() for name, value in trained_parameters(student).items()}
-
-
-def logits_at(student: nn.Module, params: Params, images: Tensor) -> Tensor:
-    """Return the student's logits at `params`; (B, …) -> (B, C). Its buffers do not change."""
-    with standing_in(student, params, images.dtype):
-        logits: Tensor = student(images)
-    return logits
 
 
 def pair_of(
@@ -194,10 +183,11 @@ def weighted_mean(losses: Tensor, weights: Tensor, shares: Tensor | None) -> Ten
 def inner_gradient(student: nn.Module, batch: InnerBatch, inside: Inside) -> InnerGradient:
     """Return logits (B, C) and ∇_θ of the inner loss at the current parameters."""
     params = {name: value.requires_grad_() for name, value in parameters(student).items()}
-    logits = logits_at(student, params, batch.images)
+    with standing_in(student, params, batch.images.dtype):
+        logits, derivative = linearised(student, params, batch.images)
     loss = inner_loss(logits, batch, inside.map(torch.detach))
     gradients = torch.autograd.grad(loss, list(params.values()), materialize_grads=True)
-    return InnerGradient(logits.detach(), dict(zip(params, gradients, strict=True)))
+    return InnerGradient(logits.detach(), dict(zip(params, gradients, strict=True)), derivative)
 
 
 def hypergradient(
@@ -295,8 +285,12 @@ def _change_of_logits(
         outer_loss.sum(), list(virtual.values()), materialize_grads=True
     )
     direction = dict(zip(virtual, gradients, strict=True))
-    derive = _forward_mode if estimator == "forward" else _finite_difference
-    change = derive(student, theta, direction, images, known.logits)
+    if estimator == "finite_difference":
+        change = _finite_difference(student, theta, direction, images, known.logits)
+    elif known.derivative is not None:
+        change = known.derivative(direction)
+    else:
+        change = change_by_forward_mode(student, theta, direction, images)
     return change, outer_loss.detach(), outer_logits.detach()
 
 
@@ -310,39 +304,6 @@ def outer_loss_at(student: nn.Module, params: Params, outer: OuterBatch) -> tupl
         return outer.loss(logits), logits
     loss = meta_loss(outer.meta_loss, logits, outer.labels, outer.teacher_logits, outer.temperature)
     return loss, logits
-
-
-def _forward_mode(
-    student: nn.Module, theta: Params, direction: Params, images: Tensor, logits: Tensor
-) -> Tensor:
-    """Return ż = J_θ z · v, (B, C), in the student's precision; float32 outside the layers."""
-    is_coarse = precision_of(student) != "float32"
-    with (
-        torch.no_grad(),
-        forward_ad.dual_level(),
-        _BatchNormInFloat32() if is_coarse else nullcontext(),
-    ):
-        point = {
-            name: forward_ad.make_dual(value, direction[name])  # type: ignore[no-untyped-call]
-            for name, value in theta.items()
-        }
-        found = logits_at(student, point, images)
-        change = forward_ad.unpack_dual(found).tangent  # type: ignore[no-untyped-call]
-    return torch.zeros_like(logits) if change is None else change
-
-
-class _BatchNormInFloat32(TorchFunctionMode):
-    """Lets batch norm read and give float32.
-
-    Of a bfloat16 input torch computes float32 tangents (on CUDA, and under autocast on the CPU too:
-    2.11 and 2.14), and the next convolution refuses tangents of another type than its values.
-    """
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call a function of torch, batch norm with its input in float32."""
-        if func is batch_norm:
-            args = (args[0].float(), *args[1:])
-        return func(*args, **(kwargs or {}))
 
 
 def _finite_difference(

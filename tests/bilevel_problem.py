@@ -8,11 +8,11 @@ from bikd_core.hypergradients import (
     Inside,
     OuterBatch,
     inner_gradient,
-    logits_at,
     pair_of,
     parameters,
 )
 from bikd_core.losses import NO_SHIFT, meta_loss
+from bikd_core.models.in_place_of import logits_at
 
 LR, TAU = 0.1, 3.0
 NUM_CLASSES = 5

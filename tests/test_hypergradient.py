@@ -10,13 +10,13 @@ from bikd_core.hypergradients import (
     hypergradient,
     inner_gradient,
     inner_loss,
-    logits_at,
     pair_of,
     parameters,
 )
 from bikd_core.losses import Shift, meta_loss, weight_net_inputs
 from bikd_core.methods.prior import log_prior
 from bikd_core.models import build
+from bikd_core.models.in_place_of import logits_at
 from bikd_core.models.weight_net import WeightNet
 from tests.bilevel_problem import (
     LR,

@@ -162,14 +162,14 @@ def summary(snapshot: Snapshot) -> str:
     words.append(f"{flat['teacher_model']} → {flat['student']}" if has_teacher else flat["student"])
     words.append(f"seed {flat['seed']}")
     if resolved is not None:
-        words.append(_computing(resolved))
+        words.append(_computing(resolved, names_format=flat["memory_format"] != "auto"))
     return " · ".join(words)
 
 
-def _computing(resolved: RunStarted) -> str:
-    """Return what was chosen at Start: device, precision, memory format, estimator."""
+def _computing(resolved: RunStarted, *, names_format: bool) -> str:
+    """Return what was chosen at Start: device, precision, memory format if asked for, estimator."""
     words = [resolved.device, resolved.precision]
-    if resolved.memory_format != "contiguous":
+    if names_format:
         words.append(resolved.memory_format.replace("_", " "))
     if resolved.estimator:
         words.append(resolved.estimator.replace("_", " "))

@@ -74,6 +74,7 @@ class TrainingConfig(Part):
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
         "auto",
         title="Memory format",
-        description="Order of an image's values in memory. auto: channels_last for the ResNets, "
-        "which is faster; it changes the last digits of their results.",
+        description="Order of an image's values in memory. auto: channels_last, which is "
+        "faster, or contiguous for networks that are not the product's own. It changes the last "
+        "digits of the results.",
     )

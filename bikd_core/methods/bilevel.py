@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from bikd_core.config import WeightNetOptions, WeightScale
+from bikd_core.config import Estimator, WeightNetOptions, WeightScale
 from bikd_core.hypergradients import (
     Hypergradient,
     InnerBatch,
@@ -41,7 +41,8 @@ from bikd_core.methods.unroll import through_steps
 from bikd_core.methods.weights_used import Substitute
 from bikd_core.methods.window import Window
 from bikd_core.models.in_place_of import trained_parameters
-from bikd_core.models.weight_net import Form, WeightNet
+from bikd_core.models.linearised import Derivative, linearised
+from bikd_core.models.weight_net import Form, WeightNet, over_their_mean
 from bikd_core.optimizers import Adam, AdamOfEach
 
 #: Learning rates of what is learned on D_val: seeds that train together may differ in them.
@@ -113,7 +114,7 @@ class BilevelMethod:
     # One step -----------------------------------------------------------------------------------
 
     def step(self, batch: Batch, learning_rate: PerSeed, *, under_lens: bool = False) -> StepResult:
-        logits = self.student(batch.images)
+        logits, derivative = self._logits(batch.images)
         inner = self._inner_batch(batch)
         losses = inner.losses(logits, self._shifts())
         coefficients = self.objective.trusted_coefficients(losses[..., 0].detach(), batch)
@@ -126,7 +127,7 @@ class BilevelMethod:
         found, outer = None, None
         if self._is_due:
             outer = self._outer_batch(self.next_val_batch())
-            known = InnerGradient(logits.detach(), gradient)
+            known = InnerGradient(logits.detach(), gradient, derivative)
             values = coefficients, factors, learning_rate, known
             found = self._look_ahead(batch, inner, outer, *values)
         if is_closing:
@@ -154,6 +155,13 @@ class BilevelMethod:
             seen_by_net=inputs[..., 0] if self._sees_other_losses else None,
         )
         return self._with_details(result, parts, coefficients, outer) if under_lens else result
+
+    def _logits(self, images: Tensor) -> tuple[Tensor, Derivative | None]:
+        """Return the student's logits (B, C), and their derivative where it will be taken."""
+        is_wanted = self._is_due and self._estimator == "forward" and self.options.unroll == 1
+        if not is_wanted:
+            return self.student(images), None
+        return linearised(self.student, trained_parameters(self.student), images)
 
     def _weights_to_use(
         self, inputs: Tensor, coefficients: Tensor, batch: Batch
@@ -213,6 +221,11 @@ class BilevelMethod:
         """Whether this step has a hypergradient."""
         return self.epoch >= self.first_epoch and self.num_steps % self.options.outer_every == 0
 
+    @property
+    def _estimator(self) -> Estimator:
+        # A loop has resolved "auto"; a method by itself takes the exact one.
+        return "forward" if self.options.estimator == "auto" else self.options.estimator
+
     def _weigh(self, inputs: Tensor, coefficients: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return raw weights and factors on c, (B, J) each; coefficients c are (J,) or (B, J)."""
         if self.epoch < self.first_epoch:
@@ -228,11 +241,7 @@ class BilevelMethod:
         if self.scale == "sigmoid":
             return raw
         counts = coefficients if batch.shares is None else batch.shares[..., None] * coefficients
-        counts = counts.expand_as(raw)
-        # Where a loss does not count at all, each image counts alike in its mean weight.
-        counts = torch.where(counts.sum(dim=-2, keepdim=True) > 0, counts, 1.0)
-        total = counts.sum(dim=-2, keepdim=True)
-        return raw / ((counts * raw).sum(dim=-2, keepdim=True) / total)
+        return over_their_mean(raw, counts.expand_as(raw))
 
     def _seen_shift(self) -> Shift:
         """Return the shift in the student's cross-entropy as the weight net sees it."""
@@ -276,11 +285,9 @@ class BilevelMethod:
         if options.unroll > 1:
             found = self._through_steps(batch, inner, outer, learning_rate)
         else:
-            # A loop has resolved "auto"; a method by itself takes the exact one.
-            estimator = "forward" if options.estimator == "auto" else options.estimator
             inside = Inside(coefficients * factors.detach(), self._shifts())
             found = hypergradient(
-                estimator,
+                self._estimator,
                 self.student,
                 inner,
                 outer,

@@ -33,10 +33,10 @@ from bikd_core.hypergradients import (
     InnerBatch,
     Inside,
     OuterBatch,
-    logits_at,
     outer_loss_at,
     parameters,
 )
+from bikd_core.models.in_place_of import logits_at
 
 
 class Unrolled(NamedTuple):

@@ -64,6 +64,13 @@ def standing_in(net: nn.Module, params: Mapping[str, Tensor], dtype: torch.dtype
             owner[key] = own
 
 
+def logits_at(net: nn.Module, params: Mapping[str, Tensor], images: Tensor) -> Tensor:
+    """Return a network's logits at `params`; (B, …) -> (B, C). Its buffers do not change."""
+    with standing_in(net, params, images.dtype):
+        logits: Tensor = net(images)
+    return logits
+
+
 def _copied(place: _Place, dtype: torch.dtype) -> Tensor:
     buffer = place.owner[place.key]
     assert buffer is not None

@@ -26,6 +26,8 @@ class OwnNetwork(Network):
     A network for three channels sees a grey image three times.
     """
 
+    layout: torch.memory_format | None = None  # of the images that it is given; None: as they come
+
     def __init__(self, net: nn.Module, *, repeats_grey: bool) -> None:
         super().__init__()
         self.net = net
@@ -35,6 +37,8 @@ class OwnNetwork(Network):
         """Return logits; (B, channels, H, W) -> (B, C)."""
         if self.repeats_grey:
             images = images.expand(-1, 3, -1, -1)
+        if self.layout is not None:
+            images = images.contiguous(memory_format=self.layout)
         if not self.training:
             return self._logits(images)
         # torch's fused kernels of attention have neither forward-mode nor second derivatives.

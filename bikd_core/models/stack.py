@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from bikd_core.models.network import Network
 
@@ -99,7 +100,7 @@ class _Convolutions(nn.Module):
         height, width, batch = x.shape[2:]
         kernel, stride, padding = self.geometry
         sizes = [(n + 2 * padding - kernel) // stride + 1 for n in (height, width)]
-        out = torch.bmm(self.weight.flatten(2), _Windows.apply(x, self.geometry))
+        out = torch.bmm(self.weight.flatten(2), windows(x, self.geometry))
         return out.view(*out.shape[:2], *sizes, batch)
 
 
@@ -148,8 +149,16 @@ class _Linears(nn.Module):
 Geometry = tuple[int, int, int]  # k, s, p
 
 
+def windows(x: Tensor, geometry: Geometry) -> Tensor:
+    """Lay out what each output of a convolution sees; (K, c, H, W, B) -> (K, c·k·k, H'·W'·B)."""
+    if has_torch_function_unary(x):  # so that a call of it can be remembered, as one of torch's
+        return handle_torch_function(windows, (x,), x, geometry)
+    found: Tensor = _Windows.apply(x, geometry)
+    return found
+
+
 class _Windows(torch.autograd.Function):
-    """Lays out what each output of a convolution sees; (K, c, H, W, B) -> (K, c·k·k, H'·W'·B).
+    """The `windows` of images.
 
     Linear, and `_Sums` is its transpose: so both have every derivative, forward and backward.
     """

@@ -81,6 +81,19 @@ class WeightNet(nn.Module):
         return whole
 
 
+def over_their_mean(raw: Tensor, counts: Tensor) -> Tensor:
+    """Return relative weights over their mean in the batch, for each loss; (B, J) -> (B, J).
+
+    Args:
+        raw: As a net gives them, (B, J).
+        counts: How much each image counts in the mean, at least 0, (B, J). Where none counts in a
+            loss, all count alike.
+    """
+    counts = torch.where(counts.sum(dim=-2, keepdim=True) > 0, counts, 1.0)
+    total = counts.sum(dim=-2, keepdim=True)
+    return raw / ((counts * raw).sum(dim=-2, keepdim=True) / total)
+
+
 class _Relative(nn.Module):
     """exp(R·tanh(o/R)): positive, exactly 1 at 0, and within exp(±R)."""
 

@@ -9,17 +9,23 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from bikd_core.config import MemoryFormat, Precision, RunConfig, TrainingConfig
+from bikd_core.config import (
+    MemoryFormat,
+    Precision,
+    RunConfig,
+    TrainingConfig,
+    is_own_network,
+)
 from bikd_core.config.auto import choice
 from bikd_core.models.network import Network
-from bikd_core.models.resnet import RESNETS
+from bikd_core.models.own import OwnNetwork
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _NEVER = 2**31 - 1  # bytes
 
 _FORMATS: dict[MemoryFormat, torch.memory_format] = {
-    "contiguous": torch.preserve_format,  # new tensors are contiguous anyway
+    "contiguous": torch.contiguous_format,
     "channels_last": torch.channels_last,
 }
 
@@ -48,7 +54,8 @@ def resolve(config: RunConfig, device: torch.device) -> RunConfig:
     student = config.models.student
     device_type = "cpu" if device.type == "cpu" else "cuda"  # tests train on "meta" too
     meant: dict[str, str] = choice(student, device_type)._asdict()
-    meant["memory_format"] = "channels_last" if student in RESNETS else "contiguous"
+    # As with teachers: see `prepare_teacher`.
+    meant["memory_format"] = "contiguous" if is_own_network(student) else "channels_last"
     given = config.read_by_method()
     values = {name: value for name, value in meant.items() if given.get(name) == "auto"}
     return config.changed(**values) if values else config
@@ -60,9 +67,22 @@ def prepare(net: nn.Module, compute: Compute, device: torch.device) -> nn.Module
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             module.to(memory_format=compute.layout)
+    if isinstance(net, OwnNetwork):
+        net.layout = compute.layout
     if isinstance(net, Network):
         net.precision = compute.precision
     return net
+
+
+def prepare_teacher(net: nn.Module, compute: Compute, device: torch.device) -> nn.Module:
+    """Prepare a network as the student is, but in the memory format that any network can take.
+
+    A network that is not the product's own may take a layer's output for contiguous, and then
+    fails; as a student it is so only where somebody asks for channels_last.
+    """
+    if isinstance(net, OwnNetwork):
+        compute = compute._replace(memory_format="contiguous")
+    return prepare(net, compute, device)
 
 
 def compute_float32_exactly() -> None:

@@ -26,7 +26,7 @@ from bikd_core.methods.bilevel import BilevelMethod
 from bikd_core.models import build
 from bikd_core.models.network import Network, draw_anew
 from bikd_core.optimizers import SGD
-from bikd_core.training.compute import Compute, compile_for, prepare, resolve
+from bikd_core.training.compute import Compute, compile_for, prepare, prepare_teacher, resolve
 from bikd_core.training.feed import Feed, generators_for, logits_on
 from bikd_core.training.kept_step import kept_step
 from bikd_core.training.record import (
@@ -131,9 +131,9 @@ class Loop:
         ).to(self.device)
         self.compute = Compute.of(config.training)
         teachers = [net for net in (teacher, *self.fold_teachers) if net is not None]
-        for net in (self.student, *teachers):
-            prepare(net, self.compute, self.device)
+        prepare(self.student, self.compute, self.device)
         for net in teachers:
+            prepare_teacher(net, self.compute, self.device)
             if config.training.compile_teacher and isinstance(net, Network):
                 error = compile_for(net, image_shape, self.compute)
                 self.compile_error = self.compile_error or error

@@ -34,9 +34,10 @@ def resolved(student="digits_cnn_s", device="cpu", **controls):
     return compute.resolve(config, torch.device(device))
 
 
-def test_auto_takes_channels_last_for_resnets_only():
+def test_auto_takes_channels_last_for_all_networks_of_the_product():
     assert resolved("resnet8").training.memory_format == "channels_last"
-    assert resolved().training.memory_format == "contiguous"
+    assert resolved().training.memory_format == "channels_last"
+    assert resolved("timm:resnet18").training.memory_format == "contiguous"
     assert resolved("resnet8", memory_format="contiguous").training.memory_format == "contiguous"
 
 

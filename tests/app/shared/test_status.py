@@ -76,8 +76,8 @@ def test_durations_are_said_as_people_do(seconds, words):
 
 
 def test_the_summary_says_what_was_chosen_at_start(tmp_path):
-    snapshot = snapshot_of(tmp_path)
-    assert status.summary(snapshot).endswith("cpu, float32, forward")
+    assert status.summary(snapshot_of(tmp_path)).endswith("cpu, float32, forward")
+    snapshot = snapshot_of(tmp_path, memory_format="channels_last")
     chosen = dataclasses.replace(
         snapshot.resolved,
         precision="bfloat16",
