@@ -55,10 +55,12 @@ def hypergradient(
         val_loss: The network's outputs (M, …) on it to one number, ().
         learning_rate: η.
         virtual_step: f; at 0, D_val is asked at θ itself.
-        estimator: "forward": one forward-mode derivative, exact. "finite_difference": one more
-            forward pass, near: its error is that of a difference in the network's precision, and
-            of each ReLU or maximum that changes sides. "unrolled": double backward, exact and
-            slow; the one for layers without a forward-mode derivative.
+        estimator: "forward": one directional derivative, exact, from what the pass of the
+            training batch has read, or by forward mode where the network calls functions without
+            a rule (`bikd_core.models.linearised`). "finite_difference": one more forward pass,
+            near: its error is that of a difference in the network's precision, and of each ReLU or
+            maximum that changes sides. "unrolled": double backward, exact and slow; the one for
+            layers without a forward-mode derivative.
 
     Raises:
         ValueError: An argument is not possible; the sentence names it and what would be.

@@ -90,9 +90,9 @@ class WeightNetOptions(MethodConfig):
     estimator: AnyEstimator = Field(
         "auto",
         title="Hypergradient",
-        description="forward-mode derivative (exact), one extra forward (finite_difference), "
-        "or double backward as published (unrolled). auto: one of the first two, by a table of "
-        "what was measured of each student.",
+        description="exact directional derivative (forward), one extra forward pass "
+        "(finite_difference), or double backward as published (unrolled). auto: one of the first "
+        "two, by a table of what was measured of each student.",
     )
     unroll: int = Field(
         1,

@@ -20,6 +20,7 @@ from bikd_core.config.part import OnlyWith, Part
 MODEL_IMAGES: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("digits_mlp", "digits_cnn_s", "digits_cnn_l"), (1, 8)),
     **dict.fromkeys(("grey_cnn_s", "grey_cnn_l"), (1, 28)),
+    **dict.fromkeys(("colour_cnn_s", "colour_cnn_l"), (3, 32)),
     **dict.fromkeys((f"resnet{depth}" for depth in (8, 14, 20, 32, 44, 56, 110)), (3, 32)),
     **dict.fromkeys(("resnet8x4", "resnet32x4"), (3, 32)),
     **dict.fromkeys((f"resnet{depth}_a" for depth in (20, 32, 44, 56, 110)), (3, 32)),

@@ -55,6 +55,8 @@ _MAKERS: dict[str, Callable[[int], nn.Module]] = {
     "digits_cnn_l": lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes),
     "grey_cnn_s": lambda num_classes: SmallCNN((8, 16, 32), (2, 2, 2), num_classes),
     "grey_cnn_l": lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes),
+    "colour_cnn_s": lambda num_classes: SmallCNN((8, 16, 32), (2, 2, 2), num_classes, channels=3),
+    "colour_cnn_l": lambda num_classes: SmallCNN((16, 64, 128), (1, 2, 2), num_classes, channels=3),
     "shufflenet_v2": ShuffleNetV2,
     "mobilenet_v2_half": lambda num_classes: MobileNetV2(0.5, num_classes),
 }

@@ -1,4 +1,4 @@
-"""Networks for small grey images, 8×8 and 28×28, that a CPU core trains in seconds.
+"""Networks for small images, that a CPU core trains in seconds.
 
 Shapes: B batch, C classes, H height and width.
 """
@@ -42,11 +42,14 @@ class SmallCNN(Network):
         widths: Channels of each convolution.
         strides: Stride of each convolution.
         num_classes: C.
+        channels: Of the images.
     """
 
-    def __init__(self, widths: Sequence[int], strides: Sequence[int], num_classes: int) -> None:
+    def __init__(
+        self, widths: Sequence[int], strides: Sequence[int], num_classes: int, channels: int = 1
+    ) -> None:
         super().__init__()
-        pairs = itertools.pairwise((1, *widths))
+        pairs = itertools.pairwise((channels, *widths))
         self.convs = nn.ModuleList(
             nn.Conv2d(width_in, width, kernel_size=3, stride=stride, padding=1, bias=False)
             for (width_in, width), stride in zip(pairs, strides, strict=True)
@@ -55,7 +58,7 @@ class SmallCNN(Network):
         self.fc = nn.Linear(widths[-1], num_classes)
 
     def layers_forward(self, images: Tensor) -> Tensor:
-        """Return logits; (B, 1, H, H) -> (B, C)."""
+        """Return logits; (B, channels, H, H) -> (B, C)."""
         features = images
         for conv, bn in zip(self.convs, self.bns, strict=True):
             features = F.relu(bn(conv(features)))

@@ -37,7 +37,8 @@ CONDITIONS: dict[str, tuple[str, dict[str, Any]]] = {
         "digits-wrong",
         {"label_noise": 0.3, "label_noise_kind": "by_count"},
     ),
-    PNGS: ("pngs", {}),
+    # Networks that a CPU trains in seconds: a split is three hundred runs.
+    PNGS: ("pngs", {"teacher_model": "colour_cnn_l", "student": "colour_cnn_s"}),
     "digits with 30 images of each class in D_val": ("digits-val30", {"val_per_class": 30}),
 }
 CHOSEN = "chosen by D_val"

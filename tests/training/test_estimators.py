@@ -12,13 +12,23 @@ from bikd_core.models import build
 from bikd_core.training.loop import Loop
 from bikd_core.training.record import EpochRecord
 
-LIMIT = 0.005  # relative error of ∂L_val/∂w; steps far too long or too short exceed it
+#: Relative error of ∂L_val/∂w; steps far too long or too short exceed it. torch's convolutions of
+#: few channels round more coarsely in channels_last.
+LIMITS = {"contiguous": 0.005, "channels_last": 0.01}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("student", ["digits_cnn_s", "digits_mlp"])
-def test_finite_difference_is_within_half_a_percent_throughout_a_digits_run(places, student):
-    config = RunConfig.from_flat({"imbalance_factor": 50, "student": student})
+@pytest.mark.parametrize(
+    ("student", "layout"),
+    [
+        ("digits_cnn_s", "channels_last"),
+        ("digits_cnn_s", "contiguous"),
+        ("digits_mlp", "contiguous"),
+    ],
+)
+def test_finite_difference_is_near_throughout_a_digits_run(places, student, layout):
+    controls = {"imbalance_factor": 50, "student": student, "memory_format": layout}
+    config, limit = RunConfig.from_flat(controls), LIMITS[layout]
     split = load_split(config.data, places.data)
     teacher = build("digits_cnn_l", 10, 1, 8, torch.Generator().manual_seed(1)).eval()
     loop = Loop(config, split, teacher.requires_grad_(False), torch.device("cpu"))
@@ -31,8 +41,8 @@ def test_finite_difference_is_within_half_a_percent_throughout_a_digits_run(plac
             errors += [error(loop, positions) for positions in batches[:3]]
         for positions in batches:
             loop.step(positions, record, epoch + 1, under_lens=False)
-    assert median(errors) < LIMIT, errors
-    assert max(errors) < 10 * LIMIT, errors  # one ReLU of a small network may cross its kink
+    assert median(errors) < limit, errors
+    assert max(errors) < 10 * limit, errors  # one ReLU of a small network may cross its kink
 
 
 def error(loop, positions):

@@ -47,7 +47,7 @@ def test_who_learns_or_has_wrong_labels_is_not_warned(epoch, hard_loss, accuracy
 @pytest.mark.slow
 def test_finite_losses_with_an_infinite_mean_fail_with_advice(places):
     with pytest.raises(NonFiniteLoss, match="lower learning_rate"):
-        epochs(places, temperature=100, learning_rate=10, epochs=5)
+        epochs(places, temperature=100, learning_rate=10, epochs=12)
 
 
 @pytest.mark.slow
