@@ -158,8 +158,10 @@ def _read(rule: Any, args: tuple[Any, ...], found: Tensor) -> tuple[Any, ...]:
     """Return what a rule reads of a call, without its graph; nothing else is kept from freeing."""
     if rule is _rectified:
         return (found.detach(),)
-    if rule in (_linear, _addition):
-        return (None, *args[1:]) if rule is _linear else ()
+    if rule is _addition:
+        return ()
+    if rule in (_linear, _padded):
+        return (None, *args[1:])
     return tuple(value.detach() if isinstance(value, Tensor) else value for value in args)
 
 
@@ -170,6 +172,18 @@ def _linear(call: _Call, changes: Changes) -> Tensor | None:
     """A function that is linear in its first argument alone."""
     change = changes[0]
     return None if change is None else call.function(change, *call.args[1:], **call.kwargs)
+
+
+def _padded(call: _Call, changes: Changes) -> Tensor | None:
+    """`pad`: the values that it adds do not change."""
+    size, mode = _size_and_mode(*call.args[1:], **call.kwargs)
+    return None if changes[0] is None else F.pad(changes[0], size, mode)
+
+
+def _size_and_mode(
+    pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> tuple[Sequence[int], str]:
+    return pad, mode
 
 
 def _product(call: _Call, changes: Changes) -> Tensor | None:
@@ -258,7 +272,6 @@ _RULES: dict[Any, Callable[[_Call, Changes], Tensor | None]] = {
             windows,
             F.adaptive_avg_pool2d,
             F.avg_pool2d,
-            F.pad,
             torch.flatten,
             torch.mean,
             Tensor.__getitem__,
@@ -277,5 +290,6 @@ _RULES: dict[Any, Callable[[_Call, Changes], Tensor | None]] = {
     ),
     **dict.fromkeys((F.relu, Tensor.relu, Tensor.relu_, torch.relu), _rectified),
     torch.baddbmm: _bias_and_product,
+    F.pad: _padded,
     F.batch_norm: _normalised,
 }

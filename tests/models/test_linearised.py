@@ -211,10 +211,16 @@ FOLLOWED = {
         {"conv": conv(), "shift": nn.Parameter(random(4))},
     ),
     "a branch without a gradient": (_branch_without_gradient, {"conv": conv()}),
-    "poolings and pads": (
-        lambda net, x: F.adaptive_avg_pool2d(F.pad(F.avg_pool2d(net.conv(x), 2), (1, 0)), 1)[
-            :, :, 0, 0
-        ],
+    "poolings": (
+        lambda net, x: F.adaptive_avg_pool2d(F.avg_pool2d(net.conv(x), 2), 1)[:, :, 0, 0],
+        {"conv": conv()},
+    ),
+    "pads with values and without": (
+        lambda net, x: pooled(F.pad(F.pad(net.conv(x), (1, 0), value=2.0), (0, 1, 0, 2))),
+        {"conv": conv()},
+    ),
+    "pads that repeat the image": (
+        lambda net, x: pooled(F.pad(net.conv(x), (1, 1, 2, 1), "circular")),
         {"conv": conv()},
     ),
     "a sequence": (
