@@ -19,7 +19,10 @@ from bikd_core.losses import spread
 
 
 class SGD(torch.optim.SGD):
-    """Stochastic gradient descent with momentum and weight decay, as torch's."""
+    """Stochastic gradient descent with momentum and weight decay, as torch's.
+
+    All parameters of a group get their gradients in the same steps.
+    """
 
     add_param_group = unwrap(torch.optim.SGD.add_param_group)
     zero_grad = unwrap(torch.optim.SGD.zero_grad)
@@ -32,28 +35,34 @@ class SGD(torch.optim.SGD):
         lr: float,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
+        dampening: float = 0.0,
     ) -> None:
-        super().__init__(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        super().__init__(
+            params, lr=lr, momentum=momentum, weight_decay=weight_decay, dampening=dampening
+        )
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override]
         """Change the parameters by their gradients."""
         for group in self.param_groups:
             if params := _with_gradients(group):
-                changes = self._moved(params, _decayed(params, group), group["momentum"])
+                changes = self._moved(params, _decayed(params, group), group)
                 torch._foreach_add_(params, changes, alpha=-group["lr"])
 
-    def _moved(self, params: list[Tensor], slopes: list[Tensor], momentum: float) -> list[Tensor]:
+    def _moved(
+        self, params: list[Tensor], slopes: list[Tensor], group: dict[str, Any]
+    ) -> list[Tensor]:
         """Return what momentum makes of the gradients of parameters, (P, …) each."""
-        if momentum == 0:
+        if group["momentum"] == 0:
             return slopes
         slots = [self.state[parameter] for parameter in params]
-        for slot, slope in zip(slots, slopes, strict=True):
-            if not slot:
-                slot["momentum_buffer"] = torch.zeros_like(slope)
+        if not slots[0]:
+            for slot, slope in zip(slots, slopes, strict=True):
+                slot["momentum_buffer"] = slope.clone()
+            return slopes
         moving: list[Tensor] = [slot["momentum_buffer"] for slot in slots]
-        torch._foreach_mul_(moving, momentum)
-        torch._foreach_add_(moving, slopes)
+        torch._foreach_mul_(moving, group["momentum"])
+        torch._foreach_add_(moving, slopes, alpha=1 - group["dampening"])
         return moving
 
 

@@ -4,7 +4,7 @@ from torch import nn
 
 from bikd_core import optimizers
 
-OPTIONS = {"SGD": {"lr": 0.1, "momentum": 0.9}, "Adam": {"lr": 0.01}}
+OPTIONS = {"SGD": {"lr": 0.1, "momentum": 0.9, "dampening": 0.2}, "Adam": {"lr": 0.01}}
 
 
 def trained(kind, device):

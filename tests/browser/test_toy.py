@@ -44,6 +44,8 @@ def test_a_digit_that_is_drawn_is_recognised_and_an_empty_field_is_said(server_u
     page.locator(".bikd-toy-state", has_text="paused").wait_for()  # nothing is polled any more
     page.get_by_role("button", name="Clear").click()
     page.get_by_text("The drawing is empty").wait_for()
+    # While a page is drawn anew, its last drawing may still be there.
+    page.wait_for_function("() => document.querySelectorAll('.bikd-pad').length === 1")
     pad.scroll_into_view_if_needed()
     box = pad.bounding_box()
     # A one: a short rise, then a line down.

@@ -50,8 +50,9 @@ def test_a_folder_becomes_an_onnx_by_preview_teacher_and_comparison(tmp_path, mo
     capsys.readouterr()
     compared = ["compare", *data, *teacher, "--methods", "kd,bikd", "--seeds", "0", "--json"]
     assert main(compared) == 0
-    kd, bikd = json.loads(capsys.readouterr().out)["lines"]
-    assert (kd["method"], bikd["method"]) == ("kd", "bikd")
+    lines = {line["method"]: line for line in json.loads(capsys.readouterr().out)["lines"]}
+    assert set(lines) == {"kd", "bikd"}  # which of them leads after two epochs is chance
+    kd, bikd = lines["kd"], lines["bikd"]
     lead = bikd["accuracies"][0] - kd["accuracies"][0]
     assert bikd["lead"]["accuracy"]["mean"] == pytest.approx(lead)
 
