@@ -14,9 +14,10 @@ code = main(["run", "--epochs", "1", "--json", *sys.argv[1:]])
 print(json.dumps([code, sorted(sys.modules)]))
 """
 UNUSED = (
-    "torch._dynamo torch._inductor torch._decomp.decompositions_for_jvp sympy torchvision sklearn "
-    "scipy statsmodels optuna pandas pyarrow PIL streamlit plotly bikd_core.runs bikd_core.studies bikd_core.bench "
-    "bikd_core.cli.compare bikd_core.cli.study bikd_core.cli.page"
+    "torch._dynamo torch._inductor torch._decomp.decompositions_for_jvp sympy torchvision "
+    "sklearn scipy statsmodels optuna pandas pyarrow PIL streamlit plotly bikd_core.runs "
+    "bikd_core.studies bikd_core.bench bikd_core.cli.compare bikd_core.cli.study "
+    "bikd_core.cli.page"
 ).split()
 
 
