@@ -143,8 +143,11 @@ def _needs_gradient(value: Any) -> TypeGuard[Tensor]:
 def _can_follow(
     rule: Any, args: tuple[Any, ...], kwargs: dict[str, Any], numbers: tuple[int | None, ...]
 ) -> bool:
-    """Whether a rule serves a call with these arguments, and no unknown value is among them."""
-    if -1 in numbers or any(map(_needs_gradient, kwargs.values())):
+    """Whether a rule serves a call with these arguments, and no unknown value is among them.
+
+    A tensor by keyword might be a bias, which a rule would add to a change too.
+    """
+    if -1 in numbers or any(isinstance(value, Tensor) for value in kwargs.values()):
         return False
     if rule is _normalised:
         *_, weight, bias, training, _, _ = args

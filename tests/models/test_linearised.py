@@ -258,6 +258,10 @@ LEFT_TO_FORWARD_MODE = {
     "a view of what then changes": (_view_of_what_then_changes, {"conv": conv()}),
     "a part set by index": (_set_by_index, {"conv": conv()}),
     "a sum with a factor": (_by_keywords, {"conv": conv()}),
+    "a constant bias by keyword": (
+        lambda net, x: pooled(F.conv2d(x, net.conv.weight, bias=torch.ones(4).to(x), padding=1)),
+        {"conv": conv()},
+    ),
     "weights made in the pass": (
         lambda net, x: pooled(F.conv2d(x, net.conv.weight * 2, padding=1)),
         {"conv": conv()},
